@@ -1,0 +1,31 @@
+"""A circuit breaker around any OpenTelemetry span exporter.
+
+Names are resolved on first use (PEP 562): importing the package before gevent's monkey patch must load
+nothing that brings ``ssl`` along, and ``pybreaker`` does where redis is installed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ._exporter import CircuitBreakerSpanExporter
+    from ._state import CircuitState, CircuitTransition, ExporterHealth
+
+__all__ = ["CircuitBreakerSpanExporter", "CircuitState", "CircuitTransition", "ExporterHealth"]
+
+
+def __getattr__(name: str) -> object:
+    if name == "CircuitBreakerSpanExporter":
+        from ._exporter import CircuitBreakerSpanExporter
+
+        return CircuitBreakerSpanExporter
+    if name in __all__:
+        from . import _state
+
+        return getattr(_state, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

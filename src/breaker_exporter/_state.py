@@ -1,0 +1,87 @@
+"""What a circuit can be seen to be: the leaf that all other modules may import.
+
+Values only: no behaviour, no clock, no lock.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+
+class CircuitState(enum.Enum):
+    """State of a circuit, in the words of the circuit breaker pattern (Nygard, "Release It!")."""
+
+    CLOSED = "closed"
+    """Exports pass."""
+    OPEN = "open"
+    """Exports are refused at once; after the cooldown the next export is the probe."""
+    HALF_OPEN = "half-open"
+    """The probe is out; all other exports are refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class CircuitTransition:
+    """One change of a circuit's state, as listeners get it.
+
+    Attributes:
+        name: The exporter's name.
+        old: State before.
+        new: State after.
+        at: When, in Unix seconds (wall clock; for display only).
+        reason: Short text without secrets.
+        cooldown: The cooldown in force after the change, in seconds.
+        consecutive_failures: Failures in a row so far.
+    """
+
+    name: str
+    old: CircuitState
+    new: CircuitState
+    at: float
+    reason: str
+    cooldown: float
+    consecutive_failures: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExporterHealth:
+    """A consistent snapshot of an exporter.
+
+    In every snapshot ``received == exported + failed + refused + in_flight``. All counts are of this
+    process: a forked child starts at zero.
+
+    Attributes:
+        name: The exporter's name.
+        state: The circuit's state.
+        consecutive_failures: Failures in a row; one success sets it to zero.
+        cooldown: The cooldown in force, in seconds, before jitter (which only ever shortens it).
+        retry_in: Seconds until the next probe may run; ``None`` while closed.
+        received: Spans handed to ``export``.
+        exported: Spans the wrapped exporter answered for with ``SUCCESS``.
+        failed: Spans whose export failed, overran or was cut off.
+        refused: Spans turned away without a call: circuit open, queue, shutdown.
+        in_flight: Spans waiting or being exported now.
+        hung_calls: Calls given up and still stuck.
+        opened: Times the circuit opened, a failed probe included.
+        blocked_reason: Why no probe may run although one is due, else ``None``.
+        last_error: Short text without secrets, or ``None``.
+        last_success_at: Unix seconds, or ``None``.
+        last_failure_at: Unix seconds, or ``None``.
+    """
+
+    name: str
+    state: CircuitState
+    consecutive_failures: int
+    cooldown: float
+    retry_in: float | None
+    received: int
+    exported: int
+    failed: int
+    refused: int
+    in_flight: int
+    hung_calls: int
+    opened: int
+    blocked_reason: str | None
+    last_error: str | None
+    last_success_at: float | None
+    last_failure_at: float | None
