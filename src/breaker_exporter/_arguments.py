@@ -1,0 +1,113 @@
+"""What constructors accept: each check names the argument, the value and what is allowed."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+T = TypeVar("T", bound=Callable[..., object])
+
+
+def seconds(argument: str, value: object, *, zero: bool = False) -> float:
+    """A finite number of seconds above 0 (or from 0), at most what a thread can wait for.
+
+    Raises:
+        TypeError: Not a number (``bool`` is none).
+        ValueError: Out of range.
+    """
+    allowed = f"must be a finite number of seconds, {'0 or more' if zero else 'above 0'}"
+    number = _number(argument, value, allowed)
+    if not (0 <= number <= threading.TIMEOUT_MAX) or (number == 0 and not zero):
+        raise ValueError(f"{argument} {allowed}, not {value!r}")
+    return number
+
+
+def share(argument: str, value: object) -> float:
+    """A number from 0 to below 1.
+
+    Raises:
+        TypeError: Not a number.
+        ValueError: Out of range.
+    """
+    allowed = "must be a number from 0 to below 1"
+    number = _number(argument, value, allowed)
+    if not 0 <= number < 1:
+        raise ValueError(f"{argument} {allowed}, not {value!r}")
+    return number
+
+
+def count(argument: str, value: object) -> int:
+    """A whole number, at least 1.
+
+    Raises:
+        TypeError: Not an ``int`` (``bool`` is none).
+        ValueError: Below 1.
+    """
+    allowed = "must be a whole number, 1 or more"
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{argument} {allowed}, not {value!r}")
+    if value < 1:
+        raise ValueError(f"{argument} {allowed}, not {value!r}")
+    return value
+
+
+def text(argument: str, value: object) -> str:
+    """A string with something in it.
+
+    Raises:
+        TypeError: Not a string.
+        ValueError: Empty.
+    """
+    if not isinstance(value, str):
+        raise TypeError(f"{argument} must be a string, not {value!r}")
+    if not value.strip():
+        raise ValueError(f"{argument} must not be empty, not {value!r}")
+    return value
+
+
+def function(argument: str, value: T) -> T:
+    """Something that can be called.
+
+    Raises:
+        TypeError: It cannot.
+    """
+    if not callable(value):
+        raise TypeError(f"{argument} must be callable, not {value!r}")
+    return value
+
+
+def functions(argument: str, values: Iterable[T]) -> tuple[T, ...]:
+    """An iterable of what can be called.
+
+    Raises:
+        TypeError: It is none, or one of them cannot.
+    """
+    try:
+        return tuple(function(f"each of {argument}", value) for value in values)
+    except TypeError as error:
+        if isinstance(values, Iterable):
+            raise
+        raise TypeError(f"{argument} must be an iterable of callables, not {values!r}") from error
+
+
+def exporter(argument: str, value: object) -> None:
+    """An instance with an ``export`` method.
+
+    Raises:
+        TypeError: A class, or something without ``export``.
+    """
+    if isinstance(value, type):
+        raise TypeError(f"{argument} must be an exporter, not the class {value.__qualname__}; call it first")
+    if not callable(getattr(value, "export", None)):
+        raise TypeError(f"{argument} must be a span exporter, with an export method; {value!r} has none")
+
+
+def _number(argument: str, value: object, allowed: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{argument} {allowed}, not {value!r}")
+    number = float(value) if abs(value) < 1e300 else math.inf
+    if not math.isfinite(number):
+        raise ValueError(f"{argument} {allowed}, not {value!r}")
+    return number

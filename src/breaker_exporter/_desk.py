@@ -1,0 +1,286 @@
+"""One process's way of a batch: admit, run, settle, account.
+
+Knows neither spans nor OpenTelemetry: items are counted, a call is made, and somebody else judges what it
+returned. A forked child gets a desk of its own.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from . import _world
+from ._circuit import Circuit, Permit
+from ._ledger import Announcer, Ledger
+from ._log import say
+from ._runner import CannotStart, Outcome, Overran, Raised, Refused, Returned, Runner, Unfinished
+from ._state import CircuitState, ExporterHealth
+
+
+class Desk:
+    """Joins circuit, runner and ledger for one wrapped exporter in one process.
+
+    Args:
+        name: The exporter's name.
+        export_timeout: Seconds that one export may take.
+        judge: Says why a returned value is a failure, or ``None`` where it is none.
+        circuit: When to let a call through.
+        announcer: Who is told.
+        runner: Where calls run.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        export_timeout: float,
+        judge: Callable[[object], str | None],
+        circuit: Circuit,
+        announcer: Announcer,
+        runner: Runner,
+    ) -> None:
+        self._name = name
+        self._export_timeout = export_timeout
+        self._judge = judge
+        self._circuit = circuit
+        self._announcer = announcer
+        self._runner = runner
+        self._ledger = Ledger()
+        # The storage of a given breaker may switch greenlets: then a lock that knows them.
+        self._lock = threading.RLock() if circuit.given else _world.new_state_lock()
+        self._said_blocked = False
+        self._said_broken = False
+
+    def forked(self) -> Desk:
+        """For a forked child: the parent's circuit and its shutdown, nothing else of it (R5)."""
+        return Desk(
+            self._name,
+            self._export_timeout,
+            self._judge,
+            self._circuit.forked(),
+            self._announcer.forked(),
+            self._runner.forked(),
+        )
+
+    @property
+    def state(self) -> CircuitState:
+        self._runner.tend()
+        with self._lock:
+            state = self._circuit.state
+            self._collect()
+        self._announcer.announce()
+        return state
+
+    def health(self) -> ExporterHealth:
+        self._runner.tend()
+        with self._lock:
+            circuit, ledger = self._circuit, self._ledger
+            health = ExporterHealth(
+                name=self._name,
+                state=circuit.state,
+                consecutive_failures=circuit.consecutive_failures,
+                cooldown=circuit.cooldown,
+                retry_in=circuit.retry_in,
+                received=ledger.received,
+                exported=ledger.exported,
+                failed=ledger.failed,
+                refused=ledger.refused,
+                in_flight=ledger.in_flight,
+                hung_calls=self._runner.hung_calls,
+                opened=circuit.opened,
+                blocked_reason=None if circuit.refusal() else self._runner.blocked_reason,
+                last_error=ledger.last_error,
+                last_success_at=ledger.last_success_at,
+                last_failure_at=ledger.last_failure_at,
+            )
+            self._collect()
+        self._announcer.announce()
+        return health
+
+    def export(self, items: int, call: Callable[[], object]) -> bool:
+        """Make `call` for so many items, if the circuit lets it through. Whether it succeeded."""
+        batch = _Batch(time.monotonic() + self._export_timeout)
+        succeeded = False
+        try:
+            self._runner.tend()
+            with self._lock:
+                self._ledger.receive(items)
+                batch.owed = items
+                refusal = self._refusal()
+            if refusal is None:
+                succeeded = self._attempt(batch, call)
+                self._runner.replay_records(batch.deadline)
+            else:
+                self._refuse(batch, refusal)
+        except Refused as refused:
+            self._refuse(batch, str(refused))
+        except CannotStart as reason:
+            self._fail(batch, f"no thread can be started: {reason}")
+            say(
+                logging.WARNING,
+                "%s: %d spans not exported: no thread can be started: %s",
+                self._name,
+                items,
+                reason,
+            )
+        except Exception as error:
+            # A given breaker, its storage, or a clock: nothing of that may reach the caller.
+            self._fail(batch, _raised(error))
+            if not self._said_broken:
+                self._said_broken = True
+                say(logging.WARNING, "%s: breaker or clock raised; exports fail", self._name, cause=error)
+        finally:
+            if batch.owed:
+                self._fail(batch, "the caller was cancelled")
+            self._announcer.announce()
+        return succeeded
+
+    def flush(self, call: Callable[[], object], timeout: float) -> bool:
+        """Make `call` in turn, within `timeout` seconds. Whether it came back in time, and content."""
+        now = time.monotonic()
+        try:
+            turn = self._runner.take(now + timeout, lambda: self._runner.blocked_reason)
+            try:
+                hang_at = max(now + timeout, time.monotonic() + self._export_timeout)
+                outcome = self._runner.run(turn, call, deadline=now + timeout, hang_at=hang_at)
+            finally:
+                self._runner.release(turn)
+        except (Refused, CannotStart) as reason:
+            say(logging.DEBUG, "%s: not flushed: %s", self._name, reason)
+            return False
+        self._runner.replay_records(now + timeout)
+        return isinstance(outcome, Returned) and (outcome.value is None or bool(outcome.value))
+
+    def begin_shutdown(self, timeout: float) -> None:
+        """From now on everything together may take `timeout` seconds."""
+        self._runner.cut(time.monotonic() + timeout)
+
+    def shutdown(self, call: Callable[[float], object], timeout: float) -> None:
+        """End admission; give `call` the seconds that are left of `timeout` by then."""
+        deadline = time.monotonic() + timeout
+        try:
+            outcome = self._runner.shutdown(call, deadline)
+        except CannotStart as reason:
+            say(logging.WARNING, "%s: wrapped exporter not shut down: no thread: %s", self._name, reason)
+        else:
+            if isinstance(outcome, Raised):
+                say(
+                    logging.WARNING,
+                    "%s: shutdown of the wrapped exporter %s",
+                    self._name,
+                    _raised(outcome.error),
+                )
+            elif outcome is None:
+                say(logging.DEBUG, "%s: wrapped exporter still shutting down after its time", self._name)
+        self._runner.tend()
+        self._announcer.announce()
+
+    def _attempt(self, batch: _Batch, call: Callable[[], object]) -> bool:
+        turn = self._runner.take(batch.deadline, self._refusal)
+        permit: Permit | None = None
+        settled = False
+        try:
+            with self._lock:
+                refusal = self._refusal()
+                permit = self._circuit.admit() if refusal is None else None
+                self._collect()
+            if permit is None:
+                raise Refused(refusal or "circuit open")
+            if permit.probe:
+                self._runner.recheck()
+            self._said_blocked = False
+            given = permit
+            turn.orphaned = lambda outcome: self._settle(_Batch(0.0), given, outcome)
+            hang_at = time.monotonic() + self._export_timeout if turn.queued else batch.deadline
+            outcome = self._runner.run(turn, call, deadline=batch.deadline, hang_at=hang_at)
+            if isinstance(outcome, Unfinished):
+                self._fail(batch, "its time ended before the call did")
+                return False
+            succeeded = self._settle(batch, permit, outcome)
+            settled = True
+            return succeeded
+        finally:
+            if permit is not None and not settled and not turn.is_orphan:
+                with self._lock:
+                    self._circuit.cancel(permit)
+                    self._collect()
+            self._runner.release(turn)
+
+    def _settle(self, batch: _Batch, permit: Permit, outcome: Outcome) -> bool:
+        error = outcome.error if isinstance(outcome, Raised) else None
+        reason = self._failure(outcome)
+        with self._lock:
+            items, batch.owed = batch.owed, 0
+            if reason is None:
+                self._circuit.succeeded(permit)
+                moved = self._collect()
+                self._ledger.export(items)
+            else:
+                self._ledger.fail(items, reason)
+                self._circuit.failed(permit, reason, error, overrun=isinstance(outcome, Overran))
+                moved = self._collect()
+            listener_error = self._circuit.take_listener_error()
+        if moved:
+            self._runner.recheck()
+        if listener_error is not None and not self._said_broken:
+            self._said_broken = True
+            say(
+                logging.WARNING,
+                "%s: a listener or the storage of the given breaker raised; its circuit may stay closed",
+                self._name,
+                cause=listener_error,
+            )
+        return reason is None
+
+    def _failure(self, outcome: Outcome) -> str | None:
+        if isinstance(outcome, Returned):
+            return self._judge(outcome.value)
+        if isinstance(outcome, Raised):
+            return _raised(outcome.error)
+        return f"gave no answer for {outcome.seconds:.3g} s and was given up"
+
+    def _refusal(self) -> str | None:
+        with self._lock:
+            return self._circuit.refusal() or self._runner.blocked_reason
+
+    def _refuse(self, batch: _Batch, reason: str) -> None:
+        with self._lock:
+            items, batch.owed = batch.owed, 0
+            self._ledger.refuse(items)
+            self._collect()
+        if reason == self._runner.blocked_reason and not self._said_blocked:
+            self._said_blocked = True
+            say(logging.WARNING, "%s: no probe may run: %s", self._name, reason)
+        say(logging.DEBUG, "%s: %d spans refused: %s", self._name, items, reason)
+
+    def _fail(self, batch: _Batch, reason: str) -> None:
+        with self._lock:
+            items, batch.owed = batch.owed, 0
+            self._ledger.fail(items, reason)
+
+    def _collect(self) -> bool:
+        """Take what the circuit did to whoever is told, under the lock: the order is the circuit's."""
+        transitions = self._circuit.take_transitions()
+        for transition in transitions:
+            self._announcer.add(
+                transition, refused=self._ledger.refused, lost=self._ledger.lost_since_success
+            )
+        return bool(transitions)
+
+
+class _Batch:
+    """Items on their way: `owed` until they are accounted for."""
+
+    __slots__ = ("deadline", "owed")
+
+    def __init__(self, deadline: float) -> None:
+        self.deadline = deadline
+        self.owed = 0
+
+
+def _raised(error: BaseException) -> str:
+    # The type alone: messages carry URLs, tokens and headers.
+    kind = type(error)
+    prefix = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
+    return f"raised {prefix}{kind.__qualname__}"

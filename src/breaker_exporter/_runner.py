@@ -1,0 +1,420 @@
+"""Where and how long a call runs: one at a time, off the hub, with a hard deadline.
+
+A caller takes the turn, runs its call in it, and gives it back. The call runs on a native thread of ours, or
+in a greenlet where the wrapped exporter says that it cooperates. A call whose caller is gone keeps the turn
+until it ends or overruns; whoever comes by next tends to it.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import math
+import os
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from . import _world
+from ._records import Records, detour
+
+_MOST_ABANDONED = 4
+"""Stuck calls at most, for one exporter; each holds a thread (R2)."""
+
+_inside: contextvars.ContextVar[tuple[int, ...]] = contextvars.ContextVar("breaker_exporter", default=())
+
+
+class Refused(Exception):
+    """No turn was to be had; the text says why."""
+
+
+class CannotStart(Exception):
+    """No thread can be started, so the call was not made; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """The call came back with a value."""
+
+    value: object
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """The call raised."""
+
+    error: BaseException
+
+
+@dataclass(frozen=True, slots=True)
+class Overran:
+    """The call was given up after so many seconds: whatever it runs on is stuck."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """The caller's time ended before the call's, which goes on."""
+
+
+Outcome = Returned | Raised | Overran
+
+
+class Turn:
+    """The leave to make the one call that may be out.
+
+    Attributes:
+        queued: Whether it had to be waited for.
+        orphaned: Gets the outcome of the call where its caller is gone by then.
+        is_orphan: Whether the caller has left while the call was out.
+    """
+
+    def __init__(self, *, queued: bool) -> None:
+        self.queued = queued
+        self.orphaned: Callable[[Outcome], object] = lambda outcome: None
+        self.is_orphan = False
+        self.is_tended = False
+        self.submitted = False
+        self.started_at = 0.0
+        self.hang_at = math.inf
+        self.outcome: Outcome | None = None
+        self.parkers: list[_world.Parker] = []
+        self.kill: Callable[[], None] | None = None
+
+    def unpark(self) -> None:
+        for parker in list(self.parkers):
+            parker.unpark()
+
+
+class Runner:
+    """Runs the calls into one wrapped exporter.
+
+    Args:
+        name: The exporter's name, for log lines.
+        cooperative: The wrapped exporter yields to the hub by itself, so a greenlet will do (R1).
+    """
+
+    def __init__(self, name: str, *, cooperative: bool) -> None:
+        self._name = name
+        self._wants_greenlet = cooperative
+        self._lock = _world.new_state_lock()
+        self._turn: Turn | None = None
+        self._waiting: deque[_world.Parker] = deque()
+        self._abandoned: set[Turn] = set()
+        self._worker: _Worker | None = None
+        self._records = Records(name)
+        self._cut_at = math.inf
+        self._closing: Turn | None = None
+
+    def forked(self) -> Runner:
+        """For a forked child: no thread, lock or call of the parent, but its shutdown (R5)."""
+        child = Runner(self._name, cooperative=self._wants_greenlet)
+        child._cut_at = self._cut_at
+        if self._closing is not None:
+            child._closing = Turn(queued=False)
+            child._closing.outcome = Returned(None)
+        return child
+
+    @property
+    def hung_calls(self) -> int:
+        return len(self._abandoned)
+
+    @property
+    def blocked_reason(self) -> str | None:
+        """Why no call may start although the turn is free."""
+        if len(self._abandoned) >= _MOST_ABANDONED:
+            return f"{len(self._abandoned)} calls of the wrapped exporter are stuck"
+        return None
+
+    def take(self, deadline: float, refusal: Callable[[], str | None]) -> Turn:
+        """Wait for the turn.
+
+        Args:
+            deadline: When to give up, in monotonic seconds.
+            refusal: Asked on each awakening whether the turn is still worth waiting for.
+
+        Raises:
+            Refused: No turn.
+        """
+        if id(self) in _inside.get():
+            raise Refused("called from within its own export")
+        if _world.on_hub():
+            raise Refused("called on the hub greenlet, which must not wait")
+        parker: _world.Parker | None = None
+        try:
+            while True:
+                self.tend()
+                if reason := refusal():
+                    raise Refused(reason)
+                now = time.monotonic()
+                with self._lock:
+                    limit = min(deadline, self._cut_at)
+                    if self._closing is not None:
+                        raise Refused("exporter is shut down")
+                    if now >= limit:
+                        raise Refused("no time left" if parker is None else "its time ended in the queue")
+                    holder = self._turn
+                    if holder is None:
+                        self._turn = Turn(queued=parker is not None)
+                        return self._turn
+                    if parker is not None and parker not in self._waiting:
+                        self._waiting.append(parker)
+                    until = min(limit, holder.hang_at) if holder.is_orphan else limit
+                if parker is None:
+                    parker = _world.new_parker()
+                else:
+                    parker.park(until - now)
+        finally:
+            if parker is not None:
+                self._leave_queue(parker)
+
+    def run(
+        self, turn: Turn, call: Callable[[], object], *, deadline: float, hang_at: float
+    ) -> Outcome | Unfinished:
+        """Make the call and wait for it.
+
+        Args:
+            turn: From :meth:`take`.
+            call: What to run.
+            deadline: When the caller must have its thread back, in monotonic seconds.
+            hang_at: When the call counts as hung.
+
+        Raises:
+            CannotStart: The call was not made.
+        """
+        turn.started_at = time.monotonic()
+        turn.hang_at = hang_at
+        try:
+            self._start(turn, call)
+            self._wait(turn, deadline)
+        except BaseException:
+            if turn.submitted:
+                self._orphan(turn)
+            raise
+        with self._lock:
+            if turn.outcome is not None:
+                return turn.outcome
+            if time.monotonic() >= turn.hang_at:
+                return self._abandon(turn)
+            self._orphan(turn)
+            return Unfinished()
+
+    def release(self, turn: Turn) -> None:
+        """Give the turn back. An orphaned call keeps it."""
+        with self._lock:
+            if self._turn is turn and (turn.is_tended or not turn.is_orphan):
+                self._turn = None
+                self._wake_next()
+
+    def tend(self) -> None:
+        """See to a call whose caller is gone: has it ended, is it hung?"""
+        turn = self._turn
+        if turn is None or not turn.is_orphan:
+            return
+        with self._lock:
+            if turn.is_tended:
+                return
+            outcome = turn.outcome
+            if outcome is None:
+                if time.monotonic() < turn.hang_at:
+                    return
+                outcome = self._abandon(turn)
+            turn.is_tended = True
+        try:
+            turn.orphaned(outcome)
+        finally:
+            self.release(turn)
+
+    def recheck(self) -> None:
+        """Wake those who wait for the turn: it may not be worth waiting for any more."""
+        for parker in list(self._waiting):
+            parker.unpark()
+
+    def replay_records(self, deadline: float) -> None:
+        """Hand on what the wrapped exporter logged (R7), without outliving `deadline`."""
+        self._records.replay(min(deadline, self._cut_at) - time.monotonic())
+
+    def cut(self, deadline: float) -> None:
+        """From now on nobody waits longer than until `deadline`; the earliest one given holds."""
+        self._cut_at = min(self._cut_at, deadline)
+        self.recheck()
+        if (turn := self._turn) is not None:
+            turn.unpark()
+
+    def shutdown(self, call: Callable[[float], object], deadline: float) -> Outcome | None:
+        """End admission, make the last call, and wait for it until `deadline`.
+
+        A call that is out gets half of the time to end by itself; then `call` enters beside it, since that
+        is what ends the retries of an exporter. Whoever comes second waits for the same call.
+
+        Args:
+            call: Gets the seconds that are left.
+            deadline: In monotonic seconds.
+
+        Returns:
+            How the call ended, to the first who asked; ``None`` where it has not.
+
+        Raises:
+            CannotStart: The call was not made.
+        """
+        with self._lock:
+            closing = self._closing
+            first = closing is None
+            if closing is None:
+                closing = self._closing = Turn(queued=False)
+        self.recheck()
+        may_wait = not _world.on_hub() and id(self) not in _inside.get()
+        now = time.monotonic()
+        limit = min(deadline, self._cut_at)
+        if first:
+            try:
+                if may_wait:
+                    self._wait_for_turn(now + (limit - now) / 2)
+            finally:
+                self._close(closing, lambda: call(max(0.0, limit - time.monotonic())))
+        if may_wait:
+            self._wait(closing, limit)
+            self._records.replay(limit - time.monotonic())
+        return closing.outcome if first else Returned(None)
+
+    def _close(self, closing: Turn, call: Callable[[], object]) -> None:
+        with self._lock:
+            turn = self._turn
+            if turn is not None:
+                # The thread is busy: leave it to its call, which retires it, and enter beside.
+                self._worker = None
+                if turn.kill is not None:
+                    turn.kill()
+        self._start(closing, call)
+        # Whatever thread made the last call has nothing more to do.
+        self._worker = None
+
+    def _start(self, turn: Turn, call: Callable[[], object]) -> None:
+        context = contextvars.copy_context()
+        context.run(_inside.set, (*_inside.get(), id(self)))
+        if self._wants_greenlet and _world.is_cooperative():
+            turn.submitted = True
+            turn.kill = _world.start_greenlet(lambda: self._finish(turn, _outcome(context, call)))
+            return
+        diverted = _world.is_patched()
+        if diverted:
+            self._records.wake = turn.unpark
+            detour().open()
+        try:
+            if self._worker is None:
+                self._worker = _Worker()
+            turn.submitted = True
+            self._worker.submit(lambda: self._serve(turn, context, call, diverted=diverted))
+        except RuntimeError as error:
+            if diverted:
+                detour().close()
+            if _world.is_cooperative() or "interpreter shutdown" not in str(error):
+                raise CannotStart(str(error)) from error
+            # The processor's last drain on Python 3.12 and later: nobody else is left to be held up.
+            turn.outcome = _outcome(context, call)
+
+    def _serve(
+        self, turn: Turn, context: contextvars.Context, call: Callable[[], object], *, diverted: bool
+    ) -> bool:
+        """Make the call on a native thread. Returns whether the thread is still wanted."""
+        pid = os.getpid()
+        if diverted:
+            detour().enter(self._records)
+        outcome = _outcome(context, call)
+        if os.getpid() != pid:
+            return False  # the wrapped exporter forked: nothing of ours goes on in that child
+        if diverted:
+            detour().leave()
+            detour().close()
+        return self._finish(turn, outcome)
+
+    def _finish(self, turn: Turn, outcome: Outcome) -> bool:
+        with self._lock:
+            turn.outcome = outcome
+            wanted = turn not in self._abandoned
+            self._abandoned.discard(turn)
+        turn.unpark()
+        if turn.is_orphan or not wanted:
+            self.recheck()
+        return wanted
+
+    def _wait(self, turn: Turn, deadline: float) -> None:
+        parker = _world.new_parker()
+        turn.parkers.append(parker)
+        while turn.outcome is None:
+            now = time.monotonic()
+            limit = min(deadline, self._cut_at)
+            if now >= limit:
+                return
+            parker.park(limit - now)
+            self._records.replay(0.0)
+
+    def _wait_for_turn(self, deadline: float) -> None:
+        parker = _world.new_parker()
+        with self._lock:
+            self._waiting.append(parker)
+        try:
+            while self._turn is not None and (now := time.monotonic()) < deadline:
+                parker.park(deadline - now)
+                self.tend()
+        finally:
+            self._leave_queue(parker)
+
+    def _orphan(self, turn: Turn) -> None:
+        with self._lock:
+            turn.is_orphan = True
+        self.recheck()
+
+    def _abandon(self, turn: Turn) -> Overran:
+        self._abandoned.add(turn)
+        if turn.kill is not None:
+            turn.kill()
+        else:
+            self._worker = None
+        return Overran(turn.hang_at - turn.started_at)
+
+    def _leave_queue(self, parker: _world.Parker) -> None:
+        with self._lock:
+            if parker in self._waiting:
+                self._waiting.remove(parker)
+            if self._turn is None:
+                self._wake_next()
+
+    def _wake_next(self) -> None:
+        if self._waiting:
+            self._waiting[0].unpark()
+
+
+class _Worker:
+    """One native thread; it ends when nobody holds this object any more."""
+
+    def __init__(self) -> None:
+        self._jobs = _world.new_jobs()
+        jobs = self._jobs
+        _world.start_thread(lambda: _work(jobs))
+
+    def submit(self, job: Callable[[], bool]) -> None:
+        self._jobs.put(job)
+
+    def __del__(self) -> None:
+        self._jobs.put(None)
+
+
+def _work(jobs: _world.Jobs) -> None:
+    pid = os.getpid()
+    wanted = True
+    while wanted:
+        job = jobs.get()
+        wanted = job is not None and job()
+        job = None  # an idle thread keeps no spans alive
+    if os.getpid() == pid:
+        _world.retire_thread()
+
+
+def _outcome(context: contextvars.Context, call: Callable[[], object]) -> Outcome:
+    try:
+        return Returned(context.run(call))
+    except BaseException as error:
+        # Whatever it is: on a thread of ours it was meant for nobody else.
+        return Raised(error)

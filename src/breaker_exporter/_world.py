@@ -1,0 +1,192 @@
+"""Which world a call lives in, gevent's or plain threads: the only file that knows gevent.
+
+Decided per call by what is loaded and patched at that moment, never at import (an exporter may be made
+before the monkey patch and used after it). Native primitives are those that gevent did not replace.
+"""
+
+from __future__ import annotations
+
+import _thread
+import queue
+import sys
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import types
+
+
+class Lock(Protocol):
+    """What a native lock offers."""
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool: ...
+
+    def release(self) -> None: ...
+
+
+class Jobs(Protocol):
+    """The native queue that feeds a worker thread."""
+
+    def put(self, item: Callable[[], bool] | None) -> None: ...
+
+    def get(self) -> Callable[[], bool] | None: ...
+
+
+class Parker(Protocol):
+    """Where one caller waits. `unpark` may come from any thread, early or more than once."""
+
+    def park(self, timeout: float) -> None: ...
+
+    def unpark(self) -> None: ...
+
+
+def _gevent(module: str) -> types.ModuleType | None:
+    return sys.modules.get(f"gevent.{module}")
+
+
+def is_patched() -> bool:
+    """Whether this process's locks and threads are gevent's."""
+    monkey = _gevent("monkey")
+    return monkey is not None and bool(monkey.is_module_patched("threading"))
+
+
+def new_lock() -> Lock:
+    """A native lock, in a patched process too."""
+    monkey = _gevent("monkey")
+    lock: Lock = (monkey.get_original("_thread", "allocate_lock") if monkey else _thread.allocate_lock)()
+    return lock
+
+
+def new_state_lock() -> threading.RLock:
+    """A native reentrant lock for state that greenlets and native threads share.
+
+    Native, because it is held for microseconds and never across anything that switches; reentrant, because
+    a signal handler or a finalizer may come in at any instruction and ask for our health.
+    """
+    return _thread.RLock()
+
+
+def new_jobs() -> Jobs:
+    """A native queue: its ``get`` blocks the thread, its ``put`` may be called from a finalizer."""
+    monkey = _gevent("monkey")
+    jobs: Jobs = (monkey.get_original("queue", "SimpleQueue") if monkey else queue.SimpleQueue)()
+    return jobs
+
+
+def thread_ident() -> int:
+    """The native thread's identity, the same for all greenlets on it."""
+    monkey = _gevent("monkey")
+    ident: int = (monkey.get_original("_thread", "get_ident") if monkey else _thread.get_ident)()
+    return ident
+
+
+def start_thread(target: Callable[[], None]) -> None:
+    """Run `target` on a new native thread that nobody joins.
+
+    Raises:
+        RuntimeError: No thread can be started (any more).
+    """
+    if is_patched():
+        monkey = _gevent("monkey")
+        assert monkey is not None
+        monkey.get_original("_thread", "start_new_thread")(target, ())
+    else:
+        threading.Thread(target=target, name="breaker-exporter", daemon=True).start()
+
+
+def retire_thread() -> None:
+    """End the current native thread cleanly: the hub it may have got is destroyed, else descriptors leak."""
+    if _gevent("hub") is not None:
+        import gevent
+
+        gevent.get_hub().destroy(destroy_loop=True)
+
+
+def on_hub() -> bool:
+    """Whether this is the hub greenlet itself, which must never wait."""
+    hub = _gevent("hub")
+    if hub is None:
+        return False
+    import greenlet
+
+    return isinstance(greenlet.getcurrent(), hub.Hub)
+
+
+def is_cooperative() -> bool:
+    """Whether the caller must wait through its hub: a greenlet, or the main thread of a patched process."""
+    hub = _gevent("hub")
+    if hub is None:
+        return False
+    import greenlet
+
+    parent = greenlet.getcurrent().parent
+    while parent is not None:
+        if isinstance(parent, hub.Hub):
+            return True
+        parent = parent.parent
+    return is_patched() and threading.current_thread() is threading.main_thread()
+
+
+def new_parker() -> Parker:
+    """Where the current caller waits."""
+    return _HubParker() if is_cooperative() else _ThreadParker()
+
+
+def run_beside(task: Callable[[], None], timeout: float) -> None:
+    """Run `task` and wait for it at most `timeout` seconds; under gevent it goes on beside the caller."""
+    if is_cooperative():
+        import gevent
+
+        gevent.spawn(task).join(timeout)
+    else:
+        task()
+
+
+class _ThreadParker:
+    def __init__(self) -> None:
+        self._lock = new_lock()
+        self._lock.acquire()
+
+    def park(self, timeout: float) -> None:
+        self._lock.acquire(True, max(0.0, timeout))
+
+    def unpark(self) -> None:
+        try:
+            self._lock.release()
+        except RuntimeError:
+            pass  # unparked already
+
+
+class _HubParker:
+    """gevent's events are for one thread; what crosses threads is the loop's own callback (R8)."""
+
+    def __init__(self) -> None:
+        import gevent
+        from gevent.event import Event
+
+        self._loop = gevent.get_hub().loop
+        self._event = Event()
+
+    def park(self, timeout: float) -> None:
+        self._event.wait(max(0.0, timeout))
+        self._event.clear()
+
+    def unpark(self) -> None:
+        self._loop.run_callback_threadsafe(self._event.set)
+
+
+def start_greenlet(task: Callable[[], object]) -> Callable[[], None]:
+    """Run `task` in a greenlet of its own.
+
+    Returns:
+        What kills it, without waiting for it to die.
+    """
+    import gevent
+
+    running = gevent.spawn(task)
+
+    def kill() -> None:
+        running.kill(block=False)
+
+    return kill
