@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from . import _world
 from ._records import Records, detour
+from ._worker import Thread, Worker, end
 
 _MOST_ABANDONED = 4
 """Stuck calls at most, for one exporter; each holds a thread (R2)."""
@@ -102,15 +103,17 @@ class Runner:
         self._turn: Turn | None = None
         self._waiting: deque[_world.Parker] = deque()
         self._abandoned: set[Turn] = set()
-        self._worker: _Worker | None = None
+        self._worker: Worker | None = None
+        self._threads: list[Thread] = []
         self._records = Records(name)
         self._cut_at = math.inf
+        self._end_at = math.inf
         self._closing: Turn | None = None
 
     def forked(self) -> Runner:
         """For a forked child: no thread, lock or call of the parent, but its shutdown (R5)."""
         child = Runner(self._name, cooperative=self._wants_greenlet)
-        child._cut_at = self._cut_at
+        child._cut_at, child._end_at = self._cut_at, self._end_at
         if self._closing is not None:
             child._closing = Turn(queued=False)
             child._closing.outcome = Returned(None)
@@ -185,9 +188,10 @@ class Runner:
         """
         turn.started_at = time.monotonic()
         turn.hang_at = hang_at
+        parker = self._watch(turn)
         try:
             self._start(turn, call)
-            self._wait(turn, deadline)
+            self._wait(turn, parker, deadline)
         except BaseException:
             if turn.submitted:
                 self._orphan(turn)
@@ -233,11 +237,16 @@ class Runner:
 
     def replay_records(self, deadline: float) -> None:
         """Hand on what the wrapped exporter logged (R7), without outliving `deadline`."""
-        self._records.replay(min(deadline, self._cut_at) - time.monotonic())
+        self._records.replay(min(deadline, self._end_at) - time.monotonic())
 
-    def cut(self, deadline: float) -> None:
-        """From now on nobody waits longer than until `deadline`; the earliest one given holds."""
-        self._cut_at = min(self._cut_at, deadline)
+    def cut(self, timeout: float) -> None:
+        """From now on all calls together may take `timeout` seconds; the earliest end given holds.
+
+        A tenth of them, half a second at most, is kept for the last call: it has to end what is in flight.
+        """
+        now = time.monotonic()
+        self._end_at = min(self._end_at, now + timeout)
+        self._cut_at = min(self._cut_at, now + timeout - min(0.5, timeout / 10))
         self.recheck()
         if (turn := self._turn) is not None:
             turn.unpark()
@@ -266,7 +275,7 @@ class Runner:
         self.recheck()
         may_wait = not _world.on_hub() and id(self) not in _inside.get()
         now = time.monotonic()
-        limit = min(deadline, self._cut_at)
+        limit = min(deadline, self._end_at)
         if first:
             try:
                 if may_wait:
@@ -274,7 +283,9 @@ class Runner:
             finally:
                 self._close(closing, lambda: call(max(0.0, limit - time.monotonic())))
         if may_wait:
-            self._wait(closing, limit)
+            now = time.monotonic()
+            self._wait(closing, self._watch(closing), now + (limit - now) / 2)
+            end(self._threads, limit)
             self._records.replay(limit - time.monotonic())
         return closing.outcome if first else Returned(None)
 
@@ -282,13 +293,14 @@ class Runner:
         with self._lock:
             turn = self._turn
             if turn is not None:
-                # The thread is busy: leave it to its call, which retires it, and enter beside.
+                # The thread is busy: it ends with its call, and the last call enters beside it.
                 self._worker = None
                 if turn.kill is not None:
                     turn.kill()
-        self._start(closing, call)
-        # Whatever thread made the last call has nothing more to do.
-        self._worker = None
+        try:
+            self._start(closing, call)
+        finally:
+            self._worker = None
 
     def _start(self, turn: Turn, call: Callable[[], object]) -> None:
         context = contextvars.copy_context()
@@ -303,7 +315,9 @@ class Runner:
             detour().open()
         try:
             if self._worker is None:
-                self._worker = _Worker()
+                self._worker = Worker()
+                self._threads = [thread for thread in self._threads if not thread.ended]
+                self._threads.append(self._worker.thread)
             turn.submitted = True
             self._worker.submit(lambda: self._serve(turn, context, call, diverted=diverted))
         except RuntimeError as error:
@@ -339,12 +353,17 @@ class Runner:
             self.recheck()
         return wanted
 
-    def _wait(self, turn: Turn, deadline: float) -> None:
+    def _watch(self, turn: Turn) -> _world.Parker:
+        # Made before the call starts: a caller's hub loads modules, and two threads that import at the same
+        # time under patched import locks have been seen to hang each other for good.
         parker = _world.new_parker()
         turn.parkers.append(parker)
+        return parker
+
+    def _wait(self, turn: Turn, parker: _world.Parker, deadline: float) -> None:
         while turn.outcome is None:
             now = time.monotonic()
-            limit = min(deadline, self._cut_at)
+            limit = deadline if turn is self._closing else min(deadline, self._cut_at)
             if now >= limit:
                 return
             parker.park(limit - now)
@@ -384,32 +403,6 @@ class Runner:
     def _wake_next(self) -> None:
         if self._waiting:
             self._waiting[0].unpark()
-
-
-class _Worker:
-    """One native thread; it ends when nobody holds this object any more."""
-
-    def __init__(self) -> None:
-        self._jobs = _world.new_jobs()
-        jobs = self._jobs
-        _world.start_thread(lambda: _work(jobs))
-
-    def submit(self, job: Callable[[], bool]) -> None:
-        self._jobs.put(job)
-
-    def __del__(self) -> None:
-        self._jobs.put(None)
-
-
-def _work(jobs: _world.Jobs) -> None:
-    pid = os.getpid()
-    wanted = True
-    while wanted:
-        job = jobs.get()
-        wanted = job is not None and job()
-        job = None  # an idle thread keeps no spans alive
-    if os.getpid() == pid:
-        _world.retire_thread()
 
 
 def _outcome(context: contextvars.Context, call: Callable[[], object]) -> Outcome:

@@ -95,8 +95,34 @@ def start_thread(target: Callable[[], None]) -> None:
         threading.Thread(target=target, name="breaker-exporter", daemon=True).start()
 
 
+def interrupter(is_busy: Callable[[], bool]) -> Callable[[], None] | None:
+    """For the current native thread of a patched process: what ends its current wait, from any thread.
+
+    What runs on such a thread waits in a hub of the thread's own, so another greenlet of that hub can throw.
+
+    Args:
+        is_busy: Whether the thread is in a call, which alone may be interrupted.
+    """
+    if not is_patched():
+        return None
+    import gevent
+    import greenlet
+
+    loop = gevent.get_hub().loop
+    waiting = greenlet.getcurrent()
+
+    def throw() -> None:
+        if is_busy():
+            waiting.throw(gevent.GreenletExit)
+
+    def interrupt() -> None:
+        loop.run_callback_threadsafe(throw)
+
+    return interrupt
+
+
 def retire_thread() -> None:
-    """End the current native thread cleanly: the hub it may have got is destroyed, else descriptors leak."""
+    """End the current native thread cleanly: the hub it may have is destroyed, else descriptors leak."""
     if _gevent("hub") is not None:
         import gevent
 
