@@ -18,6 +18,9 @@ from ._log import say
 from ._runner import CannotStart, Outcome, Overran, Raised, Refused, Returned, Runner, Unfinished
 from ._state import CircuitState, ExporterHealth
 
+_LONGEST_REASON = 200
+"""Characters: classes have been seen with names of a page."""
+
 
 class Desk:
     """Joins circuit, runner and ledger for one wrapped exporter in one process.
@@ -154,7 +157,7 @@ class Desk:
 
     def begin_shutdown(self, timeout: float) -> None:
         """From now on everything together may take `timeout` seconds."""
-        self._runner.cut(time.monotonic() + timeout)
+        self._runner.cut(timeout)
 
     def shutdown(self, call: Callable[[float], object], timeout: float) -> None:
         """End admission; give `call` the seconds that are left of `timeout` by then."""
@@ -235,9 +238,10 @@ class Desk:
 
     def _failure(self, outcome: Outcome) -> str | None:
         if isinstance(outcome, Returned):
-            return self._judge(outcome.value)
+            reason = self._judge(outcome.value)
+            return reason and reason[:_LONGEST_REASON]
         if isinstance(outcome, Raised):
-            return _raised(outcome.error)
+            return _raised(outcome.error)[:_LONGEST_REASON]
         return f"gave no answer for {outcome.seconds:.3g} s and was given up"
 
     def _refusal(self) -> str | None:
@@ -282,5 +286,8 @@ class _Batch:
 def _raised(error: BaseException) -> str:
     # The type alone: messages carry URLs, tokens and headers.
     kind = type(error)
-    prefix = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
-    return f"raised {prefix}{kind.__qualname__}"
+    return (
+        f"raised {kind.__qualname__}"
+        if kind.__module__ == "builtins"
+        else f"raised {kind.__module__}.{kind.__qualname__}"
+    )

@@ -30,7 +30,8 @@ class Records:
         self._name = name
         self._kept: deque[tuple[logging.Handler, logging.LogRecord]] = deque()
         self._dropped = 0
-        self._replaying = _world.new_lock()
+        self._draining = False
+        self._join: Callable[[float], None] = lambda timeout: None
         self.wake: Callable[[], None] = lambda: None
 
     def keep(self, handler: logging.Handler, record: logging.LogRecord) -> None:
@@ -43,12 +44,15 @@ class Records:
 
     def replay(self, timeout: float) -> None:
         """Hand the records on, in order, waiting at most `timeout` seconds; what is left goes on beside."""
-        if self._kept:
-            _world.run_beside(self._drain, timeout)
+        if not self._kept and not self._draining:
+            return
+        if not self._draining:
+            self._draining = True
+            self._join = _world.beside(self._drain)
+        if timeout > 0:
+            self._join(timeout)
 
     def _drain(self) -> None:
-        if not self._replaying.acquire(False):
-            return
         try:
             while self._kept:
                 handler, record = self._kept.popleft()
@@ -65,7 +69,7 @@ class Records:
                     dropped,
                 )
         finally:
-            self._replaying.release()
+            self._draining = False
 
 
 class Detour:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextvars
 import math
 import os
+import sys
 import time
 from collections import deque
 from collections.abc import Callable
@@ -318,6 +319,8 @@ class Runner:
                 self._worker = Worker()
                 self._threads = [thread for thread in self._threads if not thread.ended]
                 self._threads.append(self._worker.thread)
+            if sys.is_finalizing():
+                raise RuntimeError("no thread runs any more at interpreter shutdown")
             turn.submitted = True
             self._worker.submit(lambda: self._serve(turn, context, call, diverted=diverted))
         except RuntimeError as error:

@@ -69,8 +69,10 @@ class Thread:
             finally:
                 self._busy = False
             del job  # an idle thread keeps no spans alive
-        if os.getpid() != self._pid:
-            return  # a child that the wrapped exporter forked: nothing here is its own
+            if os.getpid() != self._pid:
+                # A child that the wrapped exporter forked and let return: there is no caller here to go
+                # back to, and a thread that only ended would leave a process that nobody ends.
+                os._exit(0)
         self._retire()
 
     def _retire(self) -> None:

@@ -7,6 +7,7 @@ before the monkey patch and used after it). Native primitives are those that gev
 from __future__ import annotations
 
 import _thread
+import importlib
 import queue
 import sys
 import threading
@@ -15,6 +16,17 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     import types
+
+
+_WARM = (
+    "encodings.idna",
+    "gevent.pool",
+    "gevent.resolver.thread",
+    "gevent.threadpool",
+    "gevent.util",
+    "netrc",
+)
+"""What sockets, DNS and requests import at first use. A native thread must not: import locks are patched."""
 
 
 class Lock(Protocol):
@@ -87,7 +99,11 @@ def start_thread(target: Callable[[], None]) -> None:
     Raises:
         RuntimeError: No thread can be started (any more).
     """
+    if sys.is_finalizing():
+        raise RuntimeError("can't start new thread at interpreter shutdown")
     if is_patched():
+        for module in _WARM:
+            importlib.import_module(module)
         monkey = _gevent("monkey")
         assert monkey is not None
         monkey.get_original("_thread", "start_new_thread")(target, ())
@@ -159,14 +175,23 @@ def new_parker() -> Parker:
     return _HubParker() if is_cooperative() else _ThreadParker()
 
 
-def run_beside(task: Callable[[], None], timeout: float) -> None:
-    """Run `task` and wait for it at most `timeout` seconds; under gevent it goes on beside the caller."""
-    if is_cooperative():
-        import gevent
+def beside(task: Callable[[], None]) -> Callable[[float], None]:
+    """Run `task` beside the caller under gevent, elsewhere at once.
 
-        gevent.spawn(task).join(timeout)
-    else:
+    Returns:
+        What waits for it, for so many seconds at most.
+    """
+    if not is_cooperative():
         task()
+        return lambda timeout: None
+    import gevent
+
+    running = gevent.spawn(task)
+
+    def join(timeout: float) -> None:
+        running.join(max(0.0, timeout))
+
+    return join
 
 
 class _ThreadParker:

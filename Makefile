@@ -1,0 +1,44 @@
+# Everything a contributor runs. Each target sets up what it needs, and is cheap to run again.
+.DEFAULT_GOAL := help
+PYTHON ?= $(shell sh tools/pythons newest-first | head -n 1)
+BIN := .venv/bin
+SOURCES := $(shell find src -name '*.py')
+PIP := -m pip --disable-pip-version-check install --quiet
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+demo: .venv/installed ## the main job on real traffic: bare exporter and ours through an outage (80 s)
+	$(BIN)/python -m breaker_exporter demo $(DEMO)
+
+test: .venv/installed ## all tests on the built wheel, branch coverage 100 %
+	@rm -f .coverage .coverage.*
+	$(BIN)/coverage run -m pytest $(PYTEST)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+lint: .venv/installed ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+check: lint test ## what CI runs: lint, tests, every Python found, the oldest dependencies
+	sh tools/matrix
+
+clean: ## remove all that was made here
+	rm -rf .venv .venv-* dist build .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+# The wheel is built and installed, not linked to: what is tested is what is shipped.
+.venv/installed: .venv/ready $(SOURCES)
+	$(BIN)/python $(PIP) --force-reinstall --no-deps .
+	@touch $@
+
+.venv/ready: pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python 3.10 or newer is needed, and none was found" >&2; exit 1; }
+	@$(BIN)/python -c '' 2>/dev/null || $(PYTHON) -m venv --clear .venv
+	@echo "setting up .venv ($$($(BIN)/python --version))"
+	$(BIN)/python $(PIP) --upgrade 'pip>=25.1'
+	$(BIN)/python $(PIP) '.[all,demo]' --group test --group lint
+	@touch $@
+
+.PHONY: help demo test lint check clean
