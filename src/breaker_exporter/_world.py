@@ -189,7 +189,8 @@ def beside(task: Callable[[], None]) -> Callable[[float], None]:
     running = gevent.spawn(task)
 
     def join(timeout: float) -> None:
-        running.join(max(0.0, timeout))
+        if gevent.getcurrent() is not running:
+            running.join(max(0.0, timeout))
 
     return join
 
