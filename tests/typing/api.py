@@ -1,0 +1,77 @@
+"""What a user writes, for mypy strict to read; never run."""
+
+from __future__ import annotations
+
+import time
+
+import pybreaker
+from opentelemetry import trace
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+
+from breaker_exporter import (
+    CircuitBreakerSpanExporter,
+    CircuitState,
+    CircuitTransition,
+    ExporterHealth,
+    gunicorn,
+)
+from breaker_exporter.telemetry import Telemetry
+from breaker_exporter.testing import (
+    Fault,
+    FaultyCollector,
+    ManualClock,
+    ScriptedExporter,
+    fail,
+    hang,
+    succeed,
+)
+
+
+def page(transition: CircuitTransition) -> None:
+    if transition.new is CircuitState.OPEN:
+        print(transition.name, transition.reason, transition.cooldown)
+
+
+exporter = CircuitBreakerSpanExporter(
+    OTLPSpanExporter(),
+    name="otlp",
+    failure_threshold=3,
+    cooldown=15.0,
+    max_cooldown=60.0,
+    jitter=0.2,
+    export_timeout=15.0,
+    listeners=[page],
+    clock=time.monotonic,
+)
+as_an_exporter: SpanExporter = exporter
+provider = TracerProvider()
+provider.add_span_processor(BatchSpanProcessor(exporter))
+trace.set_tracer_provider(provider)
+
+state: CircuitState = exporter.state
+health: ExporterHealth = exporter.health()
+retry_in: float | None = health.retry_in
+result: SpanExportResult = exporter.export([])
+flushed: bool = exporter.force_flush(timeout_millis=1000)
+exporter.begin_shutdown(5.0)
+exporter.shutdown(timeout_millis=1000)
+
+given = CircuitBreakerSpanExporter(OTLPSpanExporter(), breaker=pybreaker.CircuitBreaker(fail_max=5))
+both = CircuitBreakerSpanExporter(  # type: ignore[call-overload]
+    OTLPSpanExporter(), breaker=pybreaker.CircuitBreaker(), cooldown=3.0
+)
+
+telemetry = Telemetry(service_name="shop", endpoint="http://collector:4318", cooldown=10.0, listeners=[page])
+post_fork, post_worker_init, worker_exit = gunicorn.hooks(telemetry)
+gunicorn.worker_exit(object(), object())
+telemetry.prepare()
+telemetry.start()
+telemetry.stop(timeout=5.0)
+
+clock = ManualClock()
+scripted = ScriptedExporter([succeed, fail, hang, ValueError])
+with FaultyCollector() as collector:
+    collector.fault = Fault.BLACKHOLE
+    arrived: bool = collector.wait_for_spans(1, timeout=1.0)
