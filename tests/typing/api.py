@@ -31,7 +31,7 @@ from breaker_exporter.testing import (
 
 def page(transition: CircuitTransition) -> None:
     if transition.new is CircuitState.OPEN:
-        print(transition.name, transition.reason, transition.cooldown)
+        raise SystemExit(f"{transition.name} {transition.reason} {transition.cooldown}")
 
 
 exporter = CircuitBreakerSpanExporter(

@@ -1,0 +1,56 @@
+"""What users test their own wiring with: a scripted exporter, a clock that tests move, a faulty collector.
+
+Names are resolved on first use (PEP 562): nothing here loads ``ssl``, ``grpc`` or ``asyncio`` into the
+process under test, and the collector's own process does not load the SDK.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ._clock import ManualClock
+    from ._collector import FaultyCollector
+    from ._faults import Connections, Fault
+    from ._outcomes import Outcome, fail, hang, hang_then, succeed, take, throw
+    from ._scripted import Call, ScriptedExporter
+    from ._values import Received, ReceivedSpan
+
+__all__ = [
+    "Call",
+    "Connections",
+    "Fault",
+    "FaultyCollector",
+    "ManualClock",
+    "Outcome",
+    "Received",
+    "ReceivedSpan",
+    "ScriptedExporter",
+    "fail",
+    "hang",
+    "hang_then",
+    "succeed",
+    "take",
+    "throw",
+]
+
+_ROOMS = {
+    "_clock": ("ManualClock",),
+    "_collector": ("FaultyCollector",),
+    "_faults": ("Connections", "Fault"),
+    "_outcomes": ("Outcome", "fail", "hang", "hang_then", "succeed", "take", "throw"),
+    "_scripted": ("Call", "ScriptedExporter"),
+    "_values": ("Received", "ReceivedSpan"),
+}
+
+
+def __getattr__(name: str) -> object:
+    for room, names in _ROOMS.items():
+        if name in names:
+            return getattr(import_module(f".{room}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,212 @@
+"""The faulty collector as tests see it: a facade over its process."""
+
+from __future__ import annotations
+
+import atexit
+from types import TracebackType
+from urllib.parse import urlsplit
+
+from ._faults import Connections, Fault, FaultSetting, connections_mode
+from ._process import CollectorProcess
+from ._values import Received, ReceivedSpan
+
+
+class FaultyCollector:
+    """A real OTLP trace receiver on loopback ports, HTTP and gRPC, whose fault is switched at run time.
+
+    It runs in a process of its own, is started by ``with`` or ``start()``, and ends with ``close()`` or with
+    this process, however that ends. HTTP takes ``POST /v1/traces`` with protobuf, plain, gzip or deflate;
+    gRPC takes ``TraceService/Export``. A process forked from this one may use it and cannot end it.
+
+    ```python
+    with FaultyCollector() as collector:
+        exporter = OTLPSpanExporter(collector.http_endpoint)
+        collector.fault = Fault.BLACKHOLE
+    ```
+
+    The same by hand: ``curl -d '{"fault": "slow", "seconds": 3}' $CONTROL_URL/fault``.
+
+    Args:
+        http_port: The HTTP port; 0 for any free one.
+        grpc_port: The gRPC port, likewise.
+        control_port: The port of the control URL, likewise.
+
+    Raises:
+        ValueError: A port is not a number from 0 to 65535.
+    """
+
+    def __init__(self, *, http_port: int = 0, grpc_port: int = 0, control_port: int = 0) -> None:
+        self._ports = {"http_port": http_port, "grpc_port": grpc_port, "control_port": control_port}
+        for name, port in self._ports.items():
+            if not isinstance(port, int) or isinstance(port, bool) or not 0 <= port <= 65_535:
+                raise ValueError(f"{name} must be a port from 0 (any free one) to 65535, not {port!r}")
+        self._process: CollectorProcess | None = None
+
+    def start(self) -> FaultyCollector:
+        """Start it; does nothing where it runs already.
+
+        Raises:
+            RuntimeError: It cannot start: a port is taken, or the OTLP protobufs are not installed.
+        """
+        if self._process is None:
+            self._process = CollectorProcess(**self._ports)
+            atexit.register(self.close)
+        return self
+
+    def close(self) -> None:
+        """End it and wait for its end; does nothing where it does not run."""
+        process, self._process = self._process, None
+        if process is not None:
+            atexit.unregister(self.close)
+            process.stop()
+
+    def __enter__(self) -> FaultyCollector:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def http_endpoint(self) -> str:
+        """The URL traces are posted to, as ``OTLPSpanExporter(endpoint=...)`` takes it."""
+        return str(self._running.state["http_endpoint"])
+
+    @property
+    def http_base(self) -> str:
+        """The URL without a path, as ``OTEL_EXPORTER_OTLP_ENDPOINT`` takes it."""
+        return f"http://{urlsplit(self.http_endpoint).netloc}"
+
+    @property
+    def grpc_endpoint(self) -> str:
+        """The URL of the gRPC port, as exporter and environment take it.
+
+        Raises:
+            RuntimeError: There is none: grpcio is not installed.
+        """
+        endpoint = self._running.state["grpc_endpoint"]
+        if endpoint is None:
+            raise RuntimeError("no gRPC port without grpcio: pip install 'breaker-exporter[grpc]'")
+        return str(endpoint)
+
+    @property
+    def control_url(self) -> str:
+        """Where the same is done by HTTP from this machine: ``GET /state``, ``POST /fault`` and so on."""
+        return str(self._running.state["control_url"])
+
+    @property
+    def fault(self) -> Fault:
+        """The fault in force. Setting it is ``set_fault`` with that fault's defaults."""
+        return Fault(self._running.ask("GET", "/state")["fault"])
+
+    @fault.setter
+    def fault(self, fault: Fault) -> None:
+        self.set_fault(fault)
+
+    def set_fault(
+        self,
+        fault: Fault,
+        *,
+        seconds: float | None = None,
+        interval: float | None = None,
+        status: int | None = None,
+        retry_after: float | str | None = None,
+        rejected: int | None = None,
+        connections: Connections | None = None,
+    ) -> None:
+        """Switch the fault; it is in force when this returns.
+
+        ``Fault`` says what each does, which of these settings it takes, and whether the spans count.
+
+        Args:
+            fault: The fault.
+            seconds: How late a ``SLOW`` answer is.
+            interval: Seconds between the bytes of a ``DRIP``.
+            status: HTTP status of ``STATUS``.
+            retry_after: Seconds, or an HTTP date, for the client to wait.
+            rejected: Spans that ``PARTIAL_SUCCESS`` rejects.
+            connections: What becomes of the open connections; left out, ``BLACKHOLE`` keeps them (and they
+                fall silent), every other fault drops them.
+
+        Raises:
+            ValueError: A value is not allowed, or a setting is not one of this fault's.
+        """
+        given = {
+            "seconds": seconds,
+            "interval": interval,
+            "status": status,
+            "retry_after": retry_after,
+            "rejected": rejected,
+        }
+        setting = FaultSetting.of(fault, given)
+        mode = connections_mode(connections, setting.fault)
+        self._running.ask("POST", "/fault", {**setting.as_json(), "connections": mode.value})
+
+    def received(self) -> Received:
+        """A consistent snapshot of what it has received since it was last cleared."""
+        state = self._running.ask("GET", "/received")
+        return Received(
+            span_ids=frozenset(state["span_ids"]),
+            spans=state["spans"],
+            duplicates=state["duplicates"],
+            requests=state["requests"],
+            connections=state["connections"],
+            open_connections=state["open_connections"],
+        )
+
+    @property
+    def span_ids(self) -> frozenset[str]:
+        """The ids of all spans taken, 16 hex digits each."""
+        return self.received().span_ids
+
+    @property
+    def spans_received(self) -> int:
+        """Span records taken, duplicates included."""
+        return self.received().spans
+
+    @property
+    def duplicates(self) -> int:
+        """Records of a span that had been taken before."""
+        return self.received().duplicates
+
+    @property
+    def spans(self) -> tuple[ReceivedSpan, ...]:
+        """The latest 10,000 span records taken, oldest first."""
+        return tuple(ReceivedSpan(**span) for span in self._running.ask("GET", "/spans"))
+
+    def wait_for_spans(self, count: int, timeout: float = 10.0) -> bool:
+        """Wait until ``count`` different spans are taken; ``False`` if ``timeout`` seconds pass first."""
+        return self._wait_for("spans", count, timeout)
+
+    def wait_for_requests(self, count: int, timeout: float = 10.0) -> bool:
+        """Wait until ``count`` export requests have begun, whatever becomes of them; else ``False``."""
+        return self._wait_for("requests", count, timeout)
+
+    def wait_for_connections(self, count: int, timeout: float = 10.0) -> bool:
+        """Wait until ``count`` connections have been accepted; else ``False``."""
+        return self._wait_for("connections", count, timeout)
+
+    def clear(self) -> None:
+        """Forget what was received; fault and connections stay."""
+        self._running.ask("POST", "/clear")
+
+    def renew(self) -> None:
+        """Make it as new: no fault, nothing received, no connections, and other ports.
+
+        Ports that were asked for by number stay; the others are out of reach of what an
+        earlier test left running.
+        """
+        self._running.state = self._running.ask("POST", "/renew")
+
+    @property
+    def _running(self) -> CollectorProcess:
+        if self._process is None:
+            raise RuntimeError(
+                "the collector is not running: use `with FaultyCollector() as collector` or start()"
+            )
+        return self._process
+
+    def _wait_for(self, what: str, count: int, timeout: float) -> bool:
+        target = f"/wait?for={what}&count={count}&timeout={timeout}"
+        return bool(self._running.ask("GET", target, wait=timeout)["reached"])

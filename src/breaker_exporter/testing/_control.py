@@ -1,0 +1,125 @@
+"""The control URL: state shown and fault switched over plain HTTP, from this machine alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from urllib.parse import parse_qsl, urlsplit
+
+from ._faults import Connections, FaultSetting, connections_mode
+from ._http1 import BadRequest, Head, read_body, read_head, response
+from ._inbox import Inbox
+from ._tcp import Connection
+
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_ROUTES = "GET /state, /received, /spans, /wait?for=spans&count=N&timeout=S; POST /fault, /clear, /renew"
+_MAX_WAIT = 3600.0
+"""Seconds."""
+
+
+class Control:
+    """Serves connections of the control port.
+
+    Args:
+        inbox: What has been received.
+        state: Shows the collector's state.
+        set_fault: Switches its fault.
+        renew: Makes it as new.
+    """
+
+    def __init__(
+        self,
+        inbox: Inbox,
+        state: Callable[[], dict[str, object]],
+        set_fault: Callable[[FaultSetting, Connections], Awaitable[None]],
+        renew: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._inbox = inbox
+        self._state = state
+        self._set_fault = set_fault
+        self._renew = renew
+
+    async def serve(self, connection: Connection) -> None:
+        """Answer one request."""
+        try:
+            head = await read_head(connection.reader)
+            if head is None:
+                return
+            _check_caller(head)
+            answer = await self._answer(head, await read_body(connection.reader, head))
+            status, kind, body = 200, "application/json", json.dumps(answer)
+        except BadRequest as refusal:
+            status, kind, body = refusal.status, "text/plain; charset=utf-8", f"{refusal.text}\n"
+        headers = {"Content-Type": kind, "Connection": "close"}
+        await connection.send(response(status, headers, body.encode()))
+
+    async def _answer(self, head: Head, body: bytes) -> object:
+        url = urlsplit(head.target)
+        match head.method, url.path:
+            case "GET", "/" | "/state":
+                return self._state()
+            case "GET", "/received":
+                return {**self._state(), "span_ids": self._inbox.span_ids()}
+            case "GET", "/spans":
+                return self._inbox.latest()
+            case "GET", "/wait":
+                return await self._wait(dict(parse_qsl(url.query)))
+            case "POST", "/fault":
+                await self._switch(_json_object(body))
+            case "POST", "/clear":
+                self._inbox.clear()
+            case "POST", "/renew":
+                await self._renew()
+            case _:
+                raise BadRequest(404, _ROUTES)
+        return self._state()
+
+    async def _switch(self, fields: Mapping[str, object]) -> None:
+        known = {"fault", "connections", "seconds", "interval", "status", "retry_after", "rejected"}
+        if unknown := sorted(fields.keys() - known):
+            raise BadRequest(
+                400, f"unknown fields {', '.join(unknown)}; known are {', '.join(sorted(known))}"
+            )
+        settings = {name: value for name, value in fields.items() if name not in ("fault", "connections")}
+        try:
+            setting = FaultSetting.of(fields.get("fault"), settings)
+            mode = connections_mode(fields.get("connections"), setting.fault)
+        except ValueError as error:
+            raise BadRequest(400, str(error)) from None
+        await self._set_fault(setting, mode)
+
+    async def _wait(self, query: Mapping[str, str]) -> dict[str, bool]:
+        what = query.get("for", "spans")
+        try:
+            count, timeout = int(query.get("count", "1")), float(query.get("timeout", "10"))
+            allowed = what in ("spans", "requests", "connections") and 0 <= timeout <= _MAX_WAIT
+        except ValueError:
+            allowed = False
+        if not allowed:
+            raise BadRequest(
+                400, f"for=spans|requests|connections, count=N, timeout=0 to {_MAX_WAIT:g}: not {query}"
+            )
+        return {"reached": await self._inbox.wait_for(what, count, timeout)}
+
+
+def _check_caller(head: Head) -> None:
+    """Refuse what a page in a browser on this machine could send (also after DNS rebinding)."""
+    if "origin" in head.headers:
+        raise BadRequest(403, "not for browsers: the request has an Origin header")
+    host = head.headers.get("host", "")
+    try:
+        hostname = urlsplit(f"//{host}").hostname
+    except ValueError:
+        hostname = None
+    if hostname not in _LOOPBACK:
+        raise BadRequest(403, f"Host is {host!r}, not one of {', '.join(_LOOPBACK)}")
+
+
+def _json_object(body: bytes) -> Mapping[str, object]:
+    try:
+        value = json.loads(body)
+    except ValueError as error:
+        raise BadRequest(400, f"body is no JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise BadRequest(400, f"body must be a JSON object, not {value!r}")
+    return value

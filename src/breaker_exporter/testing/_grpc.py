@@ -1,0 +1,160 @@
+"""The collector's gRPC port: a real gRPC server behind a pipe that can break anything below it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+import grpc
+import grpc.aio
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.rpc.error_details_pb2 import RetryInfo
+from google.rpc.status_pb2 import Status
+
+from ._faults import Fault, FaultSetting
+from ._http2 import DATA, HEADERS, PREFACE, Frames
+from ._inbox import Inbox, Malformed
+from ._tcp import CHUNK, Connection
+
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+    Context = grpc.aio.ServicerContext[bytes, bytes]
+
+_SERVICE = "opentelemetry.proto.collector.trace.v1.TraceService"
+_CODE_OF_STATUS = {
+    400: grpc.StatusCode.INVALID_ARGUMENT,
+    401: grpc.StatusCode.UNAUTHENTICATED,
+    403: grpc.StatusCode.PERMISSION_DENIED,
+    404: grpc.StatusCode.UNIMPLEMENTED,
+    413: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    429: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    500: grpc.StatusCode.INTERNAL,
+    502: grpc.StatusCode.UNAVAILABLE,
+    503: grpc.StatusCode.UNAVAILABLE,
+    504: grpc.StatusCode.UNAVAILABLE,
+}
+"""As the OpenTelemetry Collector translates (``internal/httphelper``), with 413 and 500 added."""
+
+_CODE_OF_FAULT = {
+    Fault.UNAVAILABLE: grpc.StatusCode.UNAVAILABLE,
+    Fault.DEADLINE: grpc.StatusCode.DEADLINE_EXCEEDED,
+    Fault.RESOURCE_EXHAUSTED: grpc.StatusCode.RESOURCE_EXHAUSTED,
+}
+
+
+class GRPCReceiver:
+    """Serves connections of the gRPC port into ``inbox``."""
+
+    def __init__(self, inbox: Inbox) -> None:
+        self._inbox = inbox
+        self._fronts: dict[int, Connection] = {}
+        self._server = grpc.aio.server(
+            options=[("grpc.max_receive_message_length", 64 * 1024 * 1024), ("grpc.so_reuseport", 0)]
+        )
+        # Bytes in, bytes out: what is malformed is ours to answer.
+        export: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_unary_rpc_method_handler(self._export)
+        service = grpc.method_handlers_generic_handler(_SERVICE, {"Export": export})
+        self._server.add_generic_rpc_handlers([service])
+        self._inner_port = self._server.add_insecure_port("127.0.0.1:0")
+
+    async def start(self) -> None:
+        """Start the server behind the port."""
+        await self._server.start()
+
+    async def stop(self) -> None:
+        """Stop it at once."""
+        await self._server.stop(None)
+
+    async def serve(self, connection: Connection) -> None:
+        """Pipe one connection to the server behind, but for what the fault does to its bytes."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self._inner_port)
+        inner_number = writer.get_extra_info("sockname")[1]
+        self._fronts[inner_number] = connection
+        pipes = [
+            asyncio.create_task(self._inbound(connection, writer)),
+            asyncio.create_task(self._outbound(reader, connection)),
+        ]
+        try:
+            done, _ = await asyncio.wait(pipes, return_when=asyncio.FIRST_COMPLETED)
+            for pipe in done:
+                pipe.result()
+        finally:
+            del self._fronts[inner_number]
+            writer.transport.abort()
+            for pipe in pipes:
+                pipe.cancel()
+            await asyncio.gather(*pipes, return_exceptions=True)
+
+    async def _inbound(self, connection: Connection, writer: asyncio.StreamWriter) -> None:
+        frames = Frames(len(PREFACE))
+        while chunk := await connection.reader.read(CHUNK):
+            fault = connection.meet().fault
+            begun = frames.feed(chunk)
+            self._inbox.note_requests(sum(frame.type == HEADERS for frame in begun))
+            if fault is Fault.BLACKHOLE:
+                continue
+            if fault is Fault.GARBAGE:
+                await connection.send_garbage()
+                return
+            if fault is Fault.RESET and any(frame.type == DATA for frame in begun):
+                connection.reset()
+                return
+            writer.write(chunk)
+            await writer.drain()
+
+    async def _outbound(self, reader: asyncio.StreamReader, connection: Connection) -> None:
+        frames = Frames()
+        while chunk := await reader.read(CHUNK):
+            setting = connection.meet()
+            answers = [frame for frame in frames.feed(chunk) if frame.type == DATA]
+            if setting.fault is Fault.DRIP:
+                await connection.drip(chunk, setting.interval or 0.0)
+            elif setting.fault is Fault.TRUNCATED and answers:
+                # An answer without spans to report is 5 bytes of DATA: 2 of them are a part of any.
+                await connection.send(chunk[: answers[0].payload_at + 2])
+                return
+            else:
+                await connection.send(chunk)
+
+    async def _export(self, body: bytes, context: Context) -> bytes:
+        connection = self._fronts.get(int(context.peer().rpartition(":")[2]))
+        # A request may outlive, by a moment, the connection it came on.
+        setting = FaultSetting(Fault.UNAVAILABLE) if connection is None else connection.meet()
+        code = _code(setting)
+        if code is not grpc.StatusCode.OK:
+            await _refuse(context, code, setting)
+        try:
+            message = self._inbox.take(body, setting)
+        except Malformed as error:
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+        if setting.fault is Fault.SLOW:
+            await asyncio.sleep(setting.seconds or 0.0)
+        return message
+
+
+def _code(setting: FaultSetting) -> grpc.StatusCode:
+    if setting.status is None:
+        return _CODE_OF_FAULT.get(setting.fault, grpc.StatusCode.OK)
+    if 200 <= setting.status < 300:
+        return grpc.StatusCode.OK
+    return _CODE_OF_STATUS.get(setting.status, grpc.StatusCode.UNKNOWN)
+
+
+async def _refuse(context: Context, code: grpc.StatusCode, setting: FaultSetting) -> NoReturn:
+    details = "as this fault has it"
+    delay = setting.retry_after_seconds(time.time())
+    if delay is None:
+        await context.abort(code, details)
+    retry = RetryInfo()
+    retry.retry_delay.FromNanoseconds(round(delay * 1e9))
+    packed = AnyMessage()
+    packed.Pack(retry)
+    status = Status(code=code.value[0], message=details, details=[packed])
+    # The OTLP specification wants the first; OpenTelemetry Python's exporter reads the second.
+    metadata = (
+        ("grpc-status-details-bin", status.SerializeToString()),
+        ("google.rpc.retryinfo-bin", retry.SerializeToString()),
+    )
+    await context.abort(code, details, metadata)

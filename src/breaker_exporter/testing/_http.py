@@ -1,0 +1,92 @@
+"""The collector's HTTP port: OTLP/HTTP trace requests, answered as the fault has it."""
+
+from __future__ import annotations
+
+import asyncio
+
+from google.rpc.status_pb2 import Status
+
+from ._faults import Fault, FaultSetting
+from ._http1 import BadRequest, Head, body_length, read_body, read_head, response
+from ._inbox import Inbox, Malformed
+from ._tcp import Connection
+
+PATH = "/v1/traces"
+_PROTOBUF = "application/x-protobuf"
+_MISSING = 64
+"""Bytes of body that a truncated answer lacks."""
+
+_STATUS_OF = {
+    Fault.UNAVAILABLE: 503,
+    Fault.DEADLINE: 504,
+    Fault.RESOURCE_EXHAUSTED: 429,
+}
+
+
+class HTTPReceiver:
+    """Serves connections of the HTTP port into ``inbox``."""
+
+    def __init__(self, inbox: Inbox) -> None:
+        self._inbox = inbox
+
+    async def serve(self, connection: Connection) -> None:
+        """Answer one request after the other until the connection ends."""
+        try:
+            while (head := await read_head(connection.reader)) is not None:
+                self._inbox.note_requests(1)
+                if not await self._exchange(connection, head, connection.meet()):
+                    return
+        except BadRequest as refusal:
+            await connection.send(_refusal(refusal.status, refusal.text, {"Connection": "close"}))
+
+    async def _exchange(self, connection: Connection, head: Head, setting: FaultSetting) -> bool:
+        """Answer one request; whether the connection goes on."""
+        if setting.fault is Fault.BLACKHOLE:
+            return False
+        if setting.fault is Fault.RESET:
+            # Half the body; of a chunked one, whose length nobody knows, the first byte.
+            length = body_length(head)
+            await connection.reader.readexactly(1 if length is None else length // 2)
+            connection.reset()
+            return False
+        if head.headers.get("expect", "").lower() == "100-continue":
+            await connection.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+        body = await read_body(connection.reader, head)
+        if setting.fault is Fault.GARBAGE:
+            await connection.send_garbage()
+            return False
+        status = setting.status or _STATUS_OF.get(setting.fault, 200)
+        if 200 <= status < 300:
+            answer = self._taken(head, body, setting, status)
+        else:
+            again = {} if (header := setting.retry_after_header) is None else {"Retry-After": header}
+            answer = _refusal(status, "as this fault has it", again)
+        if setting.fault is Fault.SLOW:
+            await asyncio.sleep(setting.seconds or 0.0)
+        if setting.fault is Fault.DRIP:
+            await connection.drip(answer, setting.interval or 0.0)
+        else:
+            await connection.send(answer)
+        # After an informational status the client would wait for a final one that never comes.
+        return head.keep_alive and setting.fault is not Fault.TRUNCATED and status >= 200
+
+    def _taken(self, head: Head, body: bytes, setting: FaultSetting, status: int) -> bytes:
+        if head.target.partition("?")[0] != PATH:
+            return _refusal(404, f"traces go to {PATH}", {})
+        if head.method != "POST":
+            return _refusal(405, f"{PATH} takes POST", {"Allow": "POST"})
+        media_type = head.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if media_type != _PROTOBUF:
+            return _refusal(415, f"Content-Type is {media_type!r}, not {_PROTOBUF!r}", {})
+        try:
+            message = self._inbox.take(body, setting)
+        except Malformed as error:
+            return _refusal(400, str(error), {})
+        missing = _MISSING if setting.fault is Fault.TRUNCATED else 0
+        return response(status, {"Content-Type": _PROTOBUF}, message, missing=missing)
+
+
+def _refusal(status: int, text: str, headers: dict[str, str]) -> bytes:
+    # The body of an OTLP/HTTP error is a google.rpc.Status (OTLP specification, "Failures").
+    body = Status(message=text).SerializeToString()
+    return response(status, {"Content-Type": _PROTOBUF, **headers}, body)

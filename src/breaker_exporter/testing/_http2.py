@@ -1,0 +1,49 @@
+"""Where HTTP/2 frames begin in a stream of bytes (RFC 9113, 4.1): enough to break one in the right place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+DATA = 0x0
+HEADERS = 0x1
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+_HEAD = 9
+"""Bytes of a frame's header: 3 of length, type, flags, 4 of stream id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A frame whose header is complete; its payload begins at ``payload_at`` of the chunk that was fed."""
+
+    type: int
+    payload_at: int
+
+
+class Frames:
+    """Follows one direction of an HTTP/2 connection.
+
+    Args:
+        skip: Bytes before the first frame: the length of the preface for what a client sends.
+    """
+
+    def __init__(self, skip: int = 0) -> None:
+        self._skip = skip
+        self._head = b""
+
+    def feed(self, chunk: bytes) -> list[Frame]:
+        """The frames whose header is completed by ``chunk``, in order."""
+        frames = []
+        at = 0
+        while at < len(chunk):
+            if self._skip:
+                step = min(self._skip, len(chunk) - at)
+                self._skip -= step
+            else:
+                step = min(_HEAD - len(self._head), len(chunk) - at)
+                self._head += chunk[at : at + step]
+                if len(self._head) == _HEAD:
+                    frames.append(Frame(self._head[3], at + step))
+                    self._skip = int.from_bytes(self._head[:3], "big")
+                    self._head = b""
+            at += step
+        return frames

@@ -1,0 +1,223 @@
+"""A span exporter that does what a script says and remembers how it was called."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+
+from ._outcomes import Hang, Outcome, Take, Throw, checked, succeed
+
+_POLL = 0.002
+"""Seconds between two looks of a waiting caller, who is cooperative where gevent has patched ``time``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of ``export``.
+
+    Attributes:
+        spans: The spans it was given.
+        thread: The operating system's id of the thread it ran on (``threading.get_native_id()``), which
+            greenlets of one thread share.
+        started: When it began, in seconds of ``time.monotonic``.
+        ended: When it returned or raised; ``None`` while it runs.
+    """
+
+    spans: tuple[ReadableSpan, ...]
+    thread: int
+    started: float
+    ended: float | None = None
+
+
+class ScriptedExporter(SpanExporter):
+    """A span exporter that plays a list of outcomes, one a call, and records what happened.
+
+    It blocks as a foreign exporter would: ``hang`` and ``take`` hold the operating system's thread even in
+    a process that gevent has patched, and ``release()`` may come from any thread or greenlet.
+
+    Args:
+        outcomes: What the calls do, in order.
+        default: What every call after the last of them does.
+        on_shutdown: What ``shutdown`` does each time; a function gets ``()``.
+        on_flush: What ``force_flush`` does each time; ``SUCCESS`` and ``FAILURE`` are answered as ``True``
+            and ``False``, anything else as it is.
+
+    Raises:
+        TypeError: An outcome is nothing that can be played.
+    """
+
+    def __init__(
+        self,
+        outcomes: Iterable[Outcome] = (),
+        *,
+        default: Outcome = succeed,
+        on_shutdown: Outcome = succeed,
+        on_flush: Outcome = succeed,
+    ) -> None:
+        self._script = [checked(outcome) for outcome in outcomes]
+        self._default = checked(default)
+        self._on_shutdown = checked(on_shutdown)
+        self._on_flush = checked(on_flush)
+        self._allocate_lock: Callable[[], threading.Lock] = _native("_thread", "allocate_lock")
+        self._block: Callable[[float], None] = _native("time", "sleep")
+        self._guard = self._allocate_lock()
+        self._hanging: list[threading.Lock] = []
+        self._released = False
+        self._calls: list[Call] = []
+        self._running = 0
+        self._max_concurrency = 0
+        self._spans: list[ReadableSpan] = []
+        self._shutdown_calls = 0
+        self._flush_calls = 0
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Play the next outcome of the script."""
+        batch = tuple(spans)
+        number, outcome = self._begin(batch)
+        answer: object = None
+        try:
+            answer = self._play(outcome, batch)
+        finally:
+            self._end(number, answer)
+        # A scripted lie is passed on as it is: that is what it is for.
+        return cast("SpanExportResult", answer)
+
+    def shutdown(self) -> None:
+        """Play ``on_shutdown``."""
+        with self._guard:
+            self._shutdown_calls += 1
+        self._play(self._on_shutdown, ())
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        """Play ``on_flush``."""
+        with self._guard:
+            self._flush_calls += 1
+        answer = self._play(self._on_flush, ())
+        if isinstance(answer, SpanExportResult):
+            return answer is SpanExportResult.SUCCESS
+        return cast("bool", answer)
+
+    def release(self) -> None:
+        """Let every hanging call go on, and every later one that would hang."""
+        with self._guard:
+            self._released = True
+            hanging, self._hanging = self._hanging, []
+        for lock in hanging:
+            lock.release()
+
+    def hold(self) -> None:
+        """Let later calls hang again: undoes ``release`` for them."""
+        with self._guard:
+            self._released = False
+
+    @property
+    def calls(self) -> list[Call]:
+        """The calls so far, in the order in which they began."""
+        with self._guard:
+            return list(self._calls)
+
+    @property
+    def spans(self) -> list[ReadableSpan]:
+        """All spans that were answered for with ``SUCCESS``, in the order of the answers."""
+        with self._guard:
+            return list(self._spans)
+
+    @property
+    def max_concurrency(self) -> int:
+        """The most calls of ``export`` that ever ran at once."""
+        return self._max_concurrency
+
+    @property
+    def overlapped(self) -> bool:
+        """Whether two calls of ``export`` ever ran at once, which OpenTelemetry's contract forbids."""
+        return self._max_concurrency > 1
+
+    @property
+    def shutdown_calls(self) -> int:
+        """How often ``shutdown`` was called."""
+        return self._shutdown_calls
+
+    @property
+    def flush_calls(self) -> int:
+        """How often ``force_flush`` was called."""
+        return self._flush_calls
+
+    def wait_for_calls(self, count: int, timeout: float = 5.0) -> bool:
+        """Wait until ``count`` calls have begun; ``False`` if ``timeout`` seconds pass first.
+
+        Cooperative where gevent has patched ``time``.
+        """
+        return _wait_until(lambda: len(self._calls) >= count, timeout)
+
+    def wait_for_returns(self, count: int, timeout: float = 5.0) -> bool:
+        """Wait until ``count`` calls have returned or raised; ``False`` if ``timeout`` seconds pass first."""
+        return _wait_until(lambda: sum(call.ended is not None for call in self.calls) >= count, timeout)
+
+    def _begin(self, batch: tuple[ReadableSpan, ...]) -> tuple[int, Outcome]:
+        call = Call(batch, threading.get_native_id(), time.monotonic())
+        with self._guard:
+            number = len(self._calls)
+            self._calls.append(call)
+            self._running += 1
+            self._max_concurrency = max(self._max_concurrency, self._running)
+            return number, self._script[number] if number < len(self._script) else self._default
+
+    def _end(self, number: int, answer: object) -> None:
+        with self._guard:
+            call = self._calls[number]
+            self._running -= 1
+            if answer is SpanExportResult.SUCCESS:
+                self._spans.extend(call.spans)
+            self._calls[number] = replace(call, ended=time.monotonic())
+
+    def _play(self, outcome: Outcome, batch: tuple[ReadableSpan, ...]) -> object:
+        while isinstance(outcome, Hang | Take):
+            if isinstance(outcome, Hang):
+                self._hang()
+            else:
+                self._block(outcome.seconds)
+            outcome = outcome.then
+        if isinstance(outcome, Throw):
+            outcome = outcome.error
+        if isinstance(outcome, BaseException):
+            # One instance may be raised by many calls; without this its traceback would grow with each.
+            raise outcome.with_traceback(None)
+        if isinstance(outcome, type) and issubclass(outcome, BaseException):
+            raise outcome
+        if isinstance(outcome, SpanExportResult):
+            return outcome
+        return cast("Callable[[Sequence[ReadableSpan]], object]", outcome)(batch)
+
+    def _hang(self) -> None:
+        with self._guard:
+            if self._released:
+                return
+            lock = self._allocate_lock()
+            lock.acquire()
+            self._hanging.append(lock)
+        lock.acquire()
+
+
+def _native(module: str, name: str) -> Any:
+    """``module.name`` as it was before any monkey patch."""
+    monkey = sys.modules.get("gevent.monkey")
+    if monkey is None:
+        return getattr(importlib.import_module(module), name)
+    return monkey.get_original(module, name)
+
+
+def _wait_until(reached: Callable[[], bool], timeout: float) -> bool:
+    deadline = time.monotonic() + timeout
+    while not reached():
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(_POLL)
+    return True

@@ -1,0 +1,92 @@
+"""The collector itself, in its own process: two ports, one inbox, one fault, one control URL."""
+
+from __future__ import annotations
+
+import os
+
+from ._control import Control
+from ._faults import Connections, Fault, FaultSetting
+from ._http import PATH, HTTPReceiver
+from ._inbox import Inbox
+from ._tcp import Port, Switch
+
+try:
+    from ._grpc import GRPCReceiver
+except ModuleNotFoundError as error:
+    if error.name != "grpc":
+        raise
+    GRPCReceiver = None  # type: ignore[assignment,misc]
+
+
+class CollectorServer:
+    """A faulty collector on the running event loop.
+
+    Args:
+        http_port: Its OTLP/HTTP port, 0 for any free one.
+        grpc_port: Its OTLP/gRPC port, likewise; it has none where grpcio is not installed.
+        control_port: Its control port, likewise.
+    """
+
+    def __init__(self, http_port: int, grpc_port: int, control_port: int) -> None:
+        self._inbox = Inbox()
+        self._switch = Switch()
+        noted = self._inbox.note_connection
+        self._http = Port(http_port, HTTPReceiver(self._inbox).serve, self._switch, noted)
+        self._ports = [self._http]
+        self._grpc: Port | None = None
+        self._grpc_receiver = None if GRPCReceiver is None else GRPCReceiver(self._inbox)
+        if self._grpc_receiver is not None:
+            self._grpc = Port(grpc_port, self._grpc_receiver.serve, self._switch, noted)
+            self._ports.append(self._grpc)
+        control = Control(self._inbox, self.state, self.set_fault, self.renew)
+        self._control = Port(control_port, control.serve, Switch(), lambda: None)
+
+    async def start(self) -> None:
+        """Listen on all ports.
+
+        Raises:
+            OSError: A port cannot be had; ``stop`` is still due.
+        """
+        for port in (*self._ports, self._control):
+            port.bind()
+        if self._grpc_receiver is not None:
+            await self._grpc_receiver.start()
+        for port in (*self._ports, self._control):
+            port.listen()
+
+    async def stop(self) -> None:
+        """End all connections and close all ports."""
+        for port in (*self._ports, self._control):
+            await port.close()
+        if self._grpc_receiver is not None:
+            await self._grpc_receiver.stop()
+
+    def state(self) -> dict[str, object]:
+        """Its process, where it listens, what its fault is and how much it has received; ready for JSON."""
+        return {
+            "pid": os.getpid(),
+            **self._switch.setting.as_json(),
+            "http_endpoint": f"http://127.0.0.1:{self._http.number}{PATH}",
+            "grpc_endpoint": None if self._grpc is None else f"http://127.0.0.1:{self._grpc.number}",
+            "control_url": f"http://127.0.0.1:{self._control.number}",
+            **self._inbox.counts(),
+            "open_connections": sum(port.open_connections for port in self._ports),
+        }
+
+    async def set_fault(self, setting: FaultSetting, connections: Connections) -> None:
+        """Switch the fault; in force for all new connections when this returns."""
+        self._switch.setting = setting
+        for port in self._ports:
+            if setting.fault is Fault.REFUSE:
+                port.refuse()
+            if connections is Connections.DROP:
+                await port.drop()
+            if setting.fault is not Fault.REFUSE:
+                port.listen()
+
+    async def renew(self) -> None:
+        """Be as new: no fault, nothing received, no connections, other ports unless asked for by number."""
+        self._switch.setting = FaultSetting()
+        for port in self._ports:
+            await port.renew()
+        self._inbox.clear()

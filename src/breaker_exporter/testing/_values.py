@@ -1,0 +1,59 @@
+"""What a collector has received, as values that travel from its process to the test."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A consistent snapshot of what a collector has received since it was last cleared.
+
+    Attributes:
+        span_ids: The ids of the spans taken, 16 hex digits each.
+        spans: Span records taken, those of the same span counted each time.
+        duplicates: Records of a span (trace id and span id) that had been taken before.
+        requests: Export requests that began, whatever became of them. gRPC ones are counted below the fault,
+            so those that fell into a blackhole are in it.
+        connections: Connections accepted.
+        open_connections: Connections open now.
+    """
+
+    span_ids: frozenset[str]
+    spans: int
+    duplicates: int
+    requests: int
+    connections: int
+    open_connections: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedSpan:
+    """One span record as it came over the wire.
+
+    Attributes:
+        trace_id: 32 hex digits.
+        span_id: 16 hex digits.
+        parent_span_id: 16 hex digits, or ``None`` for a root span.
+        name: The span's name.
+        kind: ``internal``, ``server``, ``client``, ``producer``, ``consumer`` or ``unspecified``.
+        status: ``unset``, ``ok`` or ``error``.
+        start_time_unix_nano: Start in nanoseconds since the Unix epoch.
+        end_time_unix_nano: End, likewise.
+        scope: The name of the instrumentation scope.
+        resource: The resource's attributes; a ``bytes`` value is shown as hex digits.
+        attributes: The span's attributes, likewise.
+    """
+
+    trace_id: str
+    span_id: str
+    parent_span_id: str | None
+    name: str
+    kind: str
+    status: str
+    start_time_unix_nano: int
+    end_time_unix_nano: int
+    scope: str
+    resource: Mapping[str, object]
+    attributes: Mapping[str, object]
