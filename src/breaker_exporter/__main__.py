@@ -1,0 +1,29 @@
+"""``python -m breaker_exporter``: the commands, each a package of its own."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from ._demo import command as demo
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command, or show which there are; the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m breaker_exporter",
+        description="A circuit breaker around any OpenTelemetry span exporter.",
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    demo.configure(commands.add_parser("demo", help="two services through one outage, side by side"))
+    options = parser.parse_args(arguments)
+    if "run" not in options:
+        parser.print_help()
+        return 0
+    status: int = options.run(options)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,14 @@
+"""``gunicorn.conf.py`` of the guarded service: this package's hooks, and the measuring told about them."""
+
+from __future__ import annotations
+
+from breaker_exporter.gunicorn import hooks
+from breaker_exporter.telemetry import Telemetry
+
+from .meter import meter
+
+control_socket_disable = True
+
+telemetry = Telemetry(service_name="shop", listeners=[meter.note])
+post_fork, post_worker_init, worker_exit = hooks(telemetry)
+meter.watch(telemetry)

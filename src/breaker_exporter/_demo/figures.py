@@ -1,0 +1,99 @@
+"""The figures that a recording comes down to, at any moment of the run: of a phase, and of the spans."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .meter import REPORT
+from .plan import Phase
+from .recording import Contender, Recording
+
+PROMPT = 1.0
+"""Seconds within which a request must be answered for its user not to notice an outage."""
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseFigures:
+    """Requests due in a phase, and the hub in it. Latencies and gaps in seconds.
+
+    Attributes:
+        due: Requests.
+        answered: Those answered with 200.
+        waiting: Those not answered yet; they count in the latencies with their age.
+        prompt: Those answered within a second.
+        p50: Half of the requests took no longer.
+        p99: 99 % took no longer.
+        longest: The slowest.
+        gap: The longest gap of the hub that began in the phase.
+    """
+
+    due: int
+    answered: int
+    waiting: int
+    prompt: int
+    p50: float
+    p99: float
+    longest: float
+    gap: float
+
+
+@dataclass(frozen=True, slots=True)
+class SpanFigures:
+    """What became of the spans so far; ``None`` is what nobody counts."""
+
+    started: int
+    delivered: int
+    refused: int | None
+    failed: int | None
+    dropped: int | None
+
+
+def phase_figures(recording: Recording, name: str, phase: Phase) -> PhaseFigures:
+    """The figures of a phase so far."""
+    contender, now = recording.contenders[name], recording.measured_until
+    requests = recording.requests(name, phase.begin, min(phase.end, now))
+    latencies = sorted(recording.latency(name, index) for index in requests)
+    answered = [index for index in requests if index in contender.latencies and index not in contender.errors]
+    return PhaseFigures(
+        due=len(requests),
+        answered=len(answered),
+        waiting=sum(index not in contender.latencies for index in requests),
+        prompt=sum(contender.latencies[index] <= PROMPT for index in answered),
+        p50=percentile(latencies, 50),
+        p99=percentile(latencies, 99),
+        longest=percentile(latencies, 100),
+        gap=longest_gap(contender, phase, now),
+    )
+
+
+def span_figures(contender: Contender) -> SpanFigures:
+    """What became of a service's spans, as far as is known by now."""
+    delivered = contender.delivered[-1].spans if contender.delivered else 0
+    if not contender.beats:
+        return SpanFigures(0, delivered, None, None, None)
+    beat = contender.beats[-1]
+    if beat.health is None:
+        return SpanFigures(beat.started, delivered, None, beat.failed, beat.dropped)
+    dropped = beat.dropped
+    if dropped is None and contender.stopped:
+        # Nothing is queued any more, so what has not reached the exporter was dropped before it.
+        dropped = beat.started - int(beat.health["received"])
+    return SpanFigures(beat.started, delivered, beat.health["refused"], beat.health["failed"], dropped)
+
+
+def percentile(ordered: Sequence[float], percent: float) -> float:
+    """The smallest value that at least `percent` of all do not exceed; 0 where there are none."""
+    if not ordered:
+        return 0.0
+    return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)]
+
+
+def longest_gap(contender: Contender, phase: Phase, now: float) -> float:
+    """The longest gap of the hub that began in `phase`, the one that lasts at `now` included."""
+    gaps = [beat.gap for beat in contender.beats if phase.begin <= beat.gap_began < phase.end]
+    if contender.beats and not contender.stopped and phase.begin <= contender.beats[-1].at < phase.end:
+        # A line is due every so often: only a longer silence is a gap.
+        gaps.append(now - contender.beats[-1].at - REPORT)
+    return max([0.0, *gaps])

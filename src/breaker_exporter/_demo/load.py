@@ -1,0 +1,107 @@
+"""The load, in a process of its own: requests on a fixed schedule, whatever becomes of those before.
+
+Latency counts from the instant a request was due, as for a user who does not know that others wait
+("coordinated omission" otherwise).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+import time
+from collections.abc import Mapping
+
+from .pipe import say
+from .plan import due_after
+
+_FLUSH = 0.05
+"""Seconds between two lines."""
+_BOOT = 20.0
+"""Seconds in which both services must have answered once."""
+
+
+class Load:
+    """Sends the same to all targets.
+
+    Args:
+        ports: Of the targets, by name.
+        rate: Requests a second to each.
+        seconds: For how long.
+        patience: Seconds to wait for answers after the last request.
+    """
+
+    def __init__(self, ports: Mapping[str, int], rate: float, seconds: float, patience: float) -> None:
+        self._ports = ports
+        self._rate = rate
+        self._seconds = seconds
+        self._patience = patience
+        self._done: list[tuple[str, int, float, int]] = []
+        self._late = 0.0
+
+    async def run(self) -> None:
+        """Send all, and wait for the answers."""
+        reporter = asyncio.create_task(self._report())
+        answers = asyncio.gather(*map(self._first_answer, self._ports.values()))
+        await asyncio.wait_for(answers, _BOOT)
+        start = time.monotonic() + 0.1
+        say({"kind": "load", "start": start})
+        pending: set[asyncio.Task[None]] = set()
+        for index in range(int(self._rate * self._seconds)):
+            for place, name in enumerate(self._ports):
+                due = start + due_after(index, place, self._rate)
+                if (wait := due - time.monotonic()) > 0:
+                    await asyncio.sleep(wait)
+                self._late = max(self._late, time.monotonic() - due)
+                task = asyncio.create_task(self._request(name, index, due))
+                pending.add(task)
+                task.add_done_callback(pending.discard)
+        if pending:
+            await asyncio.wait(pending, timeout=self._patience)
+        reporter.cancel()
+        self._flush()
+
+    async def _first_answer(self, port: int) -> None:
+        while await _get(port) != 200:
+            await asyncio.sleep(0.05)
+
+    async def _request(self, name: str, index: int, due: float) -> None:
+        status = await _get(self._ports[name])
+        self._done.append((name, index, time.monotonic() - due, status))
+
+    async def _report(self) -> None:
+        while True:
+            await asyncio.sleep(_FLUSH)
+            try:
+                self._flush()
+            except BrokenPipeError:
+                os._exit(1)  # the demo is gone: nobody waits for the rest
+
+    def _flush(self) -> None:
+        done, self._done = self._done, []
+        say({"kind": "requests", "done": done, "late": self._late})
+
+
+async def _get(port: int) -> int:
+    """The status of ``GET /``, or 0 where there was no answer."""
+    try:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        try:
+            writer.write(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+            answer = await reader.read()
+        finally:
+            writer.close()
+        return int(answer.split(b" ", 2)[1])
+    except (OSError, IndexError, ValueError):
+        return 0
+
+
+def main(argument: str) -> int:
+    """Run the load that `argument`, JSON, describes."""
+    asyncio.run(Load(**json.loads(argument)).run())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

@@ -1,0 +1,141 @@
+"""The processes of a run, as the one that starts them sees them: Gunicorn twice, and the load."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import resource
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+
+from .pipe import FD_VARIABLE, Lines
+from .plan import Plan
+
+GRACE = 10
+"""Seconds that Gunicorn gives a worker which was told to stop."""
+_KILL = 5.0
+"""Seconds in which a killed process is gone."""
+_PATIENCE = 10.0
+"""Seconds that the load waits for answers after its last request."""
+_SOCKETS = 8192
+_NOT_INHERITED = ("BREAKER_EXPORTER_", "GUNICORN_", "GRPC_", "OTEL_")
+"""How variables begin that a newcomer's shell may have set for another service."""
+
+
+class Child:
+    """A process, and its group, of which nothing is left when this is left.
+
+    Args:
+        command: Run in an empty directory.
+        environment: On top of this process's, less what is another service's.
+        directory: An existing one, for its output.
+        fds: Descriptors it inherits.
+
+    Attributes:
+        lines: What it tells.
+    """
+
+    def __init__(
+        self, command: Sequence[str], environment: Mapping[str, str], directory: Path, fds: Sequence[int] = ()
+    ) -> None:
+        self._log = directory / "output.txt"
+        self.lines = Lines()
+        try:
+            with self._log.open("wb") as log:
+                self._process = subprocess.Popen(
+                    command,
+                    cwd=directory,
+                    env={**_inherited(), **environment, FD_VARIABLE: str(self.lines.writing)},
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    pass_fds=(self.lines.writing, *fds),
+                    # Ctrl-C in a terminal is for the demo alone, which then ends its children.
+                    start_new_session=True,
+                )
+        finally:
+            os.close(self.lines.writing)
+
+    def __enter__(self) -> Child:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait(_KILL)
+        self.lines.close()
+
+    @property
+    def ended(self) -> bool:
+        """Whether the process itself is gone."""
+        return self._process.poll() is not None
+
+    @property
+    def output(self) -> str:
+        """What it has written so far."""
+        return self._log.read_text(errors="replace")
+
+    def terminate(self) -> None:
+        """Tell it to stop, as an orchestrator does."""
+        if not self.ended:
+            self._process.terminate()
+
+
+def allow_many_sockets() -> None:
+    """For this process and its children: what waits while a hub stands still is a connection each."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _SOCKETS if hard == resource.RLIM_INFINITY else min(_SOCKETS, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def start_service(name: str, plan: Plan, endpoint: str, directory: Path) -> tuple[Child, int]:
+    """A Gunicorn with one gevent worker on a free loopback port, and that port."""
+    directory.mkdir()
+    with socket.create_server(("127.0.0.1", 0), backlog=2048) as listener:
+        os.set_inheritable(listener.fileno(), True)
+        command = [
+            *(sys.executable, "-m", "gunicorn", "--config", f"python:{__package__}.conf_{name}"),
+            *("--bind", f"fd://{listener.fileno()}", "--worker-class", "gevent", "--workers", "1"),
+            # The default, 30 s, would kill a worker whose hub stands still that long, and its counts with it.
+            *("--timeout", "120", "--graceful-timeout", str(GRACE)),
+            f"{__package__}.app:app",
+        ]
+        environment = {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint,
+            "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc" if plan.protocol == "grpc" else "http/protobuf",
+            "OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED": "true",
+            **plan.environment[name],
+        }
+        child = Child(command, environment, directory, [listener.fileno()])
+        return child, int(listener.getsockname()[1])
+
+
+def start_load(plan: Plan, ports: Mapping[str, int], seconds: float, directory: Path) -> Child:
+    """The load on these ports for so many seconds."""
+    directory.mkdir()
+    argument = {"ports": ports, "rate": plan.rate, "seconds": seconds, "patience": _PATIENCE}
+    return Child([sys.executable, "-m", f"{__package__}.load", json.dumps(argument)], {}, directory)
+
+
+def _inherited() -> dict[str, str]:
+    """This environment, with everything importable that is importable here, in the same order."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        # A proxy has no part in what goes from loopback to loopback.
+        if not name.startswith(_NOT_INHERITED) and not name.lower().endswith("_proxy")
+    }
+    return {
+        **kept,
+        "PYTHONPATH": os.pathsep.join(os.path.abspath(entry) for entry in sys.path),
+        "PYTHONSAFEPATH": "1",
+    }

@@ -1,0 +1,176 @@
+"""One run from start to end: collectors, services and load up, through the phases, down again."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import selectors
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import cast
+from urllib.parse import urlsplit
+
+from ..testing import FaultyCollector
+from .intake import take
+from .pipe import Lines
+from .plan import LABELS, WARM_UP, Plan
+from .processes import GRACE, Child, allow_many_sockets, start_load, start_service
+from .recording import Delivered, Recording
+
+_BOOT = 30.0
+"""Seconds in which the services must serve; it takes 2 on an idle machine."""
+_LOOK = 0.25
+"""Seconds between two looks at the collectors, and between two frames of whoever watches."""
+_TICK = 0.05
+"""Seconds without a look at whether the run was interrupted."""
+_ANSWER = 5.0
+"""Seconds a collector may take to say what it has."""
+_MORE = 2.0
+"""Seconds after which a service that outlives Gunicorn's own grace is killed."""
+
+
+class RunFailed(RuntimeError):
+    """The run could not take place; the text says why, with what the process at fault wrote."""
+
+
+def perform(plan: Plan, watch: Callable[[Recording], None], check: Callable[[], None]) -> Recording:
+    """Run the plan; whatever happens, no process is left.
+
+    Args:
+        plan: What is to happen.
+        watch: Shown the recording a few times a second, once requests are under way.
+        check: Called all the time; what it raises ends the run.
+
+    Raises:
+        RuntimeError: A process could not start, or ended before its time.
+    """
+    allow_many_sockets()
+    with contextlib.ExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="breaker-exporter-demo-")))
+        collectors = {}
+        for name in LABELS:
+            check()
+            collectors[name] = stack.enter_context(FaultyCollector())
+        services, ports = {}, {}
+        for name, collector in collectors.items():
+            endpoint = collector.grpc_endpoint if plan.protocol == "grpc" else collector.http_base
+            service, ports[name] = start_service(name, plan, endpoint, directory / name)
+            services[name] = stack.enter_context(service)
+        load = stack.enter_context(start_load(plan, ports, WARM_UP + plan.total, directory / "load"))
+        run = _Run(plan, collectors, services, load, watch, check)
+        stack.callback(run.close)
+        run.boot()
+        run.through_phases()
+        run.stop()
+        return run.recording
+
+
+class _Run:
+    """The course of a run whose processes are up."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        collectors: Mapping[str, FaultyCollector],
+        services: Mapping[str, Child],
+        load: Child,
+        watch: Callable[[Recording], None],
+        check: Callable[[], None],
+    ) -> None:
+        self.recording = Recording(plan)
+        self._collectors = collectors
+        self._services = services
+        self._load = load
+        self._watch = watch
+        self._check = check
+        self._looked = 0.0
+        self._selector = selectors.DefaultSelector()
+        self._talking = {load.lines: ""}
+        self._talking.update({service.lines: name for name, service in services.items()})
+        for lines in self._talking:
+            self._selector.register(lines, selectors.EVENT_READ)
+
+    def close(self) -> None:
+        self._selector.close()
+
+    def boot(self) -> None:
+        """Wait until the load has had its first answers."""
+        deadline = time.monotonic() + _BOOT
+        while not self.recording.start:
+            self._pump()
+            for name, service in self._services.items():
+                if service.ended:
+                    raise RunFailed(f"the service with the {LABELS[name]} did not start:\n{service.output}")
+            if self._load.ended or time.monotonic() > deadline:
+                said = "\n".join(child.output for child in (*self._services.values(), self._load))
+                raise RunFailed(f"the services did not answer in time:\n{said}")
+
+    def through_phases(self) -> None:
+        """All phases, then until the load has its last answer or no more patience."""
+        for phase in self.recording.plan.phases:
+            self._pump_until(phase.begin)
+            for collector in self._collectors.values():
+                collector.fault = phase.fault
+        self._pump_until(self.recording.plan.total)
+        while self._load.lines in self._talking:
+            self._pump()
+
+    def stop(self) -> None:
+        """Tell both services to stop, and wait for their ends."""
+        self._look()
+        told = time.monotonic()
+        self.recording.told_to_stop = self.recording.now
+        for service in self._services.values():
+            service.terminate()
+        going = dict(self._services)
+        while going and time.monotonic() < told + GRACE + _MORE:
+            self._pump()
+            for name in [name for name, service in going.items() if service.ended]:
+                del going[name]
+                self.recording.contenders[name].stopped_after = time.monotonic() - told
+        while self._talking and time.monotonic() < told + GRACE + _MORE:
+            self._pump()
+        self._look()
+
+    def _pump_until(self, moment: float) -> None:
+        while (left := self.recording.start + moment - time.monotonic()) > 0:
+            self._pump(min(left, _TICK))
+            if self._load.ended:
+                raise RunFailed(f"the load ended before its time:\n{self._load.output}")
+
+    def _pump(self, timeout: float = _TICK) -> None:
+        """Take in what the processes say, and look at the collectors now and then."""
+        self._check()
+        for key, _ in self._selector.select(timeout):
+            lines = cast(Lines, key.fileobj)
+            said = lines.read()
+            if said is None:
+                self._selector.unregister(lines)
+                del self._talking[lines]
+                continue
+            for line in said:
+                take(self.recording, self._talking[lines], line)
+        if self.recording.start and time.monotonic() - self._looked >= _LOOK:
+            self._look()
+            self._watch(self.recording)
+
+    def _look(self) -> None:
+        self._looked = time.monotonic()
+        self.recording.now = self._looked - self.recording.start
+        for name, collector in self._collectors.items():
+            state = _state(collector)
+            self.recording.contenders[name].delivered.append(
+                Delivered(self.recording.now, state["spans"] - state["duplicates"], state["duplicates"])
+            )
+
+
+def _state(collector: FaultyCollector) -> dict[str, int]:
+    """What it has taken, in numbers: the ids of all spans would be a megabyte each time."""
+    address = urlsplit(collector.control_url).netloc
+    with contextlib.closing(http.client.HTTPConnection(address, timeout=_ANSWER)) as connection:
+        connection.request("GET", "/state")
+        state: dict[str, int] = json.load(connection.getresponse())
+    return state

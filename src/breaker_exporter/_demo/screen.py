@@ -1,0 +1,175 @@
+"""A run as it is watched: a live table on a terminal, a line now and then elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from operator import itemgetter
+from types import TracebackType
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from ..testing import Fault
+from .figures import phase_figures, span_figures
+from .plan import LABELS, OURS, Phase
+from .recording import Recording
+from .words import NOBODY_KNOWS, count, seconds
+
+_EVERY = 2.0
+"""Seconds between two plain lines."""
+_EVENTS = 6
+"""The latest events that the live table shows."""
+_SLOW = 0.5
+"""Seconds from which a figure is shown in red."""
+
+
+class Screen:
+    """Shows a run while it is entered.
+
+    Args:
+        console: Where.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._live = Live(console=console, auto_refresh=False, transient=True)
+        self._told = 0
+        self._next_line = 0.0
+
+    def __enter__(self) -> Screen:
+        if self._console.is_interactive:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.stop()
+
+    def watch(self, recording: Recording) -> None:
+        """Show how it stands."""
+        if self._live.is_started:
+            self._live.update(_frame(recording), refresh=True)
+            return
+        happened = list(events(recording))
+        for event in happened[self._told :]:
+            self._say(event)
+        self._told = len(happened)
+        if recording.now >= self._next_line and recording.told_to_stop is None:
+            self._next_line += _EVERY
+            for line in _lines(recording):
+                self._say(line)
+
+    def _say(self, line: str) -> None:
+        self._console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def events(recording: Recording) -> Iterator[str]:
+    """What has happened so far, in order, one line each."""
+    happened = [
+        (phase.begin, f"collectors: {phase.name}")
+        for phase in recording.plan.phases
+        if phase.begin <= recording.now
+    ]
+    happened += [
+        (change.at, f"circuit: {change.old} to {change.new} ({change.reason})")
+        for change in recording.ours.changes
+    ]
+    if recording.told_to_stop is not None:
+        happened.append((recording.told_to_stop, "both services told to stop (SIGTERM)"))
+    for moment, text in sorted(happened, key=itemgetter(0)):
+        if moment >= 0:
+            yield f"{moment:5.1f} s  {text}"
+
+
+def circuit(recording: Recording) -> str:
+    """Our circuit's state now, in words."""
+    beats = recording.ours.beats
+    health = beats[-1].health if beats else None
+    if health is None:
+        return NOBODY_KNOWS
+    retry_in = health["retry_in"]
+    return (
+        f"open, probe in {retry_in:.0f} s" if health["state"] == "open" and retry_in else str(health["state"])
+    )
+
+
+def _phase(recording: Recording) -> Phase:
+    begun = [phase for phase in recording.plan.phases if phase.begin <= recording.now]
+    return begun[-1] if begun else recording.plan.phases[0]
+
+
+def _lines(recording: Recording) -> Iterator[str]:
+    phase = _phase(recording)
+    for name, label in LABELS.items():
+        figures, spans = phase_figures(recording, name, phase), span_figures(recording.contenders[name])
+        known = {"refused": spans.refused, "failed": spans.failed, "dropped": spans.dropped}
+        counts = "".join(f", {count(value)} {word}" for word, value in known.items() if value is not None)
+        state = f", circuit {circuit(recording)}" if name == OURS else ""
+        yield (
+            f"{max(0.0, recording.now):5.1f} s  {label:16}  "
+            f"p50 {seconds(figures.p50)}, p99 {seconds(figures.p99)}, max {seconds(figures.longest)}, "
+            f"hub gap {seconds(figures.gap)}{state}; "
+            f"spans: {count(spans.started)} started, {count(spans.delivered)} delivered{counts}"
+        )
+
+
+def _frame(recording: Recording) -> RenderableType:
+    plan, phase = recording.plan, _phase(recording)
+    now = min(max(0.0, recording.now), plan.total)
+    course = Text.assemble(
+        *(
+            part
+            for each in plan.phases
+            for part in (
+                (f" {each.name} {each.end - each.begin:g} s ", _style(each) if each == phase else "dim"),
+                " ",
+            )
+        )
+    )
+    bar = ProgressBar(total=plan.total, completed=now, width=40)
+    head = Table.grid(padding=(0, 2))
+    head.add_row(course)
+    head.add_row(bar, Text(f"{now:.0f} of {plan.total:g} s"))
+    latest = list(events(recording))[-_EVENTS:]
+    return Group(head, _table(recording, phase), Text("\n".join(latest), style="dim"))
+
+
+def _style(phase: Phase) -> str:
+    return f"bold white on {'green' if phase.fault is Fault.NONE else 'red'}"
+
+
+def _table(recording: Recording, phase: Phase) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("")
+    for label in LABELS.values():
+        table.add_column(label, justify="right", min_width=22)
+    figures = [phase_figures(recording, name, phase) for name in LABELS]
+    spans = [span_figures(contender) for contender in recording.contenders.values()]
+    table.add_row("requests of this phase: p50", *(timed(each.p50) for each in figures))
+    table.add_row("                        p99", *(timed(each.p99) for each in figures))
+    table.add_row("                        max", *(timed(each.longest) for each in figures))
+    table.add_row("waiting for an answer", *(count(each.waiting) for each in figures))
+    table.add_row("largest hub gap of this phase", *(timed(each.gap) for each in figures))
+    state = circuit(recording)
+    table.add_row(
+        "circuit", "none", Text(state, style=_STATES.get(state.partition(",")[0], "")), end_section=True
+    )
+    table.add_row("spans started", *(count(each.started) for each in spans))
+    table.add_row("      delivered", *(count(each.delivered) for each in spans))
+    table.add_row("      refused, circuit open", *(count(each.refused) for each in spans))
+    table.add_row("      failed", *(count(each.failed) for each in spans))
+    table.add_row("      dropped by the SDK's queue", *(count(each.dropped) for each in spans))
+    return table
+
+
+_STATES = {"closed": "green", "half-open": "yellow", "open": "red"}
+
+
+def timed(value: float) -> Text:
+    """Seconds, in red where they are too many for a request."""
+    return Text(seconds(value), style="bold red" if value >= _SLOW else "")

@@ -1,0 +1,132 @@
+"""Whether ours held its promises in a run: each promise, what was measured, and the bound."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..testing import Fault
+from .figures import phase_figures, span_figures
+from .plan import OURS
+from .recording import Recording
+from .words import count, seconds
+
+ROOM = 3.0
+"""How many times its healthy figure a figure may be, ..."""
+LATENCY, GAP = 0.5, 1.0
+"""... or so many seconds: what a busy machine with two cores does to a process that exports nothing."""
+STOP = 7.0
+"""Seconds from ``SIGTERM`` to the end: 5 s for the last export and shutdown, 2 s for Gunicorn."""
+_SETTLE = 3.0
+"""Seconds after the fault in which a failure may still be the fault's."""
+
+_HARMLESS = frozenset({Fault.NONE, Fault.PARTIAL_SUCCESS})
+"""Faults that no exporter sees as a failure: the circuit has no reason to open."""
+_UNTOLD = frozenset({Fault.DRIP, Fault.SLOW, Fault.TRUNCATED})
+"""Faults under which the collector takes spans without saying so; the wrapped exporter sends them again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """One promise.
+
+    Attributes:
+        text: What was promised.
+        kept: Whether the run bears it out.
+        measured: The figures.
+    """
+
+    text: str
+    kept: bool
+    measured: str
+
+
+def promises(recording: Recording) -> tuple[Promise, ...]:
+    """The promises that a run of this kind can bear out."""
+    return (*_service(recording), *_circuit(recording), *_spans(recording), _end(recording))
+
+
+def _service(recording: Recording) -> Iterator[Promise]:
+    healthy, faulty, after = (phase_figures(recording, OURS, phase) for phase in recording.plan.phases)
+    due = healthy.due + faulty.due + after.due
+    answered = healthy.answered + faulty.answered + after.answered
+    yield Promise("Every request was answered", 0 < answered == due, f"{count(answered)} of {count(due)}")
+    yield _bounded("Requests stayed fast", "p99", healthy.p99, max(faulty.p99, after.p99), LATENCY)
+    yield _bounded("The hub never stood still", "largest gap", healthy.gap, max(faulty.gap, after.gap), GAP)
+
+
+def _bounded(text: str, what: str, before: float, since: float, floor: float) -> Promise:
+    bound = max(floor, ROOM * before)
+    return Promise(
+        text,
+        since <= bound,
+        f"{what} {seconds(since)} since the fault, {seconds(before)} before; bound {seconds(bound)}",
+    )
+
+
+def _circuit(recording: Recording) -> Iterator[Promise]:
+    changes, fault = recording.ours.changes, recording.plan.fault
+    _, during, after = recording.plan.phases
+    if fault in _HARMLESS:
+        yield Promise("The circuit stayed closed", not changes, f"{len(changes)} changes of state")
+        return
+    opened = [c.at for c in changes if c.new == "open" and during.begin <= c.at < during.end + _SETTLE]
+    yield Promise(
+        "The circuit opened",
+        bool(opened),
+        f"{seconds(opened[0] - during.begin)} into the fault" if opened else "never",
+    )
+    closed = [c.at for c in changes if c.new == "closed" and c.at >= after.begin]
+    good = bool(closed) and changes[-1].new == "closed"
+    yield Promise(
+        "The circuit closed again",
+        good,
+        f"{seconds(closed[-1] - after.begin)} after the collector was back" if good else "not in this run",
+    )
+
+
+def _spans(recording: Recording) -> Iterator[Promise]:
+    ours, spans = recording.ours, span_figures(recording.ours)
+    if recording.plan.fault not in _HARMLESS:
+        back = recording.plan.phases[2].begin
+        before = max((moment.spans for moment in ours.delivered if moment.at < back), default=0)
+        yield Promise(
+            "Spans arrive again",
+            spans.delivered > before,
+            f"{count(spans.delivered - before)} delivered since the collector was back",
+        )
+    snapshots = [beat.health for beat in ours.beats if beat.health]
+    agree = sum(map(_agrees, snapshots))
+    last = snapshots[-1] if snapshots else {"received": 0, "exported": 0, "in_flight": 1}
+    accounted = last["in_flight"] == 0 and spans.started == last["received"] + (spans.dropped or 0)
+    yield Promise(
+        "Every span has one named outcome",
+        ours.stopped and accounted and agree == len(snapshots),
+        f"{count(spans.started)} = {count(last['exported'])} exported + {count(spans.refused)} refused + "
+        f"{count(spans.failed)} failed + {count(spans.dropped)} dropped by the queue; "
+        f"sums agree in {agree} of {len(snapshots)} snapshots",
+    )
+    if recording.plan.fault is not Fault.PARTIAL_SUCCESS:  # where a success says that not all were taken
+        yield Promise(
+            "What counts as exported was delivered",
+            last["exported"] <= spans.delivered,
+            f"{count(last['exported'])} exported, {count(spans.delivered)} delivered",
+        )
+    if recording.plan.fault not in _UNTOLD:
+        duplicates = ours.delivered[-1].duplicates if ours.delivered else 0
+        yield Promise("No span was delivered twice", duplicates == 0, f"{count(duplicates)} duplicates")
+
+
+def _agrees(health: Mapping[str, Any]) -> bool:
+    parts = health["exported"] + health["failed"] + health["refused"] + health["in_flight"]
+    return bool(health["received"] == parts)
+
+
+def _end(recording: Recording) -> Promise:
+    after = recording.ours.stopped_after
+    return Promise(
+        "The worker stopped when told to",
+        after is not None and after <= STOP,
+        f"{'killed' if after is None else seconds(after)} after SIGTERM; bound {seconds(STOP)}",
+    )

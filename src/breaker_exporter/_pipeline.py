@@ -1,0 +1,114 @@
+"""From settings to pipelines: an OpenTelemetry exporter, behind a circuit, fed by a batch processor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, cast
+
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
+
+from ._env import TelemetryError
+from ._exporter import CircuitBreakerSpanExporter
+from ._shown import origin, shown
+
+if TYPE_CHECKING:
+    from . import _otlp_settings as otlp
+    from ._env import Environment
+    from ._settings import Settings
+
+_GROUP = "opentelemetry_traces_exporter"
+_OTLP: dict[str, otlp.Protocol | None] = {
+    "otlp": None,
+    "otlp_proto_http": "http/protobuf",
+    "otlp_proto_grpc": "grpc",
+}
+"""OpenTelemetry's names for the OTLP exporter, with the protocol where the name has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """One exporter, guarded, and the processor that feeds it."""
+
+    exporter: CircuitBreakerSpanExporter
+    processor: BatchSpanProcessor
+
+
+def build(settings: Settings, environment: Environment) -> tuple[Pipeline, ...]:
+    """A pipeline for each exporter that ``OTEL_TRACES_EXPORTER`` names and that can be made.
+
+    Raises:
+        TelemetryError: One cannot, or another variable is bad, where strict.
+    """
+    environment.check_batching()
+    exporters = list(_exporters(settings, environment))
+    with environment.without_unusable():
+        return tuple(_pipeline(name, exporter, settings) for name, exporter in exporters)
+
+
+def _pipeline(name: str, exporter: SpanExporter, settings: Settings) -> Pipeline:
+    guarded = CircuitBreakerSpanExporter(
+        exporter,
+        name=name,
+        failure_threshold=settings.failure_threshold,
+        cooldown=settings.cooldown,
+        max_cooldown=settings.max_cooldown,
+        export_timeout=settings.export_timeout,
+        listeners=settings.listeners,
+    )
+    return Pipeline(guarded, BatchSpanProcessor(guarded))
+
+
+def _exporters(settings: Settings, environment: Environment) -> Iterator[tuple[str, SpanExporter]]:
+    """Each with the name of its circuit."""
+    for name in _names(environment):
+        try:
+            if name in _OTLP:
+                circuit, exporter = (
+                    "collector",
+                    _otlp(_OTLP[name] or settings.protocol, settings, environment),
+                )
+            else:
+                (entry_point,) = entry_points(group=_GROUP, name=name)
+                with environment.without_unusable():
+                    circuit, exporter = name, cast(SpanExporter, entry_point.load()())
+        except TelemetryError:
+            raise
+        except Exception as error:
+            environment.complain(f"no spans go to {shown(name)}: {origin(error)}")
+        else:
+            yield circuit, exporter
+
+
+def _names(environment: Environment) -> tuple[str, ...]:
+    """What ``OTEL_TRACES_EXPORTER`` names, without what is not installed; ``otlp`` where nothing is left."""
+    listed = environment.traces_exporters()
+    if "none" in listed:  # wins over all others, as in OpenTelemetry's own reading
+        return ()
+    unknown = [name for name in listed if name not in _OTLP and not entry_points(group=_GROUP, name=name)]
+    if unknown:
+        environment.complain(
+            "OTEL_TRACES_EXPORTER must be none, or a list of otlp, console and other installed exporters, "
+            f"not {', '.join(map(shown, unknown))}; left out (default: otlp)"
+        )
+    return tuple(name for name in listed if name not in unknown) or ("otlp",)
+
+
+def _otlp(protocol: otlp.Protocol, settings: Settings, environment: Environment) -> SpanExporter:
+    environment.check_otlp(protocol)
+    package = f"opentelemetry-exporter-otlp-proto-{'grpc' if protocol == 'grpc' else 'http'}"
+    with environment.without_unusable():
+        try:
+            if protocol == "grpc":
+                from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import (
+                    OTLPSpanExporter as GrpcExporter,
+                )
+
+                return GrpcExporter(settings.endpoint, headers=settings.headers, timeout=settings.timeout)
+            from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+
+            return OTLPSpanExporter(settings.endpoint, headers=settings.headers, timeout=settings.timeout)
+        except ImportError as error:
+            extra = "grpc" if protocol == "grpc" else "otlp"
+            raise ImportError(f'{package} is missing: pip install "breaker-exporter[{extra}]"') from error

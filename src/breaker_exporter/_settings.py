@@ -1,0 +1,165 @@
+"""Which value each setting has: the argument given in code, else the variable, else the default.
+
+Arguments are strict, and so are pairs of them that do not fit; where the environment has a part in it, a
+pair fails open as any variable does.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from . import _arguments as check
+from . import _env
+from . import _otlp_settings as otlp
+from ._log import say
+
+if TYPE_CHECKING:
+    from ._env import Environment
+    from ._state import CircuitTransition
+
+_TIMEOUT = 5.0
+_COOLDOWN = 15.0
+_MAX_COOLDOWN = 60.0
+_EXPORT_TIMEOUT = 15.0
+"""Seconds; at most, unless a longer one is asked for."""
+_ROOM = 2.0
+"""Seconds from the OTLP timeout to `export_timeout`, which is an overrun and opens the circuit at once."""
+_SHUTDOWN_TIMEOUT = 5.0
+_FAILURE_THRESHOLD = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the exporters are made of; times in seconds."""
+
+    endpoint: str | None
+    protocol: otlp.Protocol
+    headers: dict[str, str] | None
+    timeout: float
+    failure_threshold: int
+    cooldown: float
+    max_cooldown: float
+    export_timeout: float
+    shutdown_timeout: float
+    listeners: tuple[Callable[[CircuitTransition], object], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Arguments:
+    """What was given in code; ``None`` was left out."""
+
+    endpoint: str | None = None
+    protocol: otlp.Protocol | None = None
+    headers: Mapping[str, str] | None = None
+    timeout: float | None = None
+    failure_threshold: int | None = None
+    cooldown: float | None = None
+    max_cooldown: float | None = None
+    export_timeout: float | None = None
+    shutdown_timeout: float | None = None
+    listeners: tuple[Callable[[CircuitTransition], object], ...] = ()
+
+    def check(self, any_set: Callable[[Iterable[str]], bool]) -> None:
+        """Each argument by itself, and the pairs in which the environment has no part.
+
+        Args:
+            any_set: Whether the environment has a value for one of these variables.
+
+        Raises:
+            TypeError: An argument is of the wrong type.
+            ValueError: One is out of range, or two do not fit.
+        """
+        if self.protocol is not None:
+            otlp.protocol("protocol", self.protocol)
+        if self.endpoint is not None:
+            may_be_grpc = self.protocol == "grpc" or (self.protocol is None and any_set(_env.OTLP_PROTOCOL))
+            (otlp.grpc_endpoint if may_be_grpc else otlp.http_endpoint)("endpoint", self.endpoint)
+        if self.headers is not None:
+            otlp.headers("headers", self.headers)
+        if self.failure_threshold is not None:
+            check.count("failure_threshold", self.failure_threshold)
+        for name in ("timeout", "cooldown", "max_cooldown", "export_timeout", "shutdown_timeout"):
+            if getattr(self, name) is not None:
+                check.seconds(name, getattr(self, name))
+        self._check_pairs(any_set)
+
+    def settings(self, environment: Environment) -> Settings:
+        """The value of each setting now.
+
+        Raises:
+            TelemetryError: A variable is bad, where strict.
+        """
+        protocol = self.protocol or environment.otlp_protocol() or "http/protobuf"
+        cooldown, max_cooldown = self._cooldowns(environment)
+        timeout, export_timeout = self._timeouts(environment)
+        return Settings(
+            endpoint=self._endpoint(protocol, environment),
+            protocol=protocol,
+            headers=None if self.headers is None else otlp.headers("headers", self.headers),
+            timeout=timeout,
+            failure_threshold=self.failure_threshold or environment.failure_threshold() or _FAILURE_THRESHOLD,
+            cooldown=cooldown,
+            max_cooldown=max_cooldown,
+            export_timeout=export_timeout,
+            shutdown_timeout=self.shutdown_timeout or environment.shutdown_timeout() or _SHUTDOWN_TIMEOUT,
+            listeners=self.listeners,
+        )
+
+    def _check_pairs(self, any_set: Callable[[Iterable[str]], bool]) -> None:
+        timeout = self.timeout or (None if any_set(_env.OTLP_TIMEOUT) else _TIMEOUT)
+        if self.export_timeout and timeout and self.export_timeout <= timeout:
+            raise ValueError(_not_above("export_timeout", self.export_timeout, timeout))
+        cooldown = self.cooldown or (None if any_set([_env.COOLDOWN]) else _COOLDOWN)
+        if self.max_cooldown and cooldown and self.max_cooldown < cooldown:
+            raise ValueError(_below_cooldown("max_cooldown", self.max_cooldown, cooldown))
+
+    def _endpoint(self, protocol: otlp.Protocol, environment: Environment) -> str | None:
+        if self.endpoint is None or protocol == "grpc":
+            return self.endpoint
+        try:
+            return otlp.with_traces_path(otlp.http_endpoint("endpoint", self.endpoint))
+        except ValueError as error:  # a gRPC target, and the environment says HTTP after all
+            environment.complain(f"{error}; left out")
+            return None
+
+    def _cooldowns(self, environment: Environment) -> tuple[float, float]:
+        cooldown = self.cooldown or environment.cooldown() or _COOLDOWN
+        default = max(_MAX_COOLDOWN, cooldown)
+        longest = self.max_cooldown or environment.max_cooldown() or default
+        if longest < cooldown:
+            name = "max_cooldown" if self.max_cooldown else _env.MAX_COOLDOWN
+            environment.complain(f"{_below_cooldown(name, longest, cooldown)}; using {default:g}")
+            longest = default
+        return cooldown, longest
+
+    def _timeouts(self, environment: Environment) -> tuple[float, float]:
+        name, timeout = environment.otlp_timeout() or ("", _TIMEOUT)
+        if self.timeout:
+            name, timeout = "timeout", self.timeout
+        hint = (
+            ", which looks like milliseconds where OpenTelemetry Python reads seconds" if timeout > 60 else ""
+        )
+        chosen = self.export_timeout or environment.export_timeout()
+        if chosen and chosen <= timeout:
+            chosen_name = "export_timeout" if self.export_timeout else _env.EXPORT_TIMEOUT
+            environment.complain(f"{_not_above(chosen_name, chosen, timeout)}; taken as unset")
+            chosen = None
+        longest = _EXPORT_TIMEOUT - _ROOM
+        if not chosen and timeout > longest:
+            keep = f"to keep it, set {_env.EXPORT_TIMEOUT} above it"
+            say(logging.WARNING, "%s is %g s%s; cut to %g s (%s)", name, timeout, hint, longest, keep)
+            timeout = longest
+        elif hint:
+            say(logging.WARNING, "%s is %g s%s", name, timeout, hint)
+        return timeout, chosen or timeout + _ROOM
+
+
+def _not_above(name: str, export_timeout: float, timeout: float) -> str:
+    return f"{name} must be above the OTLP timeout ({timeout:g} s), not {export_timeout:g}"
+
+
+def _below_cooldown(name: str, max_cooldown: float, cooldown: float) -> str:
+    return f"{name} must not be below the cooldown ({cooldown:g} s), not {max_cooldown:g}"

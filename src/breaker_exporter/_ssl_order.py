@@ -1,0 +1,31 @@
+"""Whether gevent patched ``ssl`` too late for modules that had it already.
+
+gevent replaces ``ssl.SSLContext``. A module that holds the class itself, as urllib3 does, keeps the
+original, and what it makes of it recurses without end at its first HTTPS request (gevent #1016). ``import
+ssl`` alone is harmless: Gunicorn's arbiter does it.
+"""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+
+
+def ssl_is_patched() -> bool:
+    """Whether gevent has patched ``ssl`` in this process."""
+    monkey = sys.modules.get("gevent.monkey")
+    return monkey is not None and bool(monkey.is_module_patched("ssl"))
+
+
+def holders_of_ssl() -> tuple[str, ...]:
+    """The loaded modules that hold the class ``ssl.SSLContext``, or one derived from it, as it is now."""
+    ssl = sys.modules.get("ssl")
+    if ssl is None:
+        return ()
+    names = {derived.__module__ for derived in ssl.SSLContext.__subclasses__()}
+    for name, module in list(sys.modules.items()):
+        # What else stands there, such as a lazy proxy, may do anything when it is asked.
+        namespace = vars(module) if issubclass(type(module), ModuleType) else {}
+        if any(value is ssl.SSLContext for value in list(namespace.values())):
+            names.add(name)
+    return tuple(sorted(name for name in names if name != "ssl" and not name.startswith("gevent.")))

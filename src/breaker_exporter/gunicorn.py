@@ -1,0 +1,106 @@
+"""Gunicorn's hooks over :class:`~breaker_exporter.telemetry.Telemetry`, for ``gunicorn.conf.py``.
+
+Configured by the environment::
+
+    from breaker_exporter.gunicorn import post_fork, post_worker_init, worker_exit
+
+or in code::
+
+    from breaker_exporter.gunicorn import hooks
+    from breaker_exporter.telemetry import Telemetry
+
+    post_fork, post_worker_init, worker_exit = hooks(Telemetry(service_name="shop"))
+
+The arbiter imports this before any monkey patch: it loads nothing that brings ``ssl`` along.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from ._log import say
+from ._ssl_order import holders_of_ssl, ssl_is_patched
+from .telemetry import Telemetry, TelemetryError
+
+__all__ = ["Hooks", "hooks", "post_fork", "post_worker_init", "worker_exit"]
+
+
+class Hooks(NamedTuple):
+    """Gunicorn's hooks, in the order in which it calls them; your own may call them with what they got."""
+
+    post_fork: Callable[[object, object], None]
+    post_worker_init: Callable[[object], None]
+    worker_exit: Callable[[object, object], None]
+
+
+def hooks(telemetry: Telemetry) -> Hooks:
+    """The three hooks that prepare, start and stop `telemetry` in each worker.
+
+    They fail open as `telemetry` does. Under ``BREAKER_EXPORTER_STRICT=1`` a mistake stops Gunicorn with one
+    line and without restarting the worker over and over.
+
+    Raises:
+        TypeError: `telemetry` is not a :class:`~breaker_exporter.telemetry.Telemetry`.
+    """
+    if not isinstance(telemetry, Telemetry):
+        raise TypeError(f"telemetry must be a Telemetry, not {telemetry!r}")
+    held: tuple[str, ...] = ()
+
+    def post_fork(server: object, worker: object) -> None:
+        nonlocal held
+        with _fatal_in_one_line():
+            telemetry.prepare()
+        held = () if ssl_is_patched() else holders_of_ssl()
+
+    def post_worker_init(worker: object) -> None:
+        if held and ssl_is_patched():
+            say(
+                logging.WARNING,
+                "gevent patched ssl after these modules had taken SSLContext from it: %s. With urllib3 this "
+                "was seen to end in RecursionError at the first HTTPS request. Import them after the patch, "
+                "which follows post_fork: not in gunicorn.conf.py, by preload_app or by a resource detector.",
+                ", ".join(held),
+            )
+        with _fatal_in_one_line():
+            telemetry.start()
+
+    def worker_exit(server: object, worker: object) -> None:
+        telemetry.stop()
+
+    return Hooks(post_fork, post_worker_init, worker_exit)
+
+
+@contextlib.contextmanager
+def _fatal_in_one_line() -> Iterator[None]:
+    try:
+        yield
+    except TelemetryError as error:
+        # What Gunicorn raises itself for an application that cannot be loaded: it prints the text and halts.
+        # Anything else, SystemExit included, is a worker to be replaced: 35 boots in 6 s were measured.
+        from gunicorn.errors import AppImportError
+
+        raise AppImportError(f"breaker_exporter: {error}") from None
+
+
+_by_environment = hooks(Telemetry())
+
+
+def post_fork(server: object, worker: object) -> None:
+    """Prepares tracing as the environment has it. Safe before gevent's monkey patch."""
+    _by_environment.post_fork(server, worker)
+
+
+def post_worker_init(worker: object) -> None:
+    """Starts the exporters, after the monkey patch and with the application loaded."""
+    _by_environment.post_worker_init(worker)
+
+
+def worker_exit(server: object, worker: object) -> None:
+    """Exports what is queued and stops, within ``BREAKER_EXPORTER_SHUTDOWN_TIMEOUT`` (5 s).
+
+    Does nothing in the arbiter, which calls it too, and after a boot that failed.
+    """
+    _by_environment.worker_exit(server, worker)

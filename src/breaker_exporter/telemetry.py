@@ -1,0 +1,255 @@
+"""Tracing for one process, wired in the order that survives forks and monkey patches, for any server.
+
+Importing this loads nothing that brings ``ssl`` along.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from . import _arguments as check
+from ._env import Environment, TelemetryError, any_set
+from ._log import say
+from ._settings import Arguments
+from ._shown import origin, shown
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.util.types import AttributeValue
+
+    from ._exporter import CircuitBreakerSpanExporter
+    from ._outlet import Outlet
+    from ._state import CircuitTransition
+
+__all__ = ["Telemetry", "TelemetryError"]
+
+
+class Telemetry:
+    """OpenTelemetry tracing with every exporter behind a circuit breaker.
+
+    :meth:`prepare` may run before gevent's monkey patch, :meth:`start` must run after it, both after the
+    fork of the process that serves; :meth:`stop` when that process ends. Make one at import and call these
+    from the server's hooks: its state belongs to the process that calls, so each worker starts its own.
+    ``breaker_exporter.gunicorn`` has these calls for Gunicorn.
+
+    What is left out comes from the environment, then from the defaults. Arguments are checked at once and
+    strictly. Everything else fails open: a bad variable, a missing package or a failure while starting is
+    one WARNING, and the service goes on; with ``BREAKER_EXPORTER_STRICT=1`` it raises instead. Calls are not
+    to overlap in several threads.
+
+    Args:
+        service_name: The resource's ``service.name``; ``OTEL_SERVICE_NAME``.
+        resource_attributes: More of the resource, on top of ``OTEL_RESOURCE_ATTRIBUTES``.
+        endpoint: The collector's base URL, such as ``http://collector:4318`` (``/v1/traces`` is added where
+            it is missing), or with gRPC ``http://collector:4317``; ``OTEL_EXPORTER_OTLP_ENDPOINT``.
+        protocol: ``http/protobuf`` (default) or ``grpc``; ``OTEL_EXPORTER_OTLP_PROTOCOL``.
+        headers: Sent with every export; ``OTEL_EXPORTER_OTLP_HEADERS``. Never logged.
+        timeout: Seconds for one OTLP export; ``OTEL_EXPORTER_OTLP_TIMEOUT``. Default 5.
+        failure_threshold: Consecutive failures that open the circuit, 1 or more;
+            ``BREAKER_EXPORTER_FAILURE_THRESHOLD``. Default 3.
+        cooldown: Seconds before the first probe; ``BREAKER_EXPORTER_COOLDOWN``. Default 15.
+        max_cooldown: Seconds that the doubling cooldown may reach; ``BREAKER_EXPORTER_MAX_COOLDOWN``.
+            Default 60, or `cooldown` where that is longer.
+        export_timeout: Seconds after which an export is given up for hung, above `timeout`;
+            ``BREAKER_EXPORTER_EXPORT_TIMEOUT``. Default 2 s above `timeout`, at most 15.
+        shutdown_timeout: Seconds that :meth:`stop` may take; ``BREAKER_EXPORTER_SHUTDOWN_TIMEOUT``.
+            Default 5.
+        listeners: Called with each circuit's :class:`~breaker_exporter.CircuitTransition`.
+        provider: A provider of yours to add the exporters to. Without it one is made and set for the
+            process, unless one is set there already, which is then left alone (one WARNING).
+
+    Raises:
+        TypeError: An argument is of the wrong type, or goes into the resource, which a given `provider`
+            has already.
+        ValueError: An argument is out of range, or two do not fit.
+    """
+
+    def __init__(
+        self,
+        *,
+        service_name: str | None = None,
+        resource_attributes: Mapping[str, AttributeValue] | None = None,
+        endpoint: str | None = None,
+        protocol: Literal["http/protobuf", "grpc"] | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+        failure_threshold: int | None = None,
+        cooldown: float | None = None,
+        max_cooldown: float | None = None,
+        export_timeout: float | None = None,
+        shutdown_timeout: float | None = None,
+        listeners: Iterable[Callable[[CircuitTransition], object]] = (),
+        provider: TracerProvider | None = None,
+    ) -> None:
+        self._arguments = Arguments(
+            endpoint=endpoint,
+            protocol=protocol,
+            headers=headers,
+            timeout=timeout,
+            failure_threshold=failure_threshold,
+            cooldown=cooldown,
+            max_cooldown=max_cooldown,
+            export_timeout=export_timeout,
+            shutdown_timeout=shutdown_timeout,
+            listeners=check.functions("listeners", listeners),
+        )
+        self._arguments.check(any_set)
+        self._attributes = _attributes(service_name, resource_attributes)
+        if provider is not None:
+            _check_provider(provider, self._attributes)
+        self._given = provider
+        self._own: TracerProvider | None = None
+        self._outlet: Outlet | None = None
+        self._process: _Process | None = None
+
+    def prepare(self) -> None:
+        """Resource and provider only, and the provider set for the process: safe before a monkey patch.
+
+        Spans that end before :meth:`start` are not exported. A second call does nothing.
+
+        Raises:
+            TelemetryError: Something is wrong, where ``BREAKER_EXPORTER_STRICT=1``.
+        """
+        if self._here() is not None:
+            return
+        process = self._process = _Process(os.getpid(), Environment())
+        with _failing_open(process.environment):
+            if not process.environment.sdk_disabled():
+                process.provider = self._given or self._own_provider(process.environment)
+
+    def start(self) -> None:
+        """Exporters, circuits and batch processors, with their threads: after the fork and the monkey patch.
+
+        Prepares first where that was not done in this process. A second call does nothing, unless
+        :meth:`stop` came between: then it starts anew.
+
+        Raises:
+            TelemetryError: Something is wrong, where ``BREAKER_EXPORTER_STRICT=1``.
+        """
+        self.prepare()
+        process = self._here()
+        if process is None or process.provider is None or process.started:
+            return
+        process.started = True
+        with _failing_open(process.environment):
+            self._export_from(process.provider, process)
+
+    def stop(self, timeout: float | None = None) -> None:
+        """Exports what is queued, within the time given, and shuts down what :meth:`start` made.
+
+        All exporters side by side, under one deadline. A provider made here is shut down with them, and with
+        it what others added; of a given one only what was added here. Never raises, and does nothing in a
+        process that did not start.
+
+        Args:
+            timeout: Seconds; by default the ``shutdown_timeout``.
+        """
+        process = self._here()
+        if process is None or not process.started or self._outlet is None:
+            return
+        process.started = False
+        process.exporters = ()  # a gRPC channel that lives until the interpreter's end may complain there
+        own = self._own
+        seconds = process.shutdown_timeout
+        if isinstance(timeout, int | float) and timeout >= 0:
+            seconds = min(timeout, threading.TIMEOUT_MAX)
+        try:
+            self._outlet.close(seconds, [own.shutdown] if own is not None and own is process.provider else [])
+        except Exception as error:
+            say(logging.WARNING, "telemetry did not stop as it should: %s", origin(error))
+
+    @property
+    def provider(self) -> TracerProvider | None:
+        """What this process's exporters are added to.
+
+        ``None`` before :meth:`prepare`, where the SDK is disabled, and where a provider was set already.
+        """
+        process = self._here()
+        return process.provider if process else None
+
+    @property
+    def exporters(self) -> tuple[CircuitBreakerSpanExporter, ...]:
+        """This process's exporters, for their ``state`` and ``health()``; none but from start to stop."""
+        process = self._here()
+        return process.exporters if process else ()
+
+    def _here(self) -> _Process | None:
+        """What this process has done so far; a forked child has done nothing."""
+        return self._process if self._process and self._process.pid == os.getpid() else None
+
+    def _own_provider(self, environment: Environment) -> TracerProvider | None:
+        if self._own is None:  # else it was made before a fork
+            from . import _provider
+
+            self._own = _provider.make(self._attributes, environment)
+        return self._own
+
+    def _export_from(self, provider: TracerProvider, process: _Process) -> None:
+        from ._outlet import Outlet
+        from ._pipeline import build
+
+        settings = self._arguments.settings(process.environment)
+        pipelines = build(settings, process.environment)
+        if self._outlet is None:
+            self._outlet = Outlet()
+            provider.add_span_processor(self._outlet)
+        self._outlet.open(pipelines, settings.shutdown_timeout)
+        process.shutdown_timeout = settings.shutdown_timeout
+        process.exporters = tuple(pipeline.exporter for pipeline in pipelines)
+        names = ", ".join(exporter.health().name for exporter in process.exporters)
+        say(logging.INFO, "telemetry started; exporters: %s", names or "none")
+
+
+@dataclass(slots=True)
+class _Process:
+    """What was done in one process."""
+
+    pid: int
+    environment: Environment
+    provider: TracerProvider | None = None
+    exporters: tuple[CircuitBreakerSpanExporter, ...] = ()
+    shutdown_timeout: float = 0.0
+    started: bool = False
+
+
+@contextlib.contextmanager
+def _failing_open(environment: Environment) -> Iterator[None]:
+    failure = None
+    try:
+        yield
+    except TelemetryError:
+        raise
+    except Exception as error:
+        failure = origin(error)
+    if failure:
+        environment.complain(f"telemetry is off: {failure}")
+
+
+def _attributes(
+    service_name: str | None, resource_attributes: Mapping[str, AttributeValue] | None
+) -> dict[str, AttributeValue]:
+    if resource_attributes is not None and not isinstance(resource_attributes, Mapping):
+        raise TypeError(f"resource_attributes must be a mapping, not {shown(resource_attributes)}")
+    attributes = dict(resource_attributes or {})
+    for key in attributes:
+        check.text("each key of resource_attributes", key)
+    if service_name is not None:
+        attributes["service.name"] = check.text("service_name", service_name)
+    return attributes
+
+
+def _check_provider(provider: TracerProvider, attributes: Mapping[str, AttributeValue]) -> None:
+    from opentelemetry.sdk.trace import TracerProvider as SdkProvider
+
+    if not isinstance(provider, SdkProvider):
+        raise TypeError(f"provider must be an opentelemetry.sdk.trace.TracerProvider, not {shown(provider)}")
+    if attributes:
+        raise TypeError(
+            "service_name and resource_attributes cannot be given with provider, which has its resource"
+        )

@@ -1,0 +1,148 @@
+"""The command line: arguments, what it needs, and exit statuses without a run."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from breaker_exporter.__main__ import main
+from breaker_exporter._demo.interruption import Interrupted, Interruption
+from breaker_exporter.testing import Fault
+
+WITHOUT = "import sys; sys.modules.update(dict.fromkeys(sys.argv.pop(1).split(','))); "
+MAIN = "from breaker_exporter.__main__ import main; sys.exit(main(sys.argv[1:]))"
+
+
+def run_without(modules: str, *arguments: str, main: str = MAIN) -> subprocess.CompletedProcess[str]:
+    """The command where these modules are not installed."""
+    return subprocess.run(
+        [sys.executable, "-c", WITHOUT + main, modules, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
+def test_without_a_command_it_shows_which_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 0
+
+    said = capsys.readouterr().out
+    assert "usage: python -m breaker_exporter" in said
+    assert "demo" in said
+
+
+def test_help_names_every_fault_and_the_defaults(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["demo", "--help"])
+
+    assert ended.value.code == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert ", ".join(fault.value for fault in Fault) in said
+    for default in ("grpc", "blackhole", "50", "demo.png"):
+        assert f"(default: {default})" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["dome"], "invalid choice: 'dome'"),
+        (["demo", "--speed", "9"], "unrecognized arguments: --speed 9"),
+        (["demo", "--fault", "gremlins"], "invalid choice: 'gremlins'"),
+        (["demo", "--protocol", "udp"], "invalid choice: 'udp'"),
+        (["demo", "--rate", "19"], "must be a number from 20 to 200, not '19'"),
+        (["demo", "--rate", "nan"], "must be a number from 20 to 200, not 'nan'"),
+        (["demo", "--rate", "fast"], "must be a number from 20 to 200, not 'fast'"),
+        (["demo", "--plot", "/no/such/place/demo.png"], "must be a file that can be written"),
+        (["demo", "--plot", "/"], "must be a file that can be written, not '/'"),
+        (["demo", "--plot", "a.png", "--no-plot"], "not allowed with argument --plot"),
+    ],
+)
+def test_a_mistake_on_the_command_line_is_named(
+    arguments: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+
+    assert ended.value.code == 2
+    assert complaint in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("modules", "arguments", "said"),
+    [
+        ("rich", [], "rich is missing"),
+        ("matplotlib", [], "matplotlib is missing"),
+        ("gunicorn,gevent", ["--no-plot"], "gevent and gunicorn are missing"),
+        (
+            "grpc,opentelemetry.exporter.otlp.proto.grpc",
+            [],
+            "grpc and opentelemetry.exporter.otlp.proto.grpc are missing",
+        ),
+        (
+            "opentelemetry.exporter.otlp.proto.http",
+            ["--protocol", "http"],
+            "opentelemetry.exporter.otlp.proto.http is missing",
+        ),
+    ],
+)
+def test_a_missing_package_is_one_line_with_the_remedy(modules: str, arguments: list[str], said: str) -> None:
+    done = run_without(modules, "demo", *arguments)
+
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr == f"the demo cannot run: {said}; pip install 'breaker-exporter[demo]'\n"
+
+
+def test_what_a_run_does_not_use_is_not_missing() -> None:
+    code = (
+        "from breaker_exporter._demo.command import missing; "
+        "print(*missing('http', None), *missing('grpc', None))"
+    )
+    done = run_without("matplotlib,grpc,opentelemetry.exporter.otlp.proto.grpc", main=code)
+
+    assert done.stdout.split() == ["grpc", "opentelemetry.exporter.otlp.proto.grpc"]
+
+
+def test_help_needs_nothing_but_the_package() -> None:
+    done = run_without("rich,matplotlib,gunicorn,gevent,grpc,requests", "demo", "--help")
+
+    assert done.returncode == 0
+    assert done.stderr == ""
+
+
+def test_a_signal_is_raised_where_it_is_asked_for() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with Interruption() as interruption:
+        interruption.check()
+        os.kill(os.getpid(), signal.SIGTERM)
+        with pytest.raises(Interrupted, match="SIGTERM") as interrupted:
+            interruption.check()
+
+    assert interrupted.value.status == 143
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_signal_that_is_ignored_stays_so() -> None:
+    """As SIGHUP under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with Interruption() as interruption:
+            os.kill(os.getpid(), signal.SIGHUP)
+            interruption.check()
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_a_plot_may_replace_the_one_before(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    old = tmp_path / "demo.png"
+    old.touch(mode=0o600)
+    with pytest.raises(SystemExit):
+        main(["demo", "--plot", str(old), "--rate", "0"])
+
+    assert "--plot" not in capsys.readouterr().err.splitlines()[-1]

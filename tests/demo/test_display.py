@@ -1,0 +1,187 @@
+"""What is shown of a run, while it lasts and afterwards, and its picture."""
+
+from __future__ import annotations
+
+import io
+import struct
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from breaker_exporter._demo.plan import BARE, OURS, Plan
+from breaker_exporter._demo.plot import draw
+from breaker_exporter._demo.recording import Recording
+from breaker_exporter._demo.report import conclude, introduce
+from breaker_exporter._demo.screen import Screen, events
+from breaker_exporter._demo.verdict import promises
+
+from ._recordings import PLAN, good_run
+
+
+class Shown:
+    """A console, and what it shows."""
+
+    def __init__(self, *, terminal: bool = False) -> None:
+        self._file = io.StringIO()
+        self.console = Console(
+            file=self._file,
+            width=110,
+            height=50,
+            force_terminal=terminal,
+            force_interactive=terminal,
+            color_system=None,
+        )
+
+    @property
+    def text(self) -> str:
+        return self._file.getvalue()
+
+    @property
+    def lines(self) -> list[str]:
+        """With one blank between any two words."""
+        return [" ".join(line.split()) for line in self.text.splitlines()]
+
+
+def at(moment: float) -> Recording:
+    """A good run as it stood then."""
+    recording = good_run()
+    recording.now, recording.told_to_stop = moment, None
+    for name, contender in recording.contenders.items():
+        contender.stopped = False
+        answered = {
+            index: latency
+            for index, latency in contender.latencies.items()
+            if recording.due(name, index) + latency <= moment
+        }
+        contender.latencies = answered
+        contender.beats = [beat for beat in contender.beats if beat.at <= moment]
+        contender.changes = [change for change in contender.changes if change.at <= moment]
+        contender.delivered = [told for told in contender.delivered if told.at <= moment]
+    return recording
+
+
+def test_without_a_terminal_events_and_figures_are_plain_lines() -> None:
+    shown = Shown()
+    with Screen(shown.console) as screen:
+        for moment in (0.1, 0.2, 2.1, 9.5, 14.1):
+            screen.watch(at(moment))
+
+    assert "\x1b" not in shown.text
+    assert shown.lines[0] == "0.0 s collectors: healthy"
+    assert shown.lines.count("4.0 s collectors: blackhole") == 1
+    assert shown.lines.count("9.0 s circuit: closed to open (returned FAILURE)") == 1
+    (late,) = [line for line in shown.lines if line.startswith("14.1 s breaker-exporter")]
+    assert late == (
+        "14.1 s breaker-exporter p50 4.0 ms, p99 4.0 ms, max 4.0 ms, hub gap 0.0 ms, circuit open, "
+        "probe in 2 s; spans: 600 started, 400 delivered, 50 refused, 0 failed, 0 dropped"
+    )
+    (bare,) = [line for line in shown.lines if line.startswith("9.5 s bare exporter")]
+    assert "hub gap 5.30 s" in bare
+    assert "circuit" not in bare
+    assert not [line for line in shown.lines if line.startswith("0.2 s")]
+
+
+def test_plain_lines_end_with_the_run() -> None:
+    shown = Shown()
+    with Screen(shown.console) as screen:
+        screen.watch(good_run())
+
+    assert shown.lines[-1] == "24.0 s both services told to stop (SIGTERM)"
+
+
+def test_on_a_terminal_a_table_lives() -> None:
+    shown = Shown(terminal=True)
+    with Screen(shown.console) as screen:
+        screen.watch(Recording(PLAN))
+        screen.watch(at(9.5))
+
+    assert any(line.endswith("10 of 24 s") for line in shown.lines)
+    for row in (
+        "requests of this phase: p50 2.75 s 4.0 ms",
+        "max 5.50 s 4.0 ms",
+        "waiting for an answer 110 0",
+        "largest hub gap of this phase 5.30 s 20 ms",
+        "spans started 200 200",
+        "delivered 100 100",
+        "refused, circuit open - 0",
+        "failed 0 0",
+        "dropped by the SDK's queue 0 0",
+        "9.0 s circuit: closed to open (returned FAILURE)",
+    ):
+        assert row in shown.lines
+
+
+def test_events_are_told_in_order() -> None:
+    told = [" ".join(event.split()[:4]) for event in events(good_run())]
+
+    assert told == [
+        *("0.0 s collectors: healthy", "4.0 s collectors: blackhole", "9.0 s circuit: closed"),
+        *("14.0 s collectors: healthy", "15.0 s circuit: open", "15.0 s circuit: half-open"),
+        "24.0 s both services",
+    ]
+    assert list(events(Recording(PLAN))) == []
+
+
+def test_the_introduction_says_what_is_not_the_default() -> None:
+    shown = Shown()
+    introduce(shown.console, Plan())
+
+    assert "50 requests/s each, 10 spans a request, OTLP over gRPC" in shown.text
+    assert "BREAKER_EXPORTER_COOLDOWN=3" in shown.text
+    assert "healthy 6 s, blackhole 15 s, healthy again 15 s" in shown.text
+
+
+def test_the_report_has_both_side_by_side_and_each_promise() -> None:
+    recording = good_run()
+    shown = Shown()
+    conclude(shown.console, recording, promises(recording))
+
+    for row in (
+        "blackhole, 10 s",
+        "largest hub gap 9.00 s 20 ms",
+        "answered within 1 s 200 of 200 200 of 200",
+        "spans started 1,000 1,000",
+        "delivered 900 900",
+        "refused, circuit open - 60",
+        "failed 70 30",
+        "dropped by SDK's queue 30 10",
+        "SIGTERM to the end 800 ms 800 ms",
+        "bare exporter slowest request 9.00 s, largest hub gap 9.00 s, 100 spans not delivered",
+        "ok Every request was answered 480 of 480",
+        "ok The circuit opened 5.00 s into the fault",
+    ):
+        assert row in shown.lines
+    assert "broken" not in shown.text
+    assert "too busy" not in shown.text
+
+
+def test_the_report_says_what_went_wrong() -> None:
+    recording = good_run()
+    recording.ours.changes.clear()
+    recording.contenders[BARE].stopped_after = None
+    recording.contenders[OURS].delivered.pop()
+    recording.load_late = 0.3
+    shown = Shown()
+    conclude(shown.console, recording, promises(recording))
+
+    assert "broken The circuit opened never" in shown.lines
+    assert "SIGTERM to the end killed 800 ms" in shown.lines
+    assert "The load itself was late by up to 300 ms" in shown.text
+    assert "what its queue holds survives a short outage" in shown.text
+
+
+# Of an older matplotlib, about a newer pyparsing.
+@pytest.mark.filterwarnings("ignore:.* deprecated - use .*:DeprecationWarning")
+@pytest.mark.parametrize("told", ["all of it", "next to nothing"])
+def test_a_recording_makes_a_picture(tmp_path: Path, told: str) -> None:
+    path = tmp_path / "picture"
+    recording = good_run() if told == "all of it" else Recording(PLAN, told_to_stop=0.0)
+    if told == "all of it":
+        del recording.ours.latencies[recording.requests(OURS, 5.0, 6.0)[0]]
+
+    draw(recording, path)
+
+    picture = path.read_bytes()
+    assert picture.startswith(b"\x89PNG\r\n\x1a\n")
+    assert struct.unpack(">II", picture[16:24]) == (1210, 990)

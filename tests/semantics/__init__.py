@@ -1,0 +1,1 @@
+"""The numbered semantics of design.md, each proved from the outside."""

@@ -1,0 +1,48 @@
+"""The largest gap of the gevent hub, as a greenlet sees it that wants to run every 5 ms."""
+
+from __future__ import annotations
+
+import time
+
+import gevent
+
+from ._waiting import until
+
+
+class Heartbeat:
+    """Beats while its block runs; ``largest_gap`` is the longest silence between two beats, in seconds."""
+
+    def __init__(self) -> None:
+        self.largest_gap = 0.0
+        self.beats = 0
+
+    def __enter__(self) -> Heartbeat:
+        self._greenlet = gevent.spawn(self._beat)
+        until(lambda: self.beats)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        beats = self.beats
+        until(lambda: self.beats > beats)
+        self._greenlet.kill()
+
+    def _beat(self) -> None:
+        last = time.perf_counter()
+        while True:
+            gevent.sleep(0.005)
+            now = time.perf_counter()
+            self.largest_gap = max(self.largest_gap, now - last)
+            last = now
+            self.beats += 1
+
+
+def quiet_gap(seconds: float = 0.15) -> float:
+    """Return the largest gap of the hub while nothing is exported, in this very process and moment."""
+    with Heartbeat() as heartbeat:
+        gevent.sleep(seconds)
+    return heartbeat.largest_gap
+
+
+def assert_no_stall(heartbeat: Heartbeat, quiet: float) -> None:
+    """Compare with the quiet of the same run, with room for a busy machine; a held hub shows as 0.5 s."""
+    assert heartbeat.largest_gap < 4 * quiet + 0.15, (heartbeat.largest_gap, quiet)

@@ -1,0 +1,92 @@
+"""Fresh processes for what must be patched first, may end the interpreter, or may never end at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+_PATCH = "from gevent import monkey; monkey.patch_all()\n"
+_WATCH = """
+import faulthandler
+faulthandler.dump_traceback_later({patience}, exit=True)
+"""
+_RUN = """
+import importlib
+getattr(importlib.import_module({module!r}), {function!r})()
+"""
+_BATCH = """
+import importlib
+importlib.import_module({batch!r}).run({module!r}, {names!r})
+"""
+
+
+def run_patched(scenario: Callable[[], None], *, patience: float = 40.0) -> str:
+    """Run ``scenario`` in a process that gevent patched before anything else; return its output."""
+    return _run(_PATCH, scenario, patience)
+
+
+def run_plain(scenario: Callable[[], None], *, patience: float = 40.0) -> str:
+    """Run ``scenario`` in a process of its own that nobody has patched; return its output."""
+    return _run("", scenario, patience)
+
+
+def run_code(code: str, *, path: Path | None = None, patience: float = 40.0) -> str:
+    """Run ``code`` in a fresh process, with ``path`` first on its import path; return its output."""
+    roots = [str(path)] if path else []
+    return _finish(code, roots, patience)
+
+
+def run_patched_batch(scenarios: Sequence[Callable[[], None]], *, patience: float = 100.0) -> dict[str, str]:
+    """Run scenarios of one module in one patched process, up to the first that fails.
+
+    Returns:
+        What was wrong with each that has run, by name; empty text for nothing. One that did not get its
+        turn, or at which the process ended or got stuck, is missing.
+    """
+    module = scenarios[0].__module__
+    names = [scenario.__name__ for scenario in scenarios]
+    code = (
+        _PATCH
+        + _WATCH.format(patience=patience)
+        + _BATCH.format(batch=f"{__package__}._batch", module=module, names=names)
+    )
+    said = _execute(code, [_root()], patience).stdout
+    lines = [line for line in said.splitlines() if line.startswith("[")]
+    return dict(json.loads(line) for line in lines)
+
+
+def _run(prelude: str, scenario: Callable[[], None], patience: float) -> str:
+    code = prelude + _WATCH.format(patience=patience)
+    code += _RUN.format(module=scenario.__module__, function=scenario.__qualname__)
+    return _finish(code, [_root()], patience)
+
+
+def _root() -> str:
+    return str(Path(__file__).parents[__name__.count(".")])
+
+
+def _finish(code: str, roots: list[str], patience: float) -> str:
+    done = _execute(code, roots, patience)
+    assert done.returncode == 0, f"exit status {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return done.stdout + done.stderr
+
+
+def _execute(code: str, roots: list[str], patience: float) -> subprocess.CompletedProcess[str]:
+    environment = dict(os.environ)
+    inherited = environment.get("PYTHONPATH")
+    environment["PYTHONPATH"] = os.pathsep.join([*roots, *([inherited] if inherited else [])])
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=patience + 10,
+        check=False,
+    )

@@ -1,0 +1,70 @@
+"""What tests wait on: calls in threads of their own, native gates, conditions with a deadline."""
+
+from __future__ import annotations
+
+import _thread
+import contextlib
+import sys
+import threading
+import time
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
+
+PATIENCE = 20.0
+"""Seconds after which something counts as never happening; generous, for machines under load."""
+
+
+def until(condition: Callable[[], object], *, within: float = PATIENCE) -> None:
+    """Return as soon as ``condition`` holds; fail where it still does not after ``within`` seconds."""
+    deadline = time.monotonic() + within
+    while not condition():
+        assert time.monotonic() < deadline, f"still not so after {within} s: {condition}"
+        time.sleep(0.001)
+
+
+def start(call: Callable[[], T]) -> Future[T]:
+    """Run ``call`` on a thread of its own (a greenlet where the process is patched)."""
+    future: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(call())
+        except BaseException as error:  # whatever came out is the test's to see
+            future.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return future
+
+
+def native_lock() -> _thread.LockType:
+    """Return a lock of the operating system, in a process that gevent has patched as well."""
+    monkey = sys.modules.get("gevent.monkey")
+    if monkey is None:
+        return _thread.allocate_lock()
+    lock: _thread.LockType = monkey.get_original("_thread", "allocate_lock")()
+    return lock
+
+
+class Gate:
+    """Stays shut until opened; who waits at it holds a whole native thread."""
+
+    def __init__(self) -> None:
+        self._lock = native_lock()
+        self._lock.acquire()
+
+    def wait(self, seconds: float = 3 * PATIENCE) -> bool:
+        """Return whether the gate opened within ``seconds``."""
+        if not self._lock.acquire(timeout=seconds):
+            return False
+        self._lock.release()
+        return True
+
+    def open(self) -> None:
+        """Let everybody through from now on."""
+        with contextlib.suppress(RuntimeError):
+            self._lock.release()

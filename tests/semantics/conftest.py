@@ -1,0 +1,38 @@
+"""What every test of the semantics gets: a clock to move, and the promise that no ERROR is ever logged."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import pytest
+
+from breaker_exporter.testing import ManualClock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+class _Errors(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.messages: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.messages.append(record.getMessage())
+
+
+@pytest.fixture(autouse=True)
+def no_error_is_logged() -> Iterator[None]:
+    """Sentry makes events of ERROR records, so there is none, whatever a test does."""
+    errors = _Errors()
+    logger = logging.getLogger("breaker_exporter")
+    logger.addHandler(errors)
+    yield
+    logger.removeHandler(errors)
+    assert errors.messages == []

@@ -1,0 +1,136 @@
+"""Processes that end while we are busy. Each function is run by a fresh process, as its whole program."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import time
+
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+from breaker_exporter import CircuitBreakerSpanExporter, CircuitState
+from breaker_exporter.testing import ScriptedExporter
+
+from ._exporters import FAILURE, SUCCESS, Gated
+from ._spans import spans
+from ._waiting import start, until
+
+_KEPT: list[object] = []
+
+
+def _fail_at_exit(message: str) -> None:
+    sys.stderr.write(message)
+    sys.stderr.flush()
+    os._exit(70)  # an assertion in an atexit handler would leave the exit status at zero
+
+
+def with_a_hung_call_outstanding() -> None:
+    inner = Gated()
+    exporter = CircuitBreakerSpanExporter(inner, export_timeout=0.1)
+    assert exporter.export(spans(1)) is FAILURE
+    assert exporter.health().hung_calls == 1
+
+
+def with_a_call_in_flight() -> None:
+    inner = Gated()
+    exporter = CircuitBreakerSpanExporter(inner, export_timeout=60)
+    start(lambda: exporter.export(spans(1)))
+    inner.entered(1)
+
+
+def with_an_idle_thread() -> None:
+    exporter = CircuitBreakerSpanExporter(ScriptedExporter())
+    assert exporter.export(spans(1)) is SUCCESS
+    _KEPT.append(exporter)
+
+
+def with_four_abandoned_threads() -> None:
+    inner = Gated()
+    exporter = CircuitBreakerSpanExporter(inner, export_timeout=0.05, cooldown=0.01, max_cooldown=0.01)
+    for _ in range(4):
+        until(lambda: exporter.health().retry_in in (None, 0.0))
+        exporter.export(spans(1))
+    assert exporter.health().hung_calls == 4
+
+
+def with_a_call_in_its_retry_backoff_after_shutdown() -> None:
+    """S5: measured with a prototype, the hook came back in time and the interpreter then stayed."""
+    inside: list[bool] = []
+
+    def back_off(_: object) -> object:
+        inside.append(True)
+        time.sleep(3_600)
+        return SUCCESS
+
+    exporter = CircuitBreakerSpanExporter(ScriptedExporter(default=back_off), export_timeout=60)
+    start(lambda: exporter.export(spans(1)))
+    until(lambda: inside)
+    exporter.begin_shutdown(0.2)
+    exporter.shutdown()
+
+
+def with_a_wrapped_shutdown_that_never_ends() -> None:
+    stuck = Gated()
+    exporter = CircuitBreakerSpanExporter(ScriptedExporter(on_shutdown=lambda _: stuck.export(())))
+    exporter.export(spans(1))
+    exporter.shutdown(timeout_millis=100)
+
+
+def _export_at_exit(exporter: CircuitBreakerSpanExporter, already: int) -> None:
+    answer = exporter.export(spans(2))
+    health = exporter.health()
+    if answer is SUCCESS:
+        if health.exported != already + 2 or health.state is not CircuitState.CLOSED:
+            _fail_at_exit(f"{answer} and {health}")
+    elif "gevent" not in sys.modules:
+        _fail_at_exit(f"off the hub it had to succeed: {health}")
+    elif health.failed != 2:
+        _fail_at_exit(f"{answer} and {health}")
+    if health.in_flight or health.received != already + 2:
+        _fail_at_exit(str(health))
+
+
+def first_export_at_exit() -> None:
+    exporter = CircuitBreakerSpanExporter(ScriptedExporter())
+    atexit.register(_export_at_exit, exporter, 0)
+
+
+def later_export_at_exit() -> None:
+    exporter = CircuitBreakerSpanExporter(ScriptedExporter())
+    assert exporter.export(spans(1)) is SUCCESS
+    atexit.register(_export_at_exit, exporter, 1)
+
+
+class _ExportsWhenCollected:
+    def __init__(self, exporter: CircuitBreakerSpanExporter) -> None:
+        self.exporter = exporter
+        self.batch = spans(2)
+
+    def __del__(self) -> None:
+        self.exporter.export(self.batch)
+
+
+def export_from_a_finalizer_at_exit() -> None:
+    _KEPT.append(_ExportsWhenCollected(CircuitBreakerSpanExporter(ScriptedExporter(), export_timeout=1)))
+
+
+def batch_processor_drained_at_exit() -> None:
+    exporter = CircuitBreakerSpanExporter(ScriptedExporter())
+    provider = TracerProvider()
+    provider.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=60_000))
+    for _ in range(5):
+        provider.get_tracer("exit").start_span("span").end()
+
+    def check() -> None:
+        health = exporter.health()
+        if health.received != 5 or health.in_flight or health.exported + health.failed != 5:
+            _fail_at_exit(str(health))
+        if "gevent" not in sys.modules and health.exported != 5:
+            _fail_at_exit(f"off the hub all of them had to arrive: {health}")
+
+    # atexit runs last registered first; the provider's own handler was registered before this one
+    atexit.unregister(provider.shutdown)
+    atexit.register(check)
+    atexit.register(provider.shutdown)

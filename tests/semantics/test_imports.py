@@ -1,0 +1,159 @@
+"""What an import may load and what each room may know of the others: I1 and the arrows of the house."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import breaker_exporter
+
+from ._processes import run_code
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+HEAVY = ["ssl", "asyncio", "gevent", "gunicorn", "sentry_sdk", "requests", "urllib3", "grpc", "redis"]
+PACKAGE = Path(breaker_exporter.__file__).parent
+
+ALLOWED = {
+    "_state": set[str](),
+    "_log": set[str](),
+    "_circuit": {"_state", "_log"},
+    "_ledger": {"_state", "_log"},
+}
+"""What these rooms may import of the package: design.md's arrows, and the logger."""
+
+
+def _for_type_checkers(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+
+
+def _nodes(node: ast.AST) -> Iterator[ast.AST]:
+    """Walk ``node`` without what only a type checker reads."""
+    yield node
+    for child in ast.iter_child_nodes(node):
+        if not _for_type_checkers(child):
+            yield from _nodes(child)
+
+
+def _imports(path: Path) -> set[str]:
+    """Return what a module imports anywhere: ``.name`` for rooms of ours, whole names for others."""
+    found: set[str] = set()
+    for node in _nodes(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found.update(name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            prefix = "." * node.level
+            if node.module:
+                found.add(prefix + node.module)
+            else:
+                found.update(prefix + name.name for name in node.names)
+    return found
+
+
+def _ours(path: Path) -> set[str]:
+    rooms = {name.lstrip(".").split(".")[0] for name in _imports(path) if name.startswith(".")}
+    whole = {name.split(".")[1] for name in _imports(path) if name.startswith("breaker_exporter.")}
+    return rooms | whole
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import breaker_exporter",
+        "from breaker_exporter import CircuitState, CircuitTransition, ExporterHealth",
+        "import breaker_exporter; dir(breaker_exporter)",
+        "import breaker_exporter.gunicorn",
+        "import breaker_exporter.telemetry",
+        "import breaker_exporter.testing",
+    ],
+)
+def test_an_import_before_the_patch_loads_nothing_heavy_redis_installed_or_not(
+    tmp_path: Path, statement: str
+) -> None:
+    """I1: an ssl imported before patch_all recurses at the first HTTPS request."""
+    (tmp_path / "redis").mkdir()
+    (tmp_path / "redis" / "__init__.py").write_text("import ssl, asyncio\nclass Redis: ...\n")
+    (tmp_path / "redis" / "client.py").write_text("class Pipeline: ...\n")
+    (tmp_path / "redis" / "exceptions.py").write_text("class RedisError(Exception): ...\n")
+
+    run_code(
+        f"import sys\nassert 'ssl' not in sys.modules\n{statement}\n"
+        f"loaded = [name for name in {HEAVY!r} if name in sys.modules]\nassert not loaded, loaded",
+        path=tmp_path,
+    )
+
+
+def test_a_fake_redis_is_what_pybreaker_would_load(tmp_path: Path) -> None:
+    """The test above can fail: the exporter itself, imported after the patch, does load it."""
+    (tmp_path / "redis").mkdir()
+    (tmp_path / "redis" / "__init__.py").write_text("class Redis: ...\n")
+    (tmp_path / "redis" / "client.py").write_text("class Pipeline: ...\n")
+    (tmp_path / "redis" / "exceptions.py").write_text("class RedisError(Exception): ...\n")
+
+    run_code(
+        "import sys\nfrom breaker_exporter import CircuitBreakerSpanExporter\nassert 'redis' in sys.modules",
+        path=tmp_path,
+    )
+
+
+def test_the_exporter_itself_loads_no_gevent() -> None:
+    """R1: it is looked for per call, and only where somebody else has imported it."""
+    run_code(
+        "import sys\n"
+        "from breaker_exporter import CircuitBreakerSpanExporter\n"
+        "from breaker_exporter.testing import ScriptedExporter\n"
+        "exporter = CircuitBreakerSpanExporter(ScriptedExporter())\n"
+        "exporter.export([object()])\n"
+        "exporter.shutdown()\n"
+        "assert exporter.health().exported == 1\n"
+        "loaded = [name for name in ('gevent', 'gunicorn', 'sentry_sdk', 'requests', 'grpc') "
+        "if name in sys.modules]\n"
+        "assert not loaded, loaded"
+    )
+
+
+def test_the_public_names_are_these() -> None:
+    assert breaker_exporter.__all__ == sorted(breaker_exporter.__all__)
+    assert set(breaker_exporter.__all__) == {
+        "CircuitBreakerSpanExporter",
+        "CircuitState",
+        "CircuitTransition",
+        "ExporterHealth",
+    }
+    for name in breaker_exporter.__all__:
+        assert getattr(breaker_exporter, name).__name__ == name
+        assert name in dir(breaker_exporter)
+    with pytest.raises(AttributeError, match="CircuitBraker"):
+        breaker_exporter.CircuitBraker  # noqa: B018
+
+
+@pytest.mark.parametrize("room", sorted(ALLOWED))
+def test_a_room_imports_only_what_the_house_allows(room: str) -> None:
+    assert _ours(PACKAGE / f"{room}.py") <= ALLOWED[room]
+
+
+@pytest.mark.parametrize("stranger", ["_state", "_circuit", "_ledger", "_exporter"])
+def test_the_runner_knows_none_of_those_it_serves(stranger: str) -> None:
+    assert stranger not in _ours(PACKAGE / "_runner.py")
+
+
+@pytest.mark.parametrize("room", ["_state", "_circuit", "_ledger", "_exporter"])
+def test_no_room_of_the_core_but_the_runners_knows_gevent(room: str) -> None:
+    assert not [name for name in _imports(PACKAGE / f"{room}.py") if name.split(".")[0] == "gevent"]
+
+
+def test_no_room_reaches_into_private_parts_of_the_dependencies() -> None:
+    """P4: OpenTelemetry's public API alone; the same for gevent, Gunicorn and pybreaker."""
+    private = {
+        (path.name, name)
+        for path in PACKAGE.rglob("*.py")
+        for name in _imports(path)
+        if name.split(".")[0] in {"opentelemetry", "gevent", "gunicorn", "pybreaker", "sentry_sdk"}
+        and any(part.startswith("_") for part in name.split("."))
+    }
+
+    assert private == set()

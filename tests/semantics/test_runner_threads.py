@@ -1,0 +1,437 @@
+"""Where and how long a call runs where nothing is patched: R1-R4."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import logging
+import os
+import threading
+import time
+import weakref
+from typing import TYPE_CHECKING
+
+import pytest
+from opentelemetry import context
+
+from breaker_exporter import CircuitBreakerSpanExporter, CircuitState
+from breaker_exporter.testing import ScriptedExporter, fail, hang, succeed
+
+from . import exit_scenarios
+from ._exporters import FAILURE, SUCCESS, Gated
+from ._processes import run_plain
+from ._spans import spans
+from ._waiting import start, until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from opentelemetry.sdk.trace import ReadableSpan
+    from opentelemetry.sdk.trace.export import SpanExportResult
+
+    from breaker_exporter.testing import ManualClock
+
+
+def _threads() -> int:
+    return len(os.listdir("/proc/self/task"))
+
+
+def test_a_call_runs_on_a_daemon_thread_of_our_own(clock: ManualClock) -> None:
+    """R1, R4."""
+    seen: list[threading.Thread] = []
+    exporter = CircuitBreakerSpanExporter(
+        ScriptedExporter(default=lambda _: seen.append(threading.current_thread())), clock=clock
+    )
+
+    exporter.export(spans(1))
+
+    assert seen[0] is not threading.current_thread()
+    assert seen[0].daemon
+
+
+def test_one_thread_serves_all_calls_of_an_exporter(clock: ManualClock) -> None:
+    """R2: pooled gevent sockets belong to the hub of the thread that opened them."""
+    seen: list[int] = []
+    outcomes = iter([SUCCESS, RuntimeError(), SUCCESS, SystemExit(), SUCCESS, FAILURE, SUCCESS, SUCCESS])
+
+    def answer(_: Sequence[ReadableSpan]) -> object:
+        seen.append(threading.get_native_id())
+        outcome = next(outcomes)
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome
+
+    exporter = CircuitBreakerSpanExporter(ScriptedExporter(default=answer), clock=clock)
+
+    for _ in range(6):
+        exporter.export(spans(1))
+    for _ in range(2):
+        start(lambda: exporter.export(spans(1))).result(timeout=20)
+
+    assert len(seen) == 8
+    assert len(set(seen)) == 1
+    assert seen[0] != threading.get_native_id()
+
+
+def test_two_exporters_do_not_share_a_thread(clock: ManualClock) -> None:
+    """P1: one that hangs keeps no other one waiting."""
+    stuck = ScriptedExporter([hang])
+    hanging = CircuitBreakerSpanExporter(stuck, export_timeout=60, clock=clock)
+    other = CircuitBreakerSpanExporter(ScriptedExporter(), export_timeout=60, clock=clock)
+    waiting = start(lambda: hanging.export(spans(1)))
+    assert stuck.wait_for_calls(1)
+
+    assert start(lambda: other.export(spans(1))).result(timeout=20) is SUCCESS
+
+    stuck.release()
+    waiting.result(timeout=20)
+
+
+def test_eight_threads_that_export_at_once_go_in_one_after_the_other(clock: ManualClock) -> None:
+    """R2: OpenTelemetry never calls export concurrently, and neither do we."""
+    gap = threading.Event()
+    inner = ScriptedExporter(default=lambda _: SUCCESS if not gap.wait(0.002) else FAILURE)
+    exporter = CircuitBreakerSpanExporter(inner, export_timeout=60, clock=clock)
+    batch = spans(1)
+
+    calls = [start(lambda: [exporter.export(batch) for _ in range(5)]) for _ in range(8)]
+
+    assert {answer for call in calls for answer in call.result(timeout=60)} == {SUCCESS}
+    assert inner.max_concurrency == 1
+    assert len(inner.calls) == 40
+
+
+def test_a_caller_whose_time_ends_in_the_queue_is_refused(clock: ManualClock) -> None:
+    """R2: and its spans never reach the wrapped exporter."""
+    inner = Gated()
+    exporter = CircuitBreakerSpanExporter(inner, export_timeout=0.6, clock=clock)
+    first = start(lambda: exporter.export(spans(2)))
+    inner.entered(1)
+    queued = [start(lambda: exporter.export(spans(3))) for _ in range(2)]
+    until(lambda: exporter.health().in_flight == 8)
+
+    assert first.result(timeout=20) is FAILURE
+    assert [call.result(timeout=20) for call in queued] == [FAILURE, FAILURE]
+
+    health = exporter.health()
+    assert (health.failed, health.refused, health.in_flight) == (2, 6, 0)
+    inner.let_all_out()
+    until(lambda: exporter.health().hung_calls == 0)
+    assert len(inner.calls) == 1
+
+
+def test_a_caller_whose_time_ends_in_its_call_is_failed_and_the_call_is_not_hung(clock: ManualClock) -> None:
+    """R2: the caller's time includes its wait; an overrun is measured from the inner call's start."""
+    inner = Gated()
+    exporter = CircuitBreakerSpanExporter(inner, failure_threshold=1, export_timeout=1.5, clock=clock)
+    first = start(lambda: exporter.export(spans(2)))
+    inner.entered(1)
+    second = start(lambda: exporter.export(spans(3)))
+    until(lambda: exporter.health().in_flight == 5)
+    began = time.monotonic()
+    until(lambda: time.monotonic() > began + 1.0)
+    inner.let_out(0)
+    assert first.result(timeout=20) is SUCCESS
+    inner.entered(2)
+
+    assert second.result(timeout=20) is FAILURE
+
+    assert time.monotonic() - began < 1.5 + 0.9, "it had to leave with its own time, not the call's"
+    health = exporter.health()
+    assert (health.failed, health.hung_calls, health.state) == (3, 0, CircuitState.CLOSED)
+    assert health.consecutive_failures == 0
+    inner.let_out(1)
+    inner.let_all_out()
+    assert exporter.export(spans(1)) is SUCCESS
+    assert exporter.health().opened == 0
+    assert inner.max_concurrency == 1
+
+
+def test_the_result_of_a_call_whose_caller_ran_out_of_time_settles_the_circuit(clock: ManualClock) -> None:
+    """R2: failed spans, yet the backend answered: its FAILURE opens the circuit."""
+    inner = Gated()
+    exporter = CircuitBreakerSpanExporter(inner, failure_threshold=1, export_timeout=1.5, clock=clock)
+    first = start(lambda: exporter.export(spans(2)))
+    inner.entered(1)
+    second = start(lambda: exporter.export(spans(3)))
+    until(lambda: exporter.health().in_flight == 5)
+    began = time.monotonic()
+    until(lambda: time.monotonic() > began + 1.0)
+    inner.let_out(0)
+    first.result(timeout=20)
+    second.result(timeout=20)
+
+    inner.let_out(1, FAILURE)
+    until(lambda: exporter.state is CircuitState.OPEN)
+
+    health = exporter.health()
+    assert (health.failed, health.exported, health.hung_calls) == (3, 2, 0)
+
+
+def test_when_the_circuit_opens_those_waiting_are_refused_at_once(clock: ManualClock) -> None:
+    """R2."""
+    inner = Gated()
+    exporter = CircuitBreakerSpanExporter(inner, failure_threshold=1, export_timeout=60, clock=clock)
+    first = start(lambda: exporter.export(spans(2)))
+    inner.entered(1)
+    queued = [start(lambda: exporter.export(spans(3))) for _ in range(4)]
+    until(lambda: exporter.health().in_flight == 14)
+
+    inner.let_out(0, FAILURE)
+
+    assert first.result(timeout=20) is FAILURE
+    assert [call.result(timeout=20) for call in queued] == [FAILURE] * 4
+    assert exporter.health().refused == 12
+    assert len(inner.calls) == 1
+
+
+def test_after_a_hung_call_the_probe_gets_a_fresh_thread(clock: ManualClock) -> None:
+    """R2: the one case in which the wrapped exporter sees two calls at once."""
+    inner = Gated()
+    inner.gates[1].open()
+    exporter = CircuitBreakerSpanExporter(inner, export_timeout=0.2, cooldown=10, clock=clock)
+    exporter.export(spans(1))
+    clock.advance(10)
+
+    assert exporter.export(spans(1)) is SUCCESS
+
+    assert inner.threads[0] is not inner.threads[1]
+    assert exporter.health().hung_calls == 1
+    inner.let_all_out()
+    until(lambda: exporter.health().hung_calls == 0)
+    until(lambda: not inner.threads[0].is_alive())
+
+
+def test_past_four_abandoned_threads_exports_are_refused_until_one_ends(
+    clock: ManualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """R2, P5: one WARNING, and blocked_reason."""
+    inner = Gated()
+    inner.gates[4].open()
+    exporter = CircuitBreakerSpanExporter(
+        inner, export_timeout=0.05, cooldown=10, max_cooldown=10, clock=clock
+    )
+    for hung in range(1, 5):
+        assert exporter.health().blocked_reason is None
+        exporter.export(spans(1))
+        assert exporter.health().hung_calls == hung
+        clock.advance(10)
+    caplog.clear()
+
+    with caplog.at_level(logging.INFO, logger="breaker_exporter"):
+        for _ in range(3):
+            assert exporter.export(spans(2)) is FAILURE
+            clock.advance(10)
+
+    assert len(inner.calls) == 4
+    health = exporter.health()
+    assert (health.refused, health.state, health.retry_in) == (6, CircuitState.OPEN, 0.0)
+    assert health.blocked_reason
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+    inner.let_out(2)
+    until(lambda: exporter.health().hung_calls == 3)
+    assert exporter.health().blocked_reason is None
+    assert exporter.export(spans(1)) is SUCCESS
+    assert exporter.state is CircuitState.CLOSED
+    inner.let_all_out()
+    until(lambda: exporter.health().hung_calls == 0)
+
+
+def test_a_probe_is_only_blocked_once_it_is_due(clock: ManualClock) -> None:
+    """blocked_reason says why no probe may run though one is due, else None."""
+    inner = Gated()
+    exporter = CircuitBreakerSpanExporter(
+        inner, export_timeout=0.05, cooldown=10, max_cooldown=10, jitter=0, clock=clock
+    )
+    for _ in range(4):
+        exporter.export(spans(1))
+        assert exporter.health().blocked_reason is None
+        clock.advance(10)
+
+    assert exporter.health().blocked_reason
+    inner.let_all_out()
+    until(lambda: exporter.health().hung_calls == 0)
+    assert exporter.health().blocked_reason is None
+
+
+def test_the_callers_context_goes_along_and_nothing_comes_back(clock: ManualClock) -> None:
+    """R3: the SDK's suppress-instrumentation key lives there."""
+    seen: list[object] = []
+
+    def look(_: Sequence[ReadableSpan]) -> SpanExportResult:
+        seen.append(context.get_value("breaker-exporter-test"))
+        context.attach(context.set_value("breaker-exporter-test", "inner"))
+        return SUCCESS
+
+    exporter = CircuitBreakerSpanExporter(ScriptedExporter(default=look), clock=clock)
+    for value in ("one", "two"):
+        token = context.attach(context.set_value("breaker-exporter-test", value))
+        exporter.export(spans(1))
+        assert context.get_value("breaker-exporter-test") == value
+        context.detach(token)
+    exporter.export(spans(1))
+
+    assert seen == ["one", "two", None]
+
+
+def test_twenty_hangs_and_recoveries_leave_no_thread_and_no_descriptor_behind(clock: ManualClock) -> None:
+    """R2."""
+    inner = Gated(calls=60)
+    for number in range(1, 60, 2):
+        inner.gates[number].open()
+    exporter = CircuitBreakerSpanExporter(inner, export_timeout=0.1, cooldown=10, clock=clock)
+
+    def cycle(number: int) -> None:
+        exporter.export(spans(1))
+        inner.gates[number].open()
+        until(lambda: exporter.health().hung_calls == 0)
+        clock.advance(10)
+        assert exporter.export(spans(1)) is SUCCESS
+
+    cycle(0)
+    until(lambda: not inner.threads[0].is_alive())
+    threads, descriptors = _threads(), len(os.listdir("/proc/self/fd"))
+    for number in range(2, 42, 2):
+        cycle(number)
+
+    until(lambda: _threads() <= threads)
+    assert len(os.listdir("/proc/self/fd")) <= descriptors
+
+
+def test_an_exporter_dropped_without_shutdown_is_collected_and_its_thread_ends(clock: ManualClock) -> None:
+    """R5: neither the thread nor an at_fork handler keeps it alive."""
+    inner = ScriptedExporter(default=lambda _: threads.append(threading.current_thread()))
+    threads: list[threading.Thread] = []
+    exporter = CircuitBreakerSpanExporter(inner, clock=clock)
+    exporter.export(spans(1))
+    dropped, dropped_inner = weakref.ref(exporter), weakref.ref(inner)
+
+    del exporter, inner
+
+    until(lambda: gc.collect() is None or (dropped() is None and dropped_inner() is None))
+    until(lambda: not threads[0].is_alive())
+
+
+def test_a_hundred_dropped_exporters_leave_no_thread_behind(clock: ManualClock) -> None:
+    gc.collect()
+    before = _threads()
+    for _ in range(100):
+        CircuitBreakerSpanExporter(ScriptedExporter(), clock=clock).export(spans(1))
+
+    until(lambda: gc.collect() is None or _threads() <= before)
+
+
+def test_an_exporter_dropped_with_a_hung_call_is_collected_when_that_ends(clock: ManualClock) -> None:
+    inner = Gated()
+    exporter = CircuitBreakerSpanExporter(inner, export_timeout=0.05, clock=clock)
+    exporter.export(spans(1))
+    dropped = weakref.ref(exporter)
+    del exporter
+
+    inner.let_all_out()
+
+    until(lambda: not inner.threads[0].is_alive())
+    until(lambda: gc.collect() is None or dropped() is None)
+
+
+def test_nothing_keeps_a_batch_alive_that_has_been_exported(clock: ManualClock) -> None:
+    """An idle thread holds on to none of what it has worked on."""
+
+    class Batch(list[object]):
+        pass
+
+    class Forgetful(ScriptedExporter):
+        def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+            return SUCCESS
+
+    exporter = CircuitBreakerSpanExporter(Forgetful(), clock=clock)
+    batch = Batch(spans(2))
+    exported = weakref.ref(batch)
+
+    assert exporter.export(batch) is SUCCESS  # type: ignore[arg-type]
+    del batch
+
+    until(lambda: gc.collect() is None or exported() is None)
+
+
+def test_a_bigger_timeout_than_locks_can_wait_is_no_trap(clock: ManualClock) -> None:
+    """P1: where the constructor takes it, export bears it."""
+    with contextlib.suppress(ValueError):
+        exporter = CircuitBreakerSpanExporter(ScriptedExporter(), export_timeout=1e12, clock=clock)
+        assert exporter.export(spans(1)) is SUCCESS
+        assert exporter.state is CircuitState.CLOSED
+
+
+def test_a_call_that_ends_just_at_its_deadline_is_counted_once(clock: ManualClock) -> None:
+    """C6: whoever wins the race, the sums agree."""
+    pause = threading.Event()
+    exporter = CircuitBreakerSpanExporter(
+        ScriptedExporter(default=lambda _: SUCCESS if not pause.wait(0.02) else FAILURE),
+        export_timeout=0.02,
+        cooldown=1,
+        max_cooldown=1,
+        clock=clock,
+    )
+    for _ in range(30):
+        exporter.export(spans(1))
+        clock.advance(1)
+    until(lambda: exporter.health().hung_calls == 0)
+
+    health = exporter.health()
+    assert health.in_flight == 0
+    assert health.received == 30 == health.exported + health.failed + health.refused
+
+
+def test_a_finalizer_that_exports_while_we_export_does_not_deadlock(clock: ManualClock) -> None:
+    """R7's suspicion: the collector may run anywhere, on our thread as well."""
+    answers: list[SpanExportResult] = []
+
+    class Finalized:
+        def __init__(self) -> None:
+            self.itself = self
+
+        def __del__(self) -> None:
+            answers.append(exporter.export(batch))
+
+    def collect(_: Sequence[ReadableSpan]) -> SpanExportResult:
+        Finalized()
+        gc.collect()
+        return SUCCESS
+
+    batch = spans(1)
+    exporter = CircuitBreakerSpanExporter(ScriptedExporter(default=collect), export_timeout=30, clock=clock)
+
+    assert start(lambda: exporter.export(batch)).result(timeout=15) is SUCCESS
+    assert answers == [FAILURE]
+
+
+@pytest.mark.parametrize(
+    "scenario",
+    [
+        exit_scenarios.with_a_hung_call_outstanding,
+        exit_scenarios.with_a_call_in_flight,
+        exit_scenarios.with_an_idle_thread,
+        exit_scenarios.with_a_call_in_its_retry_backoff_after_shutdown,
+        exit_scenarios.with_a_wrapped_shutdown_that_never_ends,
+        exit_scenarios.with_four_abandoned_threads,
+        exit_scenarios.first_export_at_exit,
+        exit_scenarios.later_export_at_exit,
+        exit_scenarios.export_from_a_finalizer_at_exit,
+        exit_scenarios.batch_processor_drained_at_exit,
+    ],
+    ids=lambda scenario: scenario.__name__,
+)
+def test_no_thread_of_ours_keeps_the_process_from_exiting(scenario: Callable[[], None]) -> None:
+    """R4, S5."""
+    run_plain(scenario, patience=20)
+
+
+def test_an_export_to_a_script_that_fails_then_recovers_needs_no_real_time(clock: ManualClock) -> None:
+    exporter = CircuitBreakerSpanExporter(
+        ScriptedExporter([fail, fail, fail, succeed]), cooldown=10, clock=clock
+    )
+    for _ in range(3):
+        exporter.export(spans(1))
+    clock.advance(10)
+    assert exporter.export(spans(1)) is SUCCESS

@@ -1,0 +1,136 @@
+"""The outlet: what stands behind it can change, and is shut down side by side under one deadline."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+from breaker_exporter import CircuitBreakerSpanExporter
+from breaker_exporter._outlet import Outlet
+from breaker_exporter._pipeline import Pipeline
+from breaker_exporter.testing import ScriptedExporter, hang
+
+
+def pipeline(inner: ScriptedExporter) -> Pipeline:
+    exporter = CircuitBreakerSpanExporter(inner)
+    return Pipeline(exporter, BatchSpanProcessor(exporter))
+
+
+@pytest.fixture
+def outlet() -> Outlet:
+    return Outlet()
+
+
+@pytest.fixture
+def provider(outlet: Outlet) -> TracerProvider:
+    provider = TracerProvider(resource=Resource({}), shutdown_on_exit=False)
+    provider.add_span_processor(outlet)
+    return provider
+
+
+@pytest.fixture
+def stuck() -> Iterator[ScriptedExporter]:
+    inner = ScriptedExporter(default=hang, on_shutdown=hang)
+    yield inner
+    inner.release()
+
+
+def sell(provider: TracerProvider) -> None:
+    provider.get_tracer("tests").start_span("sell").end()
+
+
+def test_a_stuck_exporter_does_not_eat_the_time_of_a_healthy_one(
+    outlet: Outlet, provider: TracerProvider, stuck: ScriptedExporter
+) -> None:
+    """S6."""
+    healthy = ScriptedExporter()
+    outlet.open((pipeline(stuck), pipeline(healthy)), shutdown_timeout=0.5)
+    sell(provider)
+
+    started = time.monotonic()
+    provider.shutdown()
+
+    assert time.monotonic() - started < 2
+    assert len(healthy.spans) == 1
+    assert healthy.shutdown_calls == 1
+
+
+def test_two_stuck_exporters_share_one_deadline(outlet: Outlet, provider: TracerProvider) -> None:
+    """S6."""
+    inners = [ScriptedExporter(default=hang, on_shutdown=hang) for _ in range(4)]
+    outlet.open(tuple(pipeline(inner) for inner in inners), shutdown_timeout=30.0)
+    sell(provider)
+
+    started = time.monotonic()
+    outlet.close(0.4)
+
+    assert time.monotonic() - started < 1.5
+    for inner in inners:
+        inner.release()
+
+
+def test_it_waits_for_what_is_to_be_shut_down_beside_no_longer_than_that(
+    outlet: Outlet, stuck: ScriptedExporter
+) -> None:
+    called = []
+
+    started = time.monotonic()
+    outlet.close(0.2, [stuck.shutdown, lambda: called.append("beside")])
+
+    assert time.monotonic() - started < 1.5
+    assert called == ["beside"]
+
+
+def test_what_fails_while_shutting_down_is_said_and_no_more(
+    outlet: Outlet, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fails() -> None:
+        raise RuntimeError("token s3cret is wrong")
+
+    outlet.close(5.0, [fails])
+
+    (record,) = caplog.records
+    assert "RuntimeError" in record.getMessage()
+    assert "s3cret" not in record.getMessage()
+
+
+def test_where_no_thread_can_start_it_is_shut_down_all_the_same(
+    outlet: Outlet, provider: TracerProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R4: so it is at interpreter exit, from Python 3.12 on."""
+    inner = ScriptedExporter()
+    outlet.open((pipeline(inner),), shutdown_timeout=5.0)
+    sell(provider)
+
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't create new thread at interpreter shutdown")
+
+    with monkeypatch.context() as at_exit:
+        at_exit.setattr(threading.Thread, "start", refuse)
+        provider.shutdown()
+
+    assert len(inner.spans) == 1
+
+
+def test_a_flush_asks_all_of_them(outlet: Outlet, provider: TracerProvider) -> None:
+    inners = [ScriptedExporter(), ScriptedExporter()]
+    outlet.open(tuple(pipeline(inner) for inner in inners), shutdown_timeout=5.0)
+    sell(provider)
+
+    assert outlet.force_flush()
+
+    assert [len(inner.spans) for inner in inners] == [1, 1]
+    outlet.close(5.0)
+    assert outlet.force_flush()
+
+
+def test_nothing_behind_it_is_fine(outlet: Outlet, provider: TracerProvider) -> None:
+    sell(provider)
+    outlet.shutdown()
+    provider.shutdown()

@@ -1,0 +1,331 @@
+"""Telemetry where the process counts: the provider that is set once, forks, and what is there already."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from breaker_exporter.testing import Fault, FaultyCollector
+
+Run = Callable[..., str]
+
+SELL = """
+import os, sys
+from opentelemetry import trace
+from breaker_exporter.telemetry import Telemetry
+
+def sell():
+    trace.get_tracer("tests").start_span("sell").end()
+"""
+
+
+@pytest.fixture
+def run(tmp_path: Path, collector: FaultyCollector) -> Run:
+    """Runs a script in a fresh interpreter; what it wrote, to either stream."""
+
+    def run_script(source: str, **env: str) -> str:
+        path = tmp_path / "script.py"
+        path.write_text(source)
+        done = subprocess.run(
+            [sys.executable, "-W", "error", str(path)],
+            env={**os.environ, "OTEL_EXPORTER_OTLP_ENDPOINT": collector.http_base, **env},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout
+        return done.stdout
+
+    return run_script
+
+
+def test_it_makes_and_sets_a_provider_with_the_resource_of_code_and_environment(
+    run: Run, collector: FaultyCollector
+) -> None:
+    output = run(
+        SELL
+        + """
+telemetry = Telemetry(service_name="shop", resource_attributes={"team": "blue"})
+telemetry.prepare()
+assert trace.get_tracer_provider() is telemetry.provider
+attributes = telemetry.provider.resource.attributes
+assert [attributes[key] for key in ("service.name", "team", "region")] == ["shop", "blue", "eu"]
+telemetry.start()
+sell()
+telemetry.stop()
+""",
+        OTEL_SERVICE_NAME="other",
+        OTEL_RESOURCE_ATTRIBUTES="team=red,region=eu",
+    )
+
+    assert output == ""
+    assert len(collector.span_ids) == 1
+
+
+def test_the_service_name_of_the_environment_is_used_and_the_sampler_obeyed(
+    run: Run, collector: FaultyCollector
+) -> None:
+    output = run(
+        SELL
+        + """
+telemetry = Telemetry()
+telemetry.start()
+attributes = telemetry.provider.resource.attributes
+assert attributes["service.name"] == "other" and attributes["region"] == "eu"
+sell()
+telemetry.stop()
+""",
+        OTEL_SERVICE_NAME="other",
+        OTEL_RESOURCE_ATTRIBUTES="region=eu",
+        OTEL_TRACES_SAMPLER="always_off",
+    )
+
+    assert output == ""
+    assert collector.span_ids == frozenset()
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"OTEL_TRACES_SAMPLER": "sometimes"},
+        {"OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "2"},
+        {"OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT": "few"},
+        {"OTEL_SPAN_EVENT_COUNT_LIMIT": "-1"},
+    ],
+)
+def test_a_bad_variable_of_the_provider_is_one_warning_and_the_spans_flow(
+    run: Run, collector: FaultyCollector, bad: dict[str, str]
+) -> None:
+    output = run(SELL + "telemetry = Telemetry()\ntelemetry.start()\nsell()\ntelemetry.stop()\n", **bad)
+
+    assert len(output.splitlines()) == (2 if "OTEL_TRACES_SAMPLER_ARG" in bad else 1)
+    assert f"{[*bad][-1]} must be" in output
+    assert len(collector.span_ids) == 1
+
+
+def test_a_process_that_forgets_to_stop_still_exports_at_its_exit(
+    run: Run, collector: FaultyCollector
+) -> None:
+    run(SELL + "Telemetry().start()\nsell()\n")
+
+    assert len(collector.span_ids) == 1
+
+
+def test_and_does_so_within_the_shutdown_timeout(run: Run, collector: FaultyCollector) -> None:
+    """S5: what counts is the process."""
+    collector.fault = Fault.BLACKHOLE
+
+    started = time.monotonic()
+    run(SELL + "Telemetry(shutdown_timeout=0.5).start()\nsell()\n")
+
+    assert time.monotonic() - started < 6
+
+
+def test_a_provider_that_is_set_already_is_left_alone_and_the_way_out_shown(
+    run: Run, collector: FaultyCollector
+) -> None:
+    output = run(
+        SELL
+        + """
+from opentelemetry.sdk.trace import TracerProvider
+theirs = TracerProvider()
+trace.set_tracer_provider(theirs)
+telemetry = Telemetry()
+telemetry.prepare()
+telemetry.start()
+sell()
+assert trace.get_tracer_provider() is theirs and telemetry.provider is None and telemetry.exporters == ()
+telemetry.stop()
+"""
+    )
+
+    (warning,) = output.splitlines()
+    assert "a TracerProvider is set already" in warning
+    assert 'BatchSpanProcessor(CircuitBreakerSpanExporter(OTLPSpanExporter(), name="collector"))' in warning
+    assert "Telemetry(provider=...)" in warning
+    assert collector.span_ids == frozenset()
+
+
+def test_what_was_prepared_before_a_fork_is_not_taken_for_the_applications(
+    run: Run, collector: FaultyCollector
+) -> None:
+    output = run(
+        SELL
+        + """
+telemetry = Telemetry()
+telemetry.prepare()
+for _ in range(2):
+    if os.fork() == 0:
+        telemetry.prepare()
+        telemetry.start()
+        sell()
+        started = len(telemetry.exporters)
+        telemetry.stop()
+        os._exit(started - 1)
+    assert os.wait()[1] == 0
+telemetry.stop()
+assert telemetry.exporters == ()
+"""
+    )
+
+    assert output == ""
+    assert len(collector.span_ids) == 2
+    assert collector.duplicates == 0
+
+
+def test_a_child_of_a_started_process_starts_its_own_and_exports_nothing_twice(
+    run: Run, collector: FaultyCollector
+) -> None:
+    output = run(
+        SELL
+        + """
+telemetry = Telemetry()
+telemetry.start()
+parents = telemetry.exporters
+sell()
+if os.fork() == 0:
+    telemetry.stop()  # this process has not started: a no-op
+    telemetry.start()
+    own = telemetry.exporters
+    sell()
+    telemetry.stop()
+    os._exit(0 if own[0] is not parents[0] else 1)
+assert os.wait()[1] == 0
+sell()
+telemetry.stop()
+"""
+    )
+
+    assert output == ""
+    assert len(collector.span_ids) == 3
+    assert collector.duplicates == 0
+
+
+def test_stop_in_a_child_that_has_not_started_leaves_what_it_inherited_running(
+    run: Run, collector: FaultyCollector
+) -> None:
+    run(
+        SELL
+        + """
+telemetry = Telemetry()
+telemetry.start()
+if os.fork() == 0:
+    telemetry.stop()
+    sell()
+    assert trace.get_tracer_provider().force_flush()
+    os._exit(0)
+assert os.wait()[1] == 0
+telemetry.stop()
+"""
+    )
+
+    assert len(collector.span_ids) == 1
+
+
+def test_a_child_that_does_not_start_exports_through_what_it_inherited(
+    run: Run, collector: FaultyCollector
+) -> None:
+    run(
+        SELL
+        + """
+telemetry = Telemetry()
+telemetry.start()
+if os.fork() == 0:
+    sell()
+    assert trace.get_tracer_provider().force_flush()
+    os._exit(0)
+assert os.wait()[1] == 0
+sell()
+telemetry.stop()
+"""
+    )
+
+    assert len(collector.span_ids) == 2
+
+
+@pytest.mark.parametrize("before", ["", "Telemetry().prepare()\n"])
+def test_importing_and_preparing_load_nothing_heavy(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str
+) -> None:
+    """I1, where redis is installed: pybreaker would import it, and so ssl."""
+    (tmp_path / "redis").mkdir()
+    (tmp_path / "redis" / "__init__.py").write_text("import ssl, asyncio\n")
+    output = run(
+        f"""
+import sys
+import breaker_exporter.gunicorn
+from breaker_exporter.telemetry import Telemetry
+{before}
+heavy = "ssl requests urllib3 grpc sentry_sdk gevent gunicorn pybreaker redis asyncio".split()
+heavy.append("concurrent.futures.thread")  # which keeps a native lock under older gevents
+print([name for name in heavy if name in sys.modules])
+"""
+    )
+
+    assert output == "[]\n"
+
+
+def test_thread_pools_work_in_a_process_that_was_prepared_before_the_patch(run: Run) -> None:
+    output = run(
+        """
+import faulthandler
+faulthandler.dump_traceback_later(20, exit=True)
+from breaker_exporter.telemetry import Telemetry
+Telemetry().prepare()
+from gevent import monkey; monkey.patch_all()
+import gevent
+from concurrent.futures import ThreadPoolExecutor
+
+def use_a_pool():
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(int).result()
+
+print(sum(job.get() for job in gevent.joinall([gevent.spawn(use_a_pool) for _ in range(5)])))
+"""
+    )
+
+    assert output == "0\n"
+
+
+def test_nobody_holds_what_is_not_loaded(run: Run) -> None:
+    assert run("from breaker_exporter._ssl_order import holders_of_ssl\nprint(holders_of_ssl())\n") == "()\n"
+
+
+def test_stop_on_the_hub_itself_cannot_wait_and_says_so(run: Run, collector: FaultyCollector) -> None:
+    """P1: nothing is raised into whoever called."""
+    collector.fault = Fault.BLACKHOLE
+    output = run(
+        "from gevent import monkey; monkey.patch_all()\nimport gevent\n"
+        + SELL
+        + """
+telemetry = Telemetry(shutdown_timeout=0.5)
+telemetry.start()
+sell()
+gevent.get_hub().loop.run_callback(telemetry.stop)
+gevent.sleep(0.1)
+"""
+    )
+
+    assert "telemetry did not stop as it should: BlockingSwitchOutError" in output
+
+
+def test_a_span_is_exported_once_in_a_patched_process(run: Run, collector: FaultyCollector) -> None:
+    run(
+        "from breaker_exporter.telemetry import Telemetry\n"
+        "telemetry = Telemetry()\n"
+        "telemetry.prepare()\n"
+        "from gevent import monkey; monkey.patch_all()\n"
+        + SELL
+        + "telemetry.start()\nsell()\ntelemetry.stop()\n"
+    )
+
+    assert len(collector.span_ids) == 1
+    assert collector.duplicates == 0
