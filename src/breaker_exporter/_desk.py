@@ -127,6 +127,8 @@ class Desk:
                 items,
                 reason,
             )
+        except _world.Thrown as thrown:
+            raise thrown.error from None
         except Exception as error:
             # A given breaker, its storage, or a clock: nothing of that may reach the caller.
             self._fail(batch, _raised(error))
@@ -141,18 +143,20 @@ class Desk:
 
     def flush(self, call: Callable[[], object], timeout: float) -> bool:
         """Make `call` in turn, within `timeout` seconds. Whether it came back in time, and content."""
-        now = time.monotonic()
+        deadline = time.monotonic() + timeout
         try:
-            turn = self._runner.take(now + timeout, lambda: self._runner.blocked_reason)
+            turn = self._runner.take(deadline, lambda: self._runner.blocked_reason)
             try:
-                hang_at = max(now + timeout, time.monotonic() + self._export_timeout)
-                outcome = self._runner.run(turn, call, deadline=now + timeout, hang_at=hang_at)
+                hang_at = max(deadline, time.monotonic() + self._export_timeout)
+                outcome = self._runner.run(turn, call, deadline=deadline, hang_at=hang_at)
             finally:
                 self._runner.release(turn)
+            self._runner.replay_records(deadline)
         except (Refused, CannotStart) as reason:
             say(logging.DEBUG, "%s: not flushed: %s", self._name, reason)
             return False
-        self._runner.replay_records(now + timeout)
+        except _world.Thrown as thrown:
+            raise thrown.error from None
         return isinstance(outcome, Returned) and (outcome.value is None or bool(outcome.value))
 
     def begin_shutdown(self, timeout: float) -> None:
@@ -166,6 +170,8 @@ class Desk:
             outcome = self._runner.shutdown(call, deadline)
         except CannotStart as reason:
             say(logging.WARNING, "%s: wrapped exporter not shut down: no thread: %s", self._name, reason)
+        except _world.Thrown as thrown:
+            raise thrown.error from None
         else:
             if isinstance(outcome, Raised):
                 say(

@@ -12,6 +12,7 @@ import math
 import os
 import sys
 import time
+import weakref
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -89,6 +90,19 @@ class Turn:
             parker.unpark()
 
 
+_cooperating: weakref.WeakSet[Turn] = weakref.WeakSet()
+
+
+def _kill_in_child() -> None:
+    """A child gets copies of its parent's greenlets: they would send the same spans once more (R5)."""
+    for turn in list(_cooperating):
+        if turn.kill is not None:
+            turn.kill()
+
+
+os.register_at_fork(after_in_child=_kill_in_child)
+
+
 class Runner:
     """Runs the calls into one wrapped exporter.
 
@@ -100,6 +114,7 @@ class Runner:
     def __init__(self, name: str, *, cooperative: bool) -> None:
         self._name = name
         self._wants_greenlet = cooperative
+        self._pid = os.getpid()
         self._lock = _world.new_state_lock()
         self._turn: Turn | None = None
         self._waiting: deque[_world.Parker] = deque()
@@ -300,6 +315,9 @@ class Runner:
                     turn.kill()
         try:
             self._start(closing, call)
+        except CannotStart as error:
+            closing.outcome = Raised(error)
+            raise
         finally:
             self._worker = None
 
@@ -308,6 +326,7 @@ class Runner:
         context.run(_inside.set, (*_inside.get(), id(self)))
         if self._wants_greenlet and _world.is_cooperative():
             turn.submitted = True
+            _cooperating.add(turn)
             turn.kill = _world.start_greenlet(lambda: self._finish(turn, _outcome(context, call)))
             return
         diverted = _world.is_patched()
@@ -347,6 +366,7 @@ class Runner:
         return self._finish(turn, outcome)
 
     def _finish(self, turn: Turn, outcome: Outcome) -> bool:
+        _cooperating.discard(turn)
         with self._lock:
             turn.outcome = outcome
             wanted = turn not in self._abandoned
@@ -370,6 +390,8 @@ class Runner:
             if now >= limit:
                 return
             parker.park(limit - now)
+            if os.getpid() != self._pid:
+                raise Refused("forked while waiting: the call is the parent's")
             self._records.replay(0.0)
 
     def _wait_for_turn(self, deadline: float) -> None:

@@ -7,11 +7,12 @@ before the monkey patch and used after it). Native primitives are those that gev
 from __future__ import annotations
 
 import _thread
+import contextlib
 import importlib
 import queue
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -27,6 +28,14 @@ _WARM = (
     "netrc",
 )
 """What sockets, DNS and requests import at first use. A native thread must not: import locks are patched."""
+
+
+class Thrown(BaseException):
+    """Carries what was thrown into a waiting caller, an ``Exception`` too: it is the application's (C3)."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(error)
+        self.error = error
 
 
 class Lock(Protocol):
@@ -190,9 +199,18 @@ def beside(task: Callable[[], None]) -> Callable[[float], None]:
 
     def join(timeout: float) -> None:
         if gevent.getcurrent() is not running:
-            running.join(max(0.0, timeout))
+            with _waiting():
+                running.join(max(0.0, timeout))
 
     return join
+
+
+@contextlib.contextmanager
+def _waiting() -> Iterator[None]:
+    try:
+        yield
+    except BaseException as error:
+        raise Thrown(error) from None
 
 
 class _ThreadParker:
@@ -201,7 +219,8 @@ class _ThreadParker:
         self._lock.acquire()
 
     def park(self, timeout: float) -> None:
-        self._lock.acquire(True, max(0.0, timeout))
+        with _waiting():
+            self._lock.acquire(True, max(0.0, timeout))
 
     def unpark(self) -> None:
         try:
@@ -221,7 +240,8 @@ class _HubParker:
         self._event = Event()
 
     def park(self, timeout: float) -> None:
-        self._event.wait(max(0.0, timeout))
+        with _waiting():
+            self._event.wait(max(0.0, timeout))
         self._event.clear()
 
     def unpark(self) -> None:

@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-_PATCH = "from gevent import monkey; monkey.patch_all()\n"
+_PATCH = """
+# Native threads are started behind threading's back: without this, no coverage tool sees what they do.
+import _thread, sys, threading
+def _start_traced(function, args, kwargs={}, start=_thread.start_new_thread):
+    return start(lambda: (sys.settrace(threading.gettrace()), function(*args, **kwargs)), ())
+_thread.start_new_thread = _start_traced
+from gevent import monkey
+monkey.patch_all()
+"""
 _WATCH = """
 import faulthandler
 faulthandler.dump_traceback_later({patience}, exit=True)

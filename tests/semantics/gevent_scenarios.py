@@ -464,6 +464,7 @@ def an_interrupt_reaches_the_main_greenlet_that_waits() -> None:
         inner.entered(1)
         os.kill(os.getpid(), signal.SIGINT)
 
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     gevent.spawn(interrupt)
     interrupted = False
     try:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import inspect
 import math
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pybreaker
 import pytest
 
 from breaker_exporter import CircuitBreakerSpanExporter
-from breaker_exporter.testing import ManualClock, ScriptedExporter
+from breaker_exporter.testing import ManualClock, ScriptedExporter, fail
+
+from ._spans import spans
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -155,6 +158,26 @@ def test_the_defaults_are_those_of_the_design() -> None:
 
     assert (health.name, health.cooldown) == ("ScriptedExporter", 15.0)
     assert _make(name="otlp").health().name == "otlp"
+    assert inspect.signature(CircuitBreakerSpanExporter).parameters["export_timeout"].default == 15.0
+
+
+def test_the_default_circuit_opens_at_three_failures_and_doubles_from_15_to_60_seconds() -> None:
+    clock = ManualClock()
+    exporter = CircuitBreakerSpanExporter(ScriptedExporter(default=fail), clock=clock)
+    for failures in range(3):
+        assert exporter.health().opened == 0, failures
+        exporter.export(spans(1))
+
+    seen = []
+    for _ in range(4):
+        health = exporter.health()
+        seen.append(health.cooldown)
+        assert health.retry_in is not None
+        assert 0.8 * health.cooldown - 1e-6 <= health.retry_in <= health.cooldown
+        clock.advance(health.cooldown)
+        exporter.export(spans(1))
+
+    assert seen == [15, 30, 60, 60]
 
 
 def test_whole_numbers_are_seconds_too() -> None:
@@ -173,22 +196,14 @@ def test_anything_with_an_export_will_do() -> None:
 
 def test_listeners_are_copied() -> None:
     """A list that its owner changes later changes nothing here."""
-    from breaker_exporter.testing import fail
-
-    from ._spans import spans
-
     seen: list[object] = []
     listeners = [seen.append]
-    exporter = _make_failing(listeners, fail)
+    exporter = CircuitBreakerSpanExporter(ScriptedExporter([fail]), failure_threshold=1, listeners=listeners)
     listeners.clear()
 
     exporter.export(spans(1))
 
     assert len(seen) == 1
-
-
-def _make_failing(listeners: list[Any], outcome: Any) -> CircuitBreakerSpanExporter:
-    return CircuitBreakerSpanExporter(ScriptedExporter([outcome]), failure_threshold=1, listeners=listeners)
 
 
 def test_a_breakers_state_can_be_asked_for_before_the_first_export() -> None:
@@ -210,8 +225,6 @@ def test_the_constructor_reads_no_environment(monkeypatch: pytest.MonkeyPatch) -
 
 def test_the_constructor_starts_no_thread() -> None:
     """P4: made before a fork or a monkey patch, it must carry nothing over."""
-    import threading
-
     before = threading.active_count()
     _make()
     assert threading.active_count() == before

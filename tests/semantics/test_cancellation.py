@@ -35,7 +35,10 @@ def signal_raises() -> Iterator[None]:
         raise Interrupted
 
     before = signal.signal(signal.SIGUSR1, interrupt)
+    # a shell's background jobs start with SIGINT ignored
+    before_int = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
+    signal.signal(signal.SIGINT, before_int)
     signal.signal(signal.SIGUSR1, before)
 
 
