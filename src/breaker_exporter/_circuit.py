@@ -151,10 +151,8 @@ class Circuit:
             return f"circuit open, next probe in {retry_in:.3g} s"
         return None
 
-    def admit(self) -> Permit | None:
-        """A permit for one call, or ``None``. In an open circuit whose cooldown is over it is the probe."""
-        if self.refusal() is not None:
-            return None
+    def admit(self) -> Permit:
+        """A permit for one call, where :meth:`refusal` has none. In an open circuit it is the probe."""
         if self._seen is CircuitState.CLOSED:
             return Permit(self._generation, probe=False)
         if self._seen is CircuitState.OPEN:
@@ -234,10 +232,11 @@ class Circuit:
         except pybreaker.CircuitBreakerError:
             pass
         except BaseException as raised:
-            if raised is not error:
-                if not self.given or not isinstance(raised, Exception):
-                    raise
-                self._listener_error = raised
+            if raised is error:
+                return
+            if not isinstance(raised, Exception):
+                raise  # a Ctrl-C, say
+            self._listener_error = raised
 
     def _notice(self) -> None:
         """See what others did to a given breaker: it may be shared, or opened by hand."""

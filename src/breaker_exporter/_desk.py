@@ -191,11 +191,10 @@ class Desk:
         settled = False
         try:
             with self._lock:
-                refusal = self._refusal()
-                permit = self._circuit.admit() if refusal is None else None
+                if refusal := self._refusal():
+                    raise Refused(refusal)
+                permit = self._circuit.admit()
                 self._collect()
-            if permit is None:
-                raise Refused(refusal or "circuit open")
             if permit.probe:
                 self._runner.recheck()
             self._said_blocked = False

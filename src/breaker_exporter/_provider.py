@@ -5,23 +5,24 @@ OpenTelemetry lets a process set its provider once only, and a forked child keep
 
 from __future__ import annotations
 
-import concurrent.futures
-import contextlib
 import logging
 import sys
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from opentelemetry import trace
 
 from ._log import say
-from ._world import is_patched
+from ._world import is_patched, new_lock
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.util.types import AttributeValue
 
     from ._env import Environment
+
+_LOCK = "_global_shutdown_lock"
 
 
 def make(attributes: Mapping[str, AttributeValue], environment: Environment) -> TracerProvider | None:
@@ -46,27 +47,19 @@ def make(attributes: Mapping[str, AttributeValue], environment: Environment) -> 
         from opentelemetry.sdk.resources import Resource
         from opentelemetry.sdk.trace import TracerProvider
 
-        with _thread_pools_left_as_found():
-            resource = Resource.create(dict(attributes))
-        provider = TracerProvider(resource=resource)
+        provider = TracerProvider(resource=Resource.create(dict(attributes)))
     trace.set_tracer_provider(provider)
     return provider
 
 
-@contextlib.contextmanager
-def _thread_pools_left_as_found() -> Iterator[None]:
-    """Unloads what the resource detection loads to run its detectors: ``concurrent.futures.thread``.
+def mend_thread_pools() -> None:
+    """After the monkey patch: makes good that :func:`make` may have come before it.
 
-    That module makes a lock when it is imported, and ``submit`` holds it while a thread starts. Imported
-    before the monkey patch, the lock stays native under gevent before 26.8 (gevent #1865): two greenlets of
-    the application that use a thread pool at once stop the hub for good. Imported anew, it is gevent's.
+    The resource detection loads ``concurrent.futures.thread``, which makes a lock that ``submit`` holds while
+    a thread starts. Made before the patch, it stays native under gevent before 26.8, and two greenlets of
+    the application that use a pool at once stop the hub for good (gevent #1865). This is what newer gevents
+    do when they patch.
     """
-    if "concurrent.futures.thread" in sys.modules or is_patched():
-        yield
-        return
-    try:
-        yield
-    finally:
-        sys.modules.pop("concurrent.futures.thread", None)
-        for name in ("thread", "ThreadPoolExecutor"):
-            vars(concurrent.futures).pop(name, None)
+    pools = sys.modules.get("concurrent.futures.thread")
+    if pools is not None and is_patched() and isinstance(getattr(pools, _LOCK, None), type(new_lock())):
+        setattr(pools, _LOCK, threading.Lock())

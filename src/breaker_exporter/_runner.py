@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextvars
 import math
 import os
-import sys
 import time
 import weakref
 from collections import deque
@@ -90,14 +89,14 @@ class Turn:
             parker.unpark()
 
 
-_cooperating: weakref.WeakSet[Turn] = weakref.WeakSet()
+_cooperating: weakref.WeakKeyDictionary[Turn, Callable[[], None]] = weakref.WeakKeyDictionary()
+"""What kills the greenlets that calls are out in."""
 
 
 def _kill_in_child() -> None:
     """A child gets copies of its parent's greenlets: they would send the same spans once more (R5)."""
-    for turn in list(_cooperating):
-        if turn.kill is not None:
-            turn.kill()
+    for kill in list(_cooperating.values()):
+        kill()
 
 
 os.register_at_fork(after_in_child=_kill_in_child)
@@ -229,11 +228,9 @@ class Runner:
 
     def tend(self) -> None:
         """See to a call whose caller is gone: has it ended, is it hung?"""
-        turn = self._turn
-        if turn is None or not turn.is_orphan:
-            return
         with self._lock:
-            if turn.is_tended:
+            turn = self._turn
+            if turn is None or not turn.is_orphan or turn.is_tended:
                 return
             outcome = turn.outcome
             if outcome is None:
@@ -326,20 +323,20 @@ class Runner:
         context.run(_inside.set, (*_inside.get(), id(self)))
         if self._wants_greenlet and _world.is_cooperative():
             turn.submitted = True
-            _cooperating.add(turn)
-            turn.kill = _world.start_greenlet(lambda: self._finish(turn, _outcome(context, call)))
+            turn.kill = _cooperating[turn] = _world.start_greenlet(
+                lambda: self._finish(turn, _outcome(context, call))
+            )
             return
         diverted = _world.is_patched()
         if diverted:
             self._records.wake = turn.unpark
             detour().open()
         try:
+            _world.check_threads_run()
             if self._worker is None:
                 self._worker = Worker()
                 self._threads = [thread for thread in self._threads if not thread.ended]
                 self._threads.append(self._worker.thread)
-            if sys.is_finalizing():
-                raise RuntimeError("no thread runs any more at interpreter shutdown")
             turn.submitted = True
             self._worker.submit(lambda: self._serve(turn, context, call, diverted=diverted))
         except RuntimeError as error:
@@ -366,7 +363,7 @@ class Runner:
         return self._finish(turn, outcome)
 
     def _finish(self, turn: Turn, outcome: Outcome) -> bool:
-        _cooperating.discard(turn)
+        _cooperating.pop(turn, None)
         with self._lock:
             turn.outcome = outcome
             wanted = turn not in self._abandoned

@@ -69,10 +69,7 @@ class Thread:
             finally:
                 self._busy = False
             del job  # an idle thread keeps no spans alive
-            if os.getpid() != self._pid:
-                # A child that the wrapped exporter forked and let return: there is no caller here to go
-                # back to, and a thread that only ended would leave a process that nobody ends.
-                os._exit(0)
+            _end_if_child_of(self._pid)
         self._retire()
 
     def _retire(self) -> None:
@@ -103,6 +100,15 @@ def end(threads: Iterable[Thread], deadline: float) -> None:
     until = min(deadline, time.monotonic() + _GRACE)
     while not all(thread.ended for thread in threads) and (now := time.monotonic()) < until:
         parker.park(until - now)
+
+
+def _end_if_child_of(pid: int) -> None:
+    """End a child that the wrapped exporter forked and let return.
+
+    There is no caller to go back to, and a thread that only ended would leave a process that nobody ends.
+    """
+    if os.getpid() != pid:
+        os._exit(0)
 
 
 @atexit.register

@@ -193,7 +193,9 @@ class Telemetry:
     def _export_from(self, provider: TracerProvider, process: _Process) -> None:
         from ._outlet import Outlet
         from ._pipeline import build
+        from ._provider import mend_thread_pools
 
+        mend_thread_pools()
         settings = self._arguments.settings(process.environment)
         pipelines = build(settings, process.environment)
         if self._outlet is None:

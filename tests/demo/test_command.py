@@ -6,13 +6,20 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from breaker_exporter.__main__ import main
+from breaker_exporter._demo.command import Perform, demo
 from breaker_exporter._demo.interruption import Interrupted, Interruption
+from breaker_exporter._demo.plan import Plan
+from breaker_exporter._demo.recording import Recording
 from breaker_exporter.testing import Fault
+
+from ._marks import draws
+from ._recordings import PLAN, good_run
 
 WITHOUT = "import sys; sys.modules.update(dict.fromkeys(sys.argv.pop(1).split(','))); "
 MAIN = "from breaker_exporter.__main__ import main; sys.exit(main(sys.argv[1:]))"
@@ -97,6 +104,90 @@ def test_a_missing_package_is_one_line_with_the_remedy(modules: str, arguments: 
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr == f"the demo cannot run: {said}; pip install 'breaker-exporter[demo]'\n"
+
+
+def test_a_package_above_may_be_missing_too() -> None:
+    done = run_without("opentelemetry.exporter.otlp", "demo", "--protocol", "http", "--rate", "30")
+
+    assert done.returncode == 2
+    assert "opentelemetry.exporter.otlp.proto.http is missing" in done.stderr
+
+
+def test_the_package_can_be_run() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "breaker_exporter"], capture_output=True, text=True, timeout=30, check=False
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "demo" in done.stdout
+
+
+def recorded(recording: Recording) -> Perform:
+    """A run that was made before."""
+
+    def perform(plan: Plan, watch: Callable[[Recording], None], check: Callable[[], None]) -> Recording:
+        check()
+        watch(recording)
+        return recording
+
+    return perform
+
+
+@draws
+def test_the_exit_status_is_0_where_every_promise_was_kept(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plot = tmp_path / "demo.png"
+
+    assert demo(PLAN, plot, recorded(good_run())) == 0
+
+    said = capsys.readouterr().out
+    assert f"Plot: {plot}" in said
+    assert "All promises kept; took" in said
+    assert plot.exists()
+
+
+def test_the_exit_status_is_1_where_one_was_broken(capsys: pytest.CaptureFixture[str]) -> None:
+    recording = good_run()
+    recording.ours.stopped_after = None
+
+    assert demo(PLAN, None, recorded(recording)) == 1
+
+    said = capsys.readouterr().out
+    assert "Plot" not in said
+    assert "1 of 10 promises broken; took" in said
+
+
+@pytest.mark.parametrize("error", [OSError("disk full"), RuntimeError("the collector cannot start: no port")])
+def test_a_run_that_fails_is_one_line(error: Exception, capsys: pytest.CaptureFixture[str]) -> None:
+    def perform(plan: Plan, watch: Callable[[Recording], None], check: Callable[[], None]) -> Recording:
+        raise error
+
+    assert demo(PLAN, None, perform) == 1
+    assert capsys.readouterr().err == f"the demo failed: {error}\n"
+
+
+def test_an_interrupted_run_has_the_status_that_a_shell_expects(capsys: pytest.CaptureFixture[str]) -> None:
+    def perform(plan: Plan, watch: Callable[[Recording], None], check: Callable[[], None]) -> Recording:
+        os.kill(os.getpid(), signal.SIGINT)
+        check()
+        raise AssertionError
+
+    assert demo(PLAN, None, perform) == 130
+    assert capsys.readouterr().err == "interrupted by SIGINT; no process is left\n"
+
+
+def test_many_sockets_are_allowed_as_far_as_they_may_be() -> None:
+    code = (
+        "import resource; from breaker_exporter._demo.processes import allow_many_sockets; "
+        "limit = resource.RLIMIT_NOFILE; resource.setrlimit(limit, (256, 512)); "
+        "allow_many_sockets(); allow_many_sockets(); print(*resource.getrlimit(limit))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True
+    )
+
+    assert done.stdout == "512 512\n"
 
 
 def test_what_a_run_does_not_use_is_not_missing() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from breaker_exporter._demo.report import conclude, introduce
 from breaker_exporter._demo.screen import Screen, events
 from breaker_exporter._demo.verdict import promises
 
+from ._marks import draws
 from ._recordings import PLAN, good_run
 
 
@@ -171,8 +173,18 @@ def test_the_report_says_what_went_wrong() -> None:
     assert "what its queue holds survives a short outage" in shown.text
 
 
-# Of an older matplotlib, about a newer pyparsing.
-@pytest.mark.filterwarnings("ignore:.* deprecated - use .*:DeprecationWarning")
+def test_the_report_says_where_a_figure_is_derived() -> None:
+    recording = good_run()
+    for contender in recording.contenders.values():
+        contender.beats = [replace(beat, dropped=None) for beat in contender.beats]
+    shown = Shown()
+    conclude(shown.console, recording, promises(recording))
+
+    assert "dropped by SDK's queue - 10" in shown.lines
+    assert "does not count what its queue drops" in shown.text
+
+
+@draws
 @pytest.mark.parametrize("told", ["all of it", "next to nothing"])
 def test_a_recording_makes_a_picture(tmp_path: Path, told: str) -> None:
     path = tmp_path / "picture"

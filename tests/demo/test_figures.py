@@ -45,7 +45,7 @@ def test_the_two_services_are_asked_in_turn_and_evenly() -> None:
     assert moments == pytest.approx([0.0, 0.025, 0.05, 0.075, 0.1, 0.125])
 
 
-def test_a_stall_is_a_latency_and_a_gap_of_the_phase_in_which_it_began() -> None:
+def test_a_stall_is_a_latency_and_a_gap_of_the_phase() -> None:
     recording = good_run()
     before, during, after = (phase_figures(recording, BARE, phase) for phase in PLAN.phases)
 
@@ -96,6 +96,19 @@ def test_a_gap_shows_while_it_lasts() -> None:
 
     contender.stopped = True
     assert phase_figures(recording, OURS, during).gap == 0.02
+
+
+@pytest.mark.parametrize(
+    ("began", "gap", "index"), [(3.9, 5.0, 1), (3.0, 1.9, 0), (13.0, 1.9, 1), (13.0, 2.1, 2)]
+)
+def test_a_gap_belongs_to_the_phase_that_has_most_of_it(began: float, gap: float, index: int) -> None:
+    recording = good_run()
+    recording.contenders[BARE].beats = [beat(began + gap, gap=gap)]
+
+    gaps = [phase_figures(recording, BARE, phase).gap for phase in PLAN.phases]
+
+    assert gaps.pop(index) == gap
+    assert gaps == [0.0, 0.0]
 
 
 def test_nothing_told_yet_makes_figures_too() -> None:

@@ -52,12 +52,12 @@ def one_with_an_error(recording: Recording) -> None:
 
 def slow_requests_in_the_fault(recording: Recording) -> None:
     for index in recording.requests(OURS, 5.0, 6.0):
-        recording.ours.latencies[index] = 0.51
+        recording.ours.latencies[index] = 1.1
 
 
 def slow_requests_after_it(recording: Recording) -> None:
     for index in recording.requests(OURS, 15.0, 16.0):
-        recording.ours.latencies[index] = 0.51
+        recording.ours.latencies[index] = 1.1
 
 
 def a_long_gap(recording: Recording) -> None:
@@ -161,6 +161,17 @@ def test_the_bound_grows_with_what_the_machine_does_to_a_healthy_service() -> No
     assert broken(recording) == [STILL]
 
     recording.ours.beats.insert(0, beat(2.0, gap=0.4, health=recording.ours.beats[0].health))
+
+    assert broken(recording) == []
+
+
+def test_the_bound_grows_with_what_the_machine_does_to_the_load() -> None:
+    recording = good_run()
+    a_long_gap(recording)
+    slow_requests_after_it(recording)
+    assert broken(recording) == [FAST, STILL]
+
+    recording.load_late = 0.4
 
     assert broken(recording) == []
 

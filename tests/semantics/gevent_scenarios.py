@@ -909,3 +909,32 @@ def _kill(caller: gevent.Greenlet[Any, Any]) -> None:
 
 def _raise(error: BaseException) -> None:
     raise error
+
+
+# --- no thread, no time ------------------------------------------------------------------------------------
+
+
+def an_export_without_a_thread_fails_on_the_hub_too() -> None:
+    """R4: never inline there."""
+    import threading
+
+    exporter = CircuitBreakerSpanExporter(ScriptedExporter(), failure_threshold=1)
+    batch = spans(2)
+    before = threading.stack_size(1 << 47)
+    assert exporter.export(batch) is FAILURE
+    threading.stack_size(before)
+    assert exporter.export(spans(1)) is SUCCESS
+    health = exporter.health()
+    assert (health.failed, health.exported, health.state) == (2, 1, CircuitState.CLOSED)
+
+
+def shutdown_ends_a_cooperative_call_that_is_out() -> None:
+    """S5."""
+    inner = Cooperative(lambda: gevent.sleep(60))
+    exporter = CircuitBreakerSpanExporter(inner, export_timeout=30)
+    caller = gevent.spawn(exporter.export, spans(1))
+    until(lambda: inner.greenlets)
+    exporter.shutdown(timeout_millis=400)
+    caller.join(10)
+    assert caller.value is FAILURE
+    assert exporter.health().failed == 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import pybreaker
 import pytest
@@ -17,6 +17,7 @@ from ._waiting import start, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from concurrent.futures import Future
 
     from breaker_exporter.testing import ManualClock
 
@@ -29,32 +30,47 @@ class Interrupted(BaseException):
     """What the signal handler of these tests raises, as KeyboardInterrupt is raised by SIGINT's."""
 
 
-@pytest.fixture(autouse=True)
-def signal_raises() -> Iterator[None]:
-    def interrupt(*_: object) -> None:
-        raise Interrupted
+class Interrupt(Protocol):
+    """Throws ``error`` into the main thread as soon as ``condition`` holds."""
 
-    before = signal.signal(signal.SIGUSR1, interrupt)
-    # a shell's background jobs start with SIGINT ignored
-    before_int = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before_int)
+    def __call__(self, condition: Callable[[], object], error: type[BaseException] = Interrupted) -> None: ...
+
+
+@pytest.fixture
+def interrupt_when() -> Iterator[Interrupt]:
+    """A signal that comes just before the main thread blocks wakes it not: it is sent until it is heard."""
+    watching: list[Future[None]] = []
+
+    def interrupt(condition: Callable[[], object], error: type[BaseException] = Interrupted) -> None:
+        heard = threading.Event()
+
+        def handle(*_: object) -> None:
+            if not heard.is_set():
+                heard.set()
+                raise error
+
+        def watch() -> None:
+            until(condition)
+            while not heard.wait(0.02):
+                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
+
+        signal.signal(signal.SIGUSR1, handle)
+        watching.append(start(watch))
+
+    before = signal.getsignal(signal.SIGUSR1)
+    yield interrupt
+    for watch in watching:
+        watch.result(timeout=30)
     signal.signal(signal.SIGUSR1, before)
 
 
-def _interrupt_main_thread_once(condition: Callable[[], object], number: int = signal.SIGUSR1) -> None:
-    def watch() -> None:
-        until(condition)
-        signal.pthread_kill(threading.main_thread().ident or 0, number)
-
-    start(watch)
-
-
-def test_a_keyboard_interrupt_goes_on_to_the_caller_that_waits(clock: ManualClock) -> None:
+def test_a_keyboard_interrupt_goes_on_to_the_caller_that_waits(
+    clock: ManualClock, interrupt_when: Interrupt
+) -> None:
     """C3: the spans are failed at once, and the backend has not failed."""
     inner = Gated()
-    exporter = CircuitBreakerSpanExporter(inner, failure_threshold=1, export_timeout=60, clock=clock)
-    _interrupt_main_thread_once(lambda: inner.threads, signal.SIGINT)
+    exporter = CircuitBreakerSpanExporter(inner, failure_threshold=1, export_timeout=30, clock=clock)
+    interrupt_when(lambda: inner.threads, KeyboardInterrupt)
 
     with pytest.raises(KeyboardInterrupt):
         exporter.export(spans(2))
@@ -65,7 +81,9 @@ def test_a_keyboard_interrupt_goes_on_to_the_caller_that_waits(clock: ManualCloc
     inner.let_all_out()
 
 
-def test_a_time_limit_that_a_signal_handler_raises_goes_on_to_the_caller(clock: ManualClock) -> None:
+def test_a_time_limit_that_a_signal_handler_raises_goes_on_to_the_caller(
+    clock: ManualClock, interrupt_when: Interrupt
+) -> None:
     """C3: what is thrown in is the application's, an Exception too (Celery's SoftTimeLimitExceeded is one).
 
     P1 speaks of exceptions of ours; this one, swallowed, would let the task run on past its limit.
@@ -74,31 +92,27 @@ def test_a_time_limit_that_a_signal_handler_raises_goes_on_to_the_caller(clock: 
     class SoftTimeLimitExceeded(Exception):
         pass
 
-    def exceed(*_: object) -> None:
-        raise SoftTimeLimitExceeded
-
     inner = Gated()
-    exporter = CircuitBreakerSpanExporter(inner, failure_threshold=1, export_timeout=60, clock=clock)
-    before = signal.signal(signal.SIGUSR2, exceed)
-    try:
-        _interrupt_main_thread_once(lambda: inner.threads, signal.SIGUSR2)
-        with pytest.raises(SoftTimeLimitExceeded):
-            exporter.export(spans(2))
-    finally:
-        signal.signal(signal.SIGUSR2, before)
+    exporter = CircuitBreakerSpanExporter(inner, failure_threshold=1, export_timeout=30, clock=clock)
+    interrupt_when(lambda: inner.threads, SoftTimeLimitExceeded)
+
+    with pytest.raises(SoftTimeLimitExceeded):
+        exporter.export(spans(2))
 
     health = exporter.health()
     assert (health.failed, health.in_flight, health.state) == (2, 0, CircuitState.CLOSED)
     inner.let_all_out()
 
 
-def test_the_result_of_a_call_whose_caller_left_settles_the_circuit(clock: ManualClock) -> None:
+def test_the_result_of_a_call_whose_caller_left_settles_the_circuit(
+    clock: ManualClock, interrupt_when: Interrupt
+) -> None:
     """C3: a success, here, sets the count to zero; the spans stay failed."""
     inner = Gated()
     inner.let_out(0, FAILURE)
-    exporter = CircuitBreakerSpanExporter(inner, failure_threshold=3, export_timeout=60, clock=clock)
+    exporter = CircuitBreakerSpanExporter(inner, failure_threshold=3, export_timeout=30, clock=clock)
     exporter.export(spans(1))
-    _interrupt_main_thread_once(lambda: len(inner.threads) == 2)
+    interrupt_when(lambda: len(inner.threads) == 2)
     with pytest.raises(Interrupted):
         exporter.export(spans(2))
     assert exporter.health().consecutive_failures == 1
@@ -110,11 +124,13 @@ def test_the_result_of_a_call_whose_caller_left_settles_the_circuit(clock: Manua
     assert (health.failed, health.exported, health.in_flight) == (3, 0, 0)
 
 
-def test_a_failure_of_a_call_whose_caller_left_opens_the_circuit(clock: ManualClock) -> None:
+def test_a_failure_of_a_call_whose_caller_left_opens_the_circuit(
+    clock: ManualClock, interrupt_when: Interrupt
+) -> None:
     """C3."""
     inner = Gated()
-    exporter = CircuitBreakerSpanExporter(inner, failure_threshold=1, export_timeout=60, clock=clock)
-    _interrupt_main_thread_once(lambda: inner.threads)
+    exporter = CircuitBreakerSpanExporter(inner, failure_threshold=1, export_timeout=30, clock=clock)
+    interrupt_when(lambda: inner.threads)
     with pytest.raises(Interrupted):
         exporter.export(spans(2))
 
@@ -125,11 +141,13 @@ def test_a_failure_of_a_call_whose_caller_left_opens_the_circuit(clock: ManualCl
     assert (health.failed, health.opened, health.hung_calls) == (2, 1, 0)
 
 
-def test_the_slot_stays_taken_until_the_call_ends_though_its_caller_left(clock: ManualClock) -> None:
+def test_the_slot_stays_taken_until_the_call_ends_though_its_caller_left(
+    clock: ManualClock, interrupt_when: Interrupt
+) -> None:
     """C3, R2: the next caller waits its turn; the wrapped exporter sees no overlap."""
     inner = Gated()
-    exporter = CircuitBreakerSpanExporter(inner, export_timeout=60, clock=clock)
-    _interrupt_main_thread_once(lambda: inner.threads)
+    exporter = CircuitBreakerSpanExporter(inner, export_timeout=30, clock=clock)
+    interrupt_when(lambda: inner.threads)
     with pytest.raises(Interrupted):
         exporter.export(spans(2))
 
@@ -143,11 +161,13 @@ def test_the_slot_stays_taken_until_the_call_ends_though_its_caller_left(clock: 
     assert (exporter.health().failed, exporter.health().exported) == (2, 3)
 
 
-def test_a_call_whose_caller_left_is_hung_when_it_overruns(clock: ManualClock) -> None:
+def test_a_call_whose_caller_left_is_hung_when_it_overruns(
+    clock: ManualClock, interrupt_when: Interrupt
+) -> None:
     """C2, C3: nobody waits for it any more, and it opens the circuit all the same."""
     inner = Gated()
     exporter = CircuitBreakerSpanExporter(inner, export_timeout=0.3, clock=clock)
-    _interrupt_main_thread_once(lambda: inner.threads)
+    interrupt_when(lambda: inner.threads)
     with pytest.raises(Interrupted):
         exporter.export(spans(2))
     assert exporter.state is CircuitState.CLOSED
@@ -161,11 +181,13 @@ def test_a_call_whose_caller_left_is_hung_when_it_overruns(clock: ManualClock) -
     inner.let_all_out()
 
 
-def test_an_overrun_that_nobody_waits_for_shows_without_another_export(clock: ManualClock) -> None:
+def test_an_overrun_that_nobody_waits_for_shows_without_another_export(
+    clock: ManualClock, interrupt_when: Interrupt
+) -> None:
     """C2, C3."""
     inner = Gated()
     exporter = CircuitBreakerSpanExporter(inner, export_timeout=0.3, clock=clock)
-    _interrupt_main_thread_once(lambda: inner.threads)
+    interrupt_when(lambda: inner.threads)
     with pytest.raises(Interrupted):
         exporter.export(spans(2))
 
@@ -175,16 +197,18 @@ def test_an_overrun_that_nobody_waits_for_shows_without_another_export(clock: Ma
 
 
 @pytest.mark.parametrize("outcome", [SUCCESS, FAILURE], ids=["success", "failure"])
-def test_a_probe_whose_caller_left_is_settled_by_its_own_result(clock: ManualClock, outcome: object) -> None:
+def test_a_probe_whose_caller_left_is_settled_by_its_own_result(
+    clock: ManualClock, interrupt_when: Interrupt, outcome: object
+) -> None:
     """C3: half-open until then."""
     inner = Gated()
     inner.let_out(0, FAILURE)
     exporter = CircuitBreakerSpanExporter(
-        inner, failure_threshold=1, cooldown=10, jitter=0, export_timeout=60, clock=clock
+        inner, failure_threshold=1, cooldown=10, jitter=0, export_timeout=30, clock=clock
     )
     exporter.export(spans(1))
     clock.advance(10)
-    _interrupt_main_thread_once(lambda: len(inner.threads) == 2)
+    interrupt_when(lambda: len(inner.threads) == 2)
     with pytest.raises(Interrupted):
         exporter.export(spans(2))
     assert exporter.state is CircuitState.HALF_OPEN
@@ -202,13 +226,15 @@ def test_a_probe_whose_caller_left_is_settled_by_its_own_result(clock: ManualClo
         assert (health.state, health.cooldown) == (CircuitState.OPEN, 20)
 
 
-def test_a_caller_that_leaves_the_queue_gives_its_permit_back(clock: ManualClock) -> None:
+def test_a_caller_that_leaves_the_queue_gives_its_permit_back(
+    clock: ManualClock, interrupt_when: Interrupt
+) -> None:
     """C3: nothing of it reaches the wrapped exporter, now or later."""
     inner = Gated()
-    exporter = CircuitBreakerSpanExporter(inner, failure_threshold=1, export_timeout=60, clock=clock)
+    exporter = CircuitBreakerSpanExporter(inner, failure_threshold=1, export_timeout=30, clock=clock)
     first = start(lambda: exporter.export(spans(2)))
     inner.entered(1)
-    _interrupt_main_thread_once(lambda: exporter.health().in_flight == 5)
+    interrupt_when(lambda: exporter.health().in_flight == 5)
 
     with pytest.raises(Interrupted):
         exporter.export(spans(3))
@@ -221,15 +247,17 @@ def test_a_caller_that_leaves_the_queue_gives_its_permit_back(clock: ManualClock
     assert [len(call.spans) for call in inner.calls] == [2, 1]
 
 
-def test_a_probe_that_leaves_the_queue_leaves_the_circuit_open_and_due(clock: ManualClock) -> None:
+def test_a_probe_that_leaves_the_queue_leaves_the_circuit_open_and_due(
+    clock: ManualClock, interrupt_when: Interrupt
+) -> None:
     """C3: with a breaker that somebody else opened, a probe may have to wait for the call before it."""
     breaker = pybreaker.CircuitBreaker(fail_max=3, reset_timeout=0)
     inner = Gated()
-    exporter = CircuitBreakerSpanExporter(inner, breaker=breaker, export_timeout=60)
+    exporter = CircuitBreakerSpanExporter(inner, breaker=breaker, export_timeout=30)
     first = start(lambda: exporter.export(spans(2)))
     inner.entered(1)
     breaker.open()
-    _interrupt_main_thread_once(lambda: exporter.health().in_flight == 5)
+    interrupt_when(lambda: exporter.health().in_flight == 5)
 
     with pytest.raises(Interrupted):
         exporter.export(spans(3))

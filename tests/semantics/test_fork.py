@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import threading
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -310,20 +311,29 @@ def test_a_child_forked_while_its_only_thread_waits_hears_nothing_of_that_call(c
     """R5: from a signal handler, say. The call is the parent's, and so is what becomes of it."""
     parent = os.getpid()
     children: list[int] = []
-    before = signal.signal(signal.SIGUSR1, lambda *_: children.append(fork()))
+
+    def fork_once(*_: object) -> None:
+        if not children:
+            children.append(-1)
+            children[0] = fork()
+
+    before = signal.signal(signal.SIGUSR1, fork_once)
     inner = Gated()
     exporter = CircuitBreakerSpanExporter(inner, export_timeout=1.0, clock=clock)
 
     def watch() -> None:
         inner.entered(1)
-        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
+        while not children:
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
+            time.sleep(0.05)
 
-    start(watch)
+    watching = start(watch)
     answer = exporter.export(spans(2))
     if os.getpid() != parent:
         health = exporter.health()
         clean = (answer, _counts(health), health.state) == (FAILURE, (0,) * 7, CircuitState.CLOSED)
         os._exit(0 if clean and health.consecutive_failures == 0 else 70)
+    watching.result(timeout=20)
     signal.signal(signal.SIGUSR1, before)
 
     assert wait_for(children[0]) == 0

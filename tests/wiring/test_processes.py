@@ -265,7 +265,6 @@ import breaker_exporter.gunicorn
 from breaker_exporter.telemetry import Telemetry
 {before}
 heavy = "ssl requests urllib3 grpc sentry_sdk gevent gunicorn pybreaker redis asyncio".split()
-heavy.append("concurrent.futures.thread")  # which keeps a native lock under older gevents
 print([name for name in heavy if name in sys.modules])
 """
     )
@@ -279,8 +278,13 @@ def test_thread_pools_work_in_a_process_that_was_prepared_before_the_patch(run: 
 import faulthandler
 faulthandler.dump_traceback_later(20, exit=True)
 from breaker_exporter.telemetry import Telemetry
-Telemetry().prepare()
+telemetry = Telemetry()
+telemetry.prepare()
 from gevent import monkey; monkey.patch_all()
+import concurrent.futures.thread
+native_lock = monkey.get_original("_thread", "allocate_lock")()
+concurrent.futures.thread._global_shutdown_lock = native_lock  # as gevent before 26.8 leaves it
+telemetry.start()
 import gevent
 from concurrent.futures import ThreadPoolExecutor
 
@@ -289,6 +293,7 @@ def use_a_pool():
         return pool.submit(int).result()
 
 print(sum(job.get() for job in gevent.joinall([gevent.spawn(use_a_pool) for _ in range(5)])))
+telemetry.stop()
 """
     )
 

@@ -12,7 +12,10 @@ from pathlib import Path
 
 from ..testing import Fault
 from .plan import Plan, Protocol
+from .recording import Recording
 
+Perform = Callable[[Plan, Callable[[Recording], None], Callable[[], None]], Recording]
+"""As :func:`~breaker_exporter._demo.run.perform`."""
 FAILED, UNUSABLE = 1, 2
 """Exit statuses."""
 _RATES = 20, 200
@@ -65,8 +68,14 @@ def _run(options: argparse.Namespace) -> int:
     return demo(Plan(options.protocol, Fault(options.fault), options.rate), options.plot)
 
 
-def demo(plan: Plan, plot: Path | None) -> int:
-    """Run `plan`, show it, draw it to `plot`; the exit status."""
+def demo(plan: Plan, plot: Path | None, perform: Perform | None = None) -> int:
+    """Run `plan`, show it, draw it to `plot`; the exit status.
+
+    Args:
+        plan: What is to happen.
+        plot: Where the picture goes, if one is wanted.
+        perform: What makes a recording of it, if not a real run.
+    """
     if absent := list(missing(plan.protocol, plot)):
         are = "are" if len(absent) > 1 else "is"
         _complain(
@@ -77,7 +86,7 @@ def demo(plan: Plan, plot: Path | None) -> int:
 
     try:
         with Interruption() as interruption:
-            return _shown(plan, plot, interruption.check)
+            return _shown(plan, plot, interruption.check, perform)
     except Interrupted as interrupted:
         _complain(f"{interrupted}; no process is left")
         return interrupted.status
@@ -86,12 +95,12 @@ def demo(plan: Plan, plot: Path | None) -> int:
         return FAILED
 
 
-def _shown(plan: Plan, plot: Path | None, check: Callable[[], None]) -> int:
+def _shown(plan: Plan, plot: Path | None, check: Callable[[], None], perform: Perform | None) -> int:
     from rich.console import Console
 
     from .plot import draw
     from .report import conclude, introduce
-    from .run import perform
+    from .run import perform as really
     from .screen import Screen
     from .verdict import promises
 
@@ -100,7 +109,7 @@ def _shown(plan: Plan, plot: Path | None, check: Callable[[], None]) -> int:
     began = time.monotonic()
     introduce(console, plan)
     with Screen(console) as screen:
-        recording = perform(plan, screen.watch, check)
+        recording = (perform or really)(plan, screen.watch, check)
     verdict = promises(recording)
     conclude(console, recording, verdict)
     if plot is not None:

@@ -1,6 +1,8 @@
 """``gunicorn.conf.py`` of the bare service: the lines that OpenTelemetry's documentation shows.
 
-In ``post_worker_init``, since that comes after gevent's monkey patch.
+They run after gevent's monkey patch, as they do in an application's own module and with what patches early.
+In ``post_fork``, before the patch, the processor's thread is a native one, and a blocked gRPC export leaves
+the hub alone; the price is locks and threads from before the patch (a hang keeps the worker from exiting).
 """
 
 from __future__ import annotations

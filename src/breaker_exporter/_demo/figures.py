@@ -26,7 +26,7 @@ class PhaseFigures:
         p50: Half of the requests took no longer.
         p99: 99 % took no longer.
         longest: The slowest.
-        gap: The longest gap of the hub that began in the phase.
+        gap: The longest gap of the hub whose middle lies in the phase.
     """
 
     due: int
@@ -91,9 +91,10 @@ def percentile(ordered: Sequence[float], percent: float) -> float:
 
 
 def longest_gap(contender: Contender, phase: Phase, now: float) -> float:
-    """The longest gap of the hub that began in `phase`, the one that lasts at `now` included."""
-    gaps = [beat.gap for beat in contender.beats if phase.begin <= beat.gap_began < phase.end]
-    if contender.beats and not contender.stopped and phase.begin <= contender.beats[-1].at < phase.end:
+    """The longest gap of the hub whose middle lies in `phase`, the one that lasts at `now` included."""
+    gaps = [(beat.gap_began, beat.gap) for beat in contender.beats]
+    if contender.beats and not contender.stopped:
         # A line is due every so often: only a longer silence is a gap.
-        gaps.append(now - contender.beats[-1].at - REPORT)
-    return max([0.0, *gaps])
+        due = contender.beats[-1].at + REPORT
+        gaps.append((due, max(0.0, now - due)))
+    return max((gap for began, gap in gaps if phase.begin <= began + gap / 2 < phase.end), default=0.0)

@@ -7,6 +7,7 @@ Latency counts from the instant a request was due, as for a user who does not kn
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import sys
@@ -57,8 +58,8 @@ class Load:
                 task = asyncio.create_task(self._request(name, index, due))
                 pending.add(task)
                 task.add_done_callback(pending.discard)
-        if pending:
-            await asyncio.wait(pending, timeout=self._patience)
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(asyncio.gather(*pending), self._patience)
         reporter.cancel()
         self._flush()
 

@@ -112,7 +112,7 @@ class Meter:
         except BlockingIOError:
             pass  # nobody reads just now; the next line says more
         except BrokenPipeError:
-            os.killpg(0, signal.SIGKILL)  # nobody ever will: the demo is gone, and so should its services be
+            os.killpg(0, signal.SIGTERM)  # nobody ever will: the demo is gone, and so should its services be
 
 
 meter = Meter()

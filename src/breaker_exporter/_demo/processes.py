@@ -79,14 +79,18 @@ class Child:
         return self._process.poll() is not None
 
     @property
+    def failed(self) -> bool:
+        """Whether it has ended otherwise than well."""
+        return self._process.poll() not in (None, 0)
+
+    @property
     def output(self) -> str:
         """What it has written so far."""
         return self._log.read_text(errors="replace")
 
     def terminate(self) -> None:
         """Tell it to stop, as an orchestrator does."""
-        if not self.ended:
-            self._process.terminate()
+        self._process.terminate()
 
 
 def allow_many_sockets() -> None:

@@ -20,8 +20,6 @@ from .plan import LABELS, WARM_UP, Plan
 from .processes import GRACE, Child, allow_many_sockets, start_load, start_service
 from .recording import Delivered, Recording
 
-_BOOT = 30.0
-"""Seconds in which the services must serve; it takes 2 on an idle machine."""
 _LOOK = 0.25
 """Seconds between two looks at the collectors, and between two frames of whoever watches."""
 _TICK = 0.05
@@ -97,16 +95,12 @@ class _Run:
         self._selector.close()
 
     def boot(self) -> None:
-        """Wait until the load has had its first answers."""
-        deadline = time.monotonic() + _BOOT
+        """Wait until the load has had its first answers; it gives up by itself."""
         while not self.recording.start:
             self._pump()
             for name, service in self._services.items():
                 if service.ended:
                     raise RunFailed(f"the service with the {LABELS[name]} did not start:\n{service.output}")
-            if self._load.ended or time.monotonic() > deadline:
-                said = "\n".join(child.output for child in (*self._services.values(), self._load))
-                raise RunFailed(f"the services did not answer in time:\n{said}")
 
     def through_phases(self) -> None:
         """All phases, then until the load has its last answer or no more patience."""
@@ -126,24 +120,23 @@ class _Run:
         for service in self._services.values():
             service.terminate()
         going = dict(self._services)
-        while going and time.monotonic() < told + GRACE + _MORE:
+        while (going or self._talking) and time.monotonic() < told + GRACE + _MORE:
             self._pump()
             for name in [name for name, service in going.items() if service.ended]:
                 del going[name]
                 self.recording.contenders[name].stopped_after = time.monotonic() - told
-        while self._talking and time.monotonic() < told + GRACE + _MORE:
-            self._pump()
         self._look()
 
     def _pump_until(self, moment: float) -> None:
         while (left := self.recording.start + moment - time.monotonic()) > 0:
             self._pump(min(left, _TICK))
-            if self._load.ended:
-                raise RunFailed(f"the load ended before its time:\n{self._load.output}")
 
     def _pump(self, timeout: float = _TICK) -> None:
         """Take in what the processes say, and look at the collectors now and then."""
         self._check()
+        if self._load.failed:
+            outputs = "\n".join(child.output for child in (self._load, *self._services.values()))
+            raise RunFailed(f"the load ended before its time:\n{outputs}")
         for key, _ in self._selector.select(timeout):
             lines = cast(Lines, key.fileobj)
             said = lines.read()

@@ -82,8 +82,7 @@ def events(recording: Recording) -> Iterator[str]:
     if recording.told_to_stop is not None:
         happened.append((recording.told_to_stop, "both services told to stop (SIGTERM)"))
     for moment, text in sorted(happened, key=itemgetter(0)):
-        if moment >= 0:
-            yield f"{moment:5.1f} s  {text}"
+        yield f"{moment:5.1f} s  {text}"
 
 
 def circuit(recording: Recording) -> str:

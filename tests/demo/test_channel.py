@@ -1,0 +1,258 @@
+"""How a worker and the load tell what they measure: lines in a pipe, while a hub stands still and after."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from breaker_exporter._demo.load import Load
+from breaker_exporter._demo.pipe import FD_VARIABLE, Lines
+
+METER = """
+import os, time
+import gevent
+from breaker_exporter import CircuitState, CircuitTransition
+from breaker_exporter._demo.app import app
+from breaker_exporter._demo.meter import REPORT, meter
+
+meter.note(CircuitTransition("x", CircuitState.CLOSED, CircuitState.OPEN, 0.0, "too bad", 1.0, 3))
+answers = []
+body = app({"REQUEST_METHOD": "GET", "PATH_INFO": "/"}, lambda status, headers: answers.append(status))
+assert (b"".join(body), answers) == (b"hello\\n", ["200 OK"])
+gevent.sleep(REPORT * 1.5)
+time.sleep(REPORT)  # the hub stands still
+gevent.sleep(REPORT)
+"""
+FILL = f"""
+import os
+os.set_blocking(fd := int(os.environ["{FD_VARIABLE}"]), False)
+try:
+    while os.write(fd, b" " * 64):
+        pass
+except BlockingIOError:
+    pass
+"""
+CONFIGURED = """
+import os, sys
+from breaker_exporter._demo.conf_bare import post_worker_init
+from opentelemetry import trace
+
+post_worker_init(object())
+provider = trace.get_tracer_provider()
+print(provider.resource.attributes["service.name"])
+"""
+
+
+@dataclass
+class Told:
+    """A child, and the lines it told until its end."""
+
+    returncode: int
+    errors: str
+    lines: list[dict[str, Any]]
+
+
+def told_by(code: str, **environment: str) -> Told:
+    lines = Lines()
+    child = subprocess.Popen(
+        [sys.executable, "-c", code],
+        env={**os.environ, **environment, FD_VARIABLE: str(lines.writing)},
+        pass_fds=[lines.writing],
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    os.close(lines.writing)
+    _, errors = child.communicate(timeout=30)
+    told: list[dict[str, Any]] = []
+    while (more := lines.read()) is not None:
+        told += more
+    lines.close()
+    return Told(child.returncode, errors, told)
+
+
+def test_a_worker_tells_of_gaps_spans_and_transitions() -> None:
+    told = told_by(METER, OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED="true")
+
+    assert (told.returncode, told.errors) == (0, "")
+    first, *beats, last = told.lines
+    assert (first["kind"], first["old"], first["new"], first["reason"]) == (
+        *("transition", "closed", "open"),
+        "too bad",
+    )
+    assert {beat["kind"] for beat in beats} == {"beat"}
+    assert max(beat["gap"] for beat in beats) >= 0.2
+    assert [beat["started"] for beat in (*beats, last)] == [10] * (len(beats) + 1)
+    assert (last["kind"], last["last"], last["health"]) == ("beat", True, None)
+    assert last["at"] > beats[-1]["at"]
+
+
+def test_a_worker_goes_with_a_demo_that_is_gone() -> None:
+    lines = Lines()
+    child = subprocess.Popen(
+        [sys.executable, "-c", METER + "gevent.sleep(60)"],
+        env={**os.environ, FD_VARIABLE: str(lines.writing)},
+        pass_fds=[lines.writing],
+        start_new_session=True,
+    )
+    os.close(lines.writing)
+    lines.close()
+
+    assert child.wait(30) == -signal.SIGTERM
+
+
+def test_a_worker_does_not_wait_for_a_demo_that_does_not_read() -> None:
+    assert told_by(FILL + METER).returncode == 0
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "http/protobuf"])
+def test_the_bare_configuration_is_what_the_documentation_shows(protocol: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", CONFIGURED],
+        env={
+            **os.environ,
+            "OTEL_EXPORTER_OTLP_PROTOCOL": protocol,
+            "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9",
+        },
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "shop\n", "")
+
+
+def test_half_a_line_waits_for_its_other_half() -> None:
+    lines = Lines()
+    try:
+        assert lines.read() == []
+        os.write(lines.writing, b'{"a": 1}\n{"b"')
+        assert lines.read() == [{"a": 1}]
+        os.write(lines.writing, b": 2}\n")
+        assert lines.read() == [{"b": 2}]
+    finally:
+        os.close(lines.writing)
+    assert lines.read() is None
+    lines.close()
+
+
+class Server:
+    """An HTTP server on the running loop that answers as a test wants, or not at all.
+
+    Attributes:
+        port: Where it listens.
+        asked: The moments at which it was asked.
+    """
+
+    def __init__(self, answer: Callable[[int], bytes | None]) -> None:
+        self._answer = answer
+        self.asked: list[float] = []
+        self.port = 0
+
+    async def start(self) -> asyncio.Server:
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.port = server.sockets[0].getsockname()[1]
+        return server
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        self.asked.append(time.monotonic())
+        answer = self._answer(len(self.asked))
+        if answer is None:
+            await reader.read()  # until the client has had enough
+        else:
+            writer.write(answer)
+        writer.close()
+
+
+OK, BUSY = b"HTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.1 503 No\r\n\r\n"
+
+
+def load(
+    answers: Mapping[str, Callable[[int], bytes | None]],
+    rate: float,
+    monkeypatch: pytest.MonkeyPatch,
+    patience: float = 5.0,
+) -> list[dict[str, Any]]:
+    """The lines of a load of half a second on servers that answer so."""
+    lines = Lines()
+    monkeypatch.setenv(FD_VARIABLE, str(lines.writing))
+
+    async def run() -> None:
+        servers = {name: Server(answer) for name, answer in answers.items()}
+        async with contextlib.AsyncExitStack() as stack:
+            for server in servers.values():
+                await stack.enter_async_context(await server.start())
+            ports = {name: server.port for name, server in servers.items()}
+            await Load(ports, rate, 0.5, patience).run()
+
+    asyncio.run(run())
+    os.close(lines.writing)
+    told: list[dict[str, Any]] = []
+    while (more := lines.read()) is not None:
+        told += more
+    lines.close()
+    return told
+
+
+def test_the_load_asks_on_a_schedule_and_tells_each_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    started = time.monotonic()
+    told = load(
+        {"good": lambda number: OK, "bad": lambda number: OK if number == 1 else [BUSY, b""][number % 2]},
+        20.0,
+        monkeypatch,
+    )
+
+    (start,) = [line["start"] for line in told if line["kind"] == "load"]
+    assert started < start < time.monotonic()
+    done = [tuple(entry) for line in told if line["kind"] == "requests" for entry in line["done"]]
+    assert sorted((name, number) for name, number, _, _ in done) == [
+        (name, number) for name in ("bad", "good") for number in range(10)
+    ]
+    assert {status for name, _, _, status in done if name == "good"} == {200}
+    assert {status for name, _, _, status in done if name == "bad"} == {0, 503}
+    assert all(latency > 0 for _, _, latency, _ in done)
+    assert all(line["late"] >= 0 for line in told if line["kind"] == "requests")
+
+
+def test_the_load_waits_until_both_have_answered_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = load({"slow": lambda number: OK if number > 3 else BUSY}, 20.0, monkeypatch)
+
+    kinds = [line["kind"] for line in told]
+    assert kinds.count("load") == 1
+    statuses = {entry[3] for line in told if line["kind"] == "requests" for entry in line["done"]}
+    assert statuses == {200}
+
+
+def test_the_load_has_only_so_much_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = load({"mute": lambda number: OK if number < 5 else None}, 20.0, monkeypatch, patience=0.2)
+
+    done = [entry for line in told if line["kind"] == "requests" for entry in line["done"]]
+    assert [status for *_, status in done] == [200] * 3
+
+
+def test_a_load_that_is_behind_does_not_skip_requests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its lateness is told, and is part of the latencies."""
+
+    def slow(number: int) -> bytes:
+        if number == 2:
+            time.sleep(0.2)  # the loop of server and load alike
+        return OK
+
+    told = load({"one": slow}, 100.0, monkeypatch)
+
+    done = [entry for line in told if line["kind"] == "requests" for entry in line["done"]]
+    assert len(done) == 50
+    assert told[-1]["late"] >= 0.15
+    assert max(latency for _, _, latency, _ in done) >= 0.2
