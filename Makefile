@@ -13,7 +13,8 @@ demo: .venv/installed ## the main job on real traffic: bare exporter and ours th
 
 test: .venv/installed ## all tests on the built wheel, branch coverage 100 %
 	@rm -f .coverage .coverage.*
-	$(BIN)/coverage run -m pytest $(PYTEST)
+	$(BIN)/coverage run -m pytest -n 2 -m "not alone" $(PYTEST)
+	$(BIN)/coverage run -m pytest -m alone $(PYTEST)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
