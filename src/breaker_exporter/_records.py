@@ -136,8 +136,7 @@ def _all_handlers() -> Iterator[logging.Handler]:
     for known in list(logging.root.manager.loggerDict.values()):
         if isinstance(known, logging.Logger):
             yield from known.handlers
-    if logging.lastResort is not None:
-        yield logging.lastResort
+    yield from filter(None, [logging.lastResort])
 
 
 _detour = Detour()

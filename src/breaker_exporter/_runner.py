@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from . import _world
 from ._records import Records, detour
-from ._worker import Thread, Worker, end
+from ._worker import Thread, Worker, end, end_if_child_of
 
 _MOST_ABANDONED = 4
 """Stuck calls at most, for one exporter; each holds a thread (R2)."""
@@ -351,12 +351,10 @@ class Runner:
         self, turn: Turn, context: contextvars.Context, call: Callable[[], object], *, diverted: bool
     ) -> bool:
         """Make the call on a native thread. Returns whether the thread is still wanted."""
-        pid = os.getpid()
         if diverted:
             detour().enter(self._records)
         outcome = _outcome(context, call)
-        if os.getpid() != pid:
-            return False  # the wrapped exporter forked: nothing of ours goes on in that child
+        end_if_child_of(self._pid)
         if diverted:
             detour().leave()
             detour().close()
@@ -387,8 +385,7 @@ class Runner:
             if now >= limit:
                 return
             parker.park(limit - now)
-            if os.getpid() != self._pid:
-                raise Refused("forked while waiting: the call is the parent's")
+            _refuse_child_of(self._pid)
             self._records.replay(0.0)
 
     def _wait_for_turn(self, deadline: float) -> None:
@@ -425,6 +422,11 @@ class Runner:
     def _wake_next(self) -> None:
         if self._waiting:
             self._waiting[0].unpark()
+
+
+def _refuse_child_of(pid: int) -> None:
+    if os.getpid() != pid:
+        raise Refused("forked while waiting: the call is the parent's")
 
 
 def _outcome(context: contextvars.Context, call: Callable[[], object]) -> Outcome:

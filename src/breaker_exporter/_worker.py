@@ -69,7 +69,6 @@ class Thread:
             finally:
                 self._busy = False
             del job  # an idle thread keeps no spans alive
-            _end_if_child_of(self._pid)
         self._retire()
 
     def _retire(self) -> None:
@@ -102,7 +101,7 @@ def end(threads: Iterable[Thread], deadline: float) -> None:
         parker.park(until - now)
 
 
-def _end_if_child_of(pid: int) -> None:
+def end_if_child_of(pid: int) -> None:
     """End a child that the wrapped exporter forked and let return.
 
     There is no caller to go back to, and a thread that only ended would leave a process that nobody ends.

@@ -60,7 +60,7 @@ def schedule_settings() -> settings:
     """As many schedules as the environment asks for, in four parts; a small, fixed lot where it does not."""
     asked = os.environ.get(SCHEDULES)
     return settings(
-        max_examples=max(1, int(asked) // 4) if asked else 30,
+        max_examples=max(1, int(asked) // 4) if asked else 20,
         stateful_step_count=30,
         derandomize=not asked,
         database=None,

@@ -938,3 +938,25 @@ def shutdown_ends_a_cooperative_call_that_is_out() -> None:
     caller.join(10)
     assert caller.value is FAILURE
     assert exporter.health().failed == 1
+
+
+def what_a_call_for_a_native_thread_logs_arrives_from_that_thread() -> None:
+    """R7: there is no greenlet to hand it on beside, and no hub to hold."""
+    import logging
+
+    said: list[tuple[str, int]] = []
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            said.append((record.getMessage(), native_ident()))
+
+    def chat(_: Sequence[ReadableSpan]) -> SpanExportResult:
+        logging.getLogger("foreign").warning("line")
+        return SUCCESS
+
+    logging.getLogger().addHandler(Handler())
+    exporter = CircuitBreakerSpanExporter(ScriptedExporter(default=chat))
+    batch = spans(1)
+    caller = gevent.get_hub().threadpool.apply(lambda: (exporter.export(batch), native_ident()))
+    assert caller[0] is SUCCESS
+    assert said == [("line", caller[1])]

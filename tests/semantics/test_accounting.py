@@ -186,7 +186,7 @@ def test_every_snapshot_adds_up_while_eight_threads_export(clock: ManualClock) -
 
     calls = [start(hammer) for _ in range(8)]
     snapshots = []
-    until(lambda: snapshots.append(exporter.health()) or len(snapshots) >= 300)  # type: ignore[func-returns-value]
+    until(lambda: snapshots.append(exporter.health()) or len(snapshots) >= 150)  # type: ignore[func-returns-value]
     stop.set()
     sent = sum(call.result(timeout=20) for call in calls)
 

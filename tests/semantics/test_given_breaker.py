@@ -378,3 +378,48 @@ def test_fifty_threads_that_find_it_due_send_one_probe() -> None:
 
     assert [call.result(timeout=20) for call in calls].count(SUCCESS) == 1
     assert len(inner.calls) == 2
+
+
+@pytest.mark.parametrize("reads", range(1, 16))
+def test_a_storage_that_opens_at_any_moment_loses_no_span(reads: int) -> None:
+    """C10, P3: a storage is shared, so between any two looks at it others may have opened the circuit."""
+
+    class Flipping(pybreaker.CircuitMemoryStorage):
+        left = reads
+
+        @property
+        def state(self) -> str:
+            self.left -= 1
+            return "open" if self.left < 0 else "closed"
+
+        @state.setter
+        def state(self, state: str) -> None:
+            pass
+
+    breaker = pybreaker.CircuitBreaker(reset_timeout=60, state_storage=Flipping("closed"))
+    inner = ScriptedExporter()
+    exporter = CircuitBreakerSpanExporter(inner, breaker=breaker)
+
+    answer = exporter.export(spans(2))
+
+    health = exporter.health()
+    assert health.received == health.exported + health.failed + health.refused == 2
+    assert (answer is SUCCESS) == (health.exported == 2) == bool(inner.calls)
+
+
+def test_a_clock_that_raises_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    """P1: exports fail, and nothing of it reaches the caller."""
+    broken = False
+
+    def clock() -> float:
+        if broken:
+            raise OSError("clock")
+        return 0.0
+
+    exporter = CircuitBreakerSpanExporter(ScriptedExporter([fail]), failure_threshold=1, clock=clock)
+    exporter.export(spans(1))
+    broken = True
+    caplog.clear()
+
+    assert [exporter.export(spans(1)) for _ in range(2)] == [FAILURE, FAILURE]
+    assert [record.levelno for record in caplog.records] == [logging.WARNING]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import inspect
-from typing import TYPE_CHECKING
+import json
+import os
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
@@ -19,6 +22,7 @@ from ._processes import run_patched, run_patched_batch, run_plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
     from types import ModuleType
 
 
@@ -31,24 +35,48 @@ def _scenarios(*modules: ModuleType) -> list[object]:
     ]
 
 
-@pytest.fixture(scope="module")
-def batch(request: pytest.FixtureRequest) -> dict[str, str]:
-    """What became of the scenarios that can share a process, as far as they were asked for in this run."""
-    chosen: dict[str, list[Callable[[], None]]] = {}
-    for item in request.session.items:
-        if isinstance(item, pytest.Function) and "batch" in item.fixturenames:
-            scenario: Callable[[], None] = item.callspec.params["scenario"]  # type: ignore[assignment]
-            chosen.setdefault(scenario.__module__, []).append(scenario)
-    ended: dict[str, str] = {}
-    for scenarios in chosen.values():
-        ended.update(run_patched_batch(scenarios))
-    return ended
+class _Batches:
+    """What became of the scenarios that can share a process, as far as they were asked for in this run.
+
+    Those of a module run together when the first of them is asked about; the workers of pytest-xdist share
+    what one of them has run.
+    """
+
+    def __init__(self, items: list[pytest.Item], folder: Path) -> None:
+        self._folder = folder
+        self._ended: dict[str, dict[str, str]] = {}
+        self._chosen: dict[str, list[Callable[[], None]]] = {}
+        for item in items:
+            if isinstance(item, pytest.Function) and "batches" in item.fixturenames:
+                scenario: Callable[[], None] = item.callspec.params["scenario"]  # type: ignore[assignment]
+                self._chosen.setdefault(scenario.__module__, []).append(scenario)
+
+    def became(self, scenario: Callable[[], None]) -> str | None:
+        """Return what was wrong with ``scenario``, or ``None`` where it did not get its turn."""
+        module = scenario.__module__
+        if module not in self._ended:
+            self._ended[module] = self._run(module)
+        return self._ended[module].get(scenario.__name__)
+
+    def _run(self, module: str) -> dict[str, str]:
+        ended = self._folder / f"{module}.json"
+        with (self._folder / f"{module}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not ended.exists():
+                ended.write_text(json.dumps(run_patched_batch(self._chosen[module])))
+        return cast("dict[str, str]", json.loads(ended.read_text()))
+
+
+@pytest.fixture(scope="session")
+def batches(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> _Batches:
+    folder = tmp_path_factory.getbasetemp()
+    return _Batches(request.session.items, folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder)
 
 
 @pytest.mark.parametrize("scenario", _scenarios(gevent_scenarios, gevent_log_scenarios))
-def test_in_a_patched_process(scenario: Callable[[], None], batch: dict[str, str]) -> None:
+def test_in_a_patched_process(scenario: Callable[[], None], batches: _Batches) -> None:
     """One that did not get its turn in the shared process, or got that stuck, has one of its own."""
-    failure = batch.get(scenario.__name__)
+    failure = batches.became(scenario)
     if failure is None:
         run_patched(scenario)
     else:
