@@ -36,6 +36,14 @@ def app(environ, start_response):
 
 BY_ENVIRONMENT = "from breaker_exporter.gunicorn import post_fork, post_worker_init, worker_exit\n"
 
+SAYS_WHEN_READY = """
+from breaker_exporter.gunicorn import post_fork, post_worker_init as start, worker_exit
+
+def post_worker_init(worker):
+    start(worker)
+    worker.log.info("worker %s is ready", worker.age)
+"""
+
 HOOKS = ("post_fork", "post_worker_init", "worker_exit")
 
 BATCH_THREAD = "OtelBatchSpanRecordProcessor"
@@ -109,7 +117,10 @@ def test_spans_arrive_once_from_every_kind_of_worker_and_it_ends_in_time(
 
 def test_each_preloaded_worker_has_its_own_telemetry(collector: FaultyCollector) -> None:
     args = ["-k", "gevent", "--preload", "--workers", "2"]
-    with GunicornService(APP, conf=BY_ENVIRONMENT, env=to(collector), args=args) as service:
+    with GunicornService(APP, conf=SAYS_WHEN_READY, env=to(collector), args=args) as service:
+        for age in (1, 2):
+            # A SIGTERM that comes before Gunicorn has given a worker its signal handlers is lost.
+            service.wait_for_line(f"worker {age} is ready")
         answers = [ask(service) for _ in range(10)]
         ended = service.terminate()
 
