@@ -8,7 +8,7 @@ PIP := -m pip --disable-pip-version-check install --quiet
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-demo: .venv/installed ## the main job on real traffic: bare exporter and ours through an outage (80 s)
+demo: .venv/installed ## the main job on real traffic: bare exporter and ours through an outage (40 s)
 	$(BIN)/python -m breaker_exporter demo $(DEMO)
 
 test: .venv/installed ## all tests on the built wheel, branch coverage 100 %
