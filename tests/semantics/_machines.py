@@ -56,11 +56,11 @@ SIZES = st.integers(1, 5)
 ADVANCES = st.sampled_from([0.25, 0.5, 1.0, 2.0, 4.0, 100.0])
 
 
-def schedule_settings() -> settings:
+def schedule_settings(machine: type[_Machine]) -> settings:
     """As many schedules as the environment asks for, in four parts; a small, fixed lot where it does not."""
     asked = os.environ.get(SCHEDULES)
     return settings(
-        max_examples=max(1, int(asked) // 4) if asked else 20,
+        max_examples=max(1, int(asked) // 4) if asked else machine.few_schedules,
         stateful_step_count=30,
         derandomize=not asked,
         database=None,
@@ -74,6 +74,7 @@ class _Machine(RuleBasedStateMachine):
     """What both machines share: an exporter, its model, a clock for the two of them."""
 
     export_timeout: float
+    few_schedules: int
 
     def __init__(self) -> None:
         super().__init__()
@@ -173,6 +174,7 @@ class HangingMachine(_Machine):
     """One caller; the wrapped exporter succeeds, fails, lies, raises, hangs, and ends its hung calls late."""
 
     export_timeout = TIMEOUT
+    few_schedules = 20
 
     @initialize(threshold=st.integers(1, 3), patience=st.sampled_from([1, 2, 4, 4]))
     def begin(self, threshold: int, patience: int) -> None:
@@ -299,6 +301,7 @@ class QueueingMachine(_Machine):
     """Many callers; the wrapped exporter keeps each call until the schedule lets it out."""
 
     export_timeout = 120.0
+    few_schedules = 60
 
     @initialize(threshold=st.integers(1, 3))
     def begin(self, threshold: int) -> None:

@@ -74,17 +74,18 @@ class CancellingQueueingMachine(QueueingMachine):
         self.model.cancel(held.size)
 
 
-def _be_quiet() -> None:
+def _run(machine: type[HangingMachine | QueueingMachine]) -> None:
     logger = logging.getLogger("breaker_exporter")
     logger.addHandler(logging.NullHandler())
     logger.propagate = False
+    run_state_machine_as_test(machine, settings=schedule_settings(machine))
 
 
 def hang() -> None:
-    _be_quiet()
-    run_state_machine_as_test(CancellingHangingMachine, settings=schedule_settings())
+    _run(CancellingHangingMachine)
 
 
 def queue() -> None:
-    _be_quiet()
-    run_state_machine_as_test(CancellingQueueingMachine, settings=schedule_settings())
+    run_state_machine_as_test(
+        CancellingQueueingMachine, settings=schedule_settings(CancellingQueueingMachine)
+    )

@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.timeout(0)] if _LONG else []
 
 @pytest.mark.parametrize("machine", [HangingMachine, QueueingMachine])
 def test_threads_agree_with_the_model(machine: type[HangingMachine | QueueingMachine]) -> None:
-    run_state_machine_as_test(machine, settings=schedule_settings())
+    run_state_machine_as_test(machine, settings=schedule_settings(machine))
 
 
 @pytest.mark.parametrize("name", ["hang", "queue"])

@@ -14,6 +14,9 @@ pytest.importorskip("gevent")
 
 from . import (
     exit_scenarios,
+    gevent_cancellation_scenarios,
+    gevent_cooperative_scenarios,
+    gevent_lifetime_scenarios,
     gevent_log_scenarios,
     gevent_scenarios,
     late_patch_scenarios,
@@ -73,7 +76,16 @@ def batches(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     return _Batches(request.session.items, folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder)
 
 
-@pytest.mark.parametrize("scenario", _scenarios(gevent_scenarios, gevent_log_scenarios))
+@pytest.mark.parametrize(
+    "scenario",
+    _scenarios(
+        gevent_scenarios,
+        gevent_cooperative_scenarios,
+        gevent_cancellation_scenarios,
+        gevent_lifetime_scenarios,
+        gevent_log_scenarios,
+    ),
+)
 def test_in_a_patched_process(scenario: Callable[[], None], batches: _Batches) -> None:
     """One that did not get its turn in the shared process, or got that stuck, has one of its own."""
     failure = batches.became(scenario)

@@ -1,0 +1,128 @@
+"""Exporters that yield to the hub by themselves: R1. Each function is run by a patched process."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import gevent
+from opentelemetry.sdk.trace.export import SpanExportResult
+
+from breaker_exporter import CircuitBreakerSpanExporter, CircuitState
+from breaker_exporter.testing import ManualClock
+
+from ._exporters import FAILURE, SUCCESS
+from ._gevent import (
+    Cooperative,
+    native_ident,
+    start_native_thread,
+    throw,
+)
+from ._spans import spans
+from ._waiting import until
+
+if TYPE_CHECKING:
+    pass
+
+
+def a_cooperative_exporter_runs_in_a_greenlet_of_its_own_on_the_hub() -> None:
+    inner = Cooperative(lambda: gevent.sleep(0.01))
+    exporter = CircuitBreakerSpanExporter(inner)
+    assert exporter.export(spans(1)) is SUCCESS
+    assert inner.threads == [native_ident()]
+    assert inner.greenlets[0] is not gevent.getcurrent()
+
+
+def a_cooperative_exporter_is_killed_at_its_deadline() -> None:
+    inner = Cooperative(lambda: gevent.sleep(60))
+    clock = ManualClock()
+    exporter = CircuitBreakerSpanExporter(inner, export_timeout=0.2, cooldown=10, jitter=0, clock=clock)
+    with gevent.Timeout(15):
+        assert exporter.export(spans(2)) is FAILURE
+    assert exporter.state is CircuitState.OPEN
+    until(lambda: inner.thrown)
+    assert isinstance(inner.thrown[0], gevent.GreenletExit)
+    until(lambda: exporter.health().hung_calls == 0)
+    health = exporter.health()
+    assert (health.failed, health.consecutive_failures, health.opened) == (2, 1, 1)
+
+    inner.work = lambda: None
+    clock.advance(10)
+    assert exporter.export(spans(1)) is SUCCESS
+
+
+def a_cooperative_exporter_that_will_not_die_is_left_behind() -> None:
+    stubborn = True
+
+    def refuse_to_die() -> None:
+        while stubborn:
+            try:
+                gevent.sleep(60 if stubborn else 0)
+            except gevent.GreenletExit:
+                gevent.sleep(0.3)
+                return
+
+    inner = Cooperative(refuse_to_die)
+    exporter = CircuitBreakerSpanExporter(inner, export_timeout=0.1)
+    began = time.monotonic()
+    assert exporter.export(spans(1)) is FAILURE
+    assert time.monotonic() - began < 15
+    assert exporter.state is CircuitState.OPEN
+    stubborn = False
+    until(lambda: exporter.health().hung_calls == 0)
+    assert exporter.health().failed == 1
+
+
+def cooperative_exporters_take_turns_too() -> None:
+    inside, most = 0, 0
+
+    def work() -> None:
+        nonlocal inside, most
+        inside += 1
+        most = max(most, inside)
+        gevent.sleep(0.005)
+        inside -= 1
+
+    exporter = CircuitBreakerSpanExporter(Cooperative(work), export_timeout=30)
+    callers = [gevent.spawn(exporter.export, spans(1)) for _ in range(10)]
+    gevent.joinall(callers, timeout=30)
+    assert {caller.value for caller in callers} == {SUCCESS}
+    assert most == 1
+
+
+def a_cooperative_exporter_called_from_a_native_thread_has_a_plain_thread() -> None:
+    """R1: where there is no patched world to be cooperative in."""
+    inner = Cooperative(lambda: None)
+    exporter = CircuitBreakerSpanExporter(inner, export_timeout=10)
+    answers: list[SpanExportResult] = []
+    batch = spans(1)
+    start_native_thread(lambda: answers.append(exporter.export(batch)), ())
+    until(lambda: answers)
+    assert answers == [SUCCESS]
+
+
+def what_a_cooperative_exporter_raises_is_a_failure() -> None:
+    for error in (
+        RuntimeError(),
+        SystemExit(),
+        KeyboardInterrupt(),
+        gevent.GreenletExit(),
+        gevent.Timeout(1),
+    ):
+        inner = Cooperative(lambda error=error: throw(error))  # type: ignore[misc]
+        exporter = CircuitBreakerSpanExporter(inner, failure_threshold=1)
+        assert exporter.export(spans(1)) is FAILURE, error
+        assert exporter.state is CircuitState.OPEN, error
+
+
+def a_cancelled_caller_of_a_cooperative_exporter_leaves_the_call_alone() -> None:
+    """C3."""
+    inner = Cooperative(lambda: gevent.sleep(0.2))
+    exporter = CircuitBreakerSpanExporter(inner, failure_threshold=2)
+    caller = gevent.spawn(exporter.export, spans(2))
+    until(lambda: inner.greenlets)
+    caller.kill(timeout=10)
+    health = exporter.health()
+    assert (health.failed, health.in_flight, health.state) == (2, 0, CircuitState.CLOSED)
+    assert exporter.export(spans(1)) is SUCCESS
+    assert inner.thrown == []
