@@ -1,10 +1,14 @@
-"""What runs alone, and under which signals all run."""
+"""What runs alone, under which signals all run, and the collector they share."""
 
 from __future__ import annotations
 
 import signal
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from breaker_exporter.testing import FaultyCollector
 
 
 def pytest_configure() -> None:
@@ -17,3 +21,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "tests/demo/test_run.py" in item.nodeid:
             item.add_marker(pytest.mark.alone)
+
+
+@pytest.fixture
+def collector(faulty_collector: FaultyCollector) -> FaultyCollector:
+    """A running collector, as new: the fixture that ships, under a short name."""
+    return faulty_collector

@@ -1,4 +1,4 @@
-"""A collector for every test, and real OTLP exporters of both protocols that send to it."""
+"""Real OTLP exporters of both protocols that send to the collector."""
 
 from __future__ import annotations
 
@@ -26,19 +26,6 @@ Connect = Callable[[float], Send]
 Export = Callable[..., bool]
 Post = Callable[..., socket.socket]
 RunPython = Callable[..., "subprocess.CompletedProcess[str]"]
-
-
-@pytest.fixture(scope="session")
-def _process() -> Iterator[FaultyCollector]:
-    with FaultyCollector() as collector:
-        yield collector
-
-
-@pytest.fixture
-def collector(_process: FaultyCollector) -> FaultyCollector:
-    """A running collector, as new."""
-    _process.renew()
-    return _process
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from breaker_exporter.testing import Outcome, ScriptedExporter, fail, hang, hang
 
 SUCCESS, FAILURE = SpanExportResult.SUCCESS, SpanExportResult.FAILURE
 MakeSpans = Callable[[int], Sequence[ReadableSpan]]
+RunPython = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 def in_thread(
@@ -230,3 +231,35 @@ def test_it_blocks_operating_system_threads_in_a_patched_process(
     done = run_python(GEVENT.format(before=before, after=after))
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "ok\n", "")
+
+
+def test_children_forked_while_others_call_it_can_use_it(run_python: RunPython) -> None:
+    """Another thread may hold its guard at that instant, and its call may be out; neither is the child's."""
+    done = run_python(
+        """
+import os, sys, threading, warnings
+from breaker_exporter.testing import ScriptedExporter, hang
+
+exporter = ScriptedExporter([hang])
+threading.Thread(target=exporter.export, args=[()], daemon=True).start()
+assert exporter.wait_for_calls(1)
+warnings.simplefilter("ignore", DeprecationWarning)  # threads beside a fork are the point here
+sys.setswitchinterval(1e-6)
+
+def hammer():
+    while True:
+        exporter.calls
+
+for _ in range(8):
+    threading.Thread(target=hammer, daemon=True).start()
+for _ in range(20):
+    child = os.fork()
+    if not child:
+        threading.Timer(20, os._exit, [1]).start()
+        exporter.export(())
+        os._exit(2 if exporter.overlapped else 0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+os._exit(0)
+"""
+    )
+    assert (done.returncode, done.stderr) == (0, "")

@@ -1,8 +1,10 @@
-"""What the wiring's tests share: a clean environment, a collector as new, and how each ends."""
+"""What the wiring's tests share: a clean environment, and nothing left running for the next test."""
 
 from __future__ import annotations
 
 import os
+import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -18,14 +20,12 @@ def no_variables_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
 
 
-@pytest.fixture(scope="session")
-def _process() -> Iterator[FaultyCollector]:
-    with FaultyCollector() as collector:
-        yield collector
-
-
 @pytest.fixture
-def collector(_process: FaultyCollector) -> FaultyCollector:
-    """A running collector, as new."""
-    _process.renew()
-    return _process
+def collector(faulty_collector: FaultyCollector) -> Iterator[FaultyCollector]:
+    """A running collector, as new, and no call into it that outlives the test and logs into the next one."""
+    yield faulty_collector
+    faulty_collector.renew()
+    deadline = time.monotonic() + 20
+    while any(thread.name == "breaker-exporter" for thread in threading.enumerate()):
+        assert time.monotonic() < deadline, "a call of this test does not end"
+        time.sleep(0.001)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
@@ -41,7 +43,8 @@ class ScriptedExporter(SpanExporter):
     """A span exporter that plays a list of outcomes, one a call, and records what happened.
 
     It blocks as a foreign exporter would: ``hang`` and ``take`` hold the operating system's thread even in
-    a process that gevent has patched, and ``release()`` may come from any thread or greenlet.
+    a process that gevent has patched, and ``release()`` may come from any thread or greenlet. A forked child
+    goes on with a copy: the record so far, without the calls that other threads had out.
 
     Args:
         outcomes: What the calls do, in order.
@@ -72,11 +75,12 @@ class ScriptedExporter(SpanExporter):
         self._hanging: list[threading.Lock] = []
         self._released = False
         self._calls: list[Call] = []
-        self._running = 0
+        self._running: dict[int, int] = {}
         self._max_concurrency = 0
         self._spans: list[ReadableSpan] = []
         self._shutdown_calls = 0
         self._flush_calls = 0
+        _alive.add(self)
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Play the next outcome of the script."""
@@ -166,14 +170,14 @@ class ScriptedExporter(SpanExporter):
         with self._guard:
             number = len(self._calls)
             self._calls.append(call)
-            self._running += 1
-            self._max_concurrency = max(self._max_concurrency, self._running)
+            self._running[number] = threading.get_ident()
+            self._max_concurrency = max(self._max_concurrency, len(self._running))
             return number, self._script[number] if number < len(self._script) else self._default
 
     def _end(self, number: int, answer: object) -> None:
         with self._guard:
             call = self._calls[number]
-            self._running -= 1
+            self._running.pop(number, None)  # not there where a fork came between
             if answer is SpanExportResult.SUCCESS:
                 self._spans.extend(call.spans)
             self._calls[number] = replace(call, ended=time.monotonic())
@@ -204,6 +208,23 @@ class ScriptedExporter(SpanExporter):
             lock.acquire()
             self._hanging.append(lock)
         lock.acquire()
+
+    def _forked(self) -> None:
+        """Another thread may have held the guard at the fork, and is not there to let go of it."""
+        self._guard = self._allocate_lock()
+        here = threading.get_ident()
+        self._running = {number: thread for number, thread in self._running.items() if thread == here}
+
+
+_alive: weakref.WeakSet[ScriptedExporter] = weakref.WeakSet()
+
+
+def _forked() -> None:
+    for exporter in list(_alive):
+        exporter._forked()
+
+
+os.register_at_fork(after_in_child=_forked)
 
 
 def _native(module: str, name: str) -> Any:
