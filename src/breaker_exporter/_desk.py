@@ -15,7 +15,7 @@ from . import _world
 from ._circuit import Circuit, Permit
 from ._ledger import Announcer, Ledger
 from ._log import say
-from ._runner import CannotStart, Outcome, Overran, Raised, Refused, Returned, Runner, Unfinished
+from ._runner import CannotStart, Outcome, Overran, Raised, Refused, Returned, Runner, Turn, Unfinished
 from ._state import CircuitState, ExporterHealth
 
 _LONGEST_REASON = 200
@@ -144,9 +144,10 @@ class Desk:
     def flush(self, call: Callable[[], object], timeout: float) -> bool:
         """Make `call` in turn, within `timeout` seconds. Whether it came back in time, and content."""
         deadline = time.monotonic() + timeout
+        turn = Turn()
         try:
-            turn = self._runner.take(deadline, lambda: self._runner.blocked_reason)
             try:
+                self._runner.take(turn, deadline, lambda: self._runner.blocked_reason)
                 hang_at = max(deadline, time.monotonic() + self._export_timeout)
                 outcome = self._runner.run(turn, call, deadline=deadline, hang_at=hang_at)
             finally:
@@ -186,13 +187,17 @@ class Desk:
         self._announcer.announce()
 
     def _attempt(self, batch: _Batch, call: Callable[[], object]) -> bool:
-        turn = self._runner.take(batch.deadline, self._refusal)
+        turn = Turn()
         permit: Permit | None = None
         settled = False
         try:
+            self._runner.take(turn, batch.deadline, self._refusal)
             with self._lock:
                 if refusal := self._refusal():
                     raise Refused(refusal)
+                now = time.monotonic()
+                if now >= batch.deadline:
+                    raise Refused("no time left")
                 permit = self._circuit.admit()
                 self._collect()
             if permit.probe:
@@ -200,7 +205,9 @@ class Desk:
             self._said_blocked = False
             given = permit
             turn.orphaned = lambda outcome: self._settle(_Batch(0.0), given, outcome)
-            hang_at = time.monotonic() + self._export_timeout if turn.queued else batch.deadline
+            # A call that starts late has its own time all the same before it counts as hung.
+            is_late = turn.queued or batch.deadline - now < 0.9 * self._export_timeout
+            hang_at = now + self._export_timeout if is_late else batch.deadline
             outcome = self._runner.run(turn, call, deadline=batch.deadline, hang_at=hang_at)
             if isinstance(outcome, Unfinished):
                 self._fail(batch, "its time ended before the call did")

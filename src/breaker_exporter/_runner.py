@@ -64,7 +64,9 @@ Outcome = Returned | Raised | Overran
 
 
 class Turn:
-    """The leave to make the one call that may be out.
+    """The leave to make the one call that may be out, once :meth:`Runner.take` has got it.
+
+    Made before it is taken, so that it can be given back whatever comes in between, a Ctrl-C say.
 
     Attributes:
         queued: Whether it had to be waited for.
@@ -72,8 +74,9 @@ class Turn:
         is_orphan: Whether the caller has left while the call was out.
     """
 
-    def __init__(self, *, queued: bool) -> None:
-        self.queued = queued
+    def __init__(self) -> None:
+        self.queued = False
+        self.caller: object = None
         self.orphaned: Callable[[Outcome], object] = lambda outcome: None
         self.is_orphan = False
         self.is_tended = False
@@ -116,6 +119,7 @@ class Runner:
         self._pid = os.getpid()
         self._lock = _world.new_state_lock()
         self._turn: Turn | None = None
+        self._callers: set[object] = set()
         self._waiting: deque[_world.Parker] = deque()
         self._abandoned: set[Turn] = set()
         self._worker: Worker | None = None
@@ -130,7 +134,7 @@ class Runner:
         child = Runner(self._name, cooperative=self._wants_greenlet)
         child._cut_at, child._end_at = self._cut_at, self._end_at
         if self._closing is not None:
-            child._closing = Turn(queued=False)
+            child._closing = Turn()
             child._closing.outcome = Returned(None)
         return child
 
@@ -145,20 +149,18 @@ class Runner:
             return f"{len(self._abandoned)} calls of the wrapped exporter are stuck"
         return None
 
-    def take(self, deadline: float, refusal: Callable[[], str | None]) -> Turn:
-        """Wait for the turn.
+    def take(self, turn: Turn, deadline: float, refusal: Callable[[], str | None]) -> None:
+        """Wait for the turn. Whatever comes of it, :meth:`release` has to follow.
 
         Args:
+            turn: A new one.
             deadline: When to give up, in monotonic seconds.
             refusal: Asked on each awakening whether the turn is still worth waiting for.
 
         Raises:
             Refused: No turn.
         """
-        if id(self) in _inside.get():
-            raise Refused("called from within its own export")
-        if _world.on_hub():
-            raise Refused("called on the hub greenlet, which must not wait")
+        self._enter(turn)
         parker: _world.Parker | None = None
         try:
             while True:
@@ -174,8 +176,9 @@ class Runner:
                         raise Refused("no time left" if parker is None else "its time ended in the queue")
                     holder = self._turn
                     if holder is None:
-                        self._turn = Turn(queued=parker is not None)
-                        return self._turn
+                        turn.queued = parker is not None
+                        self._turn = turn
+                        return
                     if parker is not None and parker not in self._waiting:
                         self._waiting.append(parker)
                     until = min(limit, holder.hang_at) if holder.is_orphan else limit
@@ -220,8 +223,10 @@ class Runner:
             return Unfinished()
 
     def release(self, turn: Turn) -> None:
-        """Give the turn back. An orphaned call keeps it."""
+        """Give the turn back, if it was got. An orphaned call keeps it."""
         with self._lock:
+            self._callers.discard(turn.caller)
+            turn.caller = None
             if self._turn is turn and (turn.is_tended or not turn.is_orphan):
                 self._turn = None
                 self._wake_next()
@@ -284,14 +289,14 @@ class Runner:
             closing = self._closing
             first = closing is None
             if closing is None:
-                closing = self._closing = Turn(queued=False)
+                closing = self._closing = Turn()
         self.recheck()
         may_wait = not _world.on_hub() and id(self) not in _inside.get()
         now = time.monotonic()
         limit = min(deadline, self._end_at)
         if first:
             try:
-                if may_wait:
+                if may_wait and _world.caller() not in self._callers:
                     self._wait_for_turn(now + (limit - now) / 2)
             finally:
                 self._close(closing, lambda: call(max(0.0, limit - time.monotonic())))
@@ -301,6 +306,18 @@ class Runner:
             end(self._threads, limit)
             self._records.replay(limit - time.monotonic())
         return closing.outcome if first else Returned(None)
+
+    def _enter(self, turn: Turn) -> None:
+        if id(self) in _inside.get():
+            raise Refused("called from within its own export")
+        if _world.on_hub():
+            raise Refused("called on the hub greenlet, which must not wait")
+        caller = _world.caller()
+        if caller in self._callers:
+            # A signal handler or a finalizer: what it would wait for goes on when it has returned.
+            raise Refused("called while it interrupts an export")
+        turn.caller = caller
+        self._callers.add(caller)
 
     def _close(self, closing: Turn, call: Callable[[], object]) -> None:
         with self._lock:

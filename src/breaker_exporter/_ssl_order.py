@@ -11,12 +11,6 @@ import sys
 from types import ModuleType
 
 
-def ssl_is_patched() -> bool:
-    """Whether gevent has patched ``ssl`` in this process."""
-    monkey = sys.modules.get("gevent.monkey")
-    return monkey is not None and bool(monkey.is_module_patched("ssl"))
-
-
 def holders_of_ssl() -> tuple[str, ...]:
     """The loaded modules that hold the class ``ssl.SSLContext``, or one derived from it, as it is now."""
     ssl = sys.modules.get("ssl")

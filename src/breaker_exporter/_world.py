@@ -66,10 +66,10 @@ def _gevent(module: str) -> types.ModuleType | None:
     return sys.modules.get(f"gevent.{module}")
 
 
-def is_patched() -> bool:
-    """Whether this process's locks and threads are gevent's."""
+def is_patched(module: str = "threading") -> bool:
+    """Whether gevent has patched a module; as a rule, whether this process's locks and threads are its."""
     monkey = _gevent("monkey")
-    return monkey is not None and bool(monkey.is_module_patched("threading"))
+    return monkey is not None and bool(monkey.is_module_patched(module))
 
 
 def new_lock() -> Lock:
@@ -185,6 +185,18 @@ def is_cooperative() -> bool:
             return True
         parent = parent.parent
     return is_patched() and threading.current_thread() is threading.main_thread()
+
+
+def caller() -> object:
+    """Who calls: the greenlet, where there are greenlets, else the native thread.
+
+    A signal handler or a finalizer is whoever it has interrupted.
+    """
+    if _gevent("hub") is None:
+        return _thread.get_ident()
+    import greenlet
+
+    return greenlet.getcurrent()
 
 
 def new_parker() -> Parker:

@@ -22,7 +22,8 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from ._log import say
-from ._ssl_order import holders_of_ssl, ssl_is_patched
+from ._ssl_order import holders_of_ssl
+from ._world import is_patched
 from .telemetry import Telemetry, TelemetryError
 
 __all__ = ["Hooks", "hooks", "post_fork", "post_worker_init", "worker_exit"]
@@ -53,10 +54,10 @@ def hooks(telemetry: Telemetry) -> Hooks:
         nonlocal held
         with _fatal_in_one_line():
             telemetry.prepare()
-        held = () if ssl_is_patched() else holders_of_ssl()
+        held = () if is_patched("ssl") else holders_of_ssl()
 
     def post_worker_init(worker: object) -> None:
-        if held and ssl_is_patched():
+        if held and is_patched("ssl"):
             say(
                 logging.WARNING,
                 "gevent patched ssl after these modules had taken SSLContext from it: %s. With urllib3 this "

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-from typing import TYPE_CHECKING
 
 import gevent
 
@@ -12,15 +11,9 @@ from breaker_exporter import CircuitBreakerSpanExporter, CircuitState
 from breaker_exporter.testing import ManualClock, ScriptedExporter, fail
 
 from ._exporters import FAILURE, SUCCESS, Gated
-from ._gevent import (
-    kill,
-    native_sleep,
-)
+from ._gevent import kill, native_sleep
 from ._spans import spans
 from ._waiting import until
-
-if TYPE_CHECKING:
-    pass
 
 
 def a_killed_caller_is_gone_at_once_and_its_call_settles_the_circuit() -> None:

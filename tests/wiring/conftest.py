@@ -23,9 +23,10 @@ def no_variables_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def collector(faulty_collector: FaultyCollector) -> Iterator[FaultyCollector]:
     """A running collector, as new, and no call into it that outlives the test and logs into the next one."""
+    before = set(threading.enumerate())
     yield faulty_collector
     faulty_collector.renew()
     deadline = time.monotonic() + 20
-    while any(thread.name == "breaker-exporter" for thread in threading.enumerate()):
+    while any(thread.name == "breaker-exporter" for thread in set(threading.enumerate()) - before):
         assert time.monotonic() < deadline, "a call of this test does not end"
         time.sleep(0.001)

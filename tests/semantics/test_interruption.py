@@ -1,0 +1,190 @@
+"""Signal handlers that use the exporter whose call they interrupt; what they throw: test_cancellation."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+import pytest
+
+from breaker_exporter import CircuitBreakerSpanExporter, CircuitState
+
+from ._exporters import FAILURE, SUCCESS, Gated
+from ._spans import spans
+from ._waiting import start, until
+
+pytestmark = pytest.mark.skipif(
+    threading.current_thread() is not threading.main_thread(), reason="signals reach the main thread"
+)
+
+
+class HandleWhen(Protocol):
+    """Runs ``handler`` on the main thread, in a signal handler, as soon as ``condition`` holds."""
+
+    def __call__(self, condition: Callable[[], object], handler: Callable[[], object]) -> list[object]: ...
+
+
+@pytest.fixture
+def handle_when() -> Iterator[HandleWhen]:
+    """A signal that comes just before the main thread blocks wakes it not: it is sent until it is heard."""
+
+    def handle(condition: Callable[[], object], handler: Callable[[], object]) -> list[object]:
+        answers: list[object] = []
+        heard = threading.Event()
+
+        def handle(*_: object) -> None:
+            if not heard.is_set():
+                heard.set()
+                answers.append(handler())
+
+        def watch() -> None:
+            until(condition)
+            while not heard.wait(0.02):
+                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
+
+        signal.signal(signal.SIGUSR1, handle)
+        start(watch)
+        return answers
+
+    before = signal.getsignal(signal.SIGUSR1)
+    yield handle
+    signal.signal(signal.SIGUSR1, before)
+
+
+def test_an_export_in_a_signal_handler_that_interrupts_an_export_is_refused_at_once(
+    handle_when: HandleWhen,
+) -> None:
+    """R2: it would wait for a call whose caller goes on only when the handler returns."""
+    inner = Gated()
+    exporter = CircuitBreakerSpanExporter(inner, export_timeout=3600)
+
+    def handler() -> object:
+        answer = exporter.export(spans(3))
+        inner.let_all_out()
+        return answer
+
+    answers = handle_when(lambda: inner.threads, handler)
+
+    assert exporter.export(spans(2)) is SUCCESS
+    assert answers == [FAILURE]
+    health = exporter.health()
+    assert (health.exported, health.refused, health.state) == (2, 3, CircuitState.CLOSED)
+    assert exporter.export(spans(1)) is SUCCESS
+
+
+def test_a_flush_in_a_signal_handler_that_interrupts_an_export_is_refused_at_once(
+    handle_when: HandleWhen,
+) -> None:
+    """S2."""
+    inner = Gated()
+    exporter = CircuitBreakerSpanExporter(inner, export_timeout=3600)
+
+    def handler() -> object:
+        answer = exporter.force_flush(3_600_000)
+        inner.let_all_out()
+        return answer
+
+    answers = handle_when(lambda: inner.threads, handler)
+
+    assert exporter.export(spans(2)) is SUCCESS
+    assert answers == [False]
+
+
+def test_an_export_in_a_signal_handler_that_interrupts_a_wait_for_the_turn_is_refused_at_once(
+    handle_when: HandleWhen,
+) -> None:
+    """R2: whom it interrupts stands before it in the queue."""
+    inner = Gated()
+    exporter = CircuitBreakerSpanExporter(inner, export_timeout=3600)
+    first = start(lambda: exporter.export(spans(1)))
+    inner.entered(1)
+
+    def handler() -> object:
+        answer = exporter.export(spans(3))
+        inner.let_all_out()
+        return answer
+
+    answers = handle_when(lambda: exporter.health().in_flight == 3, handler)
+
+    assert exporter.export(spans(2)) is SUCCESS
+    assert first.result(timeout=20) is SUCCESS
+    assert answers == [FAILURE]
+    assert (exporter.health().exported, exporter.health().refused) == (3, 3)
+
+
+def test_a_shutdown_in_a_signal_handler_that_interrupts_an_export_enters_beside_it_at_once(
+    handle_when: HandleWhen,
+) -> None:
+    """R2, S1: waiting for the call would be in vain, and the wrapped shutdown is what ends it."""
+
+    class Ending(Gated):
+        def shutdown(self) -> None:
+            super().shutdown()
+            self.let_all_out()
+
+    inner = Ending()
+    exporter = CircuitBreakerSpanExporter(inner, export_timeout=3600)
+    handle_when(lambda: inner.threads, lambda: exporter.shutdown(3_600_000))
+
+    assert exporter.export(spans(2)) is SUCCESS
+    assert inner.shutdown_calls == 1
+    assert exporter.export(spans(1)) is FAILURE
+
+
+class _SlowClock:
+    """Takes its time, once, when it is asked for the last time before a probe: as a finalizer there may."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._asked = -1
+
+    def arm(self) -> None:
+        self._asked = 0
+
+    def __call__(self) -> float:
+        if self._asked >= 0:
+            self._asked += 1
+            if self._asked == 3:
+                threading.Event().wait(self._seconds)
+            return 100.0
+        return 0.0
+
+
+def test_a_call_whose_time_is_over_before_it_starts_is_refused_and_the_probe_is_due() -> None:
+    """C3, R2: the wrapped exporter was not asked, so it is not hung."""
+    clock = _SlowClock(0.3)
+    inner = Gated()
+    inner.let_out(0, FAILURE)
+    exporter = CircuitBreakerSpanExporter(
+        inner, failure_threshold=1, cooldown=60, export_timeout=0.2, clock=clock
+    )
+    exporter.export(spans(1))
+    clock.arm()
+
+    assert exporter.export(spans(2)) is FAILURE
+
+    health = exporter.health()
+    assert (len(inner.calls), health.failed, health.refused, health.hung_calls) == (1, 1, 2, 0)
+    assert (health.state, health.retry_in, health.opened) == (CircuitState.OPEN, 0.0, 1)
+
+
+def test_a_call_that_starts_late_is_hung_only_when_it_had_its_own_time() -> None:
+    """C2, R2: what went by before it started is not the backend's; its caller goes in time all the same."""
+    clock = _SlowClock(0.3)
+    inner = Gated()
+    inner.let_out(0, FAILURE)
+    exporter = CircuitBreakerSpanExporter(
+        inner, failure_threshold=1, cooldown=60, export_timeout=0.5, clock=clock
+    )
+    exporter.export(spans(1))
+    clock.arm()
+
+    assert exporter.export(spans(2)) is FAILURE
+    assert (exporter.health().failed, exporter.health().hung_calls) == (3, 0)
+    assert exporter.state is CircuitState.HALF_OPEN
+
+    until(lambda: exporter.state is CircuitState.OPEN)
+    assert exporter.health().hung_calls == 1
+    inner.let_all_out()
