@@ -10,9 +10,19 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ._exporter import CircuitBreakerSpanExporter
+    from ._report import ExportReport, ReportingSpanExporter, Verdict
     from ._state import CircuitState, CircuitTransition, ExporterHealth
 
-__all__ = ["CircuitBreakerSpanExporter", "CircuitState", "CircuitTransition", "ExporterHealth"]
+__all__ = [
+    "CircuitBreakerSpanExporter",
+    "CircuitState",
+    "CircuitTransition",
+    "ExportReport",
+    "ExporterHealth",
+    "ReportingSpanExporter",
+    "Verdict",
+]
+_REPORT = ("ExportReport", "ReportingSpanExporter", "Verdict")
 
 
 def __getattr__(name: str) -> object:
@@ -20,6 +30,10 @@ def __getattr__(name: str) -> object:
         from ._exporter import CircuitBreakerSpanExporter
 
         return CircuitBreakerSpanExporter
+    if name in _REPORT:
+        from . import _report
+
+        return getattr(_report, name)
     if name in __all__:
         from . import _state
 

@@ -38,17 +38,18 @@ def share(argument: str, value: object) -> float:
     return number
 
 
-def count(argument: str, value: object) -> int:
-    """A whole number, at least 1.
+def count(argument: str, value: object, *, zero: bool = False) -> int:
+    """A whole number, at least 1 (or 0).
 
     Raises:
         TypeError: Not an ``int`` (``bool`` is none).
-        ValueError: Below 1.
+        ValueError: Less.
     """
-    allowed = "must be a whole number, 1 or more"
+    least = 0 if zero else 1
+    allowed = f"must be a whole number, {least} or more"
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"{argument} {allowed}, not {value!r}")
-    if value < 1:
+    if value < least:
         raise ValueError(f"{argument} {allowed}, not {value!r}")
     return value
 

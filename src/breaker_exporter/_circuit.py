@@ -7,6 +7,7 @@ as that runs, so a call is admitted first, runs outside, and its outcome is repl
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections.abc import Callable
@@ -46,7 +47,7 @@ class GrowingCooldown:
 
     def __init__(self, first: float, longest: float, jitter: float) -> None:
         self._first = first
-        self._longest = longest
+        self.longest = longest
         self._jitter = jitter
         self.seconds = first
 
@@ -54,7 +55,7 @@ class GrowingCooldown:
         self.seconds = self._first
 
     def grow(self) -> None:
-        self.seconds = min(self.seconds * 2, self._longest)
+        self.seconds = min(self.seconds * 2, self.longest)
 
     def draw(self) -> float:
         return self.seconds * (1 - self._jitter * random.random())
@@ -65,6 +66,11 @@ class GivenCooldown:
 
     def __init__(self, breaker: pybreaker.CircuitBreaker) -> None:
         self._breaker = breaker
+
+    @property
+    def longest(self) -> float:
+        """What a backend may ask for at most; a breaker has no setting for that."""
+        return max(60.0, self.seconds)
 
     @property
     def seconds(self) -> float:
@@ -112,6 +118,8 @@ class Circuit:
         self._seen = _STATES[breaker.current_state]
         self._opened_at = clock()
         self._wait = cooldown.draw() if self._seen is CircuitState.OPEN else 0.0
+        self._hold_until = -math.inf
+        self._held = 0.0
         self._transitions: list[CircuitTransition] = []
         self._listener_error: BaseException | None = None
 
@@ -126,8 +134,8 @@ class Circuit:
 
     @property
     def cooldown(self) -> float:
-        """Seconds, before jitter."""
-        return self._cooldown.seconds
+        """Seconds, before jitter; longer where the backend has asked for it."""
+        return max(self._cooldown.seconds, self._held)
 
     @property
     def retry_in(self) -> float | None:
@@ -171,11 +179,30 @@ class Circuit:
 
     def succeeded(self, permit: Permit) -> None:
         """The call of `permit` succeeded."""
-        self._settle(permit, None, "probe succeeded", overrun=False)
+        self._settle(permit, None, "probe succeeded", at_once=False)
 
-    def failed(self, permit: Permit, reason: str, error: BaseException | None, *, overrun: bool) -> None:
-        """The call of `permit` failed; an `overrun` opens the circuit at once (C2)."""
-        self._settle(permit, error or ExportFailed(reason), reason, overrun=overrun)
+    def failed(
+        self,
+        permit: Permit,
+        reason: str,
+        error: BaseException | None,
+        *,
+        at_once: bool,
+        retry_after: float | None = None,
+    ) -> None:
+        """The call of `permit` failed.
+
+        Args:
+            permit: From :meth:`admit`.
+            reason: For who is told.
+            error: What it raised, if anything.
+            at_once: Whether this opens the circuit however few the failures are, as an overrun does (C2).
+            retry_after: Seconds for which the backend wants to be left alone.
+        """
+        if retry_after and permit.generation == self._generation:
+            held = min(retry_after, self._cooldown.longest)
+            self._hold_until = max(self._hold_until, self._clock() + held)
+        self._settle(permit, error or ExportFailed(reason), reason, at_once=at_once)
 
     def take_transitions(self) -> list[CircuitTransition]:
         """What has changed since this was last asked, oldest first; each is handed out once."""
@@ -205,15 +232,18 @@ class Circuit:
         child = Circuit(self._name, breaker, self._cooldown, self._clock)
         child._opened_at = self._opened_at
         child._wait = 0.0 if probing else self._wait
+        child._hold_until, child._held = self._hold_until, self._held
         return child
 
-    def _settle(self, permit: Permit, error: BaseException | None, reason: str, *, overrun: bool) -> None:
+    def _settle(self, permit: Permit, error: BaseException | None, reason: str, *, at_once: bool) -> None:
         self._notice()
         if permit.generation != self._generation:
             return
         self._probe_out = False
+        if error is None:
+            self._hold_until = -math.inf
         self._replay(error)
-        if overrun and self._breaker.current_state != pybreaker.STATE_OPEN:
+        if at_once and self._breaker.current_state != pybreaker.STATE_OPEN:
             self._breaker.open()
         new = _STATES[self._breaker.current_state]
         if new is CircuitState.OPEN:
@@ -255,9 +285,11 @@ class Circuit:
         self._generation += 1
         if new is CircuitState.OPEN:
             self._opened_at = self._clock()
-            self._wait = self._cooldown.draw()
+            self._held = max(0.0, self._hold_until - self._opened_at)
+            self._wait = max(self._cooldown.draw(), self._held)
         elif new is CircuitState.CLOSED:
             self._cooldown.reset()
+            self._held = 0.0
         self._transitions.append(
             CircuitTransition(
                 name=self._name,
@@ -265,7 +297,7 @@ class Circuit:
                 new=new,
                 at=time.time(),
                 reason=reason,
-                cooldown=self._cooldown.seconds,
+                cooldown=self.cooldown,
                 consecutive_failures=self._breaker.fail_counter,
             )
         )

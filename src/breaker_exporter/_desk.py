@@ -10,16 +10,20 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from . import _world
 from ._circuit import Circuit, Permit
 from ._ledger import Announcer, Ledger
 from ._log import say
+from ._report import ExportReport, Verdict
 from ._runner import CannotStart, Outcome, Overran, Raised, Refused, Returned, Runner, Turn, Unfinished
 from ._state import CircuitState, ExporterHealth
 
 _LONGEST_REASON = 200
 """Characters: classes have been seen with names of a page."""
+_MANY_REJECTIONS = 3
+"""Batches in a row after which somebody should know."""
 
 
 class Desk:
@@ -28,7 +32,7 @@ class Desk:
     Args:
         name: The exporter's name.
         export_timeout: Seconds that one export may take.
-        judge: Says why a returned value is a failure, or ``None`` where it is none.
+        judge: Says what a returned value means.
         circuit: When to let a call through.
         announcer: Who is told.
         runner: Where calls run.
@@ -38,7 +42,7 @@ class Desk:
         self,
         name: str,
         export_timeout: float,
-        judge: Callable[[object], str | None],
+        judge: Callable[[object], ExportReport],
         circuit: Circuit,
         announcer: Announcer,
         runner: Runner,
@@ -223,21 +227,38 @@ class Desk:
             self._runner.release(turn)
 
     def _settle(self, batch: _Batch, permit: Permit, outcome: Outcome) -> bool:
-        error = outcome.error if isinstance(outcome, Raised) else None
-        reason = self._failure(outcome)
+        report = self._report(outcome)
+        lived = report.verdict in (Verdict.DELIVERED, Verdict.REJECTED)
         with self._lock:
             items, batch.owed = batch.owed, 0
-            if reason is None:
+            held = report.held_of(items)
+            if lived:
                 self._circuit.succeeded(permit)
-                moved = self._collect()
-                self._ledger.export(items)
+                moved = self._collect()  # before the loss so far is forgotten
+                self._ledger.settle(held, items - held, report.reason, lived=True)
             else:
-                self._ledger.fail(items, reason)
-                self._circuit.failed(permit, reason, error, overrun=isinstance(outcome, Overran))
+                self._ledger.settle(held, items - held, report.reason, lived=False)
+                self._circuit.failed(
+                    permit,
+                    report.reason,
+                    outcome.error if isinstance(outcome, Raised) else None,
+                    at_once=isinstance(outcome, Overran) or report.verdict is Verdict.MISCONFIGURED,
+                    retry_after=report.retry_after,
+                )
                 moved = self._collect()
             listener_error = self._circuit.take_listener_error()
+            rejections = self._ledger.count_rejection(is_one=report.verdict is Verdict.REJECTED)
         if moved:
             self._runner.recheck()
+        if rejections == _MANY_REJECTIONS:
+            say(
+                logging.WARNING,
+                "%s: %d batches in a row were rejected, the last: %s; the backend is alive, so the circuit "
+                "stays closed, and what it rejects is lost",
+                self._name,
+                rejections,
+                report.reason,
+            )
         if listener_error is not None and not self._said_broken:
             self._said_broken = True
             say(
@@ -246,15 +267,17 @@ class Desk:
                 self._name,
                 cause=listener_error,
             )
-        return reason is None
+        return report.verdict is Verdict.DELIVERED
 
-    def _failure(self, outcome: Outcome) -> str | None:
+    def _report(self, outcome: Outcome) -> ExportReport:
         if isinstance(outcome, Returned):
-            reason = self._judge(outcome.value)
-            return reason and reason[:_LONGEST_REASON]
+            report = self._judge(outcome.value)
+            return replace(report, reason=report.reason[:_LONGEST_REASON])
         if isinstance(outcome, Raised):
-            return _raised(outcome.error)[:_LONGEST_REASON]
-        return f"gave no answer for {outcome.seconds:.3g} s and was given up"
+            return ExportReport(Verdict.FAILED, reason=_raised(outcome.error)[:_LONGEST_REASON])
+        return ExportReport(
+            Verdict.FAILED, reason=f"gave no answer for {outcome.seconds:.3g} s and was given up"
+        )
 
     def _refusal(self) -> str | None:
         with self._lock:

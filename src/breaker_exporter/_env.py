@@ -12,7 +12,7 @@ import logging
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, MutableMapping
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from . import _arguments as check
 from . import _otlp_settings as otlp
@@ -68,6 +68,14 @@ class TelemetryError(ValueError):
     """A mistake in the telemetry's settings where ``BREAKER_EXPORTER_STRICT=1``: one line, no secrets."""
 
 
+class OTLPFiles(NamedTuple):
+    """Paths for TLS; ``None`` where a variable is unset."""
+
+    certificate: str | None
+    client_key: str | None
+    client_certificate: str | None
+
+
 class Environment:
     """The variables as they stand now, and which of them were found unusable.
 
@@ -120,6 +128,35 @@ class Environment:
     def otlp_protocol(self) -> otlp.Protocol | None:
         return self._first(OTLP_PROTOCOL, otlp.protocol, "http/protobuf")
 
+    def otlp_traces_endpoint(self) -> str | None:
+        """The URL that traces are posted to."""
+        traces, base = _otlp("ENDPOINT")
+        default = "http://localhost:4318"
+        if endpoint := self._first((traces,), otlp.http_endpoint, default):
+            return endpoint
+        endpoint = self._first((base,), otlp.http_endpoint, default)
+        return endpoint and f"{endpoint.removesuffix('/')}/v1/traces"
+
+    def otlp_compression(self) -> otlp.Compression | None:
+        return self._first(_otlp("COMPRESSION"), otlp.compression, "none", str.lower)
+
+    def otlp_headers(self) -> dict[str, str]:
+        """With names in lower case; read as OpenTelemetry reads them."""
+        from opentelemetry.util.re import parse_env_headers
+
+        for name in _otlp("HEADERS"):
+            if self._text(name) and self._has_headers(name):
+                return dict(parse_env_headers(self._variables[name], liberal=True))
+        return {}
+
+    def otlp_files(self) -> OTLPFiles:
+        """Paths, each as it stands in its variable."""
+        certificate, client_key, client_certificate = (
+            next(filter(None, map(self._text, _otlp(setting))), None)
+            for setting in ("CERTIFICATE", "CLIENT_KEY", "CLIENT_CERTIFICATE")
+        )
+        return OTLPFiles(certificate, client_key, client_certificate)
+
     def traces_exporters(self) -> tuple[str, ...]:
         """The names in ``OTEL_TRACES_EXPORTER``, each once; ``otlp`` where it is unset."""
         names = (self._text("OTEL_TRACES_EXPORTER") or "otlp").split(",")
@@ -157,12 +194,7 @@ class Environment:
             if self._first((name,), compression, "none", str.lower) == "none":
                 self._unusable.add(name)  # the default, in a word on which the gRPC exporter raises
         for name in _otlp("HEADERS"):
-            if not all(
-                _HEADER.fullmatch(pair) for pair in self._variables.get(name, "").split(",") if pair.strip()
-            ):
-                self._reject(
-                    name, f"{name} must be name=value pairs with commas between them, not ***", "none"
-                )
+            self._has_headers(name)
         for name in (*_otlp("CERTIFICATE"), *_otlp("CLIENT_KEY"), *_otlp("CLIENT_CERTIFICATE")):
             if (path := self._text(name)) and not os.access(path, os.R_OK):
                 # Kept: to verify by other certificates than those asked for is no default.
@@ -183,6 +215,14 @@ class Environment:
             yield
         finally:
             self._variables.update(taken)
+
+    def _has_headers(self, name: str) -> bool:
+        """Whether what stands there, if anything, can be read as headers."""
+        pairs = self._variables.get(name, "").split(",")
+        if all(_HEADER.fullmatch(pair) for pair in pairs if pair.strip()):
+            return True
+        self._reject(name, f"{name} must be name=value pairs with commas between them, not ***", "none")
+        return False
 
     def _text(self, name: str) -> str | None:
         return self._variables.get(name, "").strip() or None

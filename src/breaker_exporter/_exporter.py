@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, cast, overload
 
 import pybreaker
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
@@ -20,6 +20,7 @@ from ._circuit import given_circuit, own_circuit
 from ._desk import Desk
 from ._ledger import Announcer
 from ._log import say
+from ._report import ExportReport, ReportingSpanExporter, Verdict
 from ._runner import Runner
 from ._state import CircuitState, CircuitTransition, ExporterHealth
 
@@ -37,7 +38,8 @@ class CircuitBreakerSpanExporter(SpanExporter):
 
     Args:
         exporter: Any span exporter. One whose attribute ``cooperative`` is ``True`` promises to yield to
-            the gevent hub by itself and runs in a greenlet there.
+            the gevent hub by itself and runs in a greenlet there. One that is a
+            :class:`ReportingSpanExporter` can tell more than ``SUCCESS`` or ``FAILURE``.
         name: In logs, metrics and events. Default: the wrapped class's name.
         failure_threshold: Consecutive failures that open the circuit, 1 or more.
         cooldown: Seconds before the first probe.
@@ -106,6 +108,7 @@ class CircuitBreakerSpanExporter(SpanExporter):
                 f"exporter must not be wrapped twice: {exporter!r} is a CircuitBreakerSpanExporter"
             )
         self._exporter = exporter
+        self._call = _call_of(exporter)
         self._name = type(exporter).__name__ if name is None else check.text("name", name)
         given = {
             "failure_threshold": failure_threshold,
@@ -181,7 +184,7 @@ class CircuitBreakerSpanExporter(SpanExporter):
                     cause=error,
                 )
             return SpanExportResult.FAILURE
-        if count == 0 or self._desk().export(count, partial(self._exporter.export, spans)):
+        if count == 0 or self._desk().export(count, partial(self._call, spans)):
             return SpanExportResult.SUCCESS
         return SpanExportResult.FAILURE
 
@@ -253,12 +256,28 @@ def _check_breaker(breaker: object, settings: list[str]) -> None:
         raise TypeError(f"{', '.join(settings)} cannot be given together with breaker, which has its own")
 
 
-def _judge(value: object) -> str | None:
+def _call_of(exporter: SpanExporter) -> Callable[[Sequence[ReadableSpan]], object]:
+    """What to call with a batch. An ``export`` overridden by a subclass is not passed by."""
+    for kind in type(exporter).__mro__:
+        if "export_and_report" in vars(kind):
+            return cast(ReportingSpanExporter, exporter).export_and_report
+        if "export" in vars(kind):
+            break
+    return exporter.export
+
+
+_DELIVERED = ExportReport(Verdict.DELIVERED)
+_RETURNED_FAILURE = ExportReport(Verdict.FAILED, reason="returned FAILURE")
+
+
+def _judge(value: object) -> ExportReport:
     if value is SpanExportResult.SUCCESS:
-        return None
+        return _DELIVERED
     if value is SpanExportResult.FAILURE:
-        return "returned FAILURE"
-    return f"returned {type(value).__qualname__}, no SpanExportResult"
+        return _RETURNED_FAILURE
+    if isinstance(value, ExportReport):
+        return value
+    return ExportReport(Verdict.FAILED, reason=f"returned {type(value).__qualname__}, no SpanExportResult")
 
 
 def _seconds(millis: object) -> float:

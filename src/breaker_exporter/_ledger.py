@@ -29,6 +29,7 @@ class Ledger:
         self.last_error: str | None = None
         self.last_success_at: float | None = None
         self.last_failure_at: float | None = None
+        self._rejections = 0
 
     @property
     def in_flight(self) -> int:
@@ -37,10 +38,20 @@ class Ledger:
     def receive(self, spans: int) -> None:
         self.received += spans
 
-    def export(self, spans: int) -> None:
-        self.exported += spans
-        self.lost_since_success = 0
-        self.last_success_at = time.time()
+    def settle(self, exported: int, failed: int, reason: str, *, lived: bool) -> None:
+        """What became of a batch; `lived` is whether the backend did its work."""
+        self.exported += exported
+        if lived:
+            self.lost_since_success = 0
+        if exported or (lived and not failed):
+            self.last_success_at = time.time()
+        if failed or not lived:
+            self.fail(failed, reason)
+
+    def count_rejection(self, *, is_one: bool) -> int:
+        """How many batches in a row the backend has rejected, this one included."""
+        self._rejections = self._rejections + 1 if is_one else 0
+        return self._rejections
 
     def fail(self, spans: int, reason: str) -> None:
         self.failed += spans

@@ -13,6 +13,7 @@ from . import _arguments as check
 from ._shown import shown
 
 Protocol = Literal["http/protobuf", "grpc"]
+Compression = Literal["none", "gzip", "deflate"]
 
 _TRACES_PATH = "/v1/traces"
 
@@ -36,6 +37,16 @@ def protocol(name: str, value: object) -> Protocol:
         ValueError: Another word.
     """
     return cast(Protocol, one_of("http/protobuf", "grpc")(name, value))
+
+
+def compression(name: str, value: object) -> Compression:
+    """What OTLP over HTTP may be compressed with.
+
+    Raises:
+        TypeError: Not a string.
+        ValueError: Another word.
+    """
+    return cast(Compression, one_of("none", "gzip", "deflate")(name, value))
 
 
 def http_endpoint(name: str, value: object) -> str:

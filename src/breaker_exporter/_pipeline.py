@@ -106,9 +106,11 @@ def _otlp(protocol: otlp.Protocol, settings: Settings, environment: Environment)
                 )
 
                 return GrpcExporter(settings.endpoint, headers=settings.headers, timeout=settings.timeout)
-            from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+            from .otlp import CooperativeOTLPSpanExporter
 
-            return OTLPSpanExporter(settings.endpoint, headers=settings.headers, timeout=settings.timeout)
+            return CooperativeOTLPSpanExporter(
+                settings.endpoint, headers=settings.headers, timeout=settings.timeout
+            )
         except ImportError as error:
             extra = "grpc" if protocol == "grpc" else "otlp"
             raise ImportError(f'{package} is missing: pip install "breaker-exporter[{extra}]"') from error

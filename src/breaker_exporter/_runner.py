@@ -338,7 +338,8 @@ class Runner:
     def _start(self, turn: Turn, call: Callable[[], object]) -> None:
         context = contextvars.copy_context()
         context.run(_inside.set, (*_inside.get(), id(self)))
-        if self._wants_greenlet and _world.is_cooperative():
+        # Where sockets are not gevent's, what cooperates with greenlets would hold them all.
+        if self._wants_greenlet and _world.is_cooperative() and _world.is_patched("socket"):
             turn.submitted = True
             turn.kill = _cooperating[turn] = _world.start_greenlet(
                 lambda: self._finish(turn, _outcome(context, call))

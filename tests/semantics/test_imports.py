@@ -122,7 +122,10 @@ def test_the_public_names_are_these() -> None:
         "CircuitBreakerSpanExporter",
         "CircuitState",
         "CircuitTransition",
+        "ExportReport",
         "ExporterHealth",
+        "ReportingSpanExporter",
+        "Verdict",
     }
     for name in breaker_exporter.__all__:
         assert getattr(breaker_exporter, name).__name__ == name

@@ -1,0 +1,79 @@
+"""What a wrapped exporter may tell of an export beyond SUCCESS and FAILURE: values, and the protocol."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from . import _arguments as check
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import ReadableSpan
+
+
+class Verdict(enum.Enum):
+    """What an export says about the backend."""
+
+    DELIVERED = "delivered"
+    """The backend took the batch, or part of it: a success."""
+    REJECTED = "rejected"
+    """The backend answered and will never take this batch (HTTP 400, 413, 422): it is alive all the same."""
+    FAILED = "failed"
+    """The backend did not do its work; counts towards the threshold."""
+    MISCONFIGURED = "misconfigured"
+    """Nothing will pass until somebody changes something (HTTP 401, 403, 404): opens the circuit at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExportReport:
+    """The outcome of one export, as :meth:`ReportingSpanExporter.export_and_report` returns it.
+
+    Attributes:
+        verdict: What it says about the backend.
+        delivered: How many spans of the batch the backend holds now; the others count as failed. ``None``:
+            all of them where the verdict is ``DELIVERED``, else none.
+        reason: Short text without secrets, for log lines, health and transitions.
+        retry_after: Seconds for which the backend asked to be left alone. If this failure opens the circuit,
+            or one that follows within these seconds, it stays open at least that long, up to
+            ``max_cooldown``.
+
+    Raises:
+        TypeError: An argument is of the wrong type.
+        ValueError: `delivered` or `retry_after` is negative, or `retry_after` not finite.
+    """
+
+    verdict: Verdict
+    delivered: int | None = None
+    reason: str = ""
+    retry_after: float | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.verdict, Verdict):
+            raise TypeError(f"verdict must be a Verdict, not {self.verdict!r}")
+        if not isinstance(self.reason, str):
+            raise TypeError(f"reason must be a string, not {self.reason!r}")
+        if self.delivered is not None:
+            check.count("delivered", self.delivered, zero=True)
+        if self.retry_after is not None:
+            check.seconds("retry_after", self.retry_after, zero=True)
+
+    def held_of(self, spans: int) -> int:
+        """How many of so many spans the backend holds: never more than there are."""
+        if self.delivered is None:
+            return spans if self.verdict is Verdict.DELIVERED else 0
+        return min(self.delivered, spans)
+
+
+class ReportingSpanExporter(Protocol):
+    """A span exporter that tells the circuit breaker more than ``SUCCESS`` or ``FAILURE``.
+
+    Where the class of a wrapped exporter has this method, it is called instead of ``export``, under the same
+    rules: it may raise, which is a failure, and overrunning ``export_timeout`` opens the circuit. A subclass
+    that overrides ``export`` alone is asked by ``export``.
+    """
+
+    def export_and_report(self, spans: Sequence[ReadableSpan]) -> ExportReport:
+        """Export `spans`, and say what became of them."""
+        ...

@@ -1,0 +1,215 @@
+"""The exporter: encode in slices, post once, say what became of it."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+
+from .. import _arguments as check
+from .. import _otlp_settings as otlp
+from .._env import Environment
+from .._log import say
+from .._report import ExportReport, Verdict
+from ._answer import TOO_LARGE, report_of
+from ._compression import compressed
+from ._connections import Flight
+from ._encoder import BatchEncoder, warm
+from ._pace import Pace
+from ._post import NoAnswer, Poster
+
+if TYPE_CHECKING:
+    import enum
+
+    import requests
+    from opentelemetry.sdk.trace import ReadableSpan
+
+    from .._otlp_settings import Compression
+
+_TIMEOUT = 10.0
+_ENDPOINT = "http://localhost:4318/v1/traces"
+_MAX_REQUEST_SIZE = 64 << 20
+"""Bytes, as OpenTelemetry's own exporter has it."""
+
+
+_FAILURES = (Verdict.FAILED, Verdict.MISCONFIGURED)
+_MOST_TELLING = (*_FAILURES, Verdict.DELIVERED, Verdict.REJECTED)
+"""Of two halves: that the backend fails, then that it lives."""
+
+
+class CooperativeOTLPSpanExporter(SpanExporter):
+    """OTLP over HTTP that holds neither the gevent hub nor the GIL for long, usable alone or wrapped.
+
+    A batch is encoded in slices, with a pause between two of them, and posted once. It never sleeps to try
+    again: that is for the circuit breaker around it, which it tells what the collector answered
+    (:meth:`export_and_report`). The arguments and variables are those of OpenTelemetry's
+    ``OTLPSpanExporter``; a bad variable is one WARNING and counts as unset, or with
+    ``BREAKER_EXPORTER_STRICT=1`` it raises.
+
+    Args:
+        endpoint: The URL that traces are posted to, such as ``http://collector:4318/v1/traces``;
+            ``OTEL_EXPORTER_OTLP_TRACES_ENDPOINT``, or ``OTEL_EXPORTER_OTLP_ENDPOINT`` without the path.
+        certificate_file: What servers' certificates are verified by; ``OTEL_EXPORTER_OTLP_CERTIFICATE``.
+        client_key_file: ``OTEL_EXPORTER_OTLP_CLIENT_KEY``.
+        client_certificate_file: ``OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE``.
+        headers: Sent with every export, and never to another host than the endpoint's;
+            ``OTEL_EXPORTER_OTLP_HEADERS``.
+        timeout: Seconds for one export, connecting, TLS, redirects and a dripping answer included;
+            ``OTEL_EXPORTER_OTLP_TIMEOUT``. Default 10.
+        compression: ``none`` (default), ``gzip`` or ``deflate``, or one of OpenTelemetry's ``Compression``;
+            ``OTEL_EXPORTER_OTLP_COMPRESSION``.
+        session: A ``requests.Session`` of yours. Its adapters then decide how far `timeout` holds: with those
+            of requests, for connecting and for each read.
+        max_request_size: Bytes before compression; a larger batch is halved once. Default 64 MiB; 0: any.
+
+    Raises:
+        TypeError: An argument is of the wrong type.
+        ValueError: An argument is out of range.
+        TelemetryError: A variable is bad, where strict.
+    """
+
+    cooperative = True
+    """Runs in a greenlet of its own under gevent, where its sockets and pauses yield to the hub."""
+
+    def __init__(
+        self,
+        endpoint: str | None = None,
+        certificate_file: str | None = None,
+        client_key_file: str | None = None,
+        client_certificate_file: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+        compression: Compression | enum.Enum | None = None,
+        session: requests.Session | None = None,
+        *,
+        max_request_size: int | None = None,
+    ) -> None:
+        environment = Environment()
+        self._timeout = (
+            (environment.otlp_timeout() or ("", _TIMEOUT))[1]
+            if timeout is None
+            else check.seconds("timeout", timeout)
+        )
+        self._compression: Compression = (
+            environment.otlp_compression() or "none"
+            if compression is None
+            else otlp.compression("compression", getattr(compression, "value", compression))
+        )
+        self._max_request_size = (
+            _MAX_REQUEST_SIZE
+            if max_request_size is None
+            else check.count("max_request_size", max_request_size, zero=True)
+        )
+        sent = {
+            "content-type": "application/x-protobuf",
+            "user-agent": f"breaker-exporter/{version('breaker-exporter')}",
+            **environment.otlp_headers(),
+            **({} if headers is None else otlp.headers("headers", headers)),
+        }
+        if self._compression != "none":
+            sent["content-encoding"] = self._compression
+        files = environment.otlp_files()
+        key = client_key_file or files.client_key
+        certificate = client_certificate_file or files.client_certificate
+        self._poster = Poster(
+            environment.otlp_traces_endpoint() or _ENDPOINT
+            if endpoint is None
+            else otlp.http_endpoint("endpoint", endpoint),
+            sent,
+            verify=certificate_file or files.certificate or True,
+            certificate=(certificate, key) if certificate and key else certificate,
+            session=session,
+        )
+        self._pace = Pace()
+        self._flights: set[Flight] = set()
+        self._is_shut_down = False
+        self._said_failing = False
+        warm()
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Export `spans`; for use alone. The first failure after a success is one WARNING.
+
+        Returns:
+            ``SUCCESS`` where the collector took them, if only in part.
+        """
+        report = self.export_and_report(spans)
+        succeeded = report.verdict is Verdict.DELIVERED
+        if succeeded:
+            self._said_failing = False
+        elif not self._said_failing:
+            self._said_failing = True
+            say(logging.WARNING, "%d spans not exported: %s", len(spans), report.reason)
+        return SpanExportResult.SUCCESS if succeeded else SpanExportResult.FAILURE
+
+    def export_and_report(self, spans: Sequence[ReadableSpan]) -> ExportReport:
+        """Export `spans`, and say what the collector answered.
+
+        Never raises an ``Exception`` of its own, and takes no longer than `timeout`.
+        """
+        if self._is_shut_down:
+            return ExportReport(Verdict.FAILED, reason="exporter is shut down")
+        deadline = time.monotonic() + self._timeout
+        flight = Flight(deadline)
+        self._flights.add(flight)
+        self._pace.begin(deadline)
+        try:
+            return self._export(spans, flight, may_halve=True)
+        finally:
+            self._pace.end()
+            self._flights.discard(flight)
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        """Nothing is kept here."""
+        return True
+
+    def shutdown(self) -> None:
+        """End what is under way, which then failed, and close the connections that are kept alive."""
+        self._is_shut_down = True
+        for flight in list(self._flights):
+            flight.cut_off()
+        self._poster.close()
+
+    def _export(self, spans: Sequence[ReadableSpan], flight: Flight, *, may_halve: bool) -> ExportReport:
+        encoder = self._encoded(spans)
+        if not encoder.count:
+            return ExportReport(Verdict.REJECTED, reason="none of its spans can be encoded")
+        body = encoder.body()
+        if 0 < self._max_request_size < len(body):
+            is_too_large = True
+            report = ExportReport(Verdict.REJECTED, reason=f"{len(body)} bytes are above max_request_size")
+        else:
+            try:
+                answer = self._poster.post(compressed(body, self._compression, self._pace.rest), flight)
+            except NoAnswer as reason:
+                return ExportReport(Verdict.FAILED, reason=str(reason))
+            is_too_large = answer.status == TOO_LARGE
+            report = report_of(answer, encoder.count)
+        if is_too_large and may_halve and len(spans) > 1:
+            return self._export_halves(spans, flight)
+        if encoder.left_out and report.verdict is Verdict.DELIVERED:
+            held = report.held_of(encoder.count)
+            return ExportReport(Verdict.DELIVERED, held, f"{encoder.left_out} spans cannot be encoded")
+        return report
+
+    def _export_halves(self, spans: Sequence[ReadableSpan], flight: Flight) -> ExportReport:
+        middle = len(spans) // 2
+        first = self._export(spans[:middle], flight, may_halve=False)
+        if first.verdict in _FAILURES:
+            return first
+        second = self._export(spans[middle:], flight, may_halve=False)
+        telling = min(first, second, key=lambda report: _MOST_TELLING.index(report.verdict))
+        held = first.held_of(middle) + second.held_of(len(spans) - middle)
+        return replace(telling, delivered=held, reason=first.reason or second.reason)
+
+    def _encoded(self, spans: Sequence[ReadableSpan]) -> BatchEncoder:
+        encoder, size = BatchEncoder(), self._pace.slice
+        for start in range(0, len(spans), size):
+            if start:
+                self._pace.rest()
+            encoder.add(spans[start : start + size])
+        return encoder

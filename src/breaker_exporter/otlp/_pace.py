@@ -1,0 +1,48 @@
+"""How an export shares the processor: slices of work with pauses between, which give way under pressure."""
+
+from __future__ import annotations
+
+import time
+
+_SLICE = 16
+"""Spans: direct encoding of so many takes a fraction of a millisecond."""
+_PAUSE = 0.002
+"""Seconds: time for the hub, or for whoever waits for the GIL, to serve others."""
+_MOST = 6
+"""Steps of pressure: slices of 1,024 spans, and pauses of next to nothing."""
+_AT_ONCE = 0.01
+"""Seconds: an export that follows the last one so closely had a queue waiting for it."""
+
+
+class Pace:
+    """The pace of one exporter's batches.
+
+    The batch processor calls again at once while its queue holds another whole batch: then it is better to
+    be done than to be polite. Each such call doubles the slice and halves the pause, each other one undoes a
+    step.
+    """
+
+    def __init__(self) -> None:
+        self._pressure = 0
+        self._ended = 0.0
+        self._until = 0.0
+
+    @property
+    def slice(self) -> int:
+        """Spans to work on between two pauses."""
+        return _SLICE << self._pressure
+
+    def begin(self, deadline: float) -> None:
+        """A batch begins; it pauses no more after half of its time (monotonic seconds) is gone."""
+        now = time.monotonic()
+        step = 1 if now - self._ended < _AT_ONCE else -1
+        self._pressure = min(max(self._pressure + step, 0), _MOST)
+        self._until = now + (deadline - now) / 2
+
+    def rest(self) -> None:
+        """Let others run: greenlets where gevent has patched ``time``, elsewhere threads."""
+        time.sleep(_PAUSE / (1 << self._pressure) if time.monotonic() < self._until else 0.0)
+
+    def end(self) -> None:
+        """The batch is done."""
+        self._ended = time.monotonic()

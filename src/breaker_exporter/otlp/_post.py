@@ -1,0 +1,167 @@
+"""One request posted, within one deadline: redirects, a connection found closed, and what the answer says."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http.client import RemoteDisconnected
+from urllib.parse import urljoin, urlsplit
+
+import requests
+
+from ._connections import Flight, close_inherited, new_session
+
+_MOST_READ = 1 << 16
+"""Bytes of an answer; there is no use for more."""
+_MOST_REDIRECTS = 5
+_REDIRECTS = (301, 302, 307, 308)
+_FOR_ANYBODY = ("content-encoding", "content-type", "user-agent")
+"""Headers that may go to another host than the one they were set for."""
+_FOUND_CLOSED = (BrokenPipeError, ConnectionResetError, RemoteDisconnected)
+
+_parents: list[requests.Session] = []
+"""Sessions of a parent process: to finalize them here could wait for a lock that nobody holds any more."""
+
+
+class NoAnswer(Exception):
+    """The text says why, without secrets."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP response, as far as it matters: `body` is cut at 64 KiB."""
+
+    status: int
+    retry_after: str | None
+    body: bytes
+
+
+class Poster:
+    """Posts to one endpoint.
+
+    Args:
+        endpoint: The URL.
+        headers: Sent along, to this host alone.
+        verify: Whether TLS certificates are verified, or by which file.
+        certificate: The client's own, or its file and that of its key.
+        session: The user's; its adapters then decide how far a deadline is kept.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        headers: Mapping[str, str],
+        *,
+        verify: bool | str,
+        certificate: str | tuple[str, str] | None,
+        session: requests.Session | None,
+    ) -> None:
+        self._endpoint = endpoint
+        self._headers = dict(headers)
+        self._verify = verify
+        self._certificate = certificate
+        self._given = session is not None
+        self._session = session or new_session()
+        self._process = os.getpid()
+        self._has_posted = False
+
+    def post(self, body: bytes, flight: Flight) -> Answer:
+        """The answer to `body`.
+
+        Raises:
+            NoAnswer: There was none in time.
+        """
+        self._leave_parent()
+        with flight.under_way():
+            try:
+                return self._follow(body, flight)
+            except NoAnswer:
+                raise
+            except Exception as error:
+                if flight.is_over or isinstance(error, requests.Timeout):
+                    raise NoAnswer("no answer in time") from None
+                raise NoAnswer(f"no answer: {type(_cause(error)).__name__}") from None
+            finally:
+                self._has_posted = True
+
+    def close(self) -> None:
+        """Close what is kept alive; a given session is its owner's."""
+        if not self._given:
+            self._session.close()
+
+    def _follow(self, body: bytes, flight: Flight) -> Answer:
+        url, headers = self._endpoint, self._headers
+        for _ in range(_MOST_REDIRECTS):
+            response = self._send(url, headers, body, flight)
+            try:
+                target = response.headers.get("location")
+                if response.status_code not in _REDIRECTS or target is None:
+                    read = next(iter(response.iter_content(_MOST_READ)), b"")
+                    return Answer(response.status_code, response.headers.get("retry-after"), read)
+            finally:
+                response.close()
+            target = urljoin(url, target)
+            if _origin(target) != _origin(url):
+                headers = self._headers_abroad(url, target, headers)
+            url = target
+        raise NoAnswer(f"redirected more than {_MOST_REDIRECTS} times")
+
+    def _send(self, url: str, headers: Mapping[str, str], body: bytes, flight: Flight) -> requests.Response:
+        try:
+            return self._send_once(url, headers, body, flight)
+        except requests.ConnectionError as error:
+            # What was kept alive may have been closed by the other side meanwhile: that says nothing yet.
+            kept_alive = self._has_posted and not flight.connected
+            if flight.is_over or not kept_alive or not isinstance(_cause(error), _FOUND_CLOSED):
+                raise
+        self._session.close()  # others of its age may be closed too; the session stays usable
+        return self._send_once(url, headers, body, flight)
+
+    def _send_once(
+        self, url: str, headers: Mapping[str, str], body: bytes, flight: Flight
+    ) -> requests.Response:
+        return self._session.post(
+            url,
+            data=body,
+            headers=headers,
+            timeout=flight.remaining,
+            allow_redirects=False,
+            stream=True,
+            verify=self._verify,
+            cert=self._certificate,
+        )
+
+    def _headers_abroad(self, url: str, target: str, headers: Mapping[str, str]) -> dict[str, str]:
+        if self._given:
+            raise NoAnswer("redirected to another host, where a given session does not follow")
+        if urlsplit(target).scheme != urlsplit(url).scheme and not target.startswith("https://"):
+            raise NoAnswer("redirected to another scheme")
+        return {name: value for name, value in headers.items() if name in _FOR_ANYBODY}
+
+    def _leave_parent(self) -> None:
+        if self._process != os.getpid():
+            self._process = os.getpid()
+            self._has_posted = False
+            close_inherited()
+            if self._given:
+                self._session.close()
+            else:
+                _parents.append(self._session)
+                self._session = new_session()
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port
+
+
+def _cause(error: BaseException) -> BaseException:
+    """What is at the bottom of an error of requests: its texts carry URLs, this has a telling type."""
+    inner = next((one for one in (*error.args, getattr(error, "reason", None)) if _is_error(one)), None)
+    inner = inner or error.__cause__ or error.__context__
+    return error if inner is None else _cause(inner)
+
+
+def _is_error(value: object) -> bool:
+    return isinstance(value, BaseException)

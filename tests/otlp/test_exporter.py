@@ -1,0 +1,550 @@
+"""The cooperative OTLP exporter on real sockets: what it sends, what it makes of answers, in what time."""
+
+from __future__ import annotations
+
+import gzip
+import logging
+import os
+import socket
+import threading
+import time
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from email.utils import formatdate
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from opentelemetry.exporter.otlp.proto.http import Compression
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTracePartialSuccess,
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SpanExportResult
+
+from breaker_exporter import CircuitBreakerSpanExporter, CircuitState, ExportReport, Verdict
+from breaker_exporter.otlp import CooperativeOTLPSpanExporter
+from breaker_exporter.telemetry import TelemetryError
+from breaker_exporter.testing import Fault, FaultyCollector
+
+from ..semantics._children import in_child
+from ..semantics._spans import spans
+from ..semantics._waiting import start, until
+from ._server import answer, hang_up, serving
+
+SUCCESS, FAILURE = SpanExportResult.SUCCESS, SpanExportResult.FAILURE
+Make = Callable[..., CooperativeOTLPSpanExporter]
+
+
+@pytest.fixture(autouse=True)
+def no_variables_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in os.environ:
+        if name.startswith(("OTEL_", "BREAKER_EXPORTER_")):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def make() -> Iterator[Make]:
+    """Makes exporters that are shut down at the end."""
+    made: list[CooperativeOTLPSpanExporter] = []
+
+    def make(*args: Any, **kwargs: Any) -> CooperativeOTLPSpanExporter:
+        made.append(CooperativeOTLPSpanExporter(*args, **kwargs))
+        return made[-1]
+
+    yield make
+    for exporter in made:
+        exporter.shutdown()
+
+
+def ids(batch: Sequence[ReadableSpan]) -> set[str]:
+    return {f"{span.get_span_context().span_id:016x}" for span in batch}  # type: ignore[union-attr]
+
+
+def names(body: bytes) -> list[str]:
+    request = ExportTraceServiceRequest.FromString(body)
+    return [span.name for of in request.resource_spans for scoped in of.scope_spans for span in scoped.spans]
+
+
+@pytest.mark.parametrize("compression", ["none", "gzip", "deflate", Compression.Gzip])
+def test_all_spans_of_a_batch_arrive_once(
+    collector: FaultyCollector, make: Make, compression: object
+) -> None:
+    exporter = make(collector.http_endpoint, compression=compression)
+    batch = spans(700)
+
+    assert exporter.export(batch) is SUCCESS
+    assert exporter.export(spans(1)) is SUCCESS
+
+    assert collector.span_ids > ids(batch)
+    assert (len(collector.span_ids), collector.duplicates) == (701, 0)
+    assert exporter.force_flush()
+
+
+def test_large_compressed_bodies_are_whole(make: Make) -> None:
+    """Pieces of 32 KiB make one stream."""
+    batch = spans(2000)
+    for compression, unpack in (("gzip", gzip.decompress), ("deflate", zlib.decompress)):
+        with serving() as server:
+            make(server.url, compression=compression).export(batch)
+            (request,) = server.requests
+
+        assert request.headers["content-encoding"] == compression
+        assert len(names(unpack(request.body))) == 2000
+
+
+def test_it_says_who_it_is_and_what_it_was_told_to_say(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "x-tenant=shop,X-Key=from%20environment")
+    with serving() as server:
+        make(server.url, headers={"X-Key": "from code"}).export(spans(1))
+        (request,) = server.requests
+
+    assert request.headers["content-type"] == "application/x-protobuf"
+    assert request.headers["user-agent"].startswith("breaker-exporter/")
+    assert request.headers["x-tenant"] == "shop"
+    assert request.headers["x-key"] == "from code"
+    assert "content-encoding" not in request.headers
+
+
+@pytest.mark.parametrize(
+    ("variable", "path", "expected"),
+    [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "", "/v1/traces"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "/base/", "/base/v1/traces"),
+        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "/mine", "/mine"),
+    ],
+)
+def test_the_environment_says_where_to(
+    make: Make, monkeypatch: pytest.MonkeyPatch, variable: str, path: str, expected: str
+) -> None:
+    with serving() as server:
+        monkeypatch.setenv(variable, server.base + path)
+        make().export(spans(1))
+        assert [request.path for request in server.requests] == [expected]
+
+
+def test_the_environment_says_how(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "GZIP")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "0.1")
+    cut = threading.Event()
+    with serving(answer(200), lambda handler: until(cut.is_set)) as server:
+        exporter = make(server.url)
+        assert exporter.export(spans(1)) is SUCCESS
+        assert exporter.export_and_report(spans(1)).reason == "no answer in time"
+        cut.set()
+        assert names(gzip.decompress(server.requests[0].body)) == ["span-0"]
+
+
+def test_a_bad_variable_is_one_warning_and_the_default(
+    make: Make, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "a secret")
+    with serving() as server:
+        assert make(server.url).export(spans(1)) is SUCCESS
+
+    assert len(caplog.records) == 1
+    assert "OTEL_EXPORTER_OTLP_HEADERS must be" in caplog.text
+    assert "secret" not in caplog.text
+    monkeypatch.setenv("BREAKER_EXPORTER_STRICT", "1")
+    with pytest.raises(TelemetryError, match="OTEL_EXPORTER_OTLP_HEADERS"):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "says"),
+    [
+        ({"endpoint": "collector:4318"}, ValueError, "endpoint must be a URL"),
+        ({"timeout": 0}, ValueError, "timeout must be"),
+        ({"timeout": "5"}, TypeError, "timeout must be"),
+        ({"compression": "zstd"}, ValueError, "compression must be one of none, gzip, deflate"),
+        ({"headers": {"a": "b\n"}}, ValueError, "line breaks"),
+        ({"headers": ["a"]}, TypeError, "headers must be a mapping"),
+        ({"max_request_size": -1}, ValueError, "max_request_size must be"),
+        ({"max_request_size": 1.5}, TypeError, "max_request_size must be"),
+    ],
+)
+def test_a_bad_argument_is_named(arguments: dict[str, Any], error: type[Exception], says: str) -> None:
+    with pytest.raises(error, match=says):
+        CooperativeOTLPSpanExporter(**arguments)
+
+
+def test_certificates_come_from_the_environment_or_the_code(
+    make: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """That they are used is seen from what requests says of a file that is none."""
+    missing = tmp_path / "missing.pem"
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_CERTIFICATE", str(missing))
+    exporter = make("https://127.0.0.1:9/v1/traces")
+    assert exporter.export_and_report(spans(1)).reason == "no answer: OSError"
+
+    exporter = make("https://127.0.0.1:9/v1/traces", certificate_file=__file__, client_key_file=str(missing))
+    assert exporter.export_and_report(spans(1)).verdict is Verdict.FAILED
+    exporter = make(
+        "https://127.0.0.1:9/v1/traces",
+        certificate_file=__file__,
+        client_key_file=__file__,
+        client_certificate_file=str(missing),
+    )
+    assert exporter.export_and_report(spans(1)).reason == "no answer: OSError"
+
+
+@pytest.mark.parametrize(
+    ("status", "verdict", "says"),
+    [
+        (200, Verdict.DELIVERED, ""),
+        (202, Verdict.DELIVERED, ""),
+        (400, Verdict.REJECTED, "HTTP 400"),
+        (413, Verdict.REJECTED, "HTTP 413"),
+        (422, Verdict.REJECTED, "HTTP 422"),
+        (401, Verdict.MISCONFIGURED, "HTTP 401: check the credentials"),
+        (403, Verdict.MISCONFIGURED, "HTTP 403: check the credentials"),
+        (404, Verdict.MISCONFIGURED, "HTTP 404: check the path"),
+        (429, Verdict.FAILED, "HTTP 429"),
+        (500, Verdict.FAILED, "HTTP 500"),
+        (502, Verdict.FAILED, "HTTP 502"),
+        (503, Verdict.FAILED, "HTTP 503"),
+        (504, Verdict.FAILED, "HTTP 504"),
+        (302, Verdict.FAILED, "HTTP 302"),
+    ],
+)
+def test_a_status_says_what_became_of_the_batch(make: Make, status: int, verdict: Verdict, says: str) -> None:
+    with serving(answer(status)) as server:
+        report = make(server.url).export_and_report(spans(1))
+
+    assert (report.verdict, report.retry_after) == (verdict, None)
+    assert report.reason.startswith(says)
+    assert report.held_of(1) == (verdict is Verdict.DELIVERED)
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high"),
+    [
+        ("7", 7, 7),
+        ("0.5", 0.5, 0.5),
+        ("1e9", 86_400, 86_400),
+        (formatdate(time.time() + 600, usegmt=True), 500, 600),
+        ("Wed, 21 Oct 2099 07:28:00 -0000", 86_400, 86_400),
+    ],
+)
+@pytest.mark.parametrize("status", [429, 502, 503, 504])
+def test_retry_after_is_read_as_seconds_or_as_a_date(
+    make: Make, status: int, value: str, low: float, high: float
+) -> None:
+    with serving(answer(status, Retry_After=value)) as server:
+        report = make(server.url).export_and_report(spans(1))
+
+    assert report.retry_after is not None
+    assert low <= report.retry_after <= high
+
+
+@pytest.mark.parametrize("value", ["soon", "-1", "0", "nan", "inf", "Wed, 21 Oct 2015 07:28:00 GMT", ""])
+def test_a_retry_after_that_says_nothing_is_none(make: Make, value: str) -> None:
+    with serving(answer(503, Retry_After=value)) as server:
+        assert make(server.url).export_and_report(spans(1)).retry_after is None
+
+
+def partial_success(rejected: int) -> bytes:
+    partial = ExportTracePartialSuccess(rejected_spans=rejected, error_message="quotes a secret")
+    return ExportTraceServiceResponse(partial_success=partial).SerializeToString()
+
+
+@pytest.mark.parametrize(("rejected", "held"), [(0, 5), (2, 3), (5, 0), (9, 0), (-1, 5)])
+def test_partial_success_counts_what_the_collector_rejected_as_failed(
+    make: Make, rejected: int, held: int
+) -> None:
+    with serving(answer(200, partial_success(rejected))) as server:
+        exporter = CircuitBreakerSpanExporter(make(server.url))
+
+        assert exporter.export(spans(5)) is SUCCESS
+
+        health = exporter.health()
+        assert (health.exported, health.failed, health.state) == (held, 5 - held, CircuitState.CLOSED)
+        assert "secret" not in (health.last_error or "")
+        exporter.shutdown()
+
+
+@pytest.mark.parametrize("body", [b"OK", b"<html>", b"{}"])
+def test_an_answer_in_other_words_is_a_success_all_the_same(make: Make, body: bytes) -> None:
+    with serving(answer(200, body)) as server:
+        assert make(server.url).export_and_report(spans(1)) == ExportReport(Verdict.DELIVERED)
+
+
+def test_a_batch_that_is_too_large_is_halved_once(make: Make) -> None:
+    with serving(answer(413), answer(200), answer(413)) as server:
+        report = make(server.url).export_and_report(spans(5))
+        assert [len(names(request.body)) for request in server.requests] == [5, 2, 3]
+
+    assert report == ExportReport(Verdict.DELIVERED, 2, "HTTP 413")
+
+
+@pytest.mark.parametrize(
+    ("second", "verdict", "delivered", "posts"),
+    [
+        ((answer(413), answer(413)), Verdict.REJECTED, 0, 3),
+        ((answer(413), answer(503)), Verdict.FAILED, 0, 3),
+        ((answer(200), answer(401)), Verdict.MISCONFIGURED, 1, 3),
+        ((answer(503),), Verdict.FAILED, None, 2),
+        ((answer(200), answer(200)), Verdict.DELIVERED, 2, 3),
+    ],
+)
+def test_of_two_halves_the_more_telling_counts(
+    make: Make, second: tuple[Any, ...], verdict: Verdict, delivered: int | None, posts: int
+) -> None:
+    with serving(answer(413), *second) as server:
+        report = make(server.url).export_and_report(spans(2))
+        assert (report.verdict, report.delivered) == (verdict, delivered)
+        assert len(server.requests) == posts
+
+
+def test_a_batch_above_max_request_size_is_halved_before_it_is_sent(make: Make) -> None:
+    batch = spans(4)
+    with serving() as server:
+        assert make(server.url).export(batch) is SUCCESS
+        size = len(server.requests[0].body)
+        assert make(server.url, max_request_size=size - 1).export(batch) is SUCCESS
+        assert [len(names(request.body)) for request in server.requests] == [4, 2, 2]
+        assert make(server.url, max_request_size=0).export(batch) is SUCCESS
+
+        report = make(server.url, max_request_size=10).export_and_report(batch)
+
+        assert (report.verdict, len(server.requests)) == (Verdict.REJECTED, 4)
+        assert "above max_request_size" in report.reason
+
+
+def test_a_span_that_nobody_can_encode_costs_the_others_nothing(make: Make) -> None:
+    with serving() as server:
+        exporter = CircuitBreakerSpanExporter(make(server.url))
+        assert exporter.export((*spans(2), object())) is SUCCESS  # type: ignore[arg-type]
+        assert len(names(server.requests[0].body)) == 2
+        assert (exporter.health().exported, exporter.health().failed) == (2, 1)
+
+        assert exporter.export((object(),)) is FAILURE  # type: ignore[arg-type]
+        assert len(server.requests) == 1
+        assert exporter.health().last_error == "none of its spans can be encoded"
+        exporter.shutdown()
+
+
+@pytest.mark.parametrize("fault", [Fault.BLACKHOLE, Fault.DRIP, Fault.SLOW])
+def test_one_deadline_holds_for_the_whole_call(collector: FaultyCollector, make: Make, fault: Fault) -> None:
+    """A byte every now and then resets the timeout of requests, and not this one."""
+    exporter = make(collector.http_endpoint, timeout=0.3)
+    exporter.export(spans(1))
+    if fault is Fault.DRIP:
+        collector.set_fault(fault, interval=0.05)
+    else:
+        collector.fault = fault
+
+    began = time.monotonic()
+    report = exporter.export_and_report(spans(1))
+
+    assert report == ExportReport(Verdict.FAILED, reason="no answer in time")
+    assert time.monotonic() - began < 3
+    collector.fault = Fault.NONE
+    assert exporter.export(spans(1)) is SUCCESS
+
+
+def test_the_deadline_holds_for_a_body_that_drips(make: Make) -> None:
+    stop = threading.Event()
+
+    def drip(handler: Any) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Length", "100000")
+        handler.end_headers()
+        while not stop.wait(0.02):
+            try:
+                handler.wfile.write(b"x")
+            except OSError:
+                break
+        handler.close_connection = True
+
+    with serving(drip) as server:
+        assert make(server.url, timeout=0.3).export_and_report(spans(1)).reason == "no answer in time"
+        stop.set()
+
+
+def test_the_deadline_holds_for_redirects_without_end(make: Make) -> None:
+    with serving(*[answer(307, Location="/v1/traces")] * 20) as server:
+        report = make(server.url).export_and_report(spans(1))
+
+        assert report == ExportReport(Verdict.FAILED, reason="redirected more than 5 times")
+        assert len(server.requests) == 5
+
+
+def test_the_deadline_holds_for_a_tls_handshake_that_hangs(make: Make) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        exporter = make(f"https://127.0.0.1:{silent.getsockname()[1]}/v1/traces", timeout=0.3)
+
+        began = time.monotonic()
+        report = exporter.export_and_report(spans(1))
+
+    assert report == ExportReport(Verdict.FAILED, reason="no answer in time")
+    assert time.monotonic() - began < 3
+
+
+def test_the_deadline_holds_for_a_host_of_several_addresses(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each address that does not answer would take the whole timeout."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
+        port = full.getsockname()[1]
+        fillers = []
+        for _ in range(4):  # nobody accepts: further connections get no answer
+            filler = socket.socket()
+            filler.setblocking(False)
+            filler.connect_ex(("127.0.0.1", port))
+            fillers.append(filler)
+        address = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [address] * 3)
+
+        began = time.monotonic()
+        report = make(f"http://several.test:{port}", timeout=0.6).export_and_report(spans(1))
+
+        assert report == ExportReport(Verdict.FAILED, reason="no answer in time")
+        assert time.monotonic() - began < 1.5
+        for filler in fillers:
+            filler.close()
+
+
+def test_a_name_that_cannot_be_resolved_is_a_failure(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> object:
+        raise socket.gaierror(socket.EAI_NONAME, "not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", fail)
+
+    report = make("http://nowhere.test:4318").export_and_report(spans(1))
+
+    assert report == ExportReport(Verdict.FAILED, reason="no answer: gaierror")
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_a_redirect_is_followed_with_the_body_and_the_headers(make: Make, status: int) -> None:
+    with serving(answer(status, Location="/elsewhere")) as server:
+        assert make(server.url, headers={"x-key": "s3cret"}).export(spans(1)) is SUCCESS
+
+        first, second = server.requests
+        assert second.path == "/elsewhere"
+        assert (second.body, second.headers["x-key"]) == (first.body, "s3cret")
+
+
+def test_a_redirect_to_another_host_gets_no_credentials(make: Make) -> None:
+    with serving() as other, serving(answer(307, Location=f"{other.base}/theirs")) as server:
+        exporter = make(server.url, headers={"x-key": "s3cret", "Authorization": "Bearer s3cret"})
+        assert exporter.export(spans(1)) is SUCCESS
+
+        (request,) = other.requests
+        assert "s3cret" not in str(request.headers)
+        assert request.headers["content-type"] == "application/x-protobuf"
+
+
+def test_a_given_session_does_not_follow_to_another_host(make: Make) -> None:
+    """What it carries is not ours to leave out."""
+    with (
+        serving() as other,
+        serving(answer(307, Location=other.base)) as server,
+        requests.Session() as session,
+    ):
+        report = make(server.url, session=session).export_and_report(spans(1))
+
+        assert report.reason == "redirected to another host, where a given session does not follow"
+        assert other.requests == []
+
+
+def test_a_redirect_to_another_scheme_is_not_followed(make: Make) -> None:
+    with serving(answer(307, Location="ftp://127.0.0.1/")) as server:
+        report = make(server.url).export_and_report(spans(1))
+    assert report.reason == "redirected to another scheme"
+
+
+def test_connections_are_kept_alive(make: Make) -> None:
+    with serving() as server:
+        exporter = make(server.url)
+        for _ in range(3):
+            assert exporter.export(spans(1)) is SUCCESS
+        assert {request.connection for request in server.requests} == {1}
+
+
+@pytest.mark.parametrize("given", [False, True])
+def test_a_kept_alive_connection_found_closed_is_tried_again_at_once(make: Make, given: bool) -> None:
+    with serving(answer(200), hang_up, answer(200)) as server, requests.Session() as session:
+        exporter = make(server.url, session=session if given else None)
+        assert exporter.export(spans(1)) is SUCCESS
+        assert exporter.export(spans(1)) is SUCCESS
+        assert [request.connection for request in server.requests] == [1, 1, 2]
+
+
+def test_it_is_tried_again_once_alone(make: Make) -> None:
+    with serving(answer(200), hang_up, hang_up) as server:
+        exporter = make(server.url)
+        exporter.export(spans(1))
+        assert exporter.export_and_report(spans(1)).reason == "no answer: RemoteDisconnected"
+        assert len(server.requests) == 3
+
+
+def test_a_new_connection_that_is_closed_is_a_failure_at_once(make: Make) -> None:
+    with serving(hang_up) as server:
+        assert make(server.url).export_and_report(spans(1)).reason == "no answer: RemoteDisconnected"
+        assert len(server.requests) == 1
+
+
+def test_a_forked_child_has_connections_of_its_own(make: Make) -> None:
+    """R5: a shared one gave one process the other's answer."""
+    with serving() as server:
+        for session in (None, requests.Session()):
+            exporter = make(server.url, session=session)
+            exporter.export(spans(1))
+
+            def check(exporter: CooperativeOTLPSpanExporter = exporter) -> None:
+                assert exporter.export(spans(1)) is SUCCESS
+
+            in_child(check)
+            assert exporter.export(spans(1)) is SUCCESS
+            parent, child, again = [request.connection for request in server.requests[-3:]]
+            assert parent == again != child
+
+
+def test_shutdown_ends_a_call_that_is_under_way(collector: FaultyCollector, make: Make) -> None:
+    exporter = make(collector.http_endpoint, timeout=60)
+    exporter.export(spans(1))
+    collector.fault = Fault.BLACKHOLE
+    call = start(lambda: exporter.export_and_report(spans(1)))
+    until(lambda: exporter._flights)
+
+    def ended() -> bool:
+        exporter.shutdown()
+        return call.done()
+
+    until(ended)
+    assert call.result().verdict is Verdict.FAILED
+    assert exporter.export(spans(1)) is FAILURE
+
+
+def test_alone_it_says_once_that_it_fails(make: Make, caplog: pytest.LogCaptureFixture) -> None:
+    with serving(answer(500), answer(500), answer(200), answer(503)) as server:
+        exporter = make(server.url)
+        results = [exporter.export(spans(2)) for _ in range(4)]
+
+    assert results == [FAILURE, FAILURE, SUCCESS, FAILURE]
+    ours = [record for record in caplog.records if record.name == "breaker_exporter"]
+    assert [record.getMessage() for record in ours] == [
+        "2 spans not exported: HTTP 500",
+        "2 spans not exported: HTTP 503",
+    ]
+    assert {record.levelno for record in ours} == {logging.WARNING}
+
+
+def test_where_no_thread_can_start_the_timeout_is_kept_for_each_read(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As at interpreter exit, from Python 3.12 on."""
+
+    def refuse(self: threading.Thread) -> None:
+        raise RuntimeError("can't create new thread at interpreter shutdown")
+
+    with serving() as server:
+        exporter = make(server.url)
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Timer, "start", refuse)
+            assert exporter.export(spans(1)) is SUCCESS

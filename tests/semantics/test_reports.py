@@ -1,0 +1,200 @@
+"""What a wrapped exporter tells beyond SUCCESS and FAILURE, and what the circuit makes of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import pybreaker
+import pytest
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+
+from breaker_exporter import (
+    CircuitBreakerSpanExporter,
+    CircuitState,
+    CircuitTransition,
+    ExportReport,
+    Verdict,
+)
+from breaker_exporter.testing import ManualClock
+
+from ._spans import spans
+
+SUCCESS, FAILURE = SpanExportResult.SUCCESS, SpanExportResult.FAILURE
+DELIVERED, REJECTED = ExportReport(Verdict.DELIVERED), ExportReport(Verdict.REJECTED, reason="HTTP 400")
+FAILED = ExportReport(Verdict.FAILED, reason="HTTP 500")
+
+
+class Reporting(SpanExporter):
+    """Answers each call with the next of its reports."""
+
+    def __init__(self, *reports: ExportReport) -> None:
+        self._reports = list(reports)
+        self.calls = 0
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        raise AssertionError("not asked while there is more to be told")
+
+    def export_and_report(self, spans: Sequence[ReadableSpan]) -> ExportReport:
+        self.calls += 1
+        return self._reports.pop(0)
+
+
+def guard(clock: ManualClock, *reports: ExportReport, **settings: Any) -> CircuitBreakerSpanExporter:
+    return CircuitBreakerSpanExporter(Reporting(*reports), clock=clock, jitter=0, **settings)
+
+
+def test_a_delivered_batch_counts_as_success_and_what_is_missing_of_it_as_failed(clock: ManualClock) -> None:
+    exporter = guard(clock, FAILED, ExportReport(Verdict.DELIVERED, 3, "2 rejected"), DELIVERED)
+    exporter.export(spans(1))
+
+    assert exporter.export(spans(5)) is SUCCESS
+
+    health = exporter.health()
+    assert (health.exported, health.failed, health.consecutive_failures) == (3, 3, 0)
+    assert health.last_error == "2 rejected"
+    assert exporter.export(spans(4)) is SUCCESS
+    assert exporter.health().exported == 7
+
+
+def test_more_spans_than_there_were_cannot_have_been_delivered(clock: ManualClock) -> None:
+    exporter = guard(clock, ExportReport(Verdict.DELIVERED, 9))
+    exporter.export(spans(2))
+    assert (exporter.health().exported, exporter.health().failed) == (2, 0)
+
+
+def test_a_rejected_batch_fails_and_is_no_failure_of_the_backend(clock: ManualClock) -> None:
+    exporter = guard(clock, FAILED, REJECTED, FAILED, failure_threshold=2)
+
+    assert [exporter.export(spans(1)) for _ in range(3)] == [FAILURE] * 3
+
+    health = exporter.health()
+    assert (health.failed, health.state, health.consecutive_failures) == (3, CircuitState.CLOSED, 1)
+
+
+def test_a_probe_that_is_rejected_closes_the_circuit(clock: ManualClock) -> None:
+    """The backend is back: it has read the batch."""
+    exporter = guard(clock, FAILED, REJECTED, failure_threshold=1, cooldown=10)
+    exporter.export(spans(1))
+    clock.advance(10)
+    assert exporter.export(spans(1)) is FAILURE
+    assert exporter.state is CircuitState.CLOSED
+
+
+def test_three_rejections_in_a_row_are_one_warning(
+    clock: ManualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    reports = [REJECTED, REJECTED, DELIVERED, REJECTED, REJECTED, REJECTED, REJECTED]
+    exporter = guard(clock, *reports)
+    said = []
+    for _ in reports:
+        exporter.export(spans(1))
+        said.append(len(caplog.records))
+
+    assert said == [0, 0, 0, 0, 0, 1, 1]
+    assert caplog.records[0].levelname == "WARNING"
+    assert "3 batches in a row were rejected, the last: HTTP 400" in caplog.text
+
+
+def test_a_misconfiguration_opens_the_circuit_at_once(clock: ManualClock) -> None:
+    seen: list[CircuitTransition] = []
+    report = ExportReport(Verdict.MISCONFIGURED, reason="HTTP 401: check the credentials")
+    exporter = guard(clock, report, failure_threshold=5, listeners=[seen.append])
+
+    assert exporter.export(spans(2)) is FAILURE
+
+    assert exporter.state is CircuitState.OPEN
+    assert (exporter.health().failed, exporter.health().consecutive_failures) == (2, 1)
+    assert [change.reason for change in seen] == ["HTTP 401: check the credentials"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "waits"), [(40.0, 40.0), (5.0, 15.0), (1000.0, 60.0), (0.0, 15.0), (None, 15.0)]
+)
+def test_a_circuit_stays_open_as_long_as_the_backend_asks_within_limits(
+    clock: ManualClock, asked: float | None, waits: float
+) -> None:
+    seen: list[CircuitTransition] = []
+    busy = ExportReport(Verdict.FAILED, reason="HTTP 503", retry_after=asked)
+    exporter = guard(clock, busy, DELIVERED, failure_threshold=1, listeners=[seen.append])
+
+    exporter.export(spans(1))
+
+    health = exporter.health()
+    assert (health.retry_in, health.cooldown, seen[0].cooldown) == (waits, waits, waits)
+    clock.advance(waits - 0.001)
+    assert exporter.export(spans(1)) is FAILURE
+    clock.advance(0.001)
+    assert exporter.export(spans(1)) is SUCCESS
+    assert exporter.health().cooldown == 15
+
+
+def test_what_the_backend_asked_for_before_the_circuit_opened_is_kept(clock: ManualClock) -> None:
+    busy = ExportReport(Verdict.FAILED, reason="HTTP 429", retry_after=40)
+    exporter = guard(clock, busy, FAILED, failure_threshold=2, cooldown=10)
+    exporter.export(spans(1))
+    assert exporter.state is CircuitState.CLOSED
+    clock.advance(15)
+    exporter.export(spans(1))
+    assert exporter.health().retry_in == 25
+
+
+def test_a_success_in_between_takes_it_back(clock: ManualClock) -> None:
+    busy = ExportReport(Verdict.FAILED, reason="HTTP 429", retry_after=40)
+    exporter = guard(clock, busy, DELIVERED, FAILED, FAILED, failure_threshold=2, cooldown=10)
+    for _ in range(4):
+        exporter.export(spans(1))
+    assert exporter.health().retry_in == 10
+
+
+def test_a_cooldown_grows_by_itself_whatever_the_backend_asked_for(clock: ManualClock) -> None:
+    busy = ExportReport(Verdict.FAILED, reason="HTTP 429", retry_after=40)
+    exporter = guard(clock, busy, FAILED, failure_threshold=1, cooldown=10)
+    exporter.export(spans(1))
+    clock.advance(40)
+    exporter.export(spans(1))
+    assert (exporter.health().retry_in, exporter.health().cooldown) == (20, 20)
+
+
+def test_a_given_breaker_waits_too() -> None:
+    """C10: nothing of it is written for that."""
+    breaker = pybreaker.CircuitBreaker(fail_max=1, reset_timeout=2)
+    busy = ExportReport(Verdict.FAILED, reason="HTTP 429", retry_after=500)
+    exporter = CircuitBreakerSpanExporter(Reporting(busy), breaker=breaker)
+    exporter.export(spans(1))
+    assert 55 < (exporter.health().retry_in or 0) <= 60
+    assert breaker.reset_timeout == 2
+
+
+def test_a_subclass_that_overrides_export_alone_is_asked_by_export(clock: ManualClock) -> None:
+    """Else what it does there, to redact a batch say, would be passed by."""
+
+    class Redacting(Reporting):
+        def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+            super().export_and_report(spans)
+            return SUCCESS
+
+    inner = Redacting(FAILED)
+    exporter = CircuitBreakerSpanExporter(inner, clock=clock)
+    assert exporter.export(spans(1)) is SUCCESS
+    assert inner.calls == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "says"),
+    [
+        ({"verdict": "failed"}, TypeError, "verdict must be a Verdict"),
+        ({"delivered": -1}, ValueError, "delivered must be"),
+        ({"delivered": True}, TypeError, "delivered must be"),
+        ({"reason": None}, TypeError, "reason must be"),
+        ({"retry_after": -1.0}, ValueError, "retry_after must be"),
+        ({"retry_after": math.nan}, ValueError, "retry_after must be"),
+    ],
+)
+def test_a_report_that_makes_no_sense_cannot_be_made(
+    arguments: dict[str, Any], error: type[Exception], says: str
+) -> None:
+    with pytest.raises(error, match=says):
+        ExportReport(**{"verdict": Verdict.FAILED, **arguments})
