@@ -34,6 +34,7 @@ MAX_COOLDOWN = "BREAKER_EXPORTER_MAX_COOLDOWN"
 OTLP_PROTOCOL = _otlp("PROTOCOL")
 OTLP_TIMEOUT = _otlp("TIMEOUT")
 
+_ON, _OFF = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 _BATCH_SIZE, _QUEUE_SIZE = "OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "OTEL_BSP_MAX_QUEUE_SIZE"
 _BATCHING = {
     _BATCH_SIZE: 512,
@@ -92,9 +93,7 @@ class Environment:
         self._variables = os.environ if variables is None else variables
         self._unusable: set[str] = set()
         self.strict = False
-        self.strict = self._is_on(
-            "BREAKER_EXPORTER_STRICT", ("1", "true", "yes", "on"), ("0", "false", "no", "off")
-        )
+        self.strict = self._is_on("BREAKER_EXPORTER_STRICT", _ON, _OFF)
 
     def complain(self, text: str) -> None:
         """Fails open: one WARNING; or raises where strict."""
@@ -120,6 +119,12 @@ class Environment:
 
     def shutdown_timeout(self) -> float | None:
         return self._first(("BREAKER_EXPORTER_SHUTDOWN_TIMEOUT",), check.seconds, "5", float)
+
+    def switch_interval(self) -> float | None:
+        return self._first(("BREAKER_EXPORTER_SWITCH_INTERVAL",), check.seconds, "0.0003", float)
+
+    def gc_freeze(self) -> bool:
+        return not self._is_on("BREAKER_EXPORTER_GC_FREEZE", _OFF, _ON)
 
     def otlp_timeout(self) -> tuple[str, float] | None:
         """With the name of the variable that it stands in."""

@@ -56,6 +56,7 @@ def _pipeline(name: str, exporter: SpanExporter, settings: Settings) -> Pipeline
         max_cooldown=settings.max_cooldown,
         export_timeout=settings.export_timeout,
         listeners=settings.listeners,
+        switch_interval=settings.switch_interval,
     )
     return Pipeline(guarded, BatchSpanProcessor(guarded))
 

@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from . import _world
+from . import _switching, _world
 from ._records import Records, detour
 from ._worker import Thread, Worker, end, end_if_child_of
 
@@ -86,6 +86,7 @@ class Turn:
         self.outcome: Outcome | None = None
         self.parkers: list[_world.Parker] = []
         self.kill: Callable[[], None] | None = None
+        self.end_switching: Callable[[], None] = lambda: None
 
     def unpark(self) -> None:
         for parker in list(self.parkers):
@@ -100,6 +101,7 @@ def _kill_in_child() -> None:
     """A child gets copies of its parent's greenlets: they would send the same spans once more (R5)."""
     for kill in list(_cooperating.values()):
         kill()
+    _switching.forget()
 
 
 os.register_at_fork(after_in_child=_kill_in_child)
@@ -111,10 +113,13 @@ class Runner:
     Args:
         name: The exporter's name, for log lines.
         cooperative: The wrapped exporter yields to the hub by itself, so a greenlet will do (R1).
+        switch_interval: The interpreter's at most, in seconds, while a call is out on a native thread of a
+            patched process (R6); ``None`` leaves it alone.
     """
 
-    def __init__(self, name: str, *, cooperative: bool) -> None:
+    def __init__(self, name: str, *, cooperative: bool, switch_interval: float | None) -> None:
         self._name = name
+        self._switch_interval = switch_interval
         self._wants_greenlet = cooperative
         self._pid = os.getpid()
         self._lock = _world.new_state_lock()
@@ -131,7 +136,7 @@ class Runner:
 
     def forked(self) -> Runner:
         """For a forked child: no thread, lock or call of the parent, but its shutdown (R5)."""
-        child = Runner(self._name, cooperative=self._wants_greenlet)
+        child = Runner(self._name, cooperative=self._wants_greenlet, switch_interval=self._switch_interval)
         child._cut_at, child._end_at = self._cut_at, self._end_at
         if self._closing is not None:
             child._closing = Turn()
@@ -349,6 +354,8 @@ class Runner:
         if diverted:
             self._records.wake = turn.unpark
             detour().open()
+            if self._switch_interval is not None:
+                turn.end_switching = _switching.shorten(self._switch_interval)
         try:
             _world.check_threads_run()
             if self._worker is None:
@@ -358,6 +365,7 @@ class Runner:
             turn.submitted = True
             self._worker.submit(lambda: self._serve(turn, context, call, diverted=diverted))
         except RuntimeError as error:
+            turn.end_switching()
             if diverted:
                 detour().close()
             if _world.is_cooperative() or "interpreter shutdown" not in str(error):
@@ -372,6 +380,7 @@ class Runner:
         if diverted:
             detour().enter(self._records)
         outcome = _outcome(context, call)
+        turn.end_switching()
         end_if_child_of(self._pid)
         if diverted:
             detour().leave()
@@ -424,6 +433,7 @@ class Runner:
 
     def _abandon(self, turn: Turn) -> Overran:
         self._abandoned.add(turn)
+        turn.end_switching()
         if turn.kill is not None:
             turn.kill()
         else:

@@ -67,6 +67,7 @@ def hooks(telemetry: Telemetry) -> Hooks:
             )
         with _fatal_in_one_line():
             telemetry.start()
+            telemetry._freeze_garbage()
 
     def worker_exit(server: object, worker: object) -> None:
         telemetry.stop()
@@ -95,7 +96,10 @@ def post_fork(server: object, worker: object) -> None:
 
 
 def post_worker_init(worker: object) -> None:
-    """Starts the exporters, after the monkey patch and with the application loaded."""
+    """Starts the exporters, after the monkey patch and with the application loaded.
+
+    What is there by then is kept out of later garbage collections, unless ``BREAKER_EXPORTER_GC_FREEZE=0``.
+    """
     _by_environment.post_worker_init(worker)
 
 

@@ -6,6 +6,7 @@ Importing this loads nothing that brings ``ssl`` along.
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 import os
 import threading
@@ -139,6 +140,18 @@ class Telemetry:
         process.started = True
         with _failing_open(process.environment):
             self._export_from(process.provider, process)
+
+    def _freeze_garbage(self) -> None:
+        """What the Gunicorn hooks do last, once all that a worker keeps for life is there.
+
+        A full garbage collection goes through all of it each time, and holds the hub meanwhile.
+        """
+        process = self._here()
+        if process is not None and process.exporters:
+            with _failing_open(process.environment):
+                if process.environment.gc_freeze():
+                    gc.collect()
+                    gc.freeze()
 
     def stop(self, timeout: float | None = None) -> None:
         """Exports what is queued, within the time given, and shuts down what :meth:`start` made.

@@ -157,8 +157,8 @@ def links(draw: st.DrawFn) -> Link:
     return Link(draw(st.one_of(*[contexts] * 5, odd_contexts)), draw(attributes))
 
 
-def bounded(items: list[Any], dropped: int) -> BoundedList:
-    made = BoundedList.from_seq(None, items)
+def bounded(items: list[Any], dropped: int) -> BoundedList[Any]:
+    made: BoundedList[Any] = BoundedList.from_seq(None, items)
     made.dropped = dropped
     return made
 

@@ -225,7 +225,23 @@ def test_a_span_left_out_is_said_once_and_nothing_of_it_quoted(said: pytest.LogC
 
 def test_equals_of_other_types_are_never_taken_for_each_other() -> None:
     """``True == 1 == 1.0``, with one hash: remembered pairs keep them apart, in every order."""
-    alike = [True, 1, 1.0, False, 0, 0.0, -0.0, "1", b"1", (1,), (True,), (1.0,), [1], {"a": 1}, {"a": True}]
+    alike: list[Any] = [
+        True,
+        1,
+        1.0,
+        False,
+        0,
+        0.0,
+        -0.0,
+        "1",
+        b"1",
+        (1,),
+        (True,),
+        (1.0,),
+        [1],
+        {"a": 1},
+        {"a": True},
+    ]
     for value in [*alike, *reversed(alike)]:
         assert_like_the_official(
             [span({"k": value}, events=[Event("e", {"k": value}, 1)], links=[Link(CONTEXT, {"k": value})])]

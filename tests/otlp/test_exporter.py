@@ -25,7 +25,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExportResult
 
-from breaker_exporter import CircuitBreakerSpanExporter, CircuitState, ExportReport, Verdict
+from breaker_exporter import CircuitBreakerSpanExporter, CircuitState, ExportReport, Verdict, otlp
 from breaker_exporter.otlp import CooperativeOTLPSpanExporter
 from breaker_exporter.telemetry import TelemetryError
 from breaker_exporter.testing import Fault, FaultyCollector
@@ -491,18 +491,24 @@ def test_a_new_connection_that_is_closed_is_a_failure_at_once(make: Make) -> Non
 
 def test_a_forked_child_has_connections_of_its_own(make: Make) -> None:
     """R5: a shared one gave one process the other's answer."""
-    with serving() as server:
-        for session in (None, requests.Session()):
-            exporter = make(server.url, session=session)
-            exporter.export(spans(1))
+    with serving() as server, requests.Session() as session:
+        exporters = [make(server.url), make(server.url), make(server.url, session=session)]
 
-            def check(exporter: CooperativeOTLPSpanExporter = exporter) -> None:
-                assert exporter.export(spans(1)) is SUCCESS
+        def connections_now() -> list[int]:
+            assert all(exporter.export(spans(1)) is SUCCESS for exporter in exporters)
+            return [request.connection for request in server.requests[-len(exporters) :]]
 
-            in_child(check)
-            assert exporter.export(spans(1)) is SUCCESS
-            parent, child, again = [request.connection for request in server.requests[-3:]]
-            assert parent == again != child
+        def check() -> None:
+            connections_now()
+            connections_now()
+
+        parents = connections_now()
+        in_child(check)
+        children = [request.connection for request in server.requests[len(exporters) :]]
+
+        assert children[:3] == children[3:]
+        assert len({*parents, *children}) == 6
+        assert connections_now() == parents
 
 
 def test_shutdown_ends_a_call_that_is_under_way(collector: FaultyCollector, make: Make) -> None:
@@ -519,6 +525,12 @@ def test_shutdown_ends_a_call_that_is_under_way(collector: FaultyCollector, make
     until(ended)
     assert call.result().verdict is Verdict.FAILED
     assert exporter.export(spans(1)) is FAILURE
+
+
+def test_the_module_has_one_name() -> None:
+    assert "CooperativeOTLPSpanExporter" in dir(otlp)
+    with pytest.raises(AttributeError, match="OTLPSpanExporter"):
+        otlp.OTLPSpanExporter  # noqa: B018
 
 
 def test_alone_it_says_once_that_it_fails(make: Make, caplog: pytest.LogCaptureFixture) -> None:

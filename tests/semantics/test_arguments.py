@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
     from opentelemetry.sdk.trace.export import SpanExportResult
 
-NUMBERS = ["cooldown", "max_cooldown", "jitter", "export_timeout"]
+NUMBERS = ["cooldown", "max_cooldown", "jitter", "export_timeout", "switch_interval"]
 
 
 def _make(**arguments: Any) -> CircuitBreakerSpanExporter:
@@ -48,6 +48,7 @@ def test_a_number_out_of_its_range_or_no_number_is_refused(argument: str, value:
         ("failure_threshold", 3.0),
         ("jitter", 1.01),
         ("export_timeout", 0),
+        ("switch_interval", 0),
         ("export_timeout", 0.0),
         ("export_timeout", None),
         ("name", ""),
@@ -150,6 +151,7 @@ def test_every_argument_after_the_first_is_keyword_only() -> None:
         "listeners",
         "breaker",
         "clock",
+        "switch_interval",
     ]
 
 

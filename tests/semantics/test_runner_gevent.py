@@ -20,6 +20,7 @@ from . import (
     gevent_log_scenarios,
     gevent_scenarios,
     late_patch_scenarios,
+    switching_scenarios,
 )
 from ._processes import run_patched, run_patched_batch, run_plain
 
@@ -84,6 +85,7 @@ def batches(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         gevent_cancellation_scenarios,
         gevent_lifetime_scenarios,
         gevent_log_scenarios,
+        switching_scenarios,
     ),
 )
 def test_in_a_patched_process(scenario: Callable[[], None], batches: _Batches) -> None:

@@ -15,8 +15,12 @@ from breaker_exporter import (
     CircuitState,
     CircuitTransition,
     ExporterHealth,
+    ExportReport,
+    ReportingSpanExporter,
+    Verdict,
     gunicorn,
 )
+from breaker_exporter.otlp import CooperativeOTLPSpanExporter
 from breaker_exporter.telemetry import Telemetry
 from breaker_exporter.testing import (
     Fault,
@@ -62,6 +66,14 @@ given = CircuitBreakerSpanExporter(OTLPSpanExporter(), breaker=pybreaker.Circuit
 both = CircuitBreakerSpanExporter(  # type: ignore[call-overload]
     OTLPSpanExporter(), breaker=pybreaker.CircuitBreaker(), cooldown=3.0
 )
+
+cooperative = CooperativeOTLPSpanExporter(
+    "http://collector:4318/v1/traces", headers={"x-key": "k"}, timeout=5.0
+)
+reporting: ReportingSpanExporter = cooperative
+report: ExportReport = reporting.export_and_report([])
+rejected: bool = report.verdict is Verdict.REJECTED
+guarded = CircuitBreakerSpanExporter(cooperative, switch_interval=None)
 
 telemetry = Telemetry(service_name="shop", endpoint="http://collector:4318", cooldown=10.0, listeners=[page])
 post_fork, post_worker_init, worker_exit = gunicorn.hooks(telemetry)

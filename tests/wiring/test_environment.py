@@ -37,6 +37,7 @@ def test_nothing_set_gives_the_defaults(caplog: pytest.LogCaptureFixture) -> Non
     assert (found.timeout, found.export_timeout, found.shutdown_timeout) == (5.0, 7.0, 5.0)
     assert (found.failure_threshold, found.cooldown, found.max_cooldown) == (3, 15.0, 60.0)
     assert (found.protocol, found.endpoint, found.headers) == ("http/protobuf", None, None)
+    assert (found.switch_interval, Environment({}).gc_freeze()) == (0.0003, True)
     everything({})
     assert warnings(caplog) == []
 
@@ -49,10 +50,13 @@ def test_each_variable_sets_its_setting(caplog: pytest.LogCaptureFixture) -> Non
             "BREAKER_EXPORTER_MAX_COOLDOWN": " 20 ",
             "BREAKER_EXPORTER_EXPORT_TIMEOUT": "12",
             "BREAKER_EXPORTER_SHUTDOWN_TIMEOUT": "3",
+            "BREAKER_EXPORTER_SWITCH_INTERVAL": "0.001",
             "OTEL_EXPORTER_OTLP_TIMEOUT": "8",
             "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc",
         }
     )
+    assert found.switch_interval == 0.001
+    assert not Environment({"BREAKER_EXPORTER_GC_FREEZE": "0"}).gc_freeze()
 
     assert (found.failure_threshold, found.cooldown, found.max_cooldown) == (5, 2.5, 20.0)
     assert (found.timeout, found.export_timeout, found.shutdown_timeout) == (8.0, 12.0, 3.0)

@@ -13,7 +13,7 @@ from breaker_exporter.testing import Fault, FaultyCollector
 from .._gunicorn import GunicornService
 
 APP = """
-import json, os, threading
+import gc, json, os, threading
 from opentelemetry import trace
 
 tracer = trace.get_tracer("shop")
@@ -28,6 +28,7 @@ def app(environ, start_response):
         "span": f"{context.span_id:016x}" if context.is_valid else None,
         "threads": sorted(thread.name for thread in threading.enumerate()),
         "provider": type(provider).__name__,
+        "frozen": gc.get_freeze_count(),
     }
     start_response("200 OK", [("Content-Type", "application/json")])
     return [json.dumps(facts).encode()]
@@ -59,6 +60,7 @@ class Facts:
     span: str | None
     threads: list[str]
     provider: str
+    frozen: int
 
 
 def ask(service: GunicornService) -> Facts:
@@ -271,8 +273,21 @@ def test_a_disabled_sdk_has_no_thread_and_no_provider(collector: FaultyCollector
         ended = service.terminate()
 
     assert (answer.span, answer.provider, answer.threads) == (None, "ProxyTracerProvider", ["MainThread"])
+    assert answer.frozen < 1000
     assert complaints(service) == []
     assert ended.returncode == 0
+
+
+@pytest.mark.parametrize("freeze", ["1", "0"])
+def test_what_a_worker_keeps_for_life_is_kept_out_of_garbage_collections(
+    collector: FaultyCollector, freeze: str
+) -> None:
+    env = to(collector, BREAKER_EXPORTER_GC_FREEZE=freeze)
+    with GunicornService(APP, conf=BY_ENVIRONMENT, env=env, args=["-k", "gevent"]) as service:
+        answer = ask(service)
+        service.terminate()
+
+    assert (answer.frozen > 10_000) == (freeze == "1")
 
 
 @pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])

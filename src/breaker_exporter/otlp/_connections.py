@@ -23,9 +23,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 _CONNECTIONS = 4
 """Kept alive at most; one is the rule, and the calls that may be stuck beside it are as few."""
 
-_current: contextvars.ContextVar[Flight | None] = contextvars.ContextVar(
-    "breaker_exporter_flight", default=None
-)
+_current: contextvars.ContextVar[Flight] = contextvars.ContextVar("flight")
 
 
 class Flight:
@@ -84,18 +82,15 @@ class _Timed(HTTPConnection):
 
     def connect(self) -> None:
         flight = _current.get()
-        if flight is not None:
-            flight.connected = True
-            flight.uses(self)
-            # Each address that does not answer takes the whole timeout of a connection.
-            self.timeout = flight.remaining / _count_addresses(self.host, self.port)
+        flight.connected = True
+        flight.uses(self)
+        # Each address that does not answer takes the whole timeout of a connection.
+        self.timeout = flight.remaining / _count_addresses(self.host, self.port)
         super().connect()
         _opened[self] = os.getpid()
 
     def request(self, *args: Any, **kwargs: Any) -> None:
-        flight = _current.get()
-        if flight is not None:
-            flight.uses(self)
+        _current.get().uses(self)
         super().request(*args, **kwargs)
 
 
