@@ -272,7 +272,9 @@ class Desk:
     def _report(self, outcome: Outcome) -> ExportReport:
         if isinstance(outcome, Returned):
             report = self._judge(outcome.value)
-            return replace(report, reason=report.reason[:_LONGEST_REASON])
+            if len(report.reason) > _LONGEST_REASON:
+                report = replace(report, reason=report.reason[:_LONGEST_REASON])
+            return report
         if isinstance(outcome, Raised):
             return ExportReport(Verdict.FAILED, reason=_raised(outcome.error)[:_LONGEST_REASON])
         return ExportReport(
