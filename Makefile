@@ -18,6 +18,12 @@ test: .venv/installed ## all tests on the built wheel, branch coverage 100 %
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
+bench: .venv/bench ## what exporting costs, all contenders side by side, into benchmarks/RESULTS.md (about an hour)
+	$(BIN)/python -m benchmarks run $(BENCH)
+
+bench-quick: .venv/bench ## the same with few contenders, once (4 minutes)
+	$(BIN)/python -m benchmarks run --quick
+
 lint: .venv/installed ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -34,6 +40,10 @@ clean: ## remove all that was made here
 	$(BIN)/python $(PIP) --force-reinstall --no-deps .
 	@touch $@
 
+.venv/bench: .venv/installed
+	$(BIN)/python $(PIP) --group bench
+	@touch $@
+
 .venv/ready: pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.10 or newer is needed, and none was found" >&2; exit 1; }
 	@$(BIN)/python -c '' 2>/dev/null || $(PYTHON) -m venv --clear .venv
@@ -42,4 +52,4 @@ clean: ## remove all that was made here
 	$(BIN)/python $(PIP) '.[all,demo]' --group test --group lint
 	@touch $@
 
-.PHONY: help demo test lint check clean
+.PHONY: help demo test bench bench-quick lint check clean

@@ -154,13 +154,13 @@ class _Run:
         self._looked = time.monotonic()
         self.recording.now = self._looked - self.recording.start
         for name, collector in self._collectors.items():
-            state = _state(collector)
+            state = state_of(collector)
             self.recording.contenders[name].delivered.append(
                 Delivered(self.recording.now, state["spans"] - state["duplicates"], state["duplicates"])
             )
 
 
-def _state(collector: FaultyCollector) -> dict[str, int]:
+def state_of(collector: FaultyCollector) -> dict[str, int]:
     """What it has taken, in numbers: the ids of all spans would be a megabyte each time."""
     address = urlsplit(collector.control_url).netloc
     with contextlib.closing(http.client.HTTPConnection(address, timeout=_ANSWER)) as connection:

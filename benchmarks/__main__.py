@@ -1,0 +1,165 @@
+"""``python -m benchmarks run`` measures, ``report`` renders again what was measured."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from breaker_exporter._demo.processes import allow_many_sockets
+from breaker_exporter.testing import FaultyCollector
+
+from .figures import figures_of
+from .measure import CellFailed, measure
+from .plan import CONTENDERS, SUITES, Cell, cells, quick_cells
+from .plots import draw
+from .report import markdown
+from .store import Store, load
+
+_HERE = Path(__file__).parent
+_MICRO = 60.0
+"""Seconds the single steps take, about."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    run = commands.add_parser("run", help="measure, then report")
+    run.add_argument("--quick", action="store_true", help="few contenders, one round, into benchmarks/out")
+    run.add_argument("--rounds", type=_positive, default=5, help="5 by default")
+    run.add_argument("--suites", type=_listed(SUITES), default=SUITES, help=f"of {','.join(SUITES)}")
+    run.add_argument("--only", type=_listed(CONTENDERS), default=(), help="contenders, with commas between")
+    run.add_argument("--no-micro", action="store_true", help="leave the single steps out")
+    run.add_argument("--resume", action="store_true", help="keep what was measured before")
+    run.add_argument(
+        "--dry-run", action="store_true", help="say what would be measured, and how long it takes"
+    )
+    commands.add_parser("report", help="render results.json again")
+    options = parser.parse_args(arguments)
+    if options.command == "report":
+        return _report(load(_HERE / "results.json"), _HERE)
+    planned = quick_cells() if options.quick else cells(options.rounds, options.suites, options.only)
+    total = sum(cell.estimate for cell in planned) + (0 if options.no_micro else _MICRO)
+    print(f"{len(planned)} cells, about {total / 60:.0f} minutes", flush=True)
+    if options.dry_run:
+        print(*(cell.key for cell in planned), sep="\n")
+        return 0
+    folder = _HERE / "out" if options.quick else _HERE
+    command = "make bench-quick" if options.quick else _said(options)
+    store = Store(folder / "results.json", command, resume=options.resume)
+    try:
+        _measure(store, planned)
+        if not options.no_micro:
+            store.data["micro"] = _micro()
+            store.save()
+    except KeyboardInterrupt:
+        print("interrupted; what was measured is kept, --resume goes on", file=sys.stderr)
+        return 130
+    return _report(store.data, folder)
+
+
+def _said(options: argparse.Namespace) -> str:
+    parts = ["python -m benchmarks run"]
+    if options.rounds != 5:
+        parts.append(f"--rounds {options.rounds}")
+    if tuple(options.suites) != SUITES:
+        parts.append(f"--suites {','.join(options.suites)}")
+    if options.only:
+        parts.append(f"--only {','.join(options.only)}")
+    return "make bench" if len(parts) == 1 else " ".join(parts)
+
+
+def _measure(store: Store, planned: Sequence[Cell]) -> None:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    allow_many_sockets()
+    if (os.cpu_count() or 1) > 1:
+        os.sched_setaffinity(0, {1})  # all children inherit it; the worker goes to the other core
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    is_terminal = sys.stdout.isatty()
+    with contextlib.ExitStack() as stack:
+        collector = stack.enter_context(FaultyCollector())
+        progress = stack.enter_context(Progress(*columns, disable=not is_terminal))
+        task = progress.add_task("measuring", total=len(planned))
+        left = sum(cell.estimate for cell in planned)
+        for cell in planned:
+            progress.update(task, description=cell.key)
+            if not is_terminal:
+                print(f"{cell.key}; {left / 60:.0f} minutes left", flush=True)
+            if not store.has(cell.key):
+                _measure_cell(store, cell, collector)
+            left -= cell.estimate
+            progress.advance(task)
+
+
+def _measure_cell(store: Store, cell: Cell, collector: FaultyCollector) -> None:
+    if cell.contender == "logfire" and importlib.util.find_spec("logfire") is None:
+        store.skip(cell.key, "logfire is not installed")
+        return
+    try:
+        store.add(figures_of(measure(cell, collector)))
+    except CellFailed as failure:
+        print(failure, file=sys.stderr)
+        store.skip(cell.key, "its service did not run")
+        time.sleep(1)
+
+
+def _micro() -> dict[str, float]:
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "micro.json"
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            str(_HERE / "micro"),
+            "-q",
+            "--no-header",
+            "-p",
+            "no:xdist",
+        ]
+        subprocess.run([*command, f"--benchmark-json={path}"], check=True, cwd=_HERE.parent)
+        found: dict[str, float] = {}
+        for benchmark in json.loads(path.read_text())["benchmarks"]:
+            seconds = benchmark["extra_info"].get("seconds", benchmark["stats"]["median"])
+            found[benchmark["name"].removeprefix("test_")] = seconds
+    return found
+
+
+def _report(data: dict[str, Any], folder: Path) -> int:
+    text = markdown(data)
+    (folder / "RESULTS.md").write_text(text)
+    drawn = draw(data, folder / "plots")
+    print(text)
+    print("written:", folder / "RESULTS.md", *drawn, sep="\n  ")
+    return 0
+
+
+def _positive(text: str) -> int:
+    if not text.isdigit() or text == "0":
+        raise argparse.ArgumentTypeError(f"must be a whole number, 1 or more, not {text!r}")
+    return int(text)
+
+
+def _listed(allowed: Sequence[str] | dict[str, str]) -> Any:
+    def parse(text: str) -> tuple[str, ...]:
+        names = tuple(name.strip() for name in text.split(","))
+        for name in names:
+            if name not in allowed:
+                raise argparse.ArgumentTypeError(f"must be of {', '.join(allowed)}, not {name!r}")
+        return names
+
+    return parse
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,101 @@
+"""What a contender exports to, and how its fault is switched."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from typing import Protocol
+
+from breaker_exporter._demo.run import state_of
+from breaker_exporter.testing import Fault, FaultyCollector
+
+
+class Backend(Protocol):
+    """One backend."""
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Variables that point a service at it."""
+
+    def switch(self, fault: str) -> None:
+        """Have this fault from now on, or ``none``."""
+
+    def delivered(self) -> int | None:
+        """Spans taken so far, each once; ``None`` where it does not answer."""
+
+
+class _Collector:
+    def __init__(self, collector: FaultyCollector, contender: str) -> None:
+        self._collector = collector
+        self._is_grpc = "grpc" in contender
+        self._is_agent = contender.endswith("agent")
+
+    @property
+    def environment(self) -> dict[str, str]:
+        endpoint = self._collector.grpc_endpoint if self._is_grpc else self._collector.http_base
+        return {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint,
+            "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc" if self._is_grpc else "http/protobuf",
+        }
+
+    def switch(self, fault: str) -> None:
+        if fault == "blackhole" and self._is_agent:
+            self._collector.set_fault(Fault.STATUS, status=503, retry_after=1)
+        else:
+            self._collector.fault = Fault(fault)
+
+    def delivered(self) -> int | None:
+        state = state_of(self._collector)
+        return state["spans"] - state["duplicates"]
+
+
+class _Sentry:
+    def __init__(self, process: subprocess.Popen[bytes], port: int) -> None:
+        self._process = process
+        self._base = f"127.0.0.1:{port}"
+        self._stopped = False
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {"BENCH_DSN": f"http://key@{self._base}/1"}
+
+    def switch(self, fault: str) -> None:
+        self._stopped = fault != "none"
+        self._process.send_signal(signal.SIGSTOP if self._stopped else signal.SIGCONT)
+
+    def delivered(self) -> int | None:
+        if self._stopped:
+            return None
+        with urllib.request.urlopen(f"http://{self._base}/", timeout=5) as answer:
+            return int(answer.read())
+
+
+@contextlib.contextmanager
+def backend_for(contender: str, collector: FaultyCollector) -> Iterator[Backend]:
+    """A backend as new."""
+    if contender != "sentry-otlp":
+        collector.renew()
+        yield _Collector(collector, contender)
+        return
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = int(free.getsockname()[1])
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path))}
+    process = subprocess.Popen([sys.executable, "-m", "benchmarks.intake", str(port)], env=environment)
+    try:
+        sentry = _Sentry(process, port)
+        for _ in range(200):
+            with contextlib.suppress(OSError):
+                sentry.delivered()
+                break
+            time.sleep(0.05)
+        yield sentry
+    finally:
+        process.kill()
+        process.wait()

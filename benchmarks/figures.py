@@ -1,0 +1,91 @@
+"""From what was observed in a cell to its figures: milliseconds, CPU seconds a second, MB, spans."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from breaker_exporter._demo.figures import percentile
+
+from .measure import Raw
+from .plan import WARM_UP, Phase
+
+Figures = dict[str, float | None]
+
+
+def figures_of(raw: Raw) -> dict[str, object]:
+    """All figures of a cell, as they are kept in the results."""
+    return {
+        **raw.cell.as_json(),
+        "key": raw.cell.key,
+        "phases": {phase.name: phase_figures(raw, phase) for phase in raw.cell.phases},
+        "resident_mb": raw.resident / 1e6,
+        "spans_started": raw.started,
+        "spans_delivered": raw.delivered[-1][1] if raw.delivered else 0,
+        "load_late_ms": raw.late * 1e3,
+        "seconds_to_open": _after(raw.changes, "open", _begin(raw, "fault")),
+        "seconds_to_recover": _first_delivery(raw, _begin(raw, "recovering")),
+        "timeline": _timeline(raw),
+    }
+
+
+def phase_figures(raw: Raw, phase: Phase) -> Figures:
+    """The figures of one phase. Requests count where they were due, a delay of the hub where it ended."""
+    waited = []
+    answered = 0
+    first, last = (round((moment + WARM_UP) * raw.cell.rate) for moment in (phase.begin, phase.end))
+    for index in range(first, last):
+        due = index / raw.cell.rate - WARM_UP
+        latency, status = raw.latencies.get(index, (raw.ended - due, 0))
+        waited.append(max(0.0, latency))
+        answered += status == 200
+    delays = [late for began, late in raw.beats if phase.begin <= began + late < phase.end]
+    if raw.beats and raw.beats[-1][0] + 1 < phase.end:  # it stands still to the end, and says nothing
+        delays.append(max(0.0, phase.end - max(phase.begin, raw.beats[-1][0])))
+    waited.sort()
+    delays.sort()
+    return {
+        "requests": float(len(waited)),
+        "answered": float(answered),
+        **{f"p{name}_ms": percentile(waited, q) * 1e3 for name, q in _PERCENTILES.items()},
+        **{f"hub_p{name}_ms": percentile(delays, q) * 1e3 for name, q in _PERCENTILES.items()},
+        "cpu": _cpu(raw, phase),
+    }
+
+
+_PERCENTILES: Mapping[str, float] = {"50": 50.0, "99": 99.0, "99.9": 99.9, "100": 100.0}
+
+
+def _cpu(raw: Raw, phase: Phase) -> float | None:
+    """CPU seconds of the worker a second of the phase, between the first and the last line within it."""
+    inside = [(at, spent) for at, spent in raw.cpu if phase.begin <= at <= phase.end]
+    if len(inside) < 2:
+        return None
+    (began, before), (ended, after) = inside[0], inside[-1]
+    return (after - before) / (ended - began)
+
+
+def _begin(raw: Raw, name: str) -> float | None:
+    return next((phase.begin for phase in raw.cell.phases if phase.name == name), None)
+
+
+def _after(changes: list[tuple[float, str]], state: str, moment: float | None) -> float | None:
+    if moment is None:
+        return None
+    return next((at - moment for at, new in changes if new == state and at >= moment), None)
+
+
+def _first_delivery(raw: Raw, moment: float | None) -> float | None:
+    if moment is None:
+        return None
+    before = max((count for at, count in raw.delivered if at <= moment), default=0)
+    return next((at - moment for at, count in raw.delivered if at > moment and count > before), None)
+
+
+def _timeline(raw: Raw) -> list[float]:
+    """The slowest request due in each half second, in milliseconds, for the plot of an outage."""
+    slowest: dict[int, float] = {}
+    for index in range(round(WARM_UP * raw.cell.rate), round((WARM_UP + raw.cell.total) * raw.cell.rate)):
+        due = index / raw.cell.rate - WARM_UP
+        latency = raw.latencies.get(index, (raw.ended - due, 0))[0]
+        slowest[int(due * 2)] = max(slowest.get(int(due * 2), 0.0), latency * 1e3)
+    return [round(slowest[moment], 2) for moment in sorted(slowest)]

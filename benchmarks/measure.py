@@ -1,0 +1,173 @@
+"""One cell measured: backend, service and load up, through its phases, down again."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import selectors
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from breaker_exporter._demo.pipe import Lines
+from breaker_exporter._demo.processes import Child
+from breaker_exporter.testing import FaultyCollector
+
+from .backends import Backend, backend_for
+from .plan import WARM_UP, Cell
+
+_LOOK = 0.1
+"""Seconds between two looks at the backend."""
+_GRACE = 2
+"""Seconds Gunicorn gives a worker that was told to stop; a bare exporter would take all of many more."""
+_PATIENCE = 5.0
+"""Seconds that the load waits for answers after its last request."""
+_SWITCHING = ("fault", "recovering")
+_COOLDOWN = "1"
+"""Seconds; ours has a short one, so that an outage and the way back fit into a cell."""
+
+
+class CellFailed(RuntimeError):
+    """The cell could not be measured; the text says why."""
+
+
+@dataclass(slots=True)
+class Raw:
+    """What was observed; times in seconds from the start of the first phase."""
+
+    cell: Cell
+    latencies: dict[int, tuple[float, int]] = field(default_factory=dict)
+    """By the number of the request: when it was answered after it was due, and its status."""
+    beats: list[tuple[float, float]] = field(default_factory=list)
+    """When the hub was due back, and how late it was."""
+    cpu: list[tuple[float, float]] = field(default_factory=list)
+    """Seconds of CPU that the worker has used by then."""
+    delivered: list[tuple[float, int]] = field(default_factory=list)
+    changes: list[tuple[float, str]] = field(default_factory=list)
+    resident: int = 0
+    started: int = 0
+    late: float = 0.0
+    """By how many seconds at most the load sent a request late."""
+    ended: float = 0.0
+
+
+def measure(cell: Cell, collector: FaultyCollector) -> Raw:
+    """Measure a cell; whatever happens, no process of it is left.
+
+    Raises:
+        CellFailed: Service or load did not run.
+    """
+    with contextlib.ExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="breaker-exporter-bench-")))
+        backend = stack.enter_context(backend_for(cell.contender, collector))
+        service, port = _start_service(cell, backend, directory)
+        stack.enter_context(service)
+        argument = {
+            "ports": {"it": port},
+            "rate": cell.rate,
+            "seconds": WARM_UP + cell.total,
+            "patience": _PATIENCE,
+        }
+        command = [sys.executable, "-m", "breaker_exporter._demo.load", json.dumps(argument)]
+        load = stack.enter_context(Child(command, {}, _made(directory / "load")))
+        return _Observer(cell, backend, service, load).observe()
+
+
+def _start_service(cell: Cell, backend: Backend, directory: Path) -> tuple[Child, int]:
+    with socket.create_server(("127.0.0.1", 0), backlog=2048) as listener:
+        os.set_inheritable(listener.fileno(), True)
+        command = [
+            *(sys.executable, "-m", "gunicorn", "--config", "python:benchmarks.service.conf"),
+            *("--bind", f"fd://{listener.fileno()}", "--worker-class", cell.worker, "--workers", "1"),
+            *("--threads", "4" if cell.worker == "gthread" else "1"),
+            *("--timeout", "120", "--graceful-timeout", str(_GRACE), "benchmarks.service.app:app"),
+        ]
+        environment = {
+            **backend.environment,
+            "BENCH_CONTENDER": cell.contender,
+            "BENCH_CORE": "0" if (os.cpu_count() or 1) > 1 else "",
+            "BENCH_COOLDOWN": _COOLDOWN,
+            "BREAKER_EXPORTER_COOLDOWN": _COOLDOWN,
+            **({"OTEL_EXPORTER_OTLP_TIMEOUT": "1"} if cell.contender.startswith("hooks") else {}),
+        }
+        child = Child(command, environment, _made(directory / "service"), [listener.fileno()])
+        return child, int(listener.getsockname()[1])
+
+
+def _made(directory: Path) -> Path:
+    directory.mkdir()
+    return directory
+
+
+class _Observer:
+    def __init__(self, cell: Cell, backend: Backend, service: Child, load: Child) -> None:
+        self._raw = Raw(cell)
+        self._backend = backend
+        self._service = service
+        self._load = load
+        self._start = 0.0
+        self._looked = 0.0
+
+    def observe(self) -> Raw:
+        with self._listening() as selector:
+            while not self._start:
+                self._pump(selector)
+            for phase in self._raw.cell.phases:
+                self._until(selector, phase.begin)
+                if phase.name in _SWITCHING:
+                    self._backend.switch(self._raw.cell.fault if phase.name == "fault" else "none")
+            self._until(selector, self._raw.cell.total)
+            self._raw.ended = self._raw.cell.total
+            deadline = time.monotonic() + _PATIENCE + 2
+            while not self._load.ended and time.monotonic() < deadline:
+                self._pump(selector)
+            self._pump(selector)
+        return self._raw
+
+    @contextlib.contextmanager
+    def _listening(self) -> Iterator[selectors.DefaultSelector]:
+        with selectors.DefaultSelector() as selector:
+            for child in (self._service, self._load):
+                selector.register(child.lines, selectors.EVENT_READ)
+            yield selector
+
+    def _until(self, selector: selectors.DefaultSelector, moment: float) -> None:
+        while time.monotonic() < self._start + moment:
+            self._pump(selector)
+
+    def _pump(self, selector: selectors.DefaultSelector) -> None:
+        if self._service.ended or self._load.failed:
+            raise CellFailed(f"{self._raw.cell.key}:\n{self._service.output}\n{self._load.output}")
+        for key, _ in selector.select(0.02):
+            lines = key.fileobj
+            assert isinstance(lines, Lines)
+            said = lines.read()
+            if said is None:
+                selector.unregister(lines)
+            for line in said or ():
+                self._take(line)
+        if self._start and time.monotonic() - self._looked >= _LOOK:
+            self._looked = time.monotonic()
+            delivered = self._backend.delivered()
+            if delivered is not None:
+                self._raw.delivered.append((self._looked - self._start, delivered))
+
+    def _take(self, line: dict[str, Any]) -> None:
+        raw, kind = self._raw, line["kind"]
+        if kind == "load":
+            self._start = line["start"] + WARM_UP
+        elif kind == "requests":
+            raw.late = max(raw.late, line["late"])
+            raw.latencies.update({index: (latency, status) for _, index, latency, status in line["done"]})
+        elif kind == "change" and self._start:
+            raw.changes.append((line["at"] - self._start, line["new"]))
+        elif kind == "meter" and self._start:
+            raw.beats += [(began - self._start, late) for began, late in line["beats"]]
+            raw.cpu.append((line["at"] - self._start, line["cpu"]))
+            raw.resident, raw.started = line["resident"], line["started"]

@@ -1,0 +1,146 @@
+"""What is measured: contenders, and the cells of a run in the order in which they are measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+
+CONTENDERS = {
+    "api-only": "no SDK: OpenTelemetry's API without a provider",
+    "none": "no exporter: the SDK's `TracerProvider` without a span processor",
+    "sdk-only": "the SDK's `BatchSpanProcessor` with an exporter that drops everything at once",
+    "bare-http": "OTLP over HTTP as OpenTelemetry's documentation shows it",
+    "bare-http-1s": "the same with `timeout=1`",
+    "bare-http-agent": "the same, to a collector on this host whose own upstream is dead: it answers 503",
+    "bare-grpc": "OTLP over gRPC as OpenTelemetry's documentation shows it",
+    "bare-grpc-1s": "the same with `timeout=1`",
+    "bare-grpc-init-gevent": "the same with `grpc.experimental.gevent.init_gevent()`",
+    "logfire": "logfire's exporter chain, with its retries from disk",
+    "sentry-otlp": "sentry-sdk's own `OTLPIntegration`",
+    "wrapped-http": "`CircuitBreakerSpanExporter` around the official HTTP exporter, `timeout=1`",
+    "wrapped-grpc": "`CircuitBreakerSpanExporter` around the official gRPC exporter, `timeout=1`",
+    "wrapped-cooperative": "`CircuitBreakerSpanExporter` around `CooperativeOTLPSpanExporter`, `timeout=1`",
+    "hooks": "`breaker_exporter.gunicorn`, OTLP over HTTP, `OTEL_EXPORTER_OTLP_TIMEOUT=1`",
+    "hooks-grpc": "`breaker_exporter.gunicorn`, OTLP over gRPC, the same",
+}
+_PRINCIPAL = ("none", "bare-http", "wrapped-http", "hooks")
+_MEETING_REFUSE = ("bare-http", "bare-grpc", "wrapped-http", "hooks")
+_MEETING_DRIP = ("bare-http", "wrapped-http", "hooks")
+_GROWING = ("none", "bare-http", "bare-grpc", "wrapped-http", "hooks")
+_QUICK = ("none", "bare-http", "bare-grpc", "hooks")
+
+PHASES = ("healthy", "fault", "open", "recovering")
+WARM_UP = 1.5
+"""Seconds of load before the first phase: imports, first connections."""
+_ELSE = 4.0
+"""Seconds a cell takes besides its load, about: it boots, and is stopped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """A stretch of a cell, in seconds from its start."""
+
+    name: str
+    begin: float
+    end: float
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One service under one load, measured once.
+
+    Attributes:
+        suite: ``outage`` or ``growth``.
+        contender: Who exports.
+        worker: Gunicorn's worker class.
+        fault: What the collector does in the middle.
+        rate: Requests a second.
+        round: In which round.
+        seconds: Of the phases: healthy, fault, the same fault with our circuits open, recovering.
+    """
+
+    suite: str
+    contender: str
+    worker: str
+    fault: str
+    rate: float
+    round: int
+    seconds: tuple[float, float, float, float] = (5.0, 4.5, 2.5, 3.0)
+
+    @property
+    def phases(self) -> tuple[Phase, ...]:
+        found, begin = [], 0.0
+        for name, seconds in zip(PHASES, self.seconds, strict=True):
+            if seconds:
+                found.append(Phase(name, begin, begin + seconds))
+                begin += seconds
+        return tuple(found)
+
+    @property
+    def total(self) -> float:
+        """Seconds of load after the warm-up."""
+        return self.phases[-1].end
+
+    @property
+    def estimate(self) -> float:
+        """Seconds it takes, about."""
+        return WARM_UP + self.total + _ELSE
+
+    @property
+    def key(self) -> str:
+        """What tells it from all others."""
+        return f"{self.suite}/{self.worker}/{self.fault}/{self.rate:g}/{self.contender}/{self.round}"
+
+    def as_json(self) -> dict[str, object]:
+        return asdict(self)
+
+
+def cells(rounds: int, suites: Sequence[str], only: Sequence[str]) -> list[Cell]:
+    """The cells of a full run, round by round, all contenders in turn within each.
+
+    Args:
+        rounds: How often each is measured.
+        suites: Which of ``outage``, ``faults``, ``workers`` and ``growth``.
+        only: Contenders; all where empty.
+    """
+    found: list[Cell] = []
+    for number in range(rounds):
+        for suite in suites:
+            found += _SUITES[suite](number)
+    return [cell for cell in found if not only or cell.contender in only]
+
+
+def quick_cells() -> list[Cell]:
+    """A few of them, once."""
+    return [
+        Cell("outage", name, "gevent", "blackhole", 150, 0, seconds=(6.0, 4.5, 2.5, 3.0)) for name in _QUICK
+    ]
+
+
+def _outage(number: int) -> Iterator[Cell]:
+    for name in CONTENDERS:
+        yield Cell("outage", name, "gevent", "blackhole", 150, number)
+
+
+def _faults(number: int) -> Iterator[Cell]:
+    for fault, names in (("refuse", _MEETING_REFUSE), ("drip", _MEETING_DRIP)):
+        for name in names:
+            yield Cell("outage", name, "gevent", fault, 150, number)
+
+
+def _workers(number: int) -> Iterator[Cell]:
+    for worker in ("gthread", "sync"):
+        for name in _PRINCIPAL:
+            yield Cell("outage", name, worker, "blackhole", 60, number)
+
+
+def _growth(number: int) -> Iterator[Cell]:
+    if number >= 3:
+        return
+    for rate in (50, 100, 200, 300, 400, 500):
+        for name in _GROWING:
+            yield Cell("growth", name, "gevent", "none", rate, number, seconds=(4.0, 0.0, 0.0, 0.0))
+
+
+_SUITES = {"outage": _outage, "faults": _faults, "workers": _workers, "growth": _growth}
+SUITES = tuple(_SUITES)

@@ -1,0 +1,1 @@
+"""The Gunicorn service that is measured."""

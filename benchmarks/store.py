@@ -1,0 +1,79 @@
+"""The results, kept after every cell: an interrupted run loses nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+from datetime import datetime, timezone
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+_PACKAGES = (
+    *("opentelemetry-sdk", "gevent", "gunicorn", "grpcio", "requests", "pybreaker"),
+    *("sentry-sdk", "logfire"),
+)
+
+
+class Store:
+    """A file of results.
+
+    Attributes:
+        data: What it holds: ``command``, ``date``, ``versions``, ``cores``, ``cells`` by key, ``skipped``,
+            ``micro``.
+    """
+
+    def __init__(self, path: Path, command: str, *, resume: bool) -> None:
+        self._path = path
+        if resume and path.exists():
+            self.data: dict[str, Any] = json.loads(path.read_text())
+        else:
+            self.data = {"cells": {}, "skipped": {}, "micro": {}}
+        self.data.update(
+            command=command,
+            date=datetime.now(timezone.utc).strftime("%Y-%m-%d"),
+            versions={"python": platform.python_version(), **_versions()},
+            cores=os.cpu_count(),
+        )
+
+    def has(self, key: str) -> bool:
+        return key in self.data["cells"]
+
+    def add(self, figures: dict[str, Any]) -> None:
+        self.data["cells"][figures["key"]] = figures
+        self.save()
+
+    def skip(self, key: str, why: str) -> None:
+        self.data["skipped"][key] = why
+        self.save()
+
+    def save(self) -> None:
+        """Write all of it, or nothing."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        new = self._path.with_suffix(".new")
+        new.write_text(json.dumps(self.data, separators=(",", ":"), allow_nan=False) + "\n")
+        new.replace(self._path)
+
+
+def load(path: Path) -> dict[str, Any]:
+    """What a file holds.
+
+    Raises:
+        SystemExit: There is none.
+    """
+    if not path.exists():
+        sys.exit(f"no results at {path}: measure first")
+    data: dict[str, Any] = json.loads(path.read_text())
+    return data
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found

@@ -1,0 +1,245 @@
+"""What is aimed for, as ratios of figures within one round, and whether it was met."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+OURS = ("wrapped-http", "wrapped-grpc", "wrapped-cooperative", "hooks", "hooks-grpc")
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One target.
+
+    Attributes:
+        figure: What is compared with what.
+        target: What is aimed for.
+        limit: The number in it.
+        at_least: Whether more is better.
+        values: One a round.
+    """
+
+    figure: str
+    target: str
+    limit: float
+    values: tuple[float, ...]
+    at_least: bool = False
+
+    @property
+    def middle(self) -> float | None:
+        """The median of the rounds; ``None`` where nothing was measured."""
+        return median(self.values) if self.values else None
+
+    @property
+    def met(self) -> bool | None:
+        if self.middle is None:
+            return None
+        return self.middle >= self.limit if self.at_least else self.middle <= self.limit
+
+
+class Results:
+    """The measured cells, asked by who, where and when."""
+
+    def __init__(self, data: Mapping[str, Any]) -> None:
+        self.data = data
+        self.cells: dict[str, dict[str, Any]] = dict(data["cells"])
+
+    def rounds(self) -> range:
+        return range(1 + max((cell["round"] for cell in self.cells.values()), default=-1))
+
+    def cell(
+        self, contender: str, number: int, *, worker: str = "gevent", fault: str = "blackhole"
+    ) -> dict[str, Any] | None:
+        for cell in self.cells.values():
+            if (cell["suite"], cell["contender"], cell["round"]) == ("outage", contender, number) and (
+                cell["worker"],
+                cell["fault"],
+            ) == (worker, fault):
+                return cell
+        return None
+
+    def figure(self, contender: str, number: int, phase: str, name: str, **where: str) -> float | None:
+        cell = self.cell(contender, number, **where)
+        value = cell["phases"][phase][name] if cell else None
+        return None if value is None else float(value)
+
+    def ratios(self, phase: str, name: str, contender: str, against: str) -> tuple[float, ...]:
+        """One a round in which both were measured."""
+        return self._each(
+            lambda number: _divided(
+                self.figure(contender, number, phase, name), self.figure(against, number, phase, name)
+            )
+        )
+
+    def largest_gaps(self) -> tuple[float, ...]:
+        """Of all of ours under all faults, the worst of each round, against no exporter under the load."""
+
+        def worst(number: int) -> float | None:
+            none = max(
+                (self.figure("none", number, phase, "hub_p100_ms") or 0.0 for phase in ("fault", "open")),
+            )
+            ours = [
+                float(cell["phases"][phase]["hub_p100_ms"])
+                for cell in self.cells.values()
+                if (cell["suite"], cell["round"], cell["worker"]) == ("outage", number, "gevent")
+                and cell["contender"] in OURS
+                for phase in ("fault", "open")
+            ]
+            return _divided(max(ours, default=None), none)
+
+        return self._each(worst)
+
+    def costs(self) -> tuple[float, ...]:
+        """CPU of exporting, hooks against the bare exporter, each less that of the service without."""
+
+        def cost(number: int) -> float | None:
+            none, bare, hooks = (
+                self.figure(name, number, "healthy", "cpu") for name in ("none", "bare-http", "hooks")
+            )
+            return None if none is None or bare is None or hooks is None else (hooks - none) / (bare - none)
+
+        return self._each(cost)
+
+    def memory(self) -> tuple[float, ...]:
+        """MB of the hooks over the bare exporter."""
+
+        def more(number: int) -> float | None:
+            hooks, bare = self.cell("hooks", number), self.cell("bare-http", number)
+            return float(hooks["resident_mb"] - bare["resident_mb"]) if hooks and bare else None
+
+        return self._each(more)
+
+    def growth(self, contender: str, number: int) -> list[tuple[float, float, float]]:
+        """Spans/s offered, request p99 in ms, CPU share: one a step, in order."""
+        return sorted(
+            (cell["rate"] * 10, cell["phases"]["healthy"]["p99_ms"], cell["phases"]["healthy"]["cpu"] or 0.0)
+            for cell in self.cells.values()
+            if (cell["suite"], cell["contender"], cell["round"]) == ("growth", contender, number)
+        )
+
+    def doubles_at(self, contender: str, number: int) -> float | None:
+        """Spans/s at which the request p99 is twice that without an exporter at the same load.
+
+        Between two steps it is taken to grow evenly; where it never doubles, the last step.
+        """
+        none = {rate: p99 for rate, p99, _ in self.growth("none", number)}
+        before: tuple[float, float] | None = None
+        for rate, p99, _ in self.growth(contender, number):
+            if rate not in none:
+                continue
+            ratio = p99 / none[rate]
+            if ratio >= 2:
+                if before is None or before[1] >= ratio:
+                    return rate
+                return before[0] + (rate - before[0]) * (2 - before[1]) / (ratio - before[1])
+            before = (rate, ratio)
+        return before and before[0]
+
+    def micro(self, name: str) -> float | None:
+        """Seconds."""
+        value = self.data["micro"].get(name)
+        return None if value is None else float(value)
+
+    def _each(self, value: Callable[[int], float | None]) -> tuple[float, ...]:
+        return tuple(found for number in self.rounds() if (found := value(number)) is not None)
+
+
+def verdicts(results: Results) -> list[Verdict]:
+    """All targets, with what was measured."""
+    doubling = results._each(
+        lambda number: _divided(results.doubles_at("hooks", number), results.doubles_at("bare-http", number))
+    )
+    return [
+        Verdict("healthy, hooks: request p99 / none", "<= 1.2", 1.2, _p99(results, "hooks", "none")),
+        Verdict(
+            "healthy, hooks: hub p99.9 / none",
+            "<= 1.8",
+            1.8,
+            results.ratios("healthy", "hub_p99.9_ms", "hooks", "none"),
+        ),
+        Verdict(
+            "healthy, official exporter wrapped: request p99 / none",
+            "<= 2",
+            2,
+            _p99(results, "wrapped-http", "none"),
+        ),
+        Verdict("the same / bare", "<= 0.4", 0.4, _p99(results, "wrapped-http", "bare-http")),
+        Verdict("any fault, any of ours: largest hub gap / none", "<= 2", 2, results.largest_gaps()),
+        Verdict("CPU of exporting, hooks / bare", "<= 0.6", 0.6, results.costs()),
+        Verdict(
+            "CPU with the circuit open, hooks / none",
+            "<= 1.1",
+            1.1,
+            results.ratios("open", "cpu", "hooks", "none"),
+        ),
+        Verdict(
+            "of that, the SDK's batch processor / none",
+            "stated",
+            math.inf,
+            results.ratios("open", "cpu", "sdk-only", "none"),
+        ),
+        Verdict(
+            "direct encoding / official", "<= 0.35", 0.35, _micro(results, "encode_direct", "encode_official")
+        ),
+        Verdict("refused export, µs", "<= 5", 5, _in_us(results.micro("refused_export"))),
+        Verdict(
+            "closed export less the hop, threads, µs",
+            "<= 40",
+            40,
+            _less(results, "closed_export_threads", "thread_hop"),
+        ),
+        Verdict(
+            "closed export less the hop, gevent, µs",
+            "<= 40",
+            40,
+            _less(results, "gevent[native]", "gevent[hop]"),
+        ),
+        Verdict("memory, hooks over bare, MB", "<= 3", 3, results.memory()),
+        Verdict(
+            "import over `opentelemetry.sdk.trace`, ms", "<= 15", 15, _in_us(results.micro("import"), 1e3)
+        ),
+        Verdict("spans/s at which request p99 doubles, hooks / bare", ">= 2", 2, doubling, at_least=True),
+    ]
+
+
+def _p99(results: Results, contender: str, against: str) -> tuple[float, ...]:
+    return results.ratios("healthy", "p99_ms", contender, against)
+
+
+def _micro(results: Results, name: str, against: str) -> tuple[float, ...]:
+    return _some(_divided(results.micro(name), results.micro(against)))
+
+
+def _less(results: Results, name: str, hop: str) -> tuple[float, ...]:
+    whole, less = results.micro(name), results.micro(hop)
+    return () if whole is None or less is None else ((whole - less) * 1e6,)
+
+
+def _in_us(seconds: float | None, factor: float = 1e6) -> tuple[float, ...]:
+    return () if seconds is None else (seconds * factor,)
+
+
+def _some(value: float | None) -> tuple[float, ...]:
+    return () if value is None else (value,)
+
+
+def _divided(value: float | None, by: float | None) -> float | None:
+    return None if value is None or not by else value / by
+
+
+def spread(values: Iterable[float]) -> str:
+    """The median, and the least and the greatest where there are several."""
+    ordered = sorted(values)
+    if not ordered:
+        return "-"
+    middle = short(median(ordered))
+    return middle if len(ordered) == 1 else f"{middle} ({short(ordered[0])}-{short(ordered[-1])})"
+
+
+def short(value: float) -> str:
+    """Three digits, and no exponent."""
+    return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
