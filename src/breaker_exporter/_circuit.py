@@ -170,11 +170,11 @@ class Circuit:
         return Permit(self._generation, probe=True)
 
     def cancel(self, permit: Permit) -> None:
-        """Take back a permit whose call was never made: it says nothing about the backend (C3)."""
+        """Take back a permit whose call was not made, or sent nothing: that says nothing of the backend."""
         if permit.probe and permit.generation == self._generation:
             self._probe_out = False
             self._breaker.open()
-            self._move(CircuitState.OPEN, "probe cancelled before it started")
+            self._move(CircuitState.OPEN, "probe cancelled before it was sent")
             self._wait = 0.0
 
     def succeeded(self, permit: Permit) -> None:

@@ -22,6 +22,7 @@ from ._state import CircuitState, ExporterHealth
 
 _LONGEST_REASON = 200
 """Characters: classes have been seen with names of a page."""
+_OF_THE_BATCH = (Verdict.REJECTED, Verdict.UNSENT)
 _MANY_REJECTIONS = 3
 """Batches in a row after which somebody should know."""
 
@@ -236,6 +237,10 @@ class Desk:
                 self._circuit.succeeded(permit)
                 moved = self._collect()  # before the loss so far is forgotten
                 self._ledger.settle(held, items - held, report.reason, lived=True)
+            elif report.verdict is Verdict.UNSENT:
+                self._ledger.settle(held, items - held, report.reason, lived=False)
+                self._circuit.cancel(permit)
+                moved = self._collect()
             else:
                 self._ledger.settle(held, items - held, report.reason, lived=False)
                 self._circuit.failed(
@@ -247,14 +252,14 @@ class Desk:
                 )
                 moved = self._collect()
             listener_error = self._circuit.take_listener_error()
-            rejections = self._ledger.count_rejection(is_one=report.verdict is Verdict.REJECTED)
+            rejections = self._ledger.count_rejection(is_one=report.verdict in _OF_THE_BATCH)
         if moved:
             self._runner.recheck()
         if rejections == _MANY_REJECTIONS:
             say(
                 logging.WARNING,
-                "%s: %d batches in a row were rejected, the last: %s; the backend is alive, so the circuit "
-                "stays closed, and what it rejects is lost",
+                "%s: %d batches in a row were not taken for what is in them, the last: %s; that is no "
+                "failure of the backend, so the circuit does not open, and their spans are lost",
                 self._name,
                 rejections,
                 report.reason,

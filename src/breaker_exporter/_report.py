@@ -20,6 +20,8 @@ class Verdict(enum.Enum):
     """The backend took the batch, or part of it: a success."""
     REJECTED = "rejected"
     """The backend answered and will never take this batch (HTTP 400, 413, 422): it is alive all the same."""
+    UNSENT = "unsent"
+    """The batch cannot be sent as it is: that says nothing about the backend, and a probe is still due."""
     FAILED = "failed"
     """The backend did not do its work; counts towards the threshold."""
     MISCONFIGURED = "misconfigured"

@@ -310,7 +310,7 @@ def test_a_batch_above_max_request_size_is_halved_before_it_is_sent(make: Make) 
 
         report = make(server.url, max_request_size=10).export_and_report(batch)
 
-        assert (report.verdict, len(server.requests)) == (Verdict.REJECTED, 4)
+        assert (report.verdict, len(server.requests)) == (Verdict.UNSENT, 4)
         assert "above max_request_size" in report.reason
 
 
@@ -362,6 +362,34 @@ def test_the_deadline_holds_for_a_body_that_drips(make: Make) -> None:
 
     with serving(drip) as server:
         assert make(server.url, timeout=0.3).export_and_report(spans(1)).reason == "no answer in time"
+        stop.set()
+
+
+def test_an_answer_is_not_unpacked(make: Make) -> None:
+    """A bomb of 10 MB in 10 kB is read as 10 kB, and means nothing."""
+    bomb = gzip.compress(bytes(10_000_000))
+    with serving(answer(200, bomb, Content_Encoding="gzip")) as server:
+        assert make(server.url).export_and_report(spans(1)) == ExportReport(Verdict.DELIVERED)
+        assert server.requests[0].headers["accept-encoding"] == "identity"
+
+
+def test_the_deadline_holds_through_a_proxy(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    stop = threading.Event()
+
+    def drip(handler: Any) -> None:
+        while not stop.wait(0.02):
+            try:
+                handler.wfile.write(b"HTTP/1.1 200 OK"[:1])
+            except OSError:
+                break
+        handler.close_connection = True
+
+    with serving(answer(200), drip) as proxy:
+        monkeypatch.setenv("HTTP_PROXY", proxy.base)
+        exporter = make("http://collector.test:4318/v1/traces", timeout=0.3)
+        assert exporter.export(spans(1)) is SUCCESS
+        assert exporter.export_and_report(spans(1)).reason == "no answer in time"
+        assert proxy.requests[0].path == "http://collector.test:4318/v1/traces"
         stop.set()
 
 

@@ -83,6 +83,22 @@ def test_a_probe_that_is_rejected_closes_the_circuit(clock: ManualClock) -> None
     assert exporter.state is CircuitState.CLOSED
 
 
+def test_a_batch_that_cannot_be_sent_says_nothing_of_the_backend(clock: ManualClock) -> None:
+    unsent = ExportReport(Verdict.UNSENT, reason="too large")
+    exporter = guard(clock, FAILED, unsent, FAILED, unsent, DELIVERED, failure_threshold=2, cooldown=10)
+    for _ in range(3):
+        exporter.export(spans(1))
+    assert exporter.state is CircuitState.OPEN
+    clock.advance(10)
+
+    assert exporter.export(spans(1)) is FAILURE
+
+    health = exporter.health()
+    assert (health.state, health.retry_in, health.failed) == (CircuitState.OPEN, 0.0, 4)
+    assert exporter.export(spans(1)) is SUCCESS
+    assert exporter.health().state is CircuitState.CLOSED
+
+
 def test_three_rejections_in_a_row_are_one_warning(
     clock: ManualClock, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -95,7 +111,7 @@ def test_three_rejections_in_a_row_are_one_warning(
 
     assert said == [0, 0, 0, 0, 0, 1, 1]
     assert caplog.records[0].levelname == "WARNING"
-    assert "3 batches in a row were rejected, the last: HTTP 400" in caplog.text
+    assert "3 batches in a row were not taken for what is in them, the last: HTTP 400" in caplog.text
 
 
 def test_a_misconfiguration_opens_the_circuit_at_once(clock: ManualClock) -> None:

@@ -38,7 +38,7 @@ _MAX_REQUEST_SIZE = 64 << 20
 
 
 _FAILURES = (Verdict.FAILED, Verdict.MISCONFIGURED)
-_MOST_TELLING = (*_FAILURES, Verdict.DELIVERED, Verdict.REJECTED)
+_MOST_TELLING = (*_FAILURES, Verdict.DELIVERED, Verdict.REJECTED, Verdict.UNSENT)
 """Of two halves: that the backend fails, then that it lives."""
 
 
@@ -106,6 +106,7 @@ class CooperativeOTLPSpanExporter(SpanExporter):
             else check.count("max_request_size", max_request_size, zero=True)
         )
         sent = {
+            "accept-encoding": "identity",
             "content-type": "application/x-protobuf",
             "user-agent": f"breaker-exporter/{version('breaker-exporter')}",
             **environment.otlp_headers(),
@@ -177,11 +178,11 @@ class CooperativeOTLPSpanExporter(SpanExporter):
     def _export(self, spans: Sequence[ReadableSpan], flight: Flight, *, may_halve: bool) -> ExportReport:
         encoder = self._encoded(spans)
         if not encoder.count:
-            return ExportReport(Verdict.REJECTED, reason="none of its spans can be encoded")
+            return ExportReport(Verdict.UNSENT, reason="none of its spans can be encoded")
         body = encoder.body()
         if 0 < self._max_request_size < len(body):
             is_too_large = True
-            report = ExportReport(Verdict.REJECTED, reason=f"{len(body)} bytes are above max_request_size")
+            report = ExportReport(Verdict.UNSENT, reason=f"{len(body)} bytes are above max_request_size")
         else:
             try:
                 answer = self._poster.post(compressed(body, self._compression, self._pace.rest), flight)

@@ -16,7 +16,7 @@ _MOST_READ = 1 << 16
 """Bytes of an answer; there is no use for more."""
 _MOST_REDIRECTS = 5
 _REDIRECTS = (301, 302, 307, 308)
-_FOR_ANYBODY = ("content-encoding", "content-type", "user-agent")
+_FOR_ANYBODY = ("accept-encoding", "content-encoding", "content-type", "user-agent")
 """Headers that may go to another host than the one they were set for."""
 _FOUND_CLOSED = (BrokenPipeError, ConnectionResetError, RemoteDisconnected)
 
@@ -97,7 +97,8 @@ class Poster:
             try:
                 target = response.headers.get("location")
                 if response.status_code not in _REDIRECTS or target is None:
-                    read = next(iter(response.iter_content(_MOST_READ)), b"")
+                    # As it comes: to unpack it is to trust what it says of its size.
+                    read = response.raw.read(_MOST_READ, decode_content=False)
                     return Answer(response.status_code, response.headers.get("retry-after"), read)
             finally:
                 response.close()

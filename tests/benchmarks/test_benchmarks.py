@@ -1,0 +1,180 @@
+"""The pure parts of ``make bench``: what is planned, what figures come of it, what is said of them."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.__main__ import main
+from benchmarks.figures import figures_of
+from benchmarks.measure import Raw
+from benchmarks.plan import CONTENDERS, SUITES, WARM_UP, Cell, cells, quick_cells
+from benchmarks.report import markdown
+from benchmarks.store import Store
+from benchmarks.targets import Results, spread, verdicts
+
+
+def raw(contender: str, number: int = 0, latency: float = 0.002, cpu: float = 0.1, gap: float = 0.001) -> Raw:
+    """Ten requests a second, each answered alike; a heartbeat that is late by `gap` each time."""
+    cell = Cell("outage", contender, "gevent", "blackhole", 10, number)
+    observed = Raw(cell, ended=cell.total, resident=50_000_000, started=1000)
+    observed.latencies = dict.fromkeys(range(round(10 * (WARM_UP + cell.total))), (latency, 200))
+    observed.beats = [(0.01 * beat, gap) for beat in range(round(100 * cell.total))]
+    observed.cpu = [(0.25 * line, 0.25 * line * cpu) for line in range(round(4 * cell.total) + 1)]
+    observed.delivered = [(0.1 * look, 10 * look if look < 50 or look > 130 else 500) for look in range(150)]
+    observed.changes = [(8.0, "open"), (12.5, "half-open"), (12.6, "closed")]
+    return observed
+
+
+def growth(contender: str, rate: float, p99: float) -> dict[str, Any]:
+    cell = Cell("growth", contender, "gevent", "none", rate, 0, seconds=(4.0, 0.0, 0.0, 0.0))
+    observed = Raw(cell, ended=cell.total)
+    requests = round(rate * (WARM_UP + cell.total))
+    observed.latencies = dict.fromkeys(range(requests), (p99 / 1000.0, 200))
+    return figures_of(observed)
+
+
+def results() -> dict[str, Any]:
+    found = []
+    for number in range(3):
+        slower = 1 + number / 10  # the whole machine is, in later rounds: ratios do not see it
+        found += [
+            figures_of(raw("none", number, 0.002 * slower, 0.10 * slower)),
+            figures_of(raw("sdk-only", number, 0.002 * slower, 0.11 * slower)),
+            figures_of(raw("bare-http", number, 0.010 * slower, 0.20 * slower)),
+            figures_of(raw("wrapped-http", number, 0.003 * slower, 0.19 * slower)),
+            figures_of(raw("hooks", number, 0.0022 * slower, 0.15 * slower, 0.0015)),
+        ]
+    for rate in (50, 100, 200):
+        found += [growth("none", rate, 2), growth("bare-http", rate, rate / 25), growth("hooks", rate, 3)]
+    return {
+        "command": "make bench",
+        "date": "2026-01-01",
+        "versions": {"python": "3.13"},
+        "cores": 2,
+        "cells": {cell["key"]: cell for cell in found},
+        "skipped": {"outage/gevent/blackhole/150/logfire/0": "logfire is not installed"},
+        "micro": {"encode_direct": 0.003, "encode_official": 0.012, "refused_export": 3e-6},
+    }
+
+
+def test_all_contenders_take_turns_within_each_round() -> None:
+    planned = cells(2, SUITES, ())
+    numbers = [cell.round for cell in planned]
+
+    assert numbers == sorted(numbers)
+    assert len({cell.key for cell in planned}) == len(planned)
+    first = [cell.contender for cell in planned if cell.suite == "outage" and cell.round == 0]
+    assert first[: len(CONTENDERS)] == list(CONTENDERS)
+    assert {cell.contender for cell in cells(1, SUITES, ("hooks",))} == {"hooks"}
+
+
+def test_the_quick_run_takes_less_than_four_minutes() -> None:
+    assert sum(cell.estimate for cell in quick_cells()) + 60 < 240
+
+
+def test_the_figures_of_a_phase_are_those_of_its_requests() -> None:
+    observed = raw("hooks")
+    slow = round(10 * (WARM_UP + 6))
+    observed.latencies[slow] = (3.0, 200)
+    del observed.latencies[slow + 1]
+
+    figures: Any = figures_of(observed)
+
+    assert figures["phases"]["healthy"]["p100_ms"] == pytest.approx(2)
+    assert figures["phases"]["fault"]["p100_ms"] == pytest.approx(1e3 * (observed.cell.total - 6.1))
+    assert figures["phases"]["fault"]["answered"] == figures["phases"]["fault"]["requests"] - 1
+    assert figures["phases"]["healthy"]["hub_p99_ms"] == pytest.approx(1)
+    assert figures["phases"]["open"]["cpu"] == pytest.approx(0.1)
+    assert figures["seconds_to_open"] == pytest.approx(3.0)
+    assert figures["seconds_to_recover"] == pytest.approx(1.1)
+
+
+def test_a_hub_that_stands_still_to_the_end_counts_with_what_it_stood() -> None:
+    observed = raw("bare-grpc")
+    observed.beats = [beat for beat in observed.beats if beat[0] < 6]
+    figures: Any = figures_of(observed)
+    assert figures["phases"]["fault"]["hub_p100_ms"] == pytest.approx(3500, abs=20)
+    assert figures["phases"]["open"]["hub_p100_ms"] == pytest.approx(2500, abs=20)
+
+
+def test_ratios_are_formed_within_a_round_and_judged_by_their_median() -> None:
+    judged = {verdict.figure: verdict for verdict in verdicts(Results(results()))}
+
+    p99 = judged["healthy, hooks: request p99 / none"]
+    assert p99.values == pytest.approx((1.1, 1.1, 1.1))
+    assert p99.met
+    assert judged["the same / bare"].values == pytest.approx((0.3, 0.3, 0.3))
+    assert judged["CPU of exporting, hooks / bare"].middle == pytest.approx(0.5)
+    assert judged["any fault, any of ours: largest hub gap / none"].middle == pytest.approx(1.5)
+    assert judged["CPU with the circuit open, hooks / none"].met is False
+    assert judged["direct encoding / official"].middle == pytest.approx(0.25)
+    assert judged["import over `opentelemetry.sdk.trace`, ms"].met is None
+    doubling = judged["spans/s at which request p99 doubles, hooks / bare"]
+    assert doubling.middle == pytest.approx(2.0)
+    assert doubling.met
+
+
+def test_where_p99_doubles_is_taken_from_between_the_steps() -> None:
+    found = Results(results())
+    assert found.doubles_at("bare-http", 0) == pytest.approx(1000)
+    assert found.doubles_at("hooks", 0) == 2000
+    assert found.doubles_at("bare-grpc", 0) is None
+
+
+def test_the_report_has_targets_tables_and_what_is_missing() -> None:
+    text = markdown(results())
+
+    assert "| healthy, hooks: request p99 / none | <= 1.2 | 1.1 (1.1-1.1) | met |" in text
+    assert "| CPU with the circuit open, hooks / none | <= 1.1 | 1.5 (1.5-1.5) | **not met** |" in text
+    assert "Not measured: `logfire`: logfire is not installed" in text
+    assert "## Growth" in text
+    assert "| `encode_direct` | 3e+03 |" in text
+    assert markdown({**results(), "cells": {}, "micro": {}}).count("not measured") > 10
+
+
+def test_a_run_that_goes_on_keeps_what_was_measured(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "results.json"
+    store = Store(path, "make bench", resume=True)
+    figures: Any = figures_of(raw("hooks"))
+    store.add(figures)
+    store.skip("a/b/c/d/logfire/0", "not installed")
+
+    again = Store(path, "make bench", resume=True)
+
+    assert again.has(figures["key"])
+    assert again.data["skipped"] == {"a/b/c/d/logfire/0": "not installed"}
+    assert not Store(path, "make bench", resume=False).has(figures["key"])
+    assert [path.name for path in path.parent.iterdir()] == ["results.json"]
+
+
+def test_a_spread_is_the_median_with_the_least_and_the_greatest() -> None:
+    assert spread([3, 1, 2]) == "2 (1-3)"
+    assert spread([1234.5]) == "1,234"
+    assert spread([]) == "-"
+    for values in itertools.permutations([1.0, 2.0, 4.0]):
+        assert spread(values) == "2 (1-4)"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["run", "--rounds", "0"], "must be a whole number, 1 or more, not '0'"),
+        (["run", "--only", "nobody"], "must be of api-only, none"),
+        (["run", "--suites", "outage,all"], "must be of outage, faults, workers, growth, not 'all'"),
+    ],
+)
+def test_a_wrong_option_is_named(arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(arguments)
+    assert says in capsys.readouterr().err
+
+
+def test_a_dry_run_says_what_and_how_long(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "--dry-run", "--rounds", "1", "--suites", "growth", "--no-micro"]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].startswith("30 cells, about ")
+    assert said[1] == "growth/gevent/none/50/none/0"
