@@ -39,7 +39,7 @@ class Flight:
 
     def __init__(self, deadline: float) -> None:
         self._deadline = deadline
-        self._connections: list[HTTPConnection] = []
+        self._connections: set[HTTPConnection] = set()
         self.is_over = False
         self.connected = False
 
@@ -49,14 +49,14 @@ class Flight:
         return max(0.001, self._deadline - time.monotonic())
 
     def uses(self, connection: HTTPConnection) -> None:
-        self._connections.append(connection)
+        self._connections.add(connection)
         if self.is_over:
             self.cut_off()
 
     def cut_off(self) -> None:
         """End what is under way, from any thread or greenlet: whoever reads or writes gets an error."""
         self.is_over = True
-        for connection in self._connections:
+        for connection in list(self._connections):
             opened = connection.sock
             if opened is not None:
                 with contextlib.suppress(OSError):
@@ -83,10 +83,12 @@ class _Timed(HTTPConnection):
     def connect(self) -> None:
         flight = _current.get()
         flight.connected = True
-        flight.uses(self)
+        flight.uses(self)  # a proxy may keep it waiting on the way
         # Each address that does not answer takes the whole timeout of a connection.
-        self.timeout = flight.remaining / _count_addresses(self.host, self.port)
+        addresses = _count_addresses(self.host, self.port)
+        self.timeout = flight.remaining / addresses
         super().connect()
+        flight.uses(self)  # the time may be over by now
         _opened[self] = os.getpid()
 
     def request(self, *args: Any, **kwargs: Any) -> None:
