@@ -365,6 +365,31 @@ def test_the_deadline_holds_for_a_body_that_drips(make: Make) -> None:
         stop.set()
 
 
+@pytest.mark.parametrize(
+    ("fault", "says"),
+    [
+        (Fault.REFUSE, "ConnectionRefusedError"),
+        (Fault.RESET, "ConnectionResetError"),
+        (Fault.GARBAGE, "BadStatusLine"),
+        (Fault.TRUNCATED, "IncompleteRead"),
+    ],
+)
+def test_no_good_answer_is_a_failure(collector: FaultyCollector, make: Make, fault: Fault, says: str) -> None:
+    exporter = make(collector.http_endpoint)
+    collector.fault = fault
+    assert exporter.export_and_report(spans(1)) == ExportReport(Verdict.FAILED, reason=f"no answer: {says}")
+    collector.fault = Fault.NONE
+    assert exporter.export(spans(1)) is SUCCESS
+
+
+def test_of_an_endless_answer_only_the_beginning_is_read(make: Make) -> None:
+    with serving(answer(200, bytes(1_000_000))) as server:
+        exporter = make(server.url)
+        assert exporter.export(spans(1)) is SUCCESS
+        assert exporter.export(spans(1)) is SUCCESS
+        assert [request.connection for request in server.requests] == [1, 2]
+
+
 def test_an_answer_is_not_unpacked(make: Make) -> None:
     """A bomb of 10 MB in 10 kB is read as 10 kB, and means nothing."""
     bomb = gzip.compress(bytes(10_000_000))

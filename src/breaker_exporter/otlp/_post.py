@@ -97,9 +97,9 @@ class Poster:
             try:
                 target = response.headers.get("location")
                 if response.status_code not in _REDIRECTS or target is None:
-                    # As it comes: to unpack it is to trust what it says of its size.
-                    read = response.raw.read(_MOST_READ, decode_content=False)
-                    return Answer(response.status_code, response.headers.get("retry-after"), read)
+                    return Answer(
+                        response.status_code, response.headers.get("retry-after"), _body_of(response)
+                    )
             finally:
                 response.close()
             target = urljoin(url, target)
@@ -150,6 +150,16 @@ class Poster:
             else:
                 _parents.append(self._session)
                 self._session = new_session()
+
+
+def _body_of(response: requests.Response) -> bytes:
+    """As it comes: to unpack it is to trust what it says of its size."""
+    body = b""
+    while len(body) < _MOST_READ and (
+        more := response.raw.read(_MOST_READ - len(body), decode_content=False)
+    ):
+        body += more
+    return body
 
 
 def _origin(url: str) -> tuple[str, str | None, int | None]:
