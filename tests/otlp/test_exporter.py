@@ -6,6 +6,8 @@ import gzip
 import logging
 import os
 import socket
+import subprocess
+import sys
 import threading
 import time
 import zlib
@@ -435,6 +437,43 @@ def test_the_deadline_holds_for_a_tls_handshake_that_hangs(make: Make) -> None:
 
     assert report == ExportReport(Verdict.FAILED, reason="no answer in time")
     assert time.monotonic() - began < 3
+
+
+_DRIPPING_HANDSHAKE = """
+import sys
+if sys.argv[1] == "patched":
+    from gevent import monkey
+    monkey.patch_all()
+import contextlib, socket, threading, time
+from breaker_exporter.otlp import CooperativeOTLPSpanExporter
+from tests.semantics._spans import spans
+
+def drip():
+    connection, _ = silent.accept()
+    with connection, contextlib.suppress(OSError):
+        connection.sendall(bytes([0x16, 3, 3, 0x40, 0]))  # the head of a record of 16 KiB
+        while True:
+            time.sleep(0.02)
+            connection.sendall(b"x")
+
+silent = socket.create_server(("127.0.0.1", 0))
+threading.Thread(target=drip, daemon=True).start()
+exporter = CooperativeOTLPSpanExporter(f"https://127.0.0.1:{silent.getsockname()[1]}/v1/traces", timeout=0.3)
+print(exporter.export_and_report(spans(1)).reason)
+"""
+
+
+@pytest.mark.parametrize("world", ["patched", "plain"])
+def test_the_deadline_holds_for_a_tls_handshake_that_drips(world: str) -> None:
+    """Each byte resets the timeout of a socket of gevent's; it would take minutes."""
+    done = subprocess.run(
+        [sys.executable, "-c", _DRIPPING_HANDSHAKE, world],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert (done.stdout, done.returncode) == ("no answer in time\n", 0), done.stderr
 
 
 def test_the_deadline_holds_for_a_host_of_several_addresses(

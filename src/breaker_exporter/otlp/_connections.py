@@ -39,7 +39,7 @@ class Flight:
 
     def __init__(self, deadline: float) -> None:
         self._deadline = deadline
-        self._connections: set[HTTPConnection] = set()
+        self._connections: set[_Timed] = set()
         self.is_over = False
         self.connected = False
 
@@ -48,7 +48,7 @@ class Flight:
         """Seconds left, never 0: sockets take that for no timeout at all, or for not waiting."""
         return max(0.001, self._deadline - time.monotonic())
 
-    def uses(self, connection: HTTPConnection) -> None:
+    def uses(self, connection: _Timed) -> None:
         self._connections.add(connection)
         if self.is_over:
             self.cut_off()
@@ -57,10 +57,7 @@ class Flight:
         """End what is under way, from any thread or greenlet: whoever reads or writes gets an error."""
         self.is_over = True
         for connection in list(self._connections):
-            opened = connection.sock
-            if opened is not None:
-                with contextlib.suppress(OSError):
-                    opened.shutdown(socket.SHUT_RDWR)
+            connection.cut_off()
 
     @contextlib.contextmanager
     def under_way(self) -> Iterator[None]:
@@ -95,9 +92,35 @@ class _Timed(HTTPConnection):
         _current.get().uses(self)
         super().request(*args, **kwargs)
 
+    def cut_off(self) -> None:
+        """End what waits for it."""
+        _shut(self.sock)
+
 
 class _TimedTLS(_Timed, HTTPSConnection):
-    pass
+    """Can be cut off in the TLS handshake too, which takes the descriptor out of the socket that is set here.
+
+    Python's own sockets bound a handshake as a whole, gevent's each wait in it. So a copy of the plain socket
+    is kept until it is over.
+    """
+
+    _plain: socket.socket | None = None
+    _sock: socket.socket | None = None
+
+    @property
+    def sock(self) -> socket.socket | None:
+        return self._sock
+
+    @sock.setter
+    def sock(self, new: socket.socket | None) -> None:
+        if self._plain is not None:
+            self._plain.close()
+        self._plain = new.dup() if type(new) is socket.socket else None
+        self._sock = new
+
+    def cut_off(self) -> None:
+        super().cut_off()
+        _shut(self._plain)
 
 
 _opened: weakref.WeakKeyDictionary[HTTPConnection, int] = weakref.WeakKeyDictionary()
@@ -109,6 +132,12 @@ def close_inherited() -> None:
     for connection, process in list(_opened.items()):
         if process != os.getpid() and (opened := connection.sock) is not None:
             opened.close()
+
+
+def _shut(opened: socket.socket | None) -> None:
+    if opened is not None:
+        with contextlib.suppress(OSError):
+            opened.shutdown(socket.SHUT_RDWR)
 
 
 def _count_addresses(host: str, port: int | None) -> int:
