@@ -639,6 +639,25 @@ def test_alone_it_says_once_that_it_fails(make: Make, caplog: pytest.LogCaptureF
     assert {record.levelno for record in ours} == {logging.WARNING}
 
 
+def test_where_no_thread_can_start_to_resolve_a_name_the_loss_is_said(
+    make: Make, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As under gevent at interpreter exit, on Python 3.12."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise RuntimeError("can't create new thread at interpreter shutdown")
+
+    exporter = make("http://collector.test:4318")
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+
+    report = exporter.export_and_report(spans(3))
+
+    assert report.verdict is Verdict.FAILED
+    assert caplog.messages == [
+        "3 spans not exported: no thread can be started: can't create new thread at interpreter shutdown"
+    ]
+
+
 def test_where_no_thread_can_start_the_timeout_is_kept_for_each_read(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,7 +21,7 @@ from ._compression import compressed
 from ._connections import Flight
 from ._encoder import BatchEncoder, warm
 from ._pace import Pace
-from ._post import NoAnswer, Poster
+from ._post import NoAnswer, NoThread, Poster
 
 if TYPE_CHECKING:
     import enum
@@ -187,6 +187,8 @@ class CooperativeOTLPSpanExporter(SpanExporter):
             try:
                 answer = self._poster.post(compressed(body, self._compression, self._pace.rest), flight)
             except NoAnswer as reason:
+                if isinstance(reason, NoThread):  # the last word: no circuit opens any more to tell of it
+                    say(logging.WARNING, "%d spans not exported: %s", encoder.count, reason)
                 return ExportReport(Verdict.FAILED, reason=str(reason))
             is_too_large = answer.status == TOO_LARGE
             report = report_of(answer, encoder.count)

@@ -28,6 +28,10 @@ class NoAnswer(Exception):
     """The text says why, without secrets."""
 
 
+class NoThread(NoAnswer):
+    """gevent resolves names on threads, and at interpreter exit none starts any more (Python 3.12)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """An HTTP response, as far as it matters: `body` is cut at 64 KiB."""
@@ -81,7 +85,10 @@ class Poster:
             except Exception as error:
                 if flight.is_over or isinstance(error, requests.Timeout):
                     raise NoAnswer("no answer in time") from None
-                raise NoAnswer(f"no answer: {type(_cause(error)).__name__}") from None
+                cause = _cause(error)
+                if isinstance(cause, RuntimeError) and "interpreter shutdown" in str(cause):
+                    raise NoThread(f"no thread can be started: {cause}") from None
+                raise NoAnswer(f"no answer: {type(cause).__name__}") from None
             finally:
                 self._has_posted = True
 
