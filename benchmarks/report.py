@@ -123,14 +123,20 @@ def _outage(results: Results, worker: str, fault: str) -> Iterator[str]:
     yield ""
     yield from _table(
         (
-            *("", "request p99 ms", "request max ms", "hub max ms", "CPU % when open", "s to open"),
+            *("", "request p99 ms", "request max ms", "largest hub gap ms", "CPU % when open", "s to open"),
             *("p99 ms recovering", "s to first span", "spans started", "delivered"),
         ),
         (
             (
                 f"`{name}`",
                 *(spread(values(name, "fault", figure)) for figure in ("p99_ms", "p100_ms")),
-                spread(values(name, "fault", "hub_p100_ms")) if worker == "gevent" else "-",
+                spread(
+                    gap
+                    for number in results.rounds()
+                    if (gap := results.largest_gap(name, number, worker=worker, fault=fault)) is not None
+                )
+                if worker == "gevent"
+                else "-",
                 spread(100 * value for value in values(name, "open", "cpu")),
                 spread(cells(name, "seconds_to_open")),
                 spread(values(name, "recovering", "p99_ms")),

@@ -80,19 +80,21 @@ class Results:
         """Of these under all faults, the worst of each round, against no exporter under the same load."""
 
         def worst(number: int) -> float | None:
-            none = max(
-                (self.figure("none", number, phase, "hub_p100_ms") or 0.0 for phase in ("fault", "open")),
-            )
+            none = self.largest_gap("none", number)
             ours = [
-                float(cell["phases"][phase]["hub_p100_ms"])
+                _largest_gap(cell)
                 for cell in self.cells.values()
                 if (cell["suite"], cell["round"], cell["worker"]) == ("outage", number, "gevent")
                 and cell["contender"] in contenders
-                for phase in ("fault", "open")
             ]
             return _divided(max(ours, default=None), none)
 
         return self._each(worst)
+
+    def largest_gap(self, contender: str, number: int, **where: str) -> float | None:
+        """Milliseconds, from the begin of the fault on: one may end when the fault does."""
+        cell = self.cell(contender, number, **where)
+        return _largest_gap(cell) if cell else None
 
     def costs(self) -> tuple[float, ...]:
         """CPU of exporting, hooks against the bare exporter, each less that of the service without."""
@@ -213,6 +215,10 @@ def verdicts(results: Results) -> list[Verdict]:
         ),
         Verdict("spans/s at which request p99 doubles, hooks / bare", ">= 2", 2, doubling, at_least=True),
     ]
+
+
+def _largest_gap(cell: Mapping[str, Any]) -> float:
+    return max(float(cell["phases"][phase]["hub_p100_ms"]) for phase in ("fault", "open", "recovering"))
 
 
 def _p99(results: Results, contender: str, against: str) -> tuple[float, ...]:
