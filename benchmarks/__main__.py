@@ -20,7 +20,7 @@ from breaker_exporter.testing import FaultyCollector
 
 from .figures import figures_of
 from .measure import CellFailed, measure
-from .plan import CONTENDERS, SUITES, Cell, cells, quick_cells
+from .plan import ALL, SUITES, Cell, cells, quick_cells
 from .plots import draw
 from .report import markdown
 from .store import Store, load
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     run.add_argument("--quick", action="store_true", help="few contenders, one round, into benchmarks/out")
     run.add_argument("--rounds", type=_positive, default=5, help="5 by default")
     run.add_argument("--suites", type=_listed(SUITES), default=SUITES, help=f"of {','.join(SUITES)}")
-    run.add_argument("--only", type=_listed(CONTENDERS), default=(), help="contenders, with commas between")
+    run.add_argument("--only", type=_listed(ALL), default=(), help="contenders, with commas between")
     run.add_argument("--no-micro", action="store_true", help="leave the single steps out")
     run.add_argument("--resume", action="store_true", help="keep what was measured before")
     run.add_argument(

@@ -33,6 +33,12 @@ _COOLDOWN = "1"
 """Seconds; ours has a short one, so that an outage and the way back fit into a cell."""
 
 
+_TUNED = {
+    "hooks-no-freeze": {"BREAKER_EXPORTER_GC_FREEZE": "0"},
+    "hooks-batch-64": {"OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "64"},
+}
+
+
 class CellFailed(RuntimeError):
     """The cell could not be measured; the text says why."""
 
@@ -95,6 +101,7 @@ def _start_service(cell: Cell, backend: Backend, directory: Path) -> tuple[Child
             "BENCH_COOLDOWN": _COOLDOWN,
             "BREAKER_EXPORTER_COOLDOWN": _COOLDOWN,
             **({"OTEL_EXPORTER_OTLP_TIMEOUT": "1"} if cell.contender.startswith("hooks") else {}),
+            **_TUNED.get(cell.contender, {}),
         }
         child = Child(command, environment, _made(directory / "service"), [listener.fileno()])
         return child, int(listener.getsockname()[1])

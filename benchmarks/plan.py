@@ -23,6 +23,13 @@ CONTENDERS = {
     "hooks": "`breaker_exporter.gunicorn`, OTLP over HTTP, `OTEL_EXPORTER_OTLP_TIMEOUT=1`",
     "hooks-grpc": "`breaker_exporter.gunicorn`, OTLP over gRPC, the same",
 }
+TUNED = {
+    "wrapped-http-5ms": "`wrapped-http` with `switch_interval=None`",
+    "hooks-no-freeze": "`hooks` with `BREAKER_EXPORTER_GC_FREEZE=0`",
+    "hooks-batch-64": "`hooks` with `OTEL_BSP_MAX_EXPORT_BATCH_SIZE=64`",
+}
+"""The same with one setting otherwise: what that setting is worth."""
+ALL = {**CONTENDERS, **TUNED}
 _PRINCIPAL = ("none", "bare-http", "wrapped-http", "hooks")
 _MEETING_REFUSE = ("bare-http", "bare-grpc", "wrapped-http", "hooks")
 _MEETING_DRIP = ("bare-http", "wrapped-http", "hooks")
@@ -100,7 +107,7 @@ def cells(rounds: int, suites: Sequence[str], only: Sequence[str]) -> list[Cell]
 
     Args:
         rounds: How often each is measured.
-        suites: Which of ``outage``, ``faults``, ``workers`` and ``growth``.
+        suites: Which of ``outage``, ``tuning``, ``faults``, ``workers`` and ``growth``.
         only: Contenders; all where empty.
     """
     found: list[Cell] = []
@@ -119,6 +126,11 @@ def quick_cells() -> list[Cell]:
 
 def _outage(number: int) -> Iterator[Cell]:
     for name in CONTENDERS:
+        yield Cell("outage", name, "gevent", "blackhole", 150, number)
+
+
+def _tuning(number: int) -> Iterator[Cell]:
+    for name in TUNED:
         yield Cell("outage", name, "gevent", "blackhole", 150, number)
 
 
@@ -142,5 +154,5 @@ def _growth(number: int) -> Iterator[Cell]:
             yield Cell("growth", name, "gevent", "none", rate, number, seconds=(4.0, 0.0, 0.0, 0.0))
 
 
-_SUITES = {"outage": _outage, "faults": _faults, "workers": _workers, "growth": _growth}
+_SUITES = {"outage": _outage, "tuning": _tuning, "faults": _faults, "workers": _workers, "growth": _growth}
 SUITES = tuple(_SUITES)

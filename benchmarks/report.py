@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from .plan import CONTENDERS
+from .plan import ALL
 from .targets import Results, spread, verdicts
 
 _LATE = 5.0
@@ -59,7 +59,7 @@ def _targets(results: Results) -> Iterator[str]:
 
 def _contenders(results: Results) -> Iterator[str]:
     yield from ("## Contenders", "", "| name | what it is |", "| --- | --- |")
-    for name, what in CONTENDERS.items():
+    for name, what in ALL.items():
         yield f"| `{name}` | {what} |"
     yield ""
     skipped = results.data["skipped"]
@@ -76,7 +76,7 @@ def _section(results: Results, title: str, worker: str, fault: str) -> Iterator[
 
 
 def _outage(results: Results, worker: str, fault: str) -> Iterator[str]:
-    names = [name for name in CONTENDERS if results.cell(name, 0, worker=worker, fault=fault)]
+    names = [name for name in ALL if results.cell(name, 0, worker=worker, fault=fault)]
     if not names:
         return
 
@@ -150,7 +150,7 @@ def _outage(results: Results, worker: str, fault: str) -> Iterator[str]:
 
 
 def _growth(results: Results) -> Iterator[str]:
-    names = [name for name in CONTENDERS if results.growth(name, 0)]
+    names = [name for name in ALL if results.growth(name, 0)]
     if not names:
         return
     rates = [rate for rate, _, _ in results.growth(names[0], 0)]

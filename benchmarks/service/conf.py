@@ -97,12 +97,18 @@ def _cooperative(timeout: float) -> SpanExporter:
     return CooperativeOTLPSpanExporter(timeout=timeout)
 
 
-def _guarded(make: Callable[[float], SpanExporter]) -> Callable[[], SpanExporter]:
+def _guarded(
+    make: Callable[[float], SpanExporter], switch_interval: float | None = 0.0003
+) -> Callable[[], SpanExporter]:
     def guarded() -> SpanExporter:
         from breaker_exporter import CircuitBreakerSpanExporter
 
         return CircuitBreakerSpanExporter(
-            make(1), name="otlp", cooldown=float(os.environ["BENCH_COOLDOWN"]), listeners=[meter.note]
+            make(1),
+            name="otlp",
+            cooldown=float(os.environ["BENCH_COOLDOWN"]),
+            listeners=[meter.note],
+            switch_interval=switch_interval,
         )
 
     return guarded
@@ -137,6 +143,7 @@ _EXPORTERS: dict[str, Callable[[], SpanExporter | None]] = {
     "bare-grpc-1s": lambda: _grpc(1),
     "bare-grpc-init-gevent": _grpc_with_gevent,
     "wrapped-http": _guarded(_http),
+    "wrapped-http-5ms": _guarded(_http, switch_interval=None),
     "wrapped-grpc": _guarded(_grpc),
     "wrapped-cooperative": _guarded(_cooperative),
 }

@@ -164,7 +164,7 @@ def test_a_spread_is_the_median_with_the_least_and_the_greatest() -> None:
     [
         (["run", "--rounds", "0"], "must be a whole number, 1 or more, not '0'"),
         (["run", "--only", "nobody"], "must be of api-only, none"),
-        (["run", "--suites", "outage,all"], "must be of outage, faults, workers, growth, not 'all'"),
+        (["run", "--suites", "outage,all"], "must be of outage, tuning, faults, workers, growth, not 'all'"),
     ],
 )
 def test_a_wrong_option_is_named(arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
