@@ -1,7 +1,8 @@
-"""What runs alone, under which signals all run, and the collector they share."""
+"""What runs alone, under which signals all run, and what tests share: a clean environment, a collector."""
 
 from __future__ import annotations
 
+import os
 import signal
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "tests/demo/test_run.py" in item.nodeid:
             item.add_marker(pytest.mark.alone)
+
+
+@pytest.fixture
+def no_variables_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever runs the tests may have a collector of their own."""
+    for name in os.environ:
+        if name.startswith(("OTEL_", "BREAKER_EXPORTER_")):
+            monkeypatch.delenv(name)
 
 
 @pytest.fixture

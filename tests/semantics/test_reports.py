@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import pybreaker
@@ -196,6 +197,17 @@ def test_a_subclass_that_overrides_export_alone_is_asked_by_export(clock: Manual
     exporter = CircuitBreakerSpanExporter(inner, clock=clock)
     assert exporter.export(spans(1)) is SUCCESS
     assert inner.calls == 1
+
+
+def test_an_exporter_whose_export_is_its_own_attribute_is_called_by_it(clock: ManualClock) -> None:
+    inner: Any = SimpleNamespace(export=lambda spans: SUCCESS)
+    assert CircuitBreakerSpanExporter(inner, clock=clock).export(spans(1)) is SUCCESS
+
+
+def test_a_long_reason_is_cut(clock: ManualClock) -> None:
+    exporter = guard(clock, ExportReport(Verdict.FAILED, reason="x" * 5000))
+    exporter.export(spans(1))
+    assert exporter.health().last_error == "x" * 200
 
 
 @pytest.mark.parametrize(

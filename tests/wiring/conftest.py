@@ -1,8 +1,7 @@
-"""What the wiring's tests share: a clean environment, and nothing left running for the next test."""
+"""What the wiring's tests share: nothing left running for the next test."""
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Iterator
@@ -13,11 +12,8 @@ from breaker_exporter.testing import FaultyCollector
 
 
 @pytest.fixture(autouse=True)
-def no_variables_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever runs the tests may have a collector of their own."""
-    for name in os.environ:
-        if name.startswith(("OTEL_", "BREAKER_EXPORTER_")):
-            monkeypatch.delenv(name)
+def _no_variables(no_variables_from_outside: None) -> None:
+    """For all tests here."""
 
 
 @pytest.fixture

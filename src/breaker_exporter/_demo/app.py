@@ -1,30 +1,19 @@
-"""The WSGI application that both services run: one request, ten spans."""
+"""The WSGI application that both services run."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from opentelemetry import trace
-
 from .meter import meter
 from .plan import SPANS_PER_REQUEST
+from .work import answer
 
-_tracer = trace.get_tracer("shop")
 meter.start()
 
 
 def app(environ: dict[str, Any], start_response: Callable[..., object]) -> Iterable[bytes]:
     """Answer any request."""
-    with _tracer.start_as_current_span("GET /", kind=trace.SpanKind.SERVER) as request:
-        request.set_attribute("http.request.method", environ["REQUEST_METHOD"])
-        request.set_attribute("url.path", environ["PATH_INFO"])
-        for step in range(SPANS_PER_REQUEST - 1):
-            with _tracer.start_as_current_span("SELECT", kind=trace.SpanKind.CLIENT) as query:
-                query.set_attribute("db.system.name", "postgresql")
-                query.set_attribute("db.query.text", f"SELECT name, price FROM goods WHERE shelf = {step}")
-        request.set_attribute("http.response.status_code", 200)
+    body = answer(environ, start_response)
     meter.spans_started += SPANS_PER_REQUEST
-    body = b"hello\n"
-    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))])
-    return [body]
+    return body
