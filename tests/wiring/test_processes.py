@@ -297,7 +297,8 @@ telemetry.stop()
 """
     )
 
-    assert output == "0\n"
+    # gevent 24 after `import requests`, without us too, adds an ignored exception of a logging handler at exit.
+    assert output.splitlines()[0] == "0"
 
 
 def test_nobody_holds_what_is_not_loaded(run: Run) -> None:
