@@ -297,7 +297,7 @@ telemetry.stop()
 """
     )
 
-    # gevent 24 after `import requests`, without us too, adds an ignored exception of a logging handler at exit.
+    # gevent 24 and `import requests`, without us too, add an ignored exception of a logging handler at exit.
     assert output.splitlines()[0] == "0"
 
 
