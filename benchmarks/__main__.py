@@ -7,14 +7,16 @@ import contextlib
 import importlib.util
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from breaker_exporter._demo.interruption import Interrupted, Interruption
 from breaker_exporter._demo.processes import allow_many_sockets
 from breaker_exporter.testing import FaultyCollector
 
@@ -58,13 +60,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command = "make bench-quick" if options.quick else _said(options)
     store = Store(folder / "results.json", command, resume=options.resume)
     try:
-        _measure(store, planned)
-        if not options.no_micro:
-            store.data["micro"] = _micro()
-            store.save()
-    except KeyboardInterrupt:
-        print("interrupted; what was measured is kept, --resume goes on", file=sys.stderr)
-        return 130
+        with Interruption() as interruption:
+            _measure(store, planned, interruption.check)
+            if not options.no_micro:
+                store.data["micro"] = _micro(interruption.check)
+                store.save()
+    except Interrupted as interrupted:
+        print(f"{interrupted}; what was measured is kept, --resume goes on", file=sys.stderr)
+        return interrupted.status
     return _report(store.data, folder)
 
 
@@ -79,7 +82,7 @@ def _said(options: argparse.Namespace) -> str:
     return "make bench" if len(parts) == 1 else " ".join(parts)
 
 
-def _measure(store: Store, planned: Sequence[Cell]) -> None:
+def _measure(store: Store, planned: Sequence[Cell], check: Callable[[], None]) -> None:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     allow_many_sockets()
@@ -93,28 +96,29 @@ def _measure(store: Store, planned: Sequence[Cell]) -> None:
         task = progress.add_task("measuring", total=len(planned))
         left = sum(cell.estimate for cell in planned)
         for cell in planned:
+            check()
             progress.update(task, description=cell.key)
             if not is_terminal:
                 print(f"{cell.key}; {left / 60:.0f} minutes left", flush=True)
             if not store.has(cell.key):
-                _measure_cell(store, cell, collector)
+                _measure_cell(store, cell, collector, check)
             left -= cell.estimate
             progress.advance(task)
 
 
-def _measure_cell(store: Store, cell: Cell, collector: FaultyCollector) -> None:
+def _measure_cell(store: Store, cell: Cell, collector: FaultyCollector, check: Callable[[], None]) -> None:
     if cell.contender == "logfire" and importlib.util.find_spec("logfire") is None:
         store.skip(cell.key, "logfire is not installed")
         return
     try:
-        store.add(figures_of(measure(cell, collector)))
+        store.add(figures_of(measure(cell, collector, check)))
     except CellFailed as failure:
         print(failure, file=sys.stderr)
         store.skip(cell.key, "its service did not run")
         time.sleep(1)
 
 
-def _micro() -> dict[str, float]:
+def _micro(check: Callable[[], None]) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "micro.json"
         command = [
@@ -127,12 +131,27 @@ def _micro() -> dict[str, float]:
             "-p",
             "no:xdist",
         ]
-        subprocess.run([*command, f"--benchmark-json={path}"], check=True, cwd=_HERE.parent)
+        _run([*command, f"--benchmark-json={path}"], check)
         found: dict[str, float] = {}
         for benchmark in json.loads(path.read_text())["benchmarks"]:
             seconds = benchmark["extra_info"].get("seconds", benchmark["stats"]["median"])
             found[benchmark["name"].removeprefix("test_")] = seconds
     return found
+
+
+def _run(command: Sequence[str], check: Callable[[], None]) -> None:
+    """Run it in a group of its own, of which nothing is left."""
+    process = subprocess.Popen(command, cwd=_HERE.parent, start_new_session=True)
+    try:
+        while process.poll() is None:
+            check()
+            time.sleep(0.1)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
 
 
 def _report(data: dict[str, Any], folder: Path) -> int:

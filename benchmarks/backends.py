@@ -87,7 +87,11 @@ def backend_for(contender: str, collector: FaultyCollector) -> Iterator[Backend]
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = int(free.getsockname()[1])
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path))}
-    process = subprocess.Popen([sys.executable, "-m", "benchmarks.intake", str(port)], env=environment)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.intake", str(port), str(os.getpid())],
+        env=environment,
+        start_new_session=True,  # Ctrl-C is for the benchmark alone, which then ends this one
+    )
     try:
         sentry = _Sentry(process, port)
         for _ in range(200):

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import os
 import sys
+import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -42,6 +45,13 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
 
+def _leave_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(0)
+
+
 if __name__ == "__main__":
+    threading.Thread(target=_leave_with, args=(int(sys.argv[2]),), daemon=True).start()
     ThreadingHTTPServer.request_queue_size = 512
     ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), _Handler).serve_forever()

@@ -10,7 +10,7 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -63,8 +63,13 @@ class Raw:
     ended: float = 0.0
 
 
-def measure(cell: Cell, collector: FaultyCollector) -> Raw:
+def measure(cell: Cell, collector: FaultyCollector, check: Callable[[], None]) -> Raw:
     """Measure a cell; whatever happens, no process of it is left.
+
+    Args:
+        cell: What is measured.
+        collector: Where its spans go.
+        check: Called all the time; what it raises ends the cell.
 
     Raises:
         CellFailed: Service or load did not run.
@@ -82,7 +87,7 @@ def measure(cell: Cell, collector: FaultyCollector) -> Raw:
         }
         command = [sys.executable, "-m", "breaker_exporter._demo.load", json.dumps(argument)]
         load = stack.enter_context(Child(command, {}, _made(directory / "load")))
-        return _Observer(cell, backend, service, load).observe()
+        return _Observer(cell, backend, service, load, check).observe()
 
 
 def _start_service(cell: Cell, backend: Backend, directory: Path) -> tuple[Child, int]:
@@ -113,11 +118,14 @@ def _made(directory: Path) -> Path:
 
 
 class _Observer:
-    def __init__(self, cell: Cell, backend: Backend, service: Child, load: Child) -> None:
+    def __init__(
+        self, cell: Cell, backend: Backend, service: Child, load: Child, check: Callable[[], None]
+    ) -> None:
         self._raw = Raw(cell)
         self._backend = backend
         self._service = service
         self._load = load
+        self._check = check
         self._start = 0.0
         self._looked = 0.0
 
@@ -149,6 +157,7 @@ class _Observer:
             self._pump(selector)
 
     def _pump(self, selector: selectors.DefaultSelector) -> None:
+        self._check()
         if self._service.ended or self._load.failed:
             raise CellFailed(f"{self._raw.cell.key}:\n{self._service.output}\n{self._load.output}")
         for key, _ in selector.select(0.02):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -70,8 +71,11 @@ class Meter:
         )
 
     def _say(self, line: dict[str, object]) -> None:
-        with contextlib.suppress(BlockingIOError, BrokenPipeError):
-            say(line)
+        try:
+            with contextlib.suppress(BlockingIOError):
+                say(line)
+        except BrokenPipeError:
+            os.killpg(0, signal.SIGTERM)  # the benchmark is gone, and so should its service be
 
 
 meter = Meter()
