@@ -20,6 +20,7 @@ from breaker_exporter._demo.interruption import Interrupted, Interruption
 from breaker_exporter._demo.processes import allow_many_sockets
 from breaker_exporter.testing import FaultyCollector
 
+from .cores import cores
 from .figures import figures_of
 from .measure import CellFailed, measure
 from .plan import ALL, SUITES, Cell, cells, quick_cells
@@ -86,8 +87,10 @@ def _measure(store: Store, planned: Sequence[Cell], check: Callable[[], None]) -
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     allow_many_sockets()
-    if (os.cpu_count() or 1) > 1:
-        os.sched_setaffinity(0, {1})  # all children inherit it; the worker goes to the other core
+    pinned = cores()
+    if pinned:
+        os.sched_setaffinity(0, pinned[1])  # all children inherit it; the worker goes to the other core
+        os.environ["BENCH_CORE"] = str(pinned[0])
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     is_terminal = sys.stdout.isatty()
     with contextlib.ExitStack() as stack:

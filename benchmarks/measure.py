@@ -102,7 +102,6 @@ def _start_service(cell: Cell, backend: Backend, directory: Path) -> tuple[Child
         environment = {
             **backend.environment,
             "BENCH_CONTENDER": cell.contender,
-            "BENCH_CORE": "0" if (os.cpu_count() or 1) > 1 else "",
             "BENCH_COOLDOWN": _COOLDOWN,
             "BREAKER_EXPORTER_COOLDOWN": _COOLDOWN,
             **({"OTEL_EXPORTER_OTLP_TIMEOUT": "1"} if cell.contender.startswith("hooks") else {}),

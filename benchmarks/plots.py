@@ -55,7 +55,7 @@ def _outage(results: Results, axes: Any) -> bool:
 
 
 def _percentiles(results: Results, axes: Any) -> bool:
-    names = [name for name in CONTENDERS if results.cell(name, 0)]
+    names = [name for name in CONTENDERS if any(results.cell(name, number) for number in results.rounds())]
     for place, figure in enumerate(("p50_ms", "p99_ms", "p99.9_ms")):
         values = [
             median(

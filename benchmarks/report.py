@@ -21,13 +21,18 @@ def _lines(results: Results) -> Iterator[str]:
     data = results.data
     versions = ", ".join(f"{name} {number}" for name, number in data["versions"].items())
     rounds = len(results.rounds())
+    where = (
+        "One Gunicorn worker on one core, load and collector on the other"
+        if data.get("pinned", True)
+        else "One Gunicorn worker, load and collector on the same cores"
+    )
     yield from (
         "# Results",
         "",
         f"`{data['command']}`, {data['date']}, {data['cores']} cores; {versions}.",
         "",
-        f"{rounds} rounds, all contenders in turn within each. One Gunicorn worker on one core, load and "
-        "collector on the other; ten spans a request; latency from the instant a request was due. Ratios are "
+        f"{rounds} rounds, all contenders in turn within each. {where}; "
+        "ten spans a request; latency from the instant a request was due. Ratios are "
         "formed within a round; given are the median and, in brackets, least and greatest of the rounds. "
         "Absolute times are of this machine and only colour.",
         "",
@@ -76,7 +81,11 @@ def _section(results: Results, title: str, worker: str, fault: str) -> Iterator[
 
 
 def _outage(results: Results, worker: str, fault: str) -> Iterator[str]:
-    names = [name for name in ALL if results.cell(name, 0, worker=worker, fault=fault)]
+    names = [
+        name
+        for name in ALL
+        if any(results.cell(name, number, worker=worker, fault=fault) for number in results.rounds())
+    ]
     if not names:
         return
 
@@ -150,10 +159,13 @@ def _outage(results: Results, worker: str, fault: str) -> Iterator[str]:
 
 
 def _growth(results: Results) -> Iterator[str]:
-    names = [name for name in ALL if results.growth(name, 0)]
+    steps = {
+        name: [step for number in results.rounds() for step in results.growth(name, number)] for name in ALL
+    }
+    names = [name for name, found in steps.items() if found]
     if not names:
         return
-    rates = [rate for rate, _, _ in results.growth(names[0], 0)]
+    rates = sorted({rate for name in names for rate, _, _ in steps[name]})
     yield from ("## Growth", "", "Request p99 in ms, gevent, healthy, by spans/s offered:", "")
     yield from _table(
         ("", *(f"{rate:,.0f}" for rate in rates), "doubles at, spans/s"),

@@ -11,6 +11,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from .cores import cores
+
 _PACKAGES = (
     *("opentelemetry-sdk", "gevent", "gunicorn", "grpcio", "requests", "pybreaker"),
     *("sentry-sdk", "logfire"),
@@ -36,6 +38,7 @@ class Store:
             date=datetime.now(timezone.utc).strftime("%Y-%m-%d"),
             versions={"python": platform.python_version(), **_versions()},
             cores=os.cpu_count(),
+            pinned=cores() is not None,
         )
 
     def has(self, key: str) -> bool:
@@ -43,6 +46,7 @@ class Store:
 
     def add(self, figures: dict[str, Any]) -> None:
         self.data["cells"][figures["key"]] = figures
+        self.data["skipped"].pop(figures["key"], None)
         self.save()
 
     def skip(self, key: str, why: str) -> None:

@@ -151,6 +151,28 @@ def test_a_run_that_goes_on_keeps_what_was_measured(tmp_path: Path) -> None:
     assert [path.name for path in path.parent.iterdir()] == ["results.json"]
 
 
+def test_a_cell_that_is_measured_in_the_end_is_not_skipped_any_more(tmp_path: Path) -> None:
+    store = Store(tmp_path / "results.json", "make bench", resume=False)
+    figures: Any = figures_of(raw("hooks"))
+    store.skip(figures["key"], "its service did not run")
+
+    store.add(figures)
+
+    assert store.data["skipped"] == {}
+
+
+def test_a_contender_that_failed_in_the_first_round_is_in_the_report() -> None:
+    data = results()
+    for key in [key for key in data["cells"] if key.endswith("/hooks/0")]:
+        del data["cells"][key]
+    data["cells"].update({cell["key"]: cell for cell in [{**growth("hooks", 50, 3), "round": 1, "key": "x"}]})
+
+    text = markdown(data)
+
+    assert "| `hooks` | 2" in text.partition("Healthy:")[2]
+    assert "| `hooks` | 3 |" in text.partition("## Growth")[2]
+
+
 def test_a_spread_is_the_median_with_the_least_and_the_greatest() -> None:
     assert spread([3, 1, 2]) == "2 (1-3)"
     assert spread([1234.5]) == "1,234"

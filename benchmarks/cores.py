@@ -1,0 +1,13 @@
+"""Which core the worker has, and which are for load and backend."""
+
+from __future__ import annotations
+
+import os
+
+
+def cores() -> tuple[int, frozenset[int]] | None:
+    """The worker's, and the others that may be used; ``None`` where there are not two, or none can be set."""
+    if not hasattr(os, "sched_getaffinity"):
+        return None
+    first, *others = sorted(os.sched_getaffinity(0))
+    return (first, frozenset(others)) if others else None
