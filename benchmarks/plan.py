@@ -36,6 +36,7 @@ _MEETING_DRIP = ("bare-http", "wrapped-http", "hooks")
 _GROWING = ("none", "bare-http", "bare-grpc", "wrapped-http", "hooks")
 _QUICK = ("none", "bare-http", "bare-grpc", "hooks")
 
+FAULTS = ("blackhole", "refuse", "drip")
 PHASES = ("healthy", "fault", "open", "recovering")
 WARM_UP = 1.5
 """Seconds of load before the first phase: imports, first connections."""

@@ -202,6 +202,15 @@ def _micro(results: Results) -> Iterator[str]:
 
 
 def _doubts(results: Results) -> Iterator[str]:
+    cells = [cell for cell in results.cells.values() if cell["suite"] == "outage"]
+    for what, prefix, where in (
+        ("a request", "", cells),
+        ("the hub's delay", "hub_", [cell for cell in cells if cell["worker"] == "gevent"]),
+    ):
+        healthy = [cell["phases"]["healthy"] for cell in where]
+        if healthy and all(phase[f"{prefix}p99.9_ms"] == phase[f"{prefix}p100_ms"] for phase in healthy):
+            yield f"p99.9 of {what} is the greatest of its phase, which has fewer than a thousand."
+            yield ""
     late = [cell["key"] for cell in results.cells.values() if cell["load_late_ms"] > _LATE]
     if late:
         yield (

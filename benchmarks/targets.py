@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
+from .plan import FAULTS
+
 _HOOKS = ("hooks", "hooks-grpc")
 _DROP_INS = ("wrapped-http", "wrapped-grpc", "wrapped-cooperative")
 
@@ -96,6 +98,11 @@ class Results:
         cell = self.cell(contender, number, **where)
         return _largest_gap(cell) if cell else None
 
+    def faults(self) -> str:
+        """The faults that were measured under gevent, in words: "any fault" where it was all of them."""
+        met = {cell["fault"] for cell in self.cells.values() if cell["worker"] == "gevent"} & set(FAULTS)
+        return "any fault" if met == set(FAULTS) else ", ".join(sorted(met)) or "no fault yet"
+
     def costs(self) -> tuple[float, ...]:
         """CPU of exporting, hooks against the bare exporter, each less that of the service without."""
 
@@ -156,6 +163,7 @@ def verdicts(results: Results) -> list[Verdict]:
     doubling = results._each(
         lambda number: _divided(results.doubles_at("hooks", number), results.doubles_at("bare-http", number))
     )
+    faults = results.faults()
     return [
         Verdict("healthy, hooks: request p99 / none", "<= 1.2", 1.2, _p99(results, "hooks", "none")),
         Verdict(
@@ -172,7 +180,11 @@ def verdicts(results: Results) -> list[Verdict]:
         ),
         Verdict("the same / bare", "<= 0.4", 0.4, _p99(results, "wrapped-http", "bare-http")),
         Verdict(
-            "any fault, any protocol, hooks: largest hub gap / none", "<= 2", 2, results.largest_gaps(_HOOKS)
+            f"{faults}, any protocol, hooks: largest hub gap / none", "<= 2", 2, results.largest_gaps(_HOOKS)
+        ),
+        *(
+            Verdict(f"of that, `{name}`", "stated", math.inf, results.largest_gaps((name,)))
+            for name in _HOOKS
         ),
         Verdict(
             "drop-ins, whose worker is not `gc.freeze()`d",

@@ -109,13 +109,23 @@ def test_ratios_are_formed_within_a_round_and_judged_by_their_median() -> None:
     assert p99.met
     assert judged["the same / bare"].values == pytest.approx((0.3, 0.3, 0.3))
     assert judged["CPU of exporting, hooks / bare"].middle == pytest.approx(0.5)
-    assert judged["any fault, any protocol, hooks: largest hub gap / none"].middle == pytest.approx(1.5)
+    assert judged["blackhole, any protocol, hooks: largest hub gap / none"].middle == pytest.approx(1.5)
     assert judged["CPU with the circuit open, hooks / none"].met is False
     assert judged["direct encoding / official"].middle == pytest.approx(0.25)
     assert judged["import over `opentelemetry.sdk.trace`, ms"].met is None
     doubling = judged["spans/s at which request p99 doubles, hooks / bare"]
     assert doubling.middle == pytest.approx(2.0)
     assert doubling.met
+
+
+def test_only_where_every_fault_was_measured_any_fault_is_said() -> None:
+    data = results()
+    assert Results(data).faults() == "blackhole"
+    for fault in ("refuse", "drip"):
+        figures: Any = {**figures_of(raw("hooks")), "fault": fault}
+        data["cells"][fault] = figures
+    assert Results(data).faults() == "any fault"
+    assert Results({**data, "cells": {}}).faults() == "no fault yet"
 
 
 def test_where_p99_doubles_is_taken_from_between_the_steps() -> None:
@@ -133,6 +143,7 @@ def test_the_report_has_targets_tables_and_what_is_missing() -> None:
     assert "Not measured: `logfire`: logfire is not installed" in text
     assert "## Growth" in text
     assert "| `encode_direct` | 3e+03 |" in text
+    assert "p99.9 of a request is the greatest of its phase" in text
     assert markdown({**results(), "cells": {}, "micro": {}}).count("not measured") > 10
 
 
