@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from breaker_exporter._demo.figures import percentile
 
@@ -18,7 +18,7 @@ def figures_of(raw: Raw) -> dict[str, object]:
         **raw.cell.as_json(),
         "key": raw.cell.key,
         "phases": {phase.name: phase_figures(raw, phase) for phase in raw.cell.phases},
-        "resident_mb": raw.resident / 1e6,
+        "resident_mb": raw.memory[-1][1] / 1e6 if raw.memory else 0.0,
         "spans_started": raw.started,
         "spans_delivered": raw.delivered[-1][1] if raw.delivered else 0,
         "load_late_ms": raw.late * 1e3,
@@ -48,16 +48,18 @@ def phase_figures(raw: Raw, phase: Phase) -> Figures:
         "answered": float(answered),
         **{f"p{name}_ms": percentile(waited, q) * 1e3 for name, q in _PERCENTILES.items()},
         **{f"hub_p{name}_ms": percentile(delays, q) * 1e3 for name, q in _PERCENTILES.items()},
-        "cpu": _cpu(raw, phase),
+        "cpu": _rate(raw.cpu, phase),
+        "delivered_per_s": _rate(raw.delivered, phase),
+        "resident_mb": next((size / 1e6 for at, size in reversed(raw.memory) if at < phase.end), None),
     }
 
 
 _PERCENTILES: Mapping[str, float] = {"50": 50.0, "99": 99.0, "99.9": 99.9, "100": 100.0}
 
 
-def _cpu(raw: Raw, phase: Phase) -> float | None:
-    """CPU seconds of the worker a second of the phase, between the first and the last line within it."""
-    inside = [(at, spent) for at, spent in raw.cpu if phase.begin <= at <= phase.end]
+def _rate(counted: Sequence[tuple[float, float]], phase: Phase) -> float | None:
+    """What was counted a second of the phase, between the first and the last count within it."""
+    inside = [(at, count) for at, count in counted if phase.begin <= at <= phase.end]
     if len(inside) < 2:
         return None
     (began, before), (ended, after) = inside[0], inside[-1]

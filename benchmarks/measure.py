@@ -29,8 +29,11 @@ _GRACE = 2
 _PATIENCE = 5.0
 """Seconds that the load waits for answers after its last request."""
 _SWITCHING = ("fault", "recovering")
-_COOLDOWN = "1"
-"""Seconds; ours has a short one, so that an outage and the way back fit into a cell."""
+_SHORT = {"BREAKER_EXPORTER_COOLDOWN": "1", "OTEL_EXPORTER_OTLP_TIMEOUT": "1"}
+"""Seconds; ours has short ones, so that an outage and the way back fit into a cell.
+
+Not where the load grows: a worker without a processor to spare would take a second for a timeout.
+"""
 
 
 _TUNED = {
@@ -56,7 +59,8 @@ class Raw:
     """Seconds of CPU that the worker has used by then."""
     delivered: list[tuple[float, int]] = field(default_factory=list)
     changes: list[tuple[float, str]] = field(default_factory=list)
-    resident: int = 0
+    memory: list[tuple[float, int]] = field(default_factory=list)
+    """Bytes resident by then."""
     started: int = 0
     late: float = 0.0
     """By how many seconds at most the load sent a request late."""
@@ -102,9 +106,9 @@ def _start_service(cell: Cell, backend: Backend, directory: Path) -> tuple[Child
         environment = {
             **backend.environment,
             "BENCH_CONTENDER": cell.contender,
-            "BENCH_COOLDOWN": _COOLDOWN,
-            "BREAKER_EXPORTER_COOLDOWN": _COOLDOWN,
-            **({"OTEL_EXPORTER_OTLP_TIMEOUT": "1"} if cell.contender.startswith("hooks") else {}),
+            "BENCH_SHORT": "1" if cell.suite == "outage" else "",
+            **(_SHORT if cell.contender.startswith("hooks") and cell.suite == "outage" else {}),
+            "TMPDIR": str(directory),  # what a killed worker leaves on the disk goes with it
             **_TUNED.get(cell.contender, {}),
         }
         child = Child(command, environment, _made(directory / "service"), [listener.fileno()])
@@ -185,4 +189,5 @@ class _Observer:
         elif kind == "meter" and self._start:
             raw.beats += [(began - self._start, late) for began, late in line["beats"]]
             raw.cpu.append((line["at"] - self._start, line["cpu"]))
-            raw.resident, raw.started = line["resident"], line["started"]
+            raw.memory.append((line["at"] - self._start, line["resident"]))
+            raw.started = line["started"]

@@ -15,13 +15,13 @@ CONTENDERS = {
     "bare-grpc": "OTLP over gRPC as OpenTelemetry's documentation shows it",
     "bare-grpc-1s": "the same with `timeout=1`",
     "bare-grpc-init-gevent": "the same with `grpc.experimental.gevent.init_gevent()`",
-    "logfire": "logfire's exporter chain, with its retries from disk",
+    "logfire": "logfire's exporter chain alone, as it ships: gzip, retries from disk",
     "sentry-otlp": "sentry-sdk's own `OTLPIntegration`",
-    "wrapped-http": "`CircuitBreakerSpanExporter` around the official HTTP exporter, `timeout=1`",
-    "wrapped-grpc": "`CircuitBreakerSpanExporter` around the official gRPC exporter, `timeout=1`",
-    "wrapped-cooperative": "`CircuitBreakerSpanExporter` around `CooperativeOTLPSpanExporter`, `timeout=1`",
-    "hooks": "`breaker_exporter.gunicorn`, OTLP over HTTP, `OTEL_EXPORTER_OTLP_TIMEOUT=1`",
-    "hooks-grpc": "`breaker_exporter.gunicorn`, OTLP over gRPC, the same",
+    "wrapped-http": "`CircuitBreakerSpanExporter` around the official HTTP exporter",
+    "wrapped-grpc": "`CircuitBreakerSpanExporter` around the official gRPC exporter",
+    "wrapped-cooperative": "`CircuitBreakerSpanExporter` around `CooperativeOTLPSpanExporter`",
+    "hooks": "`breaker_exporter.gunicorn`, OTLP over HTTP",
+    "hooks-grpc": "`breaker_exporter.gunicorn`, OTLP over gRPC",
 }
 TUNED = {
     "wrapped-http-5ms": "`wrapped-http` with `switch_interval=None`",
@@ -40,6 +40,8 @@ FAULTS = ("blackhole", "refuse", "drip")
 PHASES = ("healthy", "fault", "open", "recovering")
 WARM_UP = 1.5
 """Seconds of load before the first phase: imports, first connections."""
+_LONG = (8.0, 4.5, 2.5, 3.0)
+"""Of the phases, where p99.9 counts: healthy for more than a thousand requests and heartbeats."""
 _ELSE = 4.0
 """Seconds a cell takes besides its load, about: it boots, and is stopped."""
 
@@ -120,19 +122,17 @@ def cells(rounds: int, suites: Sequence[str], only: Sequence[str]) -> list[Cell]
 
 def quick_cells() -> list[Cell]:
     """A few of them, once."""
-    return [
-        Cell("outage", name, "gevent", "blackhole", 150, 0, seconds=(6.0, 4.5, 2.5, 3.0)) for name in _QUICK
-    ]
+    return [Cell("outage", name, "gevent", "blackhole", 150, 0, seconds=_LONG) for name in _QUICK]
 
 
 def _outage(number: int) -> Iterator[Cell]:
     for name in CONTENDERS:
-        yield Cell("outage", name, "gevent", "blackhole", 150, number)
+        yield Cell("outage", name, "gevent", "blackhole", 150, number, seconds=_LONG)
 
 
 def _tuning(number: int) -> Iterator[Cell]:
     for name in TUNED:
-        yield Cell("outage", name, "gevent", "blackhole", 150, number)
+        yield Cell("outage", name, "gevent", "blackhole", 150, number, seconds=_LONG)
 
 
 def _faults(number: int) -> Iterator[Cell]:
@@ -150,7 +150,7 @@ def _workers(number: int) -> Iterator[Cell]:
 def _growth(number: int) -> Iterator[Cell]:
     if number >= 3:
         return
-    for rate in (50, 100, 200, 300, 400, 500):
+    for rate in (50, 100, 200, 400, 800, 1200, 1600):
         for name in _GROWING:
             yield Cell("growth", name, "gevent", "none", rate, number, seconds=(4.0, 0.0, 0.0, 0.0))
 

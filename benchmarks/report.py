@@ -166,7 +166,13 @@ def _growth(results: Results) -> Iterator[str]:
     if not names:
         return
     rates = sorted({rate for name in names for rate, _, _ in steps[name]})
-    yield from ("## Growth", "", "Request p99 in ms, gevent, healthy, by spans/s offered:", "")
+    yield from (
+        "## Growth",
+        "",
+        "Request p99 in ms, gevent, healthy, by spans/s offered. Doubling at the first step "
+        "or at the last is a bound: it may come earlier, or not at all.",
+        "",
+    )
     yield from _table(
         ("", *(f"{rate:,.0f}" for rate in rates), "doubles at, spans/s"),
         (

@@ -19,6 +19,10 @@ _PACKAGES = (
 )
 
 
+METHOD = 2
+"""Counts the ways of measuring: what one measured is not to stand beside what another did."""
+
+
 class Store:
     """A file of results.
 
@@ -31,8 +35,10 @@ class Store:
         self._path = path
         if resume and path.exists():
             self.data: dict[str, Any] = json.loads(path.read_text())
+            if self.data.get("method", 1) != METHOD:
+                sys.exit(f"{path} was measured in another way: measure anew, without --resume")
         else:
-            self.data = {"cells": {}, "skipped": {}, "micro": {}}
+            self.data = {"method": METHOD, "cells": {}, "skipped": {}, "micro": {}}
         self.data.update(
             command=command,
             date=datetime.now(timezone.utc).strftime("%Y-%m-%d"),

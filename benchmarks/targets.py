@@ -131,6 +131,18 @@ class Results:
             if (cell["suite"], cell["contender"], cell["round"]) == ("growth", contender, number)
         )
 
+    def most_delivered(self, contender: str, number: int) -> float | None:
+        """Spans/s delivered at the step where it was most; ``None`` where that was not measured."""
+        return max(
+            (
+                float(found)
+                for cell in self.cells.values()
+                if (cell["suite"], cell["contender"], cell["round"]) == ("growth", contender, number)
+                and (found := cell["phases"]["healthy"].get("delivered_per_s")) is not None
+            ),
+            default=None,
+        )
+
     def doubles_at(self, contender: str, number: int) -> float | None:
         """Spans/s at which the request p99 is twice that without an exporter at the same load.
 
@@ -162,6 +174,11 @@ def verdicts(results: Results) -> list[Verdict]:
     """All targets, with what was measured."""
     doubling = results._each(
         lambda number: _divided(results.doubles_at("hooks", number), results.doubles_at("bare-http", number))
+    )
+    delivered = results._each(
+        lambda number: _divided(
+            results.most_delivered("hooks", number), results.most_delivered("bare-http", number)
+        )
     )
     faults = results.faults()
     return [
@@ -226,6 +243,7 @@ def verdicts(results: Results) -> list[Verdict]:
             "import over `opentelemetry.sdk.trace`, ms", "<= 15", 15, _in_us(results.micro("import"), 1e3)
         ),
         Verdict("spans/s at which request p99 doubles, hooks / bare", ">= 2", 2, doubling, at_least=True),
+        Verdict("most spans/s delivered, hooks / bare", ">= 1", 1, delivered, at_least=True),
     ]
 
 

@@ -36,8 +36,6 @@ def post_fork(server: Any, worker: Any) -> None:
 def post_worker_init(worker: Any) -> None:
     if _contender.startswith("hooks"):
         _telemetry.post_worker_init(worker)
-    elif _contender == "logfire":
-        _logfire()
     elif _contender == "sentry-otlp":
         _sentry()
     elif _contender != "api-only":
@@ -91,22 +89,23 @@ def _grpc_with_gevent() -> SpanExporter:
     return _grpc()
 
 
-def _cooperative(timeout: float) -> SpanExporter:
+def _cooperative(timeout: float | None) -> SpanExporter:
     from breaker_exporter.otlp import CooperativeOTLPSpanExporter
 
     return CooperativeOTLPSpanExporter(timeout=timeout)
 
 
 def _guarded(
-    make: Callable[[float], SpanExporter], switch_interval: float | None = 0.0003
+    make: Callable[[float | None], SpanExporter], switch_interval: float | None = 0.0003
 ) -> Callable[[], SpanExporter]:
     def guarded() -> SpanExporter:
         from breaker_exporter import CircuitBreakerSpanExporter
 
+        short = bool(os.environ["BENCH_SHORT"])
         return CircuitBreakerSpanExporter(
-            make(1),
+            make(1 if short else None),
             name="otlp",
-            cooldown=float(os.environ["BENCH_COOLDOWN"]),
+            cooldown=1 if short else 15,
             listeners=[meter.note],
             switch_interval=switch_interval,
         )
@@ -114,16 +113,15 @@ def _guarded(
     return guarded
 
 
-def _logfire() -> None:
-    import logfire
+def _logfire() -> SpanExporter:
+    """As ``logfire.configure`` builds it, compression included, by no public name."""
+    from logfire._internal.exporters import otlp
+    from opentelemetry.exporter.otlp.proto.http import Compression
 
-    logfire.configure(
-        token="pylf_v1_local_benchmark",
-        send_to_logfire=True,
-        console=False,
-        inspect_arguments=False,
-        advanced=logfire.AdvancedOptions(base_url=os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"]),
+    exporter = otlp.BodySizeCheckingOTLPSpanExporter(
+        session=otlp.OTLPExporterHttpSession(), compression=Compression.Gzip
     )
+    return otlp.RetryFewerSpansSpanExporter(otlp.QuietSpanExporter(exporter))
 
 
 def _sentry() -> None:
@@ -142,6 +140,7 @@ _EXPORTERS: dict[str, Callable[[], SpanExporter | None]] = {
     "bare-grpc": _grpc,
     "bare-grpc-1s": lambda: _grpc(1),
     "bare-grpc-init-gevent": _grpc_with_gevent,
+    "logfire": _logfire,
     "wrapped-http": _guarded(_http),
     "wrapped-http-5ms": _guarded(_http, switch_interval=None),
     "wrapped-grpc": _guarded(_grpc),

@@ -13,11 +13,12 @@ import time
 from typing import TYPE_CHECKING
 
 from breaker_exporter._demo.pipe import FD_VARIABLE, say
+from breaker_exporter._world import is_patched
 
 if TYPE_CHECKING:
     from breaker_exporter import CircuitTransition
 
-BEAT = 0.005
+BEAT = 0.002
 """Seconds that the heartbeat sleeps; what it oversleeps is the delay of the hub."""
 _REPORT = 0.25
 """Seconds between two lines."""
@@ -37,18 +38,20 @@ class Meter:
     def start(self) -> None:
         """Begin: in the worker, after any monkey patch. A greenlet there, a thread elsewhere."""
         os.set_blocking(int(os.environ[FD_VARIABLE]), False)
-        threading.Thread(target=self._beat, daemon=True).start()
+        # Without a hub there is nothing to feel, and a thread that wakes so often would be felt itself.
+        pause = BEAT if is_patched() else _REPORT
+        threading.Thread(target=self._beat, args=(pause,), daemon=True).start()
 
     def note(self, transition: CircuitTransition) -> None:
         """Tell of a circuit's change at once."""
         self._say({"kind": "change", "at": time.monotonic(), "new": transition.new.value})
 
-    def _beat(self) -> None:
+    def _beat(self, pause: float) -> None:
         last = reported = time.monotonic()
         while True:
-            time.sleep(BEAT)
+            time.sleep(pause)
             now = time.monotonic()
-            self._beats.append((round(last, 4), round(max(0.0, now - last - BEAT), 5)))
+            self._beats.append((round(last, 4), round(max(0.0, now - last - pause), 5)))
             last = now
             if now - reported >= _REPORT:
                 self._report()
@@ -56,7 +59,6 @@ class Meter:
 
     def _report(self) -> None:
         beats, self._beats = self._beats, []
-        spent = os.times()
         with open("/proc/self/statm") as statm:
             resident = int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
         self._say(
@@ -64,7 +66,7 @@ class Meter:
                 "kind": "meter",
                 "at": time.monotonic(),
                 "beats": beats,
-                "cpu": spent.user + spent.system,
+                "cpu": time.process_time(),  # os.times() counts in steps of 10 ms
                 "resident": resident,
                 "started": self.spans_started,
             }

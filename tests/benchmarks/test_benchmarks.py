@@ -20,7 +20,7 @@ from benchmarks.targets import Results, spread, verdicts
 def raw(contender: str, number: int = 0, latency: float = 0.002, cpu: float = 0.1, gap: float = 0.001) -> Raw:
     """Ten requests a second, each answered alike; a heartbeat that is late by `gap` each time."""
     cell = Cell("outage", contender, "gevent", "blackhole", 10, number)
-    observed = Raw(cell, ended=cell.total, resident=50_000_000, started=1000)
+    observed = Raw(cell, ended=cell.total, memory=[(0.5, 50_000_000)], started=1000)
     observed.latencies = dict.fromkeys(range(round(10 * (WARM_UP + cell.total))), (latency, 200))
     observed.beats = [(0.01 * beat, gap) for beat in range(round(100 * cell.total))]
     observed.cpu = [(0.25 * line, 0.25 * line * cpu) for line in range(round(4 * cell.total) + 1)]
@@ -29,9 +29,11 @@ def raw(contender: str, number: int = 0, latency: float = 0.002, cpu: float = 0.
     return observed
 
 
-def growth(contender: str, rate: float, p99: float) -> dict[str, Any]:
+def growth(contender: str, rate: float, p99: float, delivered: float = 1000) -> dict[str, Any]:
     cell = Cell("growth", contender, "gevent", "none", rate, 0, seconds=(4.0, 0.0, 0.0, 0.0))
-    observed = Raw(cell, ended=cell.total)
+    observed = Raw(
+        cell, ended=cell.total, delivered=[(look, round(look * delivered)) for look in (0, 1, 2, 3)]
+    )
     requests = round(rate * (WARM_UP + cell.total))
     observed.latencies = dict.fromkeys(range(requests), (p99 / 1000.0, 200))
     return figures_of(observed)
@@ -49,7 +51,11 @@ def results() -> dict[str, Any]:
             figures_of(raw("hooks", number, 0.0022 * slower, 0.15 * slower, 0.0015)),
         ]
     for rate in (50, 100, 200):
-        found += [growth("none", rate, 2), growth("bare-http", rate, rate / 25), growth("hooks", rate, 3)]
+        found += [
+            growth("none", rate, 2),
+            growth("bare-http", rate, rate / 25, 2000),
+            growth("hooks", rate, 3),
+        ]
     return {
         "command": "make bench",
         "date": "2026-01-01",
@@ -89,6 +95,8 @@ def test_the_figures_of_a_phase_are_those_of_its_requests() -> None:
     assert figures["phases"]["fault"]["answered"] == figures["phases"]["fault"]["requests"] - 1
     assert figures["phases"]["healthy"]["hub_p99_ms"] == pytest.approx(1)
     assert figures["phases"]["open"]["cpu"] == pytest.approx(0.1)
+    assert figures["phases"]["healthy"]["delivered_per_s"] == pytest.approx(100)
+    assert figures["phases"]["healthy"]["resident_mb"] == figures["resident_mb"] == pytest.approx(50)
     assert figures["seconds_to_open"] == pytest.approx(3.0)
     assert figures["seconds_to_recover"] == pytest.approx(1.1)
 
@@ -116,6 +124,8 @@ def test_ratios_are_formed_within_a_round_and_judged_by_their_median() -> None:
     doubling = judged["spans/s at which request p99 doubles, hooks / bare"]
     assert doubling.middle == pytest.approx(2.0)
     assert doubling.met
+    assert judged["most spans/s delivered, hooks / bare"].middle == pytest.approx(0.5)
+    assert judged["most spans/s delivered, hooks / bare"].met is False
 
 
 def test_only_where_every_fault_was_measured_any_fault_is_said() -> None:
@@ -184,6 +194,13 @@ def test_a_contender_that_failed_in_the_first_round_is_in_the_report() -> None:
     assert "| `hooks` | 3 |" in text.partition("## Growth")[2]
 
 
+def test_a_run_does_not_go_on_where_another_way_of_measuring_began(tmp_path: Path) -> None:
+    path = tmp_path / "results.json"
+    path.write_text('{"cells": {}, "skipped": {}, "micro": {}}')
+    with pytest.raises(SystemExit, match="measure anew, without --resume"):
+        Store(path, "make bench", resume=True)
+
+
 def test_a_spread_is_the_median_with_the_least_and_the_greatest() -> None:
     assert spread([3, 1, 2]) == "2 (1-3)"
     assert spread([1234.5]) == "1,234"
@@ -209,5 +226,5 @@ def test_a_wrong_option_is_named(arguments: list[str], says: str, capsys: pytest
 def test_a_dry_run_says_what_and_how_long(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", "--dry-run", "--rounds", "1", "--suites", "growth", "--no-micro"]) == 0
     said = capsys.readouterr().out.splitlines()
-    assert said[0].startswith("30 cells, about ")
+    assert said[0].startswith("35 cells, about ")
     assert said[1] == "growth/gevent/none/50/none/0"
