@@ -29,7 +29,7 @@ from .report import markdown
 from .store import Store, load
 
 _HERE = Path(__file__).parent
-_MICRO = 60.0
+_MICRO = 20.0
 """Seconds the single steps take, about."""
 
 

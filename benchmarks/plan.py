@@ -42,7 +42,7 @@ WARM_UP = 1.5
 """Seconds of load before the first phase: imports, first connections."""
 _LONG = (8.0, 4.5, 2.5, 3.0)
 """Of the phases, where p99.9 counts: healthy for more than a thousand requests and heartbeats."""
-_ELSE = 4.0
+_ELSE = 1.5
 """Seconds a cell takes besides its load, about: it boots, and is stopped."""
 
 

@@ -34,7 +34,9 @@ def _lines(results: Results) -> Iterator[str]:
         f"{rounds} rounds, all contenders in turn within each. {where}; "
         "ten spans a request; latency from the instant a request was due. Ratios are "
         "formed within a round; given are the median and, in brackets, least and greatest of the rounds. "
-        "Absolute times are of this machine and only colour.",
+        "Absolute times are of this machine and only colour. In outages ours has a timeout and a cooldown of "
+        "1 s, so that failing and coming back fit into a cell; where the load grows it has its defaults. A "
+        "request without an answer at the end counts with its age.",
         "",
     )
     yield from _targets(results)
