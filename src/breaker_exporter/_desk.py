@@ -237,19 +237,18 @@ class Desk:
                 self._circuit.succeeded(permit)
                 moved = self._collect()  # before the loss so far is forgotten
                 self._ledger.settle(held, items - held, report.reason, lived=True)
-            elif report.verdict is Verdict.UNSENT:
-                self._ledger.settle(held, items - held, report.reason, lived=False)
-                self._circuit.cancel(permit)
-                moved = self._collect()
             else:
                 self._ledger.settle(held, items - held, report.reason, lived=False)
-                self._circuit.failed(
-                    permit,
-                    report.reason,
-                    outcome.error if isinstance(outcome, Raised) else None,
-                    at_once=isinstance(outcome, Overran) or report.verdict is Verdict.MISCONFIGURED,
-                    retry_after=report.retry_after,
-                )
+                if report.verdict is Verdict.UNSENT:
+                    self._circuit.cancel(permit)
+                else:
+                    self._circuit.failed(
+                        permit,
+                        report.reason,
+                        outcome.error if isinstance(outcome, Raised) else None,
+                        at_once=isinstance(outcome, Overran) or report.verdict is Verdict.MISCONFIGURED,
+                        retry_after=report.retry_after,
+                    )
                 moved = self._collect()
             listener_error = self._circuit.take_listener_error()
             rejections = self._ledger.count_rejection(is_one=report.verdict in _OF_THE_BATCH)

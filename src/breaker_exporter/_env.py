@@ -194,7 +194,7 @@ class Environment:
             self._first(_otlp("ENDPOINT"), otlp.grpc_endpoint, "http://localhost:4317")
         else:
             self._first(_otlp("ENDPOINT"), otlp.http_endpoint, "http://localhost:4318")
-        compression = one_of("none", "gzip") if protocol == "grpc" else one_of("none", "gzip", "deflate")
+        compression = one_of("none", "gzip") if protocol == "grpc" else otlp.compression
         for name in _otlp("COMPRESSION"):
             if self._first((name,), compression, "none", str.lower) == "none":
                 self._unusable.add(name)  # the default, in a word on which the gRPC exporter raises

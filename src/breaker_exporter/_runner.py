@@ -97,14 +97,17 @@ _cooperating: weakref.WeakKeyDictionary[Turn, Callable[[], None]] = weakref.Weak
 """What kills the greenlets that calls are out in."""
 
 
-def _kill_in_child() -> None:
-    """A child gets copies of its parent's greenlets: they would send the same spans once more (R5)."""
+def _leave_calls_to_parent() -> None:
+    """In a child: its copies of the parent's greenlets would send the same spans once more (R5).
+
+    Nor does a call out there shorten the switch interval here.
+    """
     for kill in list(_cooperating.values()):
         kill()
     _switching.forget()
 
 
-os.register_at_fork(after_in_child=_kill_in_child)
+os.register_at_fork(after_in_child=_leave_calls_to_parent)
 
 
 class Runner:

@@ -9,13 +9,23 @@ import pytest
 
 from breaker_exporter.testing import ManualClock
 
+from ._signals import handling
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from ._signals import HandleWhen
 
 
 @pytest.fixture
 def clock() -> ManualClock:
     return ManualClock()
+
+
+@pytest.fixture
+def handle_when() -> Iterator[HandleWhen]:
+    with handling() as handle_when:
+        yield handle_when
 
 
 class _Errors(logging.Handler):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 from typing import TYPE_CHECKING, Protocol
 
@@ -16,10 +15,11 @@ from ._spans import spans
 from ._waiting import start, until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from concurrent.futures import Future
+    from collections.abc import Callable
 
     from breaker_exporter.testing import ManualClock
+
+    from ._signals import HandleWhen
 
 pytestmark = pytest.mark.skipif(
     threading.current_thread() is not threading.main_thread(), reason="signals reach the main thread"
@@ -37,31 +37,16 @@ class Interrupt(Protocol):
 
 
 @pytest.fixture
-def interrupt_when() -> Iterator[Interrupt]:
-    """A signal that comes just before the main thread blocks wakes it not: it is sent until it is heard."""
-    watching: list[Future[None]] = []
+def interrupt_when(handle_when: HandleWhen) -> Interrupt:
+    """By a signal handler that raises."""
 
     def interrupt(condition: Callable[[], object], error: type[BaseException] = Interrupted) -> None:
-        heard = threading.Event()
+        def throw() -> None:
+            raise error
 
-        def handle(*_: object) -> None:
-            if not heard.is_set():
-                heard.set()
-                raise error
+        handle_when(condition, throw)
 
-        def watch() -> None:
-            until(condition)
-            while not heard.wait(0.02):
-                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
-
-        signal.signal(signal.SIGUSR1, handle)
-        watching.append(start(watch))
-
-    before = signal.getsignal(signal.SIGUSR1)
-    yield interrupt
-    for watch in watching:
-        watch.result(timeout=30)
-    signal.signal(signal.SIGUSR1, before)
+    return interrupt
 
 
 def test_a_keyboard_interrupt_goes_on_to_the_caller_that_waits(

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import signal
 import threading
-from collections.abc import Callable, Iterator
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -15,42 +13,12 @@ from ._exporters import FAILURE, SUCCESS, Gated
 from ._spans import spans
 from ._waiting import start, until
 
+if TYPE_CHECKING:
+    from ._signals import HandleWhen
+
 pytestmark = pytest.mark.skipif(
     threading.current_thread() is not threading.main_thread(), reason="signals reach the main thread"
 )
-
-
-class HandleWhen(Protocol):
-    """Runs ``handler`` on the main thread, in a signal handler, as soon as ``condition`` holds."""
-
-    def __call__(self, condition: Callable[[], object], handler: Callable[[], object]) -> list[object]: ...
-
-
-@pytest.fixture
-def handle_when() -> Iterator[HandleWhen]:
-    """A signal that comes just before the main thread blocks wakes it not: it is sent until it is heard."""
-
-    def handle(condition: Callable[[], object], handler: Callable[[], object]) -> list[object]:
-        answers: list[object] = []
-        heard = threading.Event()
-
-        def handle(*_: object) -> None:
-            if not heard.is_set():
-                heard.set()
-                answers.append(handler())
-
-        def watch() -> None:
-            until(condition)
-            while not heard.wait(0.02):
-                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
-
-        signal.signal(signal.SIGUSR1, handle)
-        start(watch)
-        return answers
-
-    before = signal.getsignal(signal.SIGUSR1)
-    yield handle
-    signal.signal(signal.SIGUSR1, before)
 
 
 def test_an_export_in_a_signal_handler_that_interrupts_an_export_is_refused_at_once(
@@ -152,16 +120,21 @@ class _SlowClock:
         return 0.0
 
 
-def test_a_call_whose_time_is_over_before_it_starts_is_refused_and_the_probe_is_due() -> None:
-    """C3, R2: the wrapped exporter was not asked, so it is not hung."""
+def _with_a_slow_probe_due(export_timeout: float) -> tuple[Gated, CircuitBreakerSpanExporter]:
     clock = _SlowClock(0.3)
     inner = Gated()
     inner.let_out(0, FAILURE)
     exporter = CircuitBreakerSpanExporter(
-        inner, failure_threshold=1, cooldown=60, export_timeout=0.2, clock=clock
+        inner, failure_threshold=1, cooldown=60, export_timeout=export_timeout, clock=clock
     )
     exporter.export(spans(1))
     clock.arm()
+    return inner, exporter
+
+
+def test_a_call_whose_time_is_over_before_it_starts_is_refused_and_the_probe_is_due() -> None:
+    """C3, R2: the wrapped exporter was not asked, so it is not hung."""
+    inner, exporter = _with_a_slow_probe_due(0.2)
 
     assert exporter.export(spans(2)) is FAILURE
 
@@ -172,14 +145,7 @@ def test_a_call_whose_time_is_over_before_it_starts_is_refused_and_the_probe_is_
 
 def test_a_call_that_starts_late_is_hung_only_when_it_had_its_own_time() -> None:
     """C2, R2: what went by before it started is not the backend's; its caller goes in time all the same."""
-    clock = _SlowClock(0.3)
-    inner = Gated()
-    inner.let_out(0, FAILURE)
-    exporter = CircuitBreakerSpanExporter(
-        inner, failure_threshold=1, cooldown=60, export_timeout=0.5, clock=clock
-    )
-    exporter.export(spans(1))
-    clock.arm()
+    inner, exporter = _with_a_slow_probe_due(0.5)
 
     assert exporter.export(spans(2)) is FAILURE
     assert (exporter.health().failed, exporter.health().hung_calls) == (3, 0)

@@ -176,10 +176,8 @@ def _origin(url: str) -> tuple[str, str | None, int | None]:
 
 def _cause(error: BaseException) -> BaseException:
     """What is at the bottom of an error of requests: its texts carry URLs, this has a telling type."""
-    inner = next((one for one in (*error.args, getattr(error, "reason", None)) if _is_error(one)), None)
+    inner = next(
+        (one for one in (*error.args, getattr(error, "reason", None)) if isinstance(one, BaseException)), None
+    )
     inner = inner or error.__cause__ or error.__context__
     return error if inner is None else _cause(inner)
-
-
-def _is_error(value: object) -> bool:
-    return isinstance(value, BaseException)
