@@ -121,7 +121,8 @@ def _logfire() -> SpanExporter:
     exporter = otlp.BodySizeCheckingOTLPSpanExporter(
         session=otlp.OTLPExporterHttpSession(), compression=Compression.Gzip
     )
-    return otlp.RetryFewerSpansSpanExporter(otlp.QuietSpanExporter(exporter))
+    guarded: SpanExporter = otlp.RetryFewerSpansSpanExporter(otlp.QuietSpanExporter(exporter))
+    return guarded
 
 
 def _sentry() -> None:
