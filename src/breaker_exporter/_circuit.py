@@ -285,7 +285,8 @@ class Circuit:
         self._generation += 1
         if new is CircuitState.OPEN:
             self._opened_at = self._clock()
-            self._held = max(0.0, self._hold_until - self._opened_at)
+            # A clock that was set back must not lengthen what the backend asked for.
+            self._held = min(max(0.0, self._hold_until - self._opened_at), self._cooldown.longest)
             self._wait = max(self._cooldown.draw(), self._held)
         elif new is CircuitState.CLOSED:
             self._cooldown.reset()

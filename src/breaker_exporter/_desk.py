@@ -55,8 +55,8 @@ class Desk:
         self._announcer = announcer
         self._runner = runner
         self._ledger = Ledger()
-        # The storage of a given breaker may switch greenlets: then a lock that knows them.
-        self._lock = threading.RLock() if circuit.given else _world.new_state_lock()
+        self._lock = self._new_lock()
+        _world.renew_in_child(self)
         self._said_blocked = False
         self._said_broken = False
 
@@ -191,6 +191,10 @@ class Desk:
         self._runner.tend()
         self._announcer.announce()
 
+    def _new_lock(self) -> threading.RLock:
+        # The storage of a given breaker may switch greenlets: then a lock that knows them.
+        return threading.RLock() if self._circuit.given else _world.new_state_lock()
+
     def _attempt(self, batch: _Batch, call: Callable[[], object]) -> bool:
         turn = Turn()
         permit: Permit | None = None
@@ -280,7 +284,9 @@ class Desk:
                 report = replace(report, reason=report.reason[:_LONGEST_REASON])
             return report
         if isinstance(outcome, Raised):
-            return ExportReport(Verdict.FAILED, reason=_raised(outcome.error)[:_LONGEST_REASON])
+            error = outcome.error
+            reason = str(error) if isinstance(error, CannotStart) else _raised(error)
+            return ExportReport(Verdict.FAILED, reason=reason[:_LONGEST_REASON])
         return ExportReport(
             Verdict.FAILED, reason=f"gave no answer for {outcome.seconds:.3g} s and was given up"
         )

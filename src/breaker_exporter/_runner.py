@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextvars
 import math
 import os
+import threading
 import time
 import weakref
 from collections import deque
@@ -31,7 +32,7 @@ class Refused(Exception):
 
 
 class CannotStart(Exception):
-    """No thread can be started, so the call was not made; the text says why."""
+    """The call was not made; the text says why, as a rule that no thread can be started."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +126,8 @@ class Runner:
         self._switch_interval = switch_interval
         self._wants_greenlet = cooperative
         self._pid = os.getpid()
-        self._lock = _world.new_state_lock()
+        self._lock = self._new_lock()
+        _world.renew_in_child(self)
         self._turn: Turn | None = None
         self._callers: set[object] = set()
         self._waiting: deque[_world.Parker] = deque()
@@ -350,7 +352,7 @@ class Runner:
         if self._wants_greenlet and _world.is_cooperative() and _world.is_patched("socket"):
             turn.submitted = True
             turn.kill = _cooperating[turn] = _world.start_greenlet(
-                lambda: self._finish(turn, _outcome(context, call))
+                lambda: self._finish(turn, _outcome(context, call)), lambda: self._settle_unrun(turn)
             )
             return
         diverted = _world.is_patched()
@@ -400,6 +402,14 @@ class Runner:
         if turn.is_orphan or not wanted:
             self.recheck()
         return wanted
+
+    def _settle_unrun(self, turn: Turn) -> None:
+        """A greenlet has ended: one that was killed before its first instruction has said nothing."""
+        if turn.outcome is None:
+            self._finish(turn, Raised(CannotStart("was killed before it ran")))
+
+    def _new_lock(self) -> threading.RLock:
+        return _world.new_state_lock()
 
     def _watch(self, turn: Turn) -> _world.Parker:
         # Made before the call starts: a caller's hub loads modules, and two threads that import at the same

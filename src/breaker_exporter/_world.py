@@ -9,9 +9,11 @@ from __future__ import annotations
 import _thread
 import contextlib
 import importlib
+import os
 import queue
 import sys
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Protocol
 
@@ -44,6 +46,14 @@ class Lock(Protocol):
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool: ...
 
     def release(self) -> None: ...
+
+
+class Locked(Protocol):
+    """What guards its state with a lock."""
+
+    _lock: threading.RLock
+
+    def _new_lock(self) -> threading.RLock: ...
 
 
 class Jobs(Protocol):
@@ -86,6 +96,25 @@ def new_state_lock() -> threading.RLock:
     a signal handler or a finalizer may come in at any instruction and ask for our health.
     """
     return _thread.RLock()
+
+
+_locked: weakref.WeakSet[Locked] = weakref.WeakSet()
+
+
+def renew_in_child(owner: Locked) -> None:
+    """In a forked child, give `owner` a new lock: another thread may have held it at the fork.
+
+    Copies of the parent's greenlets go on in the child, and on their way out they take it.
+    """
+    _locked.add(owner)
+
+
+def _renew_locks() -> None:
+    for owner in list(_locked):
+        owner._lock = owner._new_lock()
+
+
+os.register_at_fork(after_in_child=_renew_locks)
 
 
 def new_jobs() -> Jobs:
@@ -268,8 +297,12 @@ class _HubParker:
         self._loop.run_callback_threadsafe(self._event.set)
 
 
-def start_greenlet(task: Callable[[], object]) -> Callable[[], None]:
+def start_greenlet(task: Callable[[], object], ended: Callable[[], None]) -> Callable[[], None]:
     """Run `task` in a greenlet of its own.
+
+    Args:
+        task: What to run. A greenlet that is killed before its first instruction never runs it.
+        ended: Called on the hub when the greenlet has ended, however it did.
 
     Returns:
         What kills it, without waiting for it to die.
@@ -277,6 +310,7 @@ def start_greenlet(task: Callable[[], object]) -> Callable[[], None]:
     import gevent
 
     running = gevent.spawn(task)
+    running.rawlink(lambda _: ended())
 
     def kill() -> None:
         running.kill(block=False)

@@ -8,6 +8,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from breaker_exporter.otlp import CooperativeOTLPSpanExporter
+
+Make = Callable[..., CooperativeOTLPSpanExporter]
+
 
 @dataclass(frozen=True)
 class Request:
@@ -73,6 +77,10 @@ class Server:
         self._server.block_on_close = False
         self.base = f"http://127.0.0.1:{self._server.server_address[1]}"
         self.url = f"{self.base}/v1/traces"
+
+    def play(self, *script: Act) -> None:
+        """What comes next."""
+        self._script.extend(script)
 
     def serve(self) -> None:
         self._server.serve_forever(0.01)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import gzip
 import logging
 import socket
@@ -10,7 +11,7 @@ import sys
 import threading
 import time
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any
@@ -34,26 +35,11 @@ from breaker_exporter.testing import Fault, FaultyCollector
 from ..semantics._children import in_child
 from ..semantics._spans import spans
 from ..semantics._waiting import start, until
-from ._server import answer, hang_up, serving
+from ._server import Make, answer, hang_up, serving
 
 pytestmark = pytest.mark.usefixtures("no_variables_from_outside")
 
 SUCCESS, FAILURE = SpanExportResult.SUCCESS, SpanExportResult.FAILURE
-Make = Callable[..., CooperativeOTLPSpanExporter]
-
-
-@pytest.fixture
-def make() -> Iterator[Make]:
-    """Makes exporters that are shut down at the end."""
-    made: list[CooperativeOTLPSpanExporter] = []
-
-    def make(*args: Any, **kwargs: Any) -> CooperativeOTLPSpanExporter:
-        made.append(CooperativeOTLPSpanExporter(*args, **kwargs))
-        return made[-1]
-
-    yield make
-    for exporter in made:
-        exporter.shutdown()
 
 
 def ids(batch: Sequence[ReadableSpan]) -> set[str]:
@@ -295,6 +281,13 @@ def test_of_two_halves_the_more_telling_counts(
         report = make(server.url).export_and_report(spans(2))
         assert (report.verdict, report.delivered) == (verdict, delivered)
         assert len(server.requests) == posts
+
+
+def test_the_reason_is_that_of_the_more_telling_half(make: Make) -> None:
+    with serving(answer(413), answer(200, partial_success(1)), answer(503, Retry_After="7")) as server:
+        report = make(server.url).export_and_report(spans(4))
+
+    assert report == ExportReport(Verdict.FAILED, 1, "HTTP 503", 7)
 
 
 def test_a_batch_above_max_request_size_is_halved_before_it_is_sent(make: Make) -> None:
@@ -676,11 +669,11 @@ def test_where_no_thread_can_start_the_timeout_is_kept_for_each_read(
 ) -> None:
     """As at interpreter exit, from Python 3.12 on."""
 
-    def refuse(self: threading.Thread) -> None:
+    def refuse(*_: object) -> None:
         raise RuntimeError("can't create new thread at interpreter shutdown")
 
     with serving() as server:
         exporter = make(server.url)
         with monkeypatch.context() as patch:
-            patch.setattr(threading.Timer, "start", refuse)
+            patch.setattr(_thread, "start_new_thread", refuse)
             assert exporter.export(spans(1)) is SUCCESS

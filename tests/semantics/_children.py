@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import traceback
@@ -70,3 +71,9 @@ def _checked(check: Callable[[], None], report: int, within: float) -> int:
 def _write_stacks(report: int) -> None:
     for frame in sys._current_frames().values():
         os.write(report, "".join(traceback.format_stack(frame)).encode()[-5_000:])
+    if "gevent" in sys.modules:  # where its greenlets are
+        from gevent.util import print_run_info
+
+        stacks = io.StringIO()
+        print_run_info(file=stacks)
+        os.write(report, stacks.getvalue().encode()[-20_000:])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from opentelemetry.sdk.trace.export import SpanExportResult
 from breaker_exporter import CircuitBreakerSpanExporter, CircuitState
 from breaker_exporter.testing import ManualClock
 
+from ._children import fork, wait_for
 from ._exporters import FAILURE, SUCCESS
 from ._gevent import (
     Cooperative,
@@ -19,7 +21,7 @@ from ._gevent import (
     throw,
 )
 from ._spans import spans
-from ._waiting import until
+from ._waiting import native_lock, until
 
 if TYPE_CHECKING:
     pass
@@ -126,3 +128,45 @@ def a_cancelled_caller_of_a_cooperative_exporter_leaves_the_call_alone() -> None
     assert (health.failed, health.in_flight, health.state) == (2, 0, CircuitState.CLOSED)
     assert exporter.export(spans(1)) is SUCCESS
     assert inner.thrown == []
+
+
+def a_call_killed_before_its_first_instruction_has_ended() -> None:
+    """A shutdown kills the greenlet of a call that its hub has not yet come to."""
+    inner = Cooperative(lambda: gevent.sleep(60))
+    exporter = CircuitBreakerSpanExporter(inner, export_timeout=30)
+    call = gevent.spawn(exporter.export, spans(2))
+    ending = gevent.spawn(exporter.shutdown, 0)
+    with gevent.Timeout(15):
+        ending.get()
+        assert call.get() is FAILURE
+    assert inner.greenlets == []
+    health = exporter.health()
+    assert (health.failed, health.in_flight, health.hung_calls) == (2, 0, 0)
+    assert health.last_error == "was killed before it ran"
+
+
+def a_forked_child_goes_on_though_a_thread_held_the_locks() -> None:
+    """Copies of the callers' and the calls' greenlets take them on their way out."""
+    inner = Cooperative(lambda: gevent.sleep(0.3))
+    exporter = CircuitBreakerSpanExporter(inner, export_timeout=10)
+    call = gevent.spawn(exporter.export, spans(1))
+    until(lambda: inner.greenlets)
+    desk = exporter._desk()
+    held, go_on = native_lock(), native_lock()
+    held.acquire()
+    go_on.acquire()
+
+    def hold() -> None:
+        with desk._lock, desk._runner._lock:
+            held.release()
+            go_on.acquire()
+
+    start_native_thread(hold, ())
+    held.acquire()
+    pid = fork()
+    if pid == 0:
+        gevent.sleep(0.5)  # until the copies are gone
+        os._exit(0)
+    go_on.release()
+    assert wait_for(pid, within=15) == 0
+    assert call.get(timeout=15) is SUCCESS

@@ -158,6 +158,19 @@ def test_what_the_backend_asked_for_before_the_circuit_opened_is_kept(clock: Man
     assert exporter.health().retry_in == 25
 
 
+def test_a_clock_that_was_set_back_does_not_lengthen_what_the_backend_asked_for() -> None:
+    """C7."""
+    now = 10_000.0
+    busy = ExportReport(Verdict.FAILED, reason="HTTP 429", retry_after=40)
+    exporter = CircuitBreakerSpanExporter(
+        Reporting(busy, FAILED), failure_threshold=2, max_cooldown=50, jitter=0, clock=lambda: now
+    )
+    exporter.export(spans(1))
+    now -= 5000
+    exporter.export(spans(1))
+    assert (exporter.health().retry_in, exporter.health().cooldown) == (50, 50)
+
+
 def test_a_success_in_between_takes_it_back(clock: ManualClock) -> None:
     busy = ExportReport(Verdict.FAILED, reason="HTTP 429", retry_after=40)
     exporter = guard(clock, busy, DELIVERED, FAILED, FAILED, failure_threshold=2, cooldown=10)

@@ -64,9 +64,9 @@ def seconds_of(retry_after: str | None) -> float | None:
     except ValueError:
         try:
             moment = parsedate_to_datetime(retry_after)
-        except ValueError:
+            if moment.tzinfo is None:
+                moment = moment.replace(tzinfo=timezone.utc)
+            seconds = moment.timestamp() - time.time()
+        except (ValueError, OverflowError):
             return None
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=timezone.utc)
-        seconds = moment.timestamp() - time.time()
     return min(seconds, _LONGEST) if math.isfinite(seconds) and seconds > 0 else None

@@ -5,6 +5,7 @@ Public parts of requests and urllib3 alone: an adapter, its pools, their class o
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import contextvars
 import os
@@ -13,9 +14,11 @@ import threading
 import time
 import weakref
 from collections.abc import Iterator
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
 import requests
+import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
@@ -40,6 +43,8 @@ class Flight:
     def __init__(self, deadline: float) -> None:
         self._deadline = deadline
         self._connections: set[_Timed] = set()
+        self._process = os.getpid()
+        self._landed = threading.Event()
         self.is_over = False
         self.connected = False
 
@@ -56,26 +61,44 @@ class Flight:
     def cut_off(self) -> None:
         """End what is under way, from any thread or greenlet: whoever reads or writes gets an error."""
         self.is_over = True
-        for connection in list(self._connections):
-            connection.cut_off()
+        if self._process == os.getpid():  # a forked child's copy of a socket would end the parent's
+            for connection in list(self._connections):
+                connection.cut_off()
 
     @contextlib.contextmanager
     def under_way(self) -> Iterator[None]:
         """Inside, connections serve this call, and its deadline is watched over."""
-        watch = threading.Timer(self.remaining, self.cut_off)
-        watch.daemon = True
         token = _current.set(self)
         with contextlib.suppress(RuntimeError):  # at interpreter exit no thread starts: timeouts must do
-            watch.start()
+            # Not threading's: under gevent a forked child has copies, which its threading knows nothing of.
+            _thread.start_new_thread(self._watch, ())
         try:
             yield
         finally:
-            watch.cancel()
+            self._landed.set()
             _current.reset(token)
+
+    def _watch(self) -> None:
+        if not self._landed.wait(self.remaining):
+            self.cut_off()
 
 
 class _Timed(HTTPConnection):
     """Serves the call under way, and keeps its deadline."""
+
+    _sock: socket.socket | None = None
+    _latest: socket.socket | None = None
+
+    @property
+    def sock(self) -> socket.socket | None:
+        return self._sock
+
+    @sock.setter
+    def sock(self, new: socket.socket | None) -> None:
+        self._sock = new
+        if new is not None:
+            self._latest = new  # an answer that ends with its connection takes it along
+            new.settimeout(_current.get().remaining)  # connecting had a share of the time
 
     def connect(self) -> None:
         flight = _current.get()
@@ -83,6 +106,8 @@ class _Timed(HTTPConnection):
         flight.uses(self)  # a proxy may keep it waiting on the way
         # Each address that does not answer takes the whole timeout of a connection.
         addresses = _count_addresses(self.host, self.port)
+        if flight.is_over:
+            raise TimeoutError("resolving the name took all the time")
         self.timeout = flight.remaining / addresses
         super().connect()
         flight.uses(self)  # the time may be over by now
@@ -94,7 +119,7 @@ class _Timed(HTTPConnection):
 
     def cut_off(self) -> None:
         """End what waits for it."""
-        _shut(self.sock)
+        _shut(self._latest)
 
 
 class _TimedTLS(_Timed, HTTPSConnection):
@@ -105,18 +130,17 @@ class _TimedTLS(_Timed, HTTPSConnection):
     """
 
     _plain: socket.socket | None = None
-    _sock: socket.socket | None = None
 
     @property
     def sock(self) -> socket.socket | None:
-        return self._sock
+        return super().sock
 
     @sock.setter
     def sock(self, new: socket.socket | None) -> None:
         if self._plain is not None:
             self._plain.close()
         self._plain = new.dup() if type(new) is socket.socket else None
-        self._sock = new
+        _Timed.sock.__set__(self, new)  # type: ignore[attr-defined]
 
     def cut_off(self) -> None:
         super().cut_off()
@@ -137,7 +161,10 @@ def close_inherited() -> None:
 def _shut(opened: socket.socket | None) -> None:
     if opened is not None:
         with contextlib.suppress(OSError):
-            opened.shutdown(socket.SHUT_RDWR)
+            while (inside := getattr(opened, "socket", None)) is not None:  # TLS in the TLS of a proxy
+                opened = inside
+            # Not TLS's own, which forgets its keys first: a writer would go on in the clear.
+            socket.socket.shutdown(opened, socket.SHUT_RDWR)
 
 
 def _count_addresses(host: str, port: int | None) -> int:
@@ -165,13 +192,20 @@ class _Adapter(HTTPAdapter):
 
     def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
         manager = super().proxy_manager_for(*args, **kwargs)
-        manager.pool_classes_by_scheme = _POOLS
+        if type(manager) is urllib3.ProxyManager:  # that of SOCKS has pools of its own
+            manager.pool_classes_by_scheme = _POOLS
         return manager
+
+
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Nowhere: to say where, requests reads and unpacks the answer, however large."""
 
 
 def new_session() -> requests.Session:
     """A session whose connections keep the deadline of the flight that they serve."""
-    session = requests.Session()
+    session = _Session()
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     for scheme in ("http://", "https://"):
         session.mount(scheme, _Adapter(pool_connections=2, pool_maxsize=_CONNECTIONS))
     return session

@@ -64,7 +64,8 @@ class CooperativeOTLPSpanExporter(SpanExporter):
         compression: ``none`` (default), ``gzip`` or ``deflate``, or one of OpenTelemetry's ``Compression``;
             ``OTEL_EXPORTER_OTLP_COMPRESSION``.
         session: A ``requests.Session`` of yours. Its adapters then decide how far `timeout` holds: with those
-            of requests, for connecting and for each read.
+            of requests, for connecting and for each read. They also read the body of a redirect, whatever
+            its size.
         max_request_size: Bytes before compression; a larger batch is halved once. Default 64 MiB; 0: any.
 
     Raises:
@@ -150,7 +151,9 @@ class CooperativeOTLPSpanExporter(SpanExporter):
     def export_and_report(self, spans: Sequence[ReadableSpan]) -> ExportReport:
         """Export `spans`, and say what the collector answered.
 
-        Never raises an ``Exception`` of its own, and takes no longer than `timeout`.
+        Never raises an ``Exception``. Takes no longer than `timeout`, but for a name that takes longer to
+        resolve, and through a SOCKS proxy, where it holds for each read: there the circuit breaker's
+        ``export_timeout`` is the limit.
         """
         if self._is_shut_down:
             return ExportReport(Verdict.FAILED, reason="exporter is shut down")
@@ -160,6 +163,8 @@ class CooperativeOTLPSpanExporter(SpanExporter):
         self._pace.begin(deadline)
         try:
             return self._export(spans, flight, may_halve=True)
+        except Exception as error:
+            return ExportReport(Verdict.FAILED, reason=type(error).__name__)
         finally:
             self._pace.end()
             self._flights.discard(flight)
@@ -207,7 +212,7 @@ class CooperativeOTLPSpanExporter(SpanExporter):
         second = self._export(spans[middle:], flight, may_halve=False)
         telling = min(first, second, key=lambda report: _MOST_TELLING.index(report.verdict))
         held = first.held_of(middle) + second.held_of(len(spans) - middle)
-        return replace(telling, delivered=held, reason=first.reason or second.reason)
+        return replace(telling, delivered=held, reason=telling.reason or first.reason or second.reason)
 
     def _encoded(self, spans: Sequence[ReadableSpan]) -> BatchEncoder:
         encoder, size = BatchEncoder(), self._pace.slice

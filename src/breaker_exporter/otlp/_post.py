@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http.client import RemoteDisconnected
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin, urlsplit, urlunsplit
 
 import requests
 
@@ -67,7 +68,7 @@ class Poster:
         self._certificate = certificate
         self._given = session is not None
         self._session = session or new_session()
-        self._process = os.getpid()
+        self._world = _world()
         self._has_posted = False
 
     def post(self, body: bytes, flight: Flight) -> Answer:
@@ -76,7 +77,7 @@ class Poster:
         Raises:
             NoAnswer: There was none in time.
         """
-        self._leave_parent()
+        self._leave_other_world()
         with flight.under_way():
             try:
                 return self._follow(body, flight)
@@ -94,6 +95,7 @@ class Poster:
 
     def close(self) -> None:
         """Close what is kept alive; a given session is its owner's."""
+        self._leave_other_world()
         if not self._given:
             self._session.close()
 
@@ -104,15 +106,20 @@ class Poster:
             try:
                 target = response.headers.get("location")
                 if response.status_code not in _REDIRECTS or target is None:
-                    return Answer(
+                    answer = Answer(
                         response.status_code, response.headers.get("retry-after"), _body_of(response)
                     )
+                    if flight.is_over:  # the end of the connection may have been taken for the body's
+                        raise NoAnswer("no answer in time")
+                    return answer
             finally:
                 response.close()
             target = urljoin(url, target)
             if _origin(target) != _origin(url):
                 headers = self._headers_abroad(url, target, headers)
-            url = target
+                url = target
+            else:
+                url = _with_user_of(url, target)
         raise NoAnswer(f"redirected more than {_MOST_REDIRECTS} times")
 
     def _send(self, url: str, headers: Mapping[str, str], body: bytes, flight: Flight) -> requests.Response:
@@ -136,6 +143,8 @@ class Poster:
             timeout=flight.remaining,
             allow_redirects=False,
             stream=True,
+            # A header that was asked for is not replaced by what a netrc file says.
+            auth=_as_it_is if any(name.lower() == "authorization" for name in headers) else None,
             verify=self._verify,
             cert=self._certificate,
         )
@@ -147,16 +156,24 @@ class Poster:
             raise NoAnswer("redirected to another scheme")
         return {name: value for name, value in headers.items() if name in _FOR_ANYBODY}
 
-    def _leave_parent(self) -> None:
-        if self._process != os.getpid():
-            self._process = os.getpid()
-            self._has_posted = False
+    def _leave_other_world(self) -> None:
+        """Leave connections from before a fork, and from before the monkey patch: they would hold the hub."""
+        before, self._world = self._world, _world()
+        if before == self._world:
+            return
+        self._has_posted = False
+        is_child = before[0] != self._world[0]
+        if is_child:
             close_inherited()
-            if self._given:
-                self._session.close()
-            else:
-                _parents.append(self._session)
-                self._session = new_session()
+        if is_child and not self._given:
+            _parents.append(self._session)
+            self._session = new_session()
+        else:
+            self._session.close()
+
+
+def _world() -> tuple[int, type[socket.socket]]:
+    return os.getpid(), socket.socket
 
 
 def _body_of(response: requests.Response) -> bytes:
@@ -169,9 +186,20 @@ def _body_of(response: requests.Response) -> bytes:
     return body
 
 
+def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
+
+
 def _origin(url: str) -> tuple[str, str | None, int | None]:
     parts = urlsplit(url)
     return parts.scheme, parts.hostname, parts.port
+
+
+def _with_user_of(url: str, target: str) -> str:
+    """`target`, of the same origin, with the user and password that `url` has, unless it has its own."""
+    user, at, _ = urlsplit(url).netloc.rpartition("@")
+    parts = urlsplit(target)
+    return target if "@" in parts.netloc else urlunsplit(parts._replace(netloc=f"{user}{at}{parts.netloc}"))
 
 
 def _cause(error: BaseException) -> BaseException:
@@ -179,5 +207,5 @@ def _cause(error: BaseException) -> BaseException:
     inner = next(
         (one for one in (*error.args, getattr(error, "reason", None)) if isinstance(one, BaseException)), None
     )
-    inner = inner or error.__cause__ or error.__context__
+    inner = inner or error.__cause__  # what it happened in the context of may be the application's
     return error if inner is None else _cause(inner)
