@@ -18,6 +18,7 @@ _GRACE = 0.5
 """Seconds that an exit waits for interrupted threads to end."""
 
 _living: weakref.WeakSet[Thread] = weakref.WeakSet()
+_nothing: Callable[[], None] = lambda: None  # noqa: E731
 
 
 class Thread:
@@ -34,7 +35,7 @@ class Thread:
         self.watchers: list[_world.Parker] = []
         self._pid = os.getpid()
         self._lock = _world.new_lock()
-        self._interrupt: Callable[[], None] | None = None
+        self._interrupt: Callable[[], None] = _nothing
         self._has_hub = False
         self._busy = False
         _world.start_thread(self._work)
@@ -48,14 +49,14 @@ class Thread:
         """End a call that waits in the thread's own hub; one that is stuck in C stays."""
         self._lock.acquire()
         try:
-            if self._interrupt is not None:
-                self._interrupt()
+            self._interrupt()
         finally:
             self._lock.release()
 
     def _work(self) -> None:
-        self._interrupt = _world.interrupter(lambda: self._busy)
-        if self._interrupt is not None:
+        interrupt = _world.interrupter(lambda: self._busy)
+        if interrupt is not None:
+            self._interrupt = interrupt
             self._has_hub = True
             _living.add(self)
         wanted = True
@@ -73,7 +74,7 @@ class Thread:
 
     def _retire(self) -> None:
         self._lock.acquire()
-        self._interrupt = None
+        self._interrupt = _nothing
         self._lock.release()
         _world.retire_thread()
         self._has_hub = False

@@ -82,15 +82,17 @@ class CollectorProcess:
 
     def stop(self) -> None:
         """End the process and wait for it; in a fork of its owner, only let go of it."""
+        if self.is_ours:
+            # Not by the closed input alone: a process forked from this one may hold it open. And not after
+            # it: the process may be at its end by then, where it takes no signal any more but dies of it.
+            self._process.terminate()
         for pipe in (self._process.stdin, self._process.stdout):
             assert pipe is not None
             pipe.close()
-        if not self.is_ours:
+        if self.is_ours:
+            self._wait()
+        else:
             self._process.poll()  # it learns that it is no child here, and does not warn at the exit
-            return
-        # Not by the closed input alone: a process forked from this one may hold it open.
-        self._process.terminate()
-        self._wait()
 
     def _wait(self) -> None:
         try:
