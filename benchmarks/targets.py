@@ -114,12 +114,14 @@ class Results:
 
         return self._each(cost)
 
-    def memory(self) -> tuple[float, ...]:
-        """MB of the hooks over the bare exporter."""
+    def memory(self, phase: str, against: str = "bare-http") -> tuple[float, ...]:
+        """MB of the hooks over another at the end of a phase: what a failing export left in the queue is
+        not given back to the system later.
+        """
 
         def more(number: int) -> float | None:
-            hooks, bare = self.cell("hooks", number), self.cell("bare-http", number)
-            return float(hooks["resident_mb"] - bare["resident_mb"]) if hooks and bare else None
+            hooks, other = (self.figure(name, number, phase, "resident_mb") for name in ("hooks", against))
+            return None if hooks is None or other is None else hooks - other
 
         return self._each(more)
 
@@ -238,7 +240,14 @@ def verdicts(results: Results) -> list[Verdict]:
             40,
             _less(results, "gevent[native]", "gevent[hop]"),
         ),
-        Verdict("memory, hooks over bare, MB", "<= 3", 3, results.memory()),
+        Verdict("memory, hooks over bare, MB", "<= 3", 3, results.memory("healthy")),
+        Verdict("the same after an outage", "stated", math.inf, results.memory("recovering")),
+        Verdict(
+            "the same, over bare with `timeout=1`",
+            "stated",
+            math.inf,
+            results.memory("recovering", "bare-http-1s"),
+        ),
         Verdict(
             "import over `opentelemetry.sdk.trace`, ms", "<= 15", 15, _in_us(results.micro("import"), 1e3)
         ),

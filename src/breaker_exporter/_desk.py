@@ -16,7 +16,7 @@ from . import _world
 from ._circuit import Circuit, Permit
 from ._ledger import Announcer, Ledger
 from ._log import say
-from ._report import ExportReport, Verdict
+from ._report import ExportReport, Verdict, raised
 from ._runner import CannotStart, Outcome, Overran, Raised, Refused, Returned, Runner, Turn, Unfinished
 from ._state import CircuitState, ExporterHealth
 
@@ -136,7 +136,7 @@ class Desk:
             raise thrown.error from None
         except Exception as error:
             # A given breaker, its storage, or a clock: nothing of that may reach the caller.
-            self._fail(batch, _raised(error))
+            self._fail(batch, raised(error))
             if not self._said_broken:
                 self._said_broken = True
                 say(logging.WARNING, "%s: breaker or clock raised; exports fail", self._name, cause=error)
@@ -184,7 +184,7 @@ class Desk:
                     logging.WARNING,
                     "%s: shutdown of the wrapped exporter %s",
                     self._name,
-                    _raised(outcome.error),
+                    raised(outcome.error),
                 )
             elif outcome is None:
                 say(logging.DEBUG, "%s: wrapped exporter still shutting down after its time", self._name)
@@ -285,7 +285,7 @@ class Desk:
             return report
         if isinstance(outcome, Raised):
             error = outcome.error
-            reason = str(error) if isinstance(error, CannotStart) else _raised(error)
+            reason = str(error) if isinstance(error, CannotStart) else raised(error)
             return ExportReport(Verdict.FAILED, reason=reason[:_LONGEST_REASON])
         return ExportReport(
             Verdict.FAILED, reason=f"gave no answer for {outcome.seconds:.3g} s and was given up"
@@ -328,13 +328,3 @@ class _Batch:
     def __init__(self, deadline: float) -> None:
         self.deadline = deadline
         self.owed = 0
-
-
-def _raised(error: BaseException) -> str:
-    # The type alone: messages carry URLs, tokens and headers.
-    kind = type(error)
-    return (
-        f"raised {kind.__qualname__}"
-        if kind.__module__ == "builtins"
-        else f"raised {kind.__module__}.{kind.__qualname__}"
-    )

@@ -20,7 +20,7 @@ from ._circuit import given_circuit, own_circuit
 from ._desk import Desk
 from ._ledger import Announcer
 from ._log import say
-from ._report import ExportReport, ReportingSpanExporter, Verdict
+from ._report import ReportingSpanExporter, report_of_result
 from ._runner import Runner
 from ._state import CircuitState, CircuitTransition, ExporterHealth
 
@@ -146,7 +146,7 @@ class CircuitBreakerSpanExporter(SpanExporter):
         desk = Desk(
             self._name,
             check.seconds("export_timeout", export_timeout),
-            _judge,
+            report_of_result,
             circuit,
             Announcer(self._name, check.functions("listeners", listeners)),
             Runner(
@@ -276,20 +276,6 @@ def _call_of(exporter: SpanExporter) -> Callable[[Sequence[ReadableSpan]], objec
         if "export" in vars(kind):
             break
     return exporter.export
-
-
-_DELIVERED = ExportReport(Verdict.DELIVERED)
-_RETURNED_FAILURE = ExportReport(Verdict.FAILED, reason="returned FAILURE")
-
-
-def _judge(value: object) -> ExportReport:
-    if value is SpanExportResult.SUCCESS:
-        return _DELIVERED
-    if value is SpanExportResult.FAILURE:
-        return _RETURNED_FAILURE
-    if isinstance(value, ExportReport):
-        return value
-    return ExportReport(Verdict.FAILED, reason=f"returned {type(value).__qualname__}, no SpanExportResult")
 
 
 def _seconds(millis: object) -> float:

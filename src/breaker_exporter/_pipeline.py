@@ -102,11 +102,14 @@ def _otlp(protocol: otlp.Protocol, settings: Settings, environment: Environment)
     with environment.without_unusable():
         try:
             if protocol == "grpc":
-                from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import (
-                    OTLPSpanExporter as GrpcExporter,
-                )
+                from ._grpc import SlicingOTLPSpanExporter
 
-                return GrpcExporter(settings.endpoint, headers=settings.headers, timeout=settings.timeout)
+                return SlicingOTLPSpanExporter(
+                    settings.endpoint,
+                    headers=settings.headers,
+                    timeout=settings.timeout,
+                    spare=settings.export_timeout - settings.timeout,
+                )
             from .otlp import CooperativeOTLPSpanExporter
 
             return CooperativeOTLPSpanExporter(

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from opentelemetry.sdk.trace.export import SpanExportResult
+
 from . import _arguments as check
 
 if TYPE_CHECKING:
@@ -79,3 +81,28 @@ class ReportingSpanExporter(Protocol):
     def export_and_report(self, spans: Sequence[ReadableSpan]) -> ExportReport:
         """Export `spans`, and say what became of them."""
         ...
+
+
+_DELIVERED = ExportReport(Verdict.DELIVERED)
+_RETURNED_FAILURE = ExportReport(Verdict.FAILED, reason="returned FAILURE")
+
+
+def report_of_result(value: object) -> ExportReport:
+    """What it means that an exporter returned `value`."""
+    if value is SpanExportResult.SUCCESS:
+        return _DELIVERED
+    if value is SpanExportResult.FAILURE:
+        return _RETURNED_FAILURE
+    if isinstance(value, ExportReport):
+        return value
+    return ExportReport(Verdict.FAILED, reason=f"returned {type(value).__qualname__}, no SpanExportResult")
+
+
+def raised(error: BaseException) -> str:
+    """The reason where an exporter raised: the type alone, messages carry URLs, tokens and headers."""
+    kind = type(error)
+    return (
+        f"raised {kind.__qualname__}"
+        if kind.__module__ == "builtins"
+        else f"raised {kind.__module__}.{kind.__qualname__}"
+    )

@@ -391,6 +391,7 @@ def test_a_missing_package_is_one_warning_with_the_command_that_mends_it(
         "otlp": "breaker_exporter.otlp._exporter",
     }
     monkeypatch.setitem(sys.modules, needs_it[extra], None)
+    monkeypatch.delitem(sys.modules, "breaker_exporter._grpc", raising=False)
     monkeypatch.setenv("OTEL_TRACES_EXPORTER", "otlp,console")
     telemetry = Telemetry(provider=provider, protocol=protocol)  # type: ignore[arg-type]
 

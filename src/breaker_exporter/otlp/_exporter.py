@@ -15,12 +15,12 @@ from .. import _arguments as check
 from .. import _otlp_settings as otlp
 from .._env import Environment
 from .._log import say
+from .._pace import Pace
 from .._report import ExportReport, Verdict
 from ._answer import TOO_LARGE, report_of
 from ._compression import compressed
 from ._connections import Flight
 from ._encoder import BatchEncoder, warm
-from ._pace import Pace
 from ._post import NoAnswer, NoThread, Poster
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 _SLICE = 32
-"""Spans: encoding so many takes a fraction of a millisecond, and each pause costs CPU, about 0.06 ms."""
+"""Spans that take a fraction of a millisecond to encode; each pause costs CPU, about 0.06 ms."""
 _PAUSE = 0.002
 """Seconds: time for the hub, or for whoever waits for the GIL, to serve others."""
 _MOST = 5
@@ -17,12 +17,16 @@ _AT_ONCE = 0.01
 class Pace:
     """The pace of one exporter's batches.
 
+    Args:
+        spans: In a slice, where nothing presses.
+
     The batch processor calls again at once while its queue holds another whole batch: then it is better to
     be done than to be polite. Each such call doubles the slice and halves the pause, each other one undoes a
     step.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, spans: int = _SLICE) -> None:
+        self._spans = spans
         self._pressure = 0
         self._ended = 0.0
         self._until = 0.0
@@ -30,7 +34,7 @@ class Pace:
     @property
     def slice(self) -> int:
         """Spans to work on between two pauses."""
-        return _SLICE << self._pressure
+        return self._spans << self._pressure
 
     def begin(self, deadline: float) -> None:
         """A batch begins; it pauses no more after half of its time (monotonic seconds) is gone."""

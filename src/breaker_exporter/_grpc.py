@@ -1,0 +1,65 @@
+"""OTLP over gRPC for the hooks: OpenTelemetry's exporter, fed in slices.
+
+It encodes what it is given in one go, in C, which holds the GIL and with it the hub for milliseconds.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+
+from ._pace import Pace
+from ._report import ExportReport, Verdict, raised, report_of_result
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import ReadableSpan
+
+_SLICE = 64
+"""Spans in a call: a call costs more than the pause between two slices of ours."""
+
+
+class SlicingOTLPSpanExporter(OTLPSpanExporter):
+    """Makes a batch several calls, with a pause between two, and one where the queue presses.
+
+    Args:
+        args: As for OpenTelemetry's.
+        spare: Seconds that all calls but the last may take. Half of them gone, what is left is one call; all
+            of them gone, it fails. So a batch takes no longer than this and one timeout.
+        kwargs: As for OpenTelemetry's.
+    """
+
+    def __init__(self, *args: Any, spare: float, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._spare = spare
+        self._pace = Pace(_SLICE)
+
+    def export_and_report(self, spans: Sequence[ReadableSpan]) -> ExportReport:
+        """Export `spans`, up to the first call that fails."""
+        end = time.monotonic() + self._spare
+        self._pace.begin(end)
+        sent = 0
+        try:
+            while True:
+                is_in_time = time.monotonic() < end - self._spare / 2
+                part = spans[sent : sent + self._pace.slice] if is_in_time else spans[sent:]
+                report = self._send(part)
+                if report.verdict is not Verdict.DELIVERED:
+                    return replace(report, delivered=sent)
+                sent += len(part)
+                if sent >= len(spans):
+                    return report
+                self._pace.rest()
+                if time.monotonic() > end:
+                    return ExportReport(Verdict.FAILED, sent, "too slow to send all of a batch")
+        finally:
+            self._pace.end()
+
+    def _send(self, spans: Sequence[ReadableSpan]) -> ExportReport:
+        try:
+            return report_of_result(super().export(spans))
+        except Exception as error:
+            return ExportReport(Verdict.FAILED, reason=raised(error))

@@ -1,0 +1,137 @@
+"""The gRPC exporter of the hooks: a batch in several calls, and what becomes of it when one fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SpanExportResult
+
+from breaker_exporter import CircuitBreakerSpanExporter, ExportReport, Verdict, _grpc
+from breaker_exporter._grpc import SlicingOTLPSpanExporter
+from breaker_exporter.testing import Fault, FaultyCollector
+
+from ..semantics._spans import spans
+
+pytestmark = pytest.mark.usefixtures("no_variables_from_outside")
+
+SUCCESS, FAILURE = SpanExportResult.SUCCESS, SpanExportResult.FAILURE
+Export = Callable[[int], SpanExportResult]
+
+
+@pytest.fixture
+def exporter(collector: FaultyCollector) -> Iterator[SlicingOTLPSpanExporter]:
+    made = SlicingOTLPSpanExporter(collector.grpc_endpoint, timeout=1, insecure=True, spare=60)
+    yield made
+    made.shutdown()
+
+
+@pytest.fixture
+def scripted(exporter: SlicingOTLPSpanExporter, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[int]]:
+    """Has the official exporter do as a function says, given the number of the call; the sizes it gets."""
+
+    def script(export: Export) -> list[int]:
+        sizes: list[int] = []
+
+        def play(self: object, batch: Sequence[ReadableSpan]) -> SpanExportResult:
+            sizes.append(len(batch))
+            return export(len(sizes))
+
+        monkeypatch.setattr(OTLPSpanExporter, "export", play)
+        return sizes
+
+    return script
+
+
+def test_all_spans_of_a_batch_arrive_once(
+    collector: FaultyCollector, exporter: SlicingOTLPSpanExporter
+) -> None:
+    guarded = CircuitBreakerSpanExporter(exporter)
+    assert guarded.export(spans(300)) is SUCCESS
+    assert (len(collector.span_ids), collector.duplicates) == (300, 0)
+    assert guarded.health().exported == 300
+    guarded.shutdown()
+
+
+def test_a_batch_is_several_calls(
+    exporter: SlicingOTLPSpanExporter, scripted: Callable[[Export], list[int]]
+) -> None:
+    sizes = scripted(lambda _: SUCCESS)
+    assert exporter.export_and_report(spans(150)) == ExportReport(Verdict.DELIVERED)
+    assert sizes == [64, 64, 22]
+
+
+def test_a_queue_that_presses_makes_it_fewer(
+    exporter: SlicingOTLPSpanExporter, scripted: Callable[[Export], list[int]]
+) -> None:
+    """Each call that follows at once has twice as large slices."""
+    sizes = scripted(lambda _: SUCCESS)
+    for _ in range(4):
+        exporter.export_and_report(spans(512))
+    assert sizes[:8] == [64] * 8
+    assert sizes[-1] == 512
+
+
+def test_one_call_that_fails_is_the_last(
+    exporter: SlicingOTLPSpanExporter, scripted: Callable[[Export], list[int]]
+) -> None:
+    sizes = scripted(lambda call: FAILURE if call == 2 else SUCCESS)
+    guarded = CircuitBreakerSpanExporter(exporter)
+    assert guarded.export(spans(150)) is FAILURE
+    assert sizes == [64, 64]
+    health = guarded.health()
+    assert (health.exported, health.failed, health.last_error) == (64, 86, "returned FAILURE")
+    guarded.shutdown()
+
+
+def test_what_a_call_raises_loses_nothing_that_was_delivered(
+    exporter: SlicingOTLPSpanExporter, scripted: Callable[[Export], list[int]]
+) -> None:
+    def fail(call: int) -> SpanExportResult:
+        if call == 3:
+            raise OSError("with a secret")
+        return SUCCESS
+
+    scripted(fail)
+    report = exporter.export_and_report(spans(150))
+    assert report == ExportReport(Verdict.FAILED, 128, "raised OSError")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "sizes", "delivered"),
+    [(29, [64, 64, 64, 58], 250), (31, [64, 186], 250), (61, [64], 64)],
+)
+def test_a_slow_backend_gets_what_is_left_in_one_call_or_not_at_all(
+    exporter: SlicingOTLPSpanExporter,
+    scripted: Callable[[Export], list[int]],
+    monkeypatch: pytest.MonkeyPatch,
+    seconds: float,
+    sizes: list[int],
+    delivered: int,
+) -> None:
+    """The first call takes so many of the 60 seconds that there are to spare."""
+    now = 100.0
+
+    def take_long(call: int) -> SpanExportResult:
+        nonlocal now
+        now += seconds if call == 1 else 0.0
+        return SUCCESS
+
+    seen = scripted(take_long)
+    clock: Any = SimpleNamespace(monotonic=lambda: now)
+    monkeypatch.setattr(_grpc, "time", clock)
+
+    report = exporter.export_and_report(spans(250))
+
+    assert (seen, report.held_of(250)) == (sizes, delivered)
+    assert report.reason == ("" if delivered == 250 else "too slow to send all of a batch")
+
+
+def test_a_blackhole_costs_one_timeout(collector: FaultyCollector, exporter: SlicingOTLPSpanExporter) -> None:
+    collector.fault = Fault.BLACKHOLE
+    report = exporter.export_and_report(spans(300))
+    assert (report.verdict, report.delivered) == (Verdict.FAILED, 0)
