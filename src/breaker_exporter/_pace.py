@@ -10,6 +10,8 @@ _PAUSE = 0.002
 """Seconds: time for the hub, or for whoever waits for the GIL, to serve others."""
 _MOST = 5
 """Steps of pressure: slices of 1,024 spans, and pauses of next to nothing."""
+_PATIENCE = 4
+"""Batches that a queue of the usual size holds: so many after an outage are no lasting pressure."""
 _AT_ONCE = 0.01
 """Seconds: an export that follows the last one so closely had a queue waiting for it."""
 
@@ -21,13 +23,14 @@ class Pace:
         spans: In a slice, where nothing presses.
 
     The batch processor calls again at once while its queue holds another whole batch: then it is better to
-    be done than to be polite. Each such call doubles the slice and halves the pause, each other one undoes a
-    step.
+    be done than to be polite. Each four such calls in a row double the slice and halve the pause, each other
+    call undoes a step.
     """
 
     def __init__(self, spans: int = _SLICE) -> None:
         self._spans = spans
         self._pressure = 0
+        self._in_a_row = 0
         self._ended = 0.0
         self._until = 0.0
 
@@ -39,8 +42,11 @@ class Pace:
     def begin(self, deadline: float) -> None:
         """A batch begins; it pauses no more after half of its time (monotonic seconds) is gone."""
         now = time.monotonic()
-        step = 1 if now - self._ended < _AT_ONCE else -1
-        self._pressure = min(max(self._pressure + step, 0), _MOST)
+        self._in_a_row = self._in_a_row + 1 if now - self._ended < _AT_ONCE else 0
+        if not self._in_a_row:
+            self._pressure = max(self._pressure - 1, 0)
+        elif self._in_a_row % _PATIENCE == 0:
+            self._pressure = min(self._pressure + 1, _MOST)
         self._until = now + (deadline - now) / 2
 
     def rest(self) -> None:
