@@ -117,6 +117,7 @@ class Desk:
                 batch.owed = items
                 refusal = self._refusal()
             if refusal is None:
+                batch.waited = True
                 succeeded = self._attempt(batch, call)
                 self._runner.replay_records(batch.deadline)
             else:
@@ -144,6 +145,9 @@ class Desk:
             if batch.owed:
                 self._fail(batch, "the caller was cancelled")
             self._announcer.announce()
+        if not batch.waited:
+            # A processor throws its whole queue away in one go: thousands of spans, milliseconds.
+            _world.give_way()
         return succeeded
 
     def flush(self, call: Callable[[], object], timeout: float) -> bool:
@@ -321,10 +325,11 @@ class Desk:
 
 
 class _Batch:
-    """Items on their way: `owed` until they are accounted for."""
+    """Items on their way: `owed` until they are accounted for; `waited` where others have had their turn."""
 
-    __slots__ = ("deadline", "owed")
+    __slots__ = ("deadline", "owed", "waited")
 
     def __init__(self, deadline: float) -> None:
         self.deadline = deadline
         self.owed = 0
+        self.waited = False

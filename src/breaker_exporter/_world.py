@@ -233,6 +233,14 @@ def new_parker() -> Parker:
     return _HubParker() if is_cooperative() else _ThreadParker()
 
 
+def give_way() -> None:
+    """Let the hub see to whatever is due, where the caller is a greenlet of its own."""
+    if is_cooperative() and not on_hub():
+        import gevent
+
+        gevent.sleep(1e-6)  # 0 would run callbacks alone, and no timer nor socket
+
+
 def beside(task: Callable[[], None]) -> Callable[[float], None]:
     """Run `task` beside the caller under gevent, elsewhere at once.
 

@@ -293,3 +293,17 @@ def what_a_call_for_a_native_thread_logs_arrives_from_that_thread() -> None:
     caller = gevent.get_hub().threadpool.apply(lambda: (exporter.export(batch), native_ident()))
     assert caller[0] is SUCCESS
     assert said == [("line", caller[1])]
+
+
+def a_queue_that_is_thrown_away_lets_the_hub_see_to_what_is_due() -> None:
+    """The batch processor calls again and again, with nothing in between that would yield."""
+    exporter = CircuitBreakerSpanExporter(ScriptedExporter(default=FAILURE), failure_threshold=1, cooldown=60)
+    batch = spans(1)
+    exporter.export(batch)
+    due: list[bool] = []
+    gevent.spawn_later(0.001, due.append, True)
+    began = time.monotonic()
+    while not due:
+        assert time.monotonic() - began < 15
+        assert exporter.export(batch) is FAILURE
+    assert exporter.health().refused > 0
