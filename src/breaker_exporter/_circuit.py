@@ -257,6 +257,7 @@ class Circuit:
             if error is not None:
                 raise error
 
+        origin = None if error is None else error.__traceback__
         try:
             self._breaker.call(outcome)
         except pybreaker.CircuitBreakerError:
@@ -267,6 +268,9 @@ class Circuit:
             if not isinstance(raised, Exception):
                 raise  # a Ctrl-C, say
             self._listener_error = raised
+        finally:
+            if error is not None:
+                error.__traceback__ = origin  # else it holds this frame, and that all that called it
 
     def _notice(self) -> None:
         """See what others did to a given breaker: it may be shared, or opened by hand."""

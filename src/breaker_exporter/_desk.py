@@ -14,6 +14,7 @@ from dataclasses import replace
 
 from . import _world
 from ._circuit import Circuit, Permit
+from ._errors import let_go
 from ._ledger import Announcer, Ledger
 from ._log import say
 from ._report import ExportReport, Verdict, raised
@@ -260,6 +261,8 @@ class Desk:
                 moved = self._collect()
             listener_error = self._circuit.take_listener_error()
             rejections = self._ledger.count_rejection(is_one=report.verdict in _OF_THE_BATCH)
+        if isinstance(outcome, Raised):
+            let_go(outcome.error)
         if moved:
             self._runner.recheck()
         if rejections == _MANY_REJECTIONS:

@@ -196,7 +196,7 @@ class CircuitBreakerSpanExporter(SpanExporter):
                     cause=error,
                 )
             return SpanExportResult.FAILURE
-        if count == 0 or self._desk().export(count, partial(self._call, spans)):
+        if count == 0 or self._desk().export(count, _Call(self._call, spans)):
             return SpanExportResult.SUCCESS
         return SpanExportResult.FAILURE
 
@@ -266,6 +266,28 @@ def _check_breaker(breaker: object, settings: list[str]) -> None:
         raise TypeError(f"breaker must be a pybreaker.CircuitBreaker, not {breaker!r}")
     if settings:
         raise TypeError(f"{', '.join(settings)} cannot be given together with breaker, which has its own")
+
+
+class _Call:
+    """A call with a batch, let go of when it is over.
+
+    The errors of HTTP and gRPC libraries are in cycles with their frames, and those hold all that called
+    them: a batch that is held there too waits for the garbage collector, which then stops everybody for it.
+    """
+
+    __slots__ = ("_call", "_spans")
+
+    def __init__(
+        self, call: Callable[[Sequence[ReadableSpan]], object], spans: Sequence[ReadableSpan]
+    ) -> None:
+        self._call = call
+        self._spans = spans
+
+    def __call__(self) -> object:
+        try:
+            return self._call(self._spans)
+        finally:
+            self._spans = ()
 
 
 def _call_of(exporter: SpanExporter) -> Callable[[Sequence[ReadableSpan]], object]:

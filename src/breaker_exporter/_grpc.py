@@ -45,17 +45,20 @@ class SlicingOTLPSpanExporter(OTLPSpanExporter):
         try:
             while True:
                 is_in_time = time.monotonic() < end - self._spare / 2
-                part = spans[sent : sent + self._pace.slice] if is_in_time else spans[sent:]
+                part = list(spans[sent : sent + self._pace.slice] if is_in_time else spans[sent:])
+                count = len(part)
                 report = self._send(part)
+                part.clear()  # the frames of an error hold it until the garbage is collected
                 if report.verdict is not Verdict.DELIVERED:
                     return replace(report, delivered=sent)
-                sent += len(part)
+                sent += count
                 if sent >= len(spans):
                     return report
                 self._pace.rest()
                 if time.monotonic() > end:
                     return ExportReport(Verdict.FAILED, sent, "too slow to send all of a batch")
         finally:
+            spans = ()
             self._pace.end()
 
     def _send(self, spans: Sequence[ReadableSpan]) -> ExportReport:

@@ -11,6 +11,7 @@ from urllib.parse import urljoin, urlsplit, urlunsplit
 
 import requests
 
+from .._errors import let_go
 from ._connections import Flight, close_inherited, new_session
 
 _MOST_READ = 1 << 16
@@ -84,14 +85,14 @@ class Poster:
             except NoAnswer:
                 raise
             except Exception as error:
-                if flight.is_over or isinstance(error, requests.Timeout):
-                    raise NoAnswer("no answer in time") from None
-                cause = _cause(error)
-                if isinstance(cause, RuntimeError) and "interpreter shutdown" in str(cause):
-                    raise NoThread(f"no thread can be started: {cause}") from None
-                raise NoAnswer(f"no answer: {type(cause).__name__}") from None
+                reason = _reason(error, flight)
+                let_go(error)
             finally:
                 self._has_posted = True
+        try:
+            raise reason
+        finally:
+            del reason  # it would hold its own frame, and that the batch
 
     def close(self) -> None:
         """Close what is kept alive; a given session is its owner's."""
@@ -200,6 +201,15 @@ def _with_user_of(url: str, target: str) -> str:
     user, at, _ = urlsplit(url).netloc.rpartition("@")
     parts = urlsplit(target)
     return target if "@" in parts.netloc else urlunsplit(parts._replace(netloc=f"{user}{at}{parts.netloc}"))
+
+
+def _reason(error: Exception, flight: Flight) -> NoAnswer:
+    if flight.is_over or isinstance(error, requests.Timeout):
+        return NoAnswer("no answer in time")
+    cause = _cause(error)
+    if isinstance(cause, RuntimeError) and "interpreter shutdown" in str(cause):
+        return NoThread(f"no thread can be started: {cause}")
+    return NoAnswer(f"no answer: {type(cause).__name__}")
 
 
 def _cause(error: BaseException) -> BaseException:

@@ -1,0 +1,77 @@
+"""A batch that failed is freed at once: the garbage collector would stop everybody for milliseconds."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+
+import pytest
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+from opentelemetry.trace import SpanContext, TraceFlags
+
+from breaker_exporter import CircuitBreakerSpanExporter
+from breaker_exporter._errors import let_go
+from breaker_exporter._grpc import SlicingOTLPSpanExporter
+from breaker_exporter.otlp import CooperativeOTLPSpanExporter
+from breaker_exporter.testing import Fault, FaultyCollector
+
+pytestmark = pytest.mark.usefixtures("no_variables_from_outside")
+Make = Callable[[FaultyCollector], SpanExporter]
+
+
+@pytest.fixture
+def no_collections() -> Iterator[None]:
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+class Raising(SpanExporter):
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        raise OSError
+
+
+@pytest.mark.parametrize("fault", [Fault.NONE, Fault.BLACKHOLE, Fault.REFUSE, Fault.RESET, Fault.GARBAGE])
+@pytest.mark.parametrize(
+    "make",
+    [
+        pytest.param(lambda at: CooperativeOTLPSpanExporter(at.http_endpoint, timeout=0.3), id="http"),
+        pytest.param(
+            lambda at: SlicingOTLPSpanExporter(at.grpc_endpoint, insecure=True, timeout=1, spare=1), id="grpc"
+        ),
+        pytest.param(lambda at: Raising(), id="raises"),
+    ],
+)
+def test_a_failed_batch_is_freed_at_once(
+    collector: FaultyCollector, no_collections: None, make: Make, fault: Fault
+) -> None:
+    exporter = CircuitBreakerSpanExporter(make(collector))
+    collector.fault = fault
+    left: list[weakref.ref[ReadableSpan]] = []
+
+    def batch() -> list[ReadableSpan]:
+        span = ReadableSpan("freed", SpanContext(1, 1, is_remote=False, trace_flags=TraceFlags(1)))
+        left.append(weakref.ref(span))
+        return [span]
+
+    exporter.export(batch())
+
+    assert left[0]() is None
+    exporter.shutdown()
+
+
+def test_errors_in_each_others_context_are_let_go_of_too() -> None:
+    """By hand one can make a circle of them."""
+    first, second = OSError(), ValueError()
+    for error in (first, second):
+        with contextlib.suppress(OSError, ValueError):
+            raise error
+    first.__context__, second.__context__ = second, first
+
+    let_go(first)
+
+    assert first.__traceback__ is second.__traceback__ is None
