@@ -16,6 +16,7 @@ import pybreaker
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from . import _arguments as check
+from . import _world
 from ._circuit import given_circuit, own_circuit
 from ._desk import Desk
 from ._ledger import Announcer
@@ -196,9 +197,9 @@ class CircuitBreakerSpanExporter(SpanExporter):
                     cause=error,
                 )
             return SpanExportResult.FAILURE
-        if count == 0 or self._desk().export(count, _Call(self._call, spans)):
-            return SpanExportResult.SUCCESS
-        return SpanExportResult.FAILURE
+        succeeded = count == 0 or self._desk().export(count, _Call(self._call, spans))
+        _world.free_slowly(spans)
+        return SpanExportResult.SUCCESS if succeeded else SpanExportResult.FAILURE
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Flush the wrapped exporter.

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+import weakref
 from typing import TYPE_CHECKING
 
 import gevent
 from opentelemetry import context
+from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExportResult
 
 from breaker_exporter import CircuitBreakerSpanExporter, CircuitState
@@ -17,6 +19,7 @@ from ._gevent import (
     Cooperative,
     native_ident,
     start_native_thread,
+    throw,
 )
 from ._heartbeat import Heartbeat, assert_no_stall, quiet_gap
 from ._spans import spans
@@ -24,8 +27,6 @@ from ._waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from opentelemetry.sdk.trace import ReadableSpan
 
 
 def a_native_sleep_in_the_wrapped_exporter_holds_no_hub() -> None:
@@ -307,3 +308,31 @@ def a_queue_that_is_thrown_away_lets_the_hub_see_to_what_is_due() -> None:
         assert time.monotonic() - began < 15
         assert exporter.export(batch) is FAILURE
     assert exporter.health().refused > 0
+
+
+def a_large_batch_is_freed_a_few_spans_at_a_time() -> None:
+    """Both when it was exported and when it was refused."""
+    exporter = CircuitBreakerSpanExporter(Cooperative(lambda: None), failure_threshold=1, cooldown=60)
+    for refused in (False, True):
+        if refused:
+            failing = Cooperative(lambda: throw(OSError()))
+            exporter = CircuitBreakerSpanExporter(failing, failure_threshold=1, cooldown=60)
+            exporter.export(spans(1))
+        left: list[weakref.ref[ReadableSpan]] = []
+        exporter.export(_watched(300, left))
+        count = len(left)
+        assert count == 300
+        steps = []
+        while count:
+            gevent.sleep(0.0005)
+            now = sum(span() is not None for span in left)
+            steps.append(count - now)
+            count = now
+            assert len(steps) < 10_000
+        assert max(steps) <= 128, steps
+
+
+def _watched(count: int, left: list[weakref.ref[ReadableSpan]]) -> list[ReadableSpan]:
+    batch = [ReadableSpan(f"span-{number}") for number in range(count)]
+    left.extend(map(weakref.ref, batch))
+    return batch
