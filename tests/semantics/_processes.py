@@ -14,10 +14,17 @@ if TYPE_CHECKING:
 
 _PATCH = """
 # Native threads are started behind threading's back: without this, no coverage tool sees what they do.
-import _thread, sys, threading
+import _thread, os, sys, threading
 def _start_traced(function, args, kwargs={}, start=_thread.start_new_thread):
     return start(lambda: (sys.settrace(threading.gettrace()), function(*args, **kwargs)), ())
 _thread.start_new_thread = _start_traced
+# In a forked child it makes its lock anew: gevent's by then, over which a thread and a greenlet get stuck.
+def _give_coverage_a_native_lock(allocate=_thread.allocate_lock):
+    coverage = sys.modules.get("coverage")
+    collector = coverage and getattr(coverage.Coverage.current(), "_collector", None)
+    if getattr(collector, "data_lock", None):
+        collector.data_lock = allocate()
+os.register_at_fork(after_in_child=_give_coverage_a_native_lock)
 from gevent import monkey
 monkey.patch_all()
 """
