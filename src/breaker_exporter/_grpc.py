@@ -5,6 +5,7 @@ It encodes what it is given in one go, in C, which holds the GIL and with it the
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -23,7 +24,7 @@ _SLICE = 64
 
 
 class SlicingOTLPSpanExporter(OTLPSpanExporter):
-    """Makes a batch several calls, with a pause between two, and one where the queue presses.
+    """Makes a batch several calls, with a pause between two; one where the queue presses or calls take long.
 
     Args:
         args: As for OpenTelemetry's.
@@ -36,16 +37,18 @@ class SlicingOTLPSpanExporter(OTLPSpanExporter):
         super().__init__(*args, **kwargs)
         self._spare = spare
         self._pace = Pace(_SLICE)
+        self._call_took = math.inf  # the first one tells
 
     def export_and_report(self, spans: Sequence[ReadableSpan]) -> ExportReport:
         """Export `spans`, up to the first call that fails."""
-        end = time.monotonic() + self._spare
-        self._pace.begin(end)
-        sent = 0
+        began = time.monotonic()
+        self._pace.begin(began + self._spare)
+        size, sent = self._pace.slice, 0
+        if self._call_took * len(spans) / size > self._spare / 2:
+            size = len(spans)
         try:
             while True:
-                is_in_time = time.monotonic() < end - self._spare / 2
-                part = list(spans[sent : sent + self._pace.slice] if is_in_time else spans[sent:])
+                part = list(spans[sent : sent + size])
                 count = len(part)
                 report = self._send(part)
                 part.clear()  # the frames of an error hold it until the garbage is collected
@@ -55,14 +58,21 @@ class SlicingOTLPSpanExporter(OTLPSpanExporter):
                 if sent >= len(spans):
                     return report
                 self._pace.rest()
-                if time.monotonic() > end:
+                elapsed = time.monotonic() - began
+                if elapsed > self._spare:
                     return ExportReport(Verdict.FAILED, sent, "too slow to send all of a batch")
+                if elapsed > self._spare / 2:
+                    size = len(spans)
         finally:
             spans = ()
             self._pace.end()
 
     def _send(self, spans: Sequence[ReadableSpan]) -> ExportReport:
+        began = time.monotonic()
         try:
-            return report_of_result(super().export(spans))
+            report = report_of_result(super().export(spans))
         except Exception as error:
             return ExportReport(Verdict.FAILED, reason=raised(error))
+        if report.verdict is Verdict.DELIVERED:
+            self._call_took = time.monotonic() - began
+        return report

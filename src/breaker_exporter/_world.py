@@ -252,7 +252,7 @@ def free_slowly(items: Sequence[object]) -> None:
 
     A batch of 512 spans takes 0.7 ms and more, in which nothing else runs.
     """
-    if len(items) <= _FEW or not is_cooperative():
+    if type(items) not in (list, tuple) or len(items) <= _FEW or not is_cooperative():
         return
     import gevent
 

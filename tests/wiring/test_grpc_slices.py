@@ -12,7 +12,7 @@ from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExportResult
 
-from breaker_exporter import CircuitBreakerSpanExporter, ExportReport, Verdict, _grpc
+from breaker_exporter import CircuitBreakerSpanExporter, ExportReport, Verdict, _grpc, _pace
 from breaker_exporter._grpc import SlicingOTLPSpanExporter
 from breaker_exporter.testing import Fault, FaultyCollector
 
@@ -43,6 +43,8 @@ def scripted(exporter: SlicingOTLPSpanExporter, monkeypatch: pytest.MonkeyPatch)
             sizes.append(len(batch))
             return export(len(sizes))
 
+        monkeypatch.setattr(OTLPSpanExporter, "export", lambda *_: SUCCESS)
+        exporter.export_and_report(spans(1))  # a first call, which shows how quick the backend is
         monkeypatch.setattr(OTLPSpanExporter, "export", play)
         return sizes
 
@@ -73,9 +75,9 @@ def test_a_queue_that_presses_makes_it_fewer(
     """Not a queue that an outage has filled, of four batches: one that goes on pressing."""
     sizes = scripted(lambda _: SUCCESS)
     batch = spans(512)
-    for _ in range(4):
+    for _ in range(3):
         exporter.export_and_report(batch)
-    assert sizes == [64] * 32
+    assert sizes == [64] * 24
     until(lambda: exporter.export_and_report(batch) and sizes[-1] == 512)
 
     def is_calm_again() -> bool:
@@ -111,34 +113,65 @@ def test_what_a_call_raises_loses_nothing_that_was_delivered(
     assert report == ExportReport(Verdict.FAILED, 128, "raised OSError")
 
 
+class Slow:
+    """A clock, and a script whose calls take so many seconds of it, one after another, then none."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 100.0
+        self.seconds: list[float] = []
+        clock: Any = SimpleNamespace(monotonic=lambda: self.now, sleep=lambda seconds: None)
+        monkeypatch.setattr(_grpc, "time", clock)
+        monkeypatch.setattr(_pace, "time", clock)
+
+    def __call__(self, call: int) -> SpanExportResult:
+        self.now += self.seconds.pop(0) if self.seconds else 0.0
+        return SUCCESS
+
+
+@pytest.fixture
+def slow(monkeypatch: pytest.MonkeyPatch) -> Slow:
+    return Slow(monkeypatch)
+
+
 @pytest.mark.parametrize(
     ("seconds", "sizes", "delivered"),
     [(29, [64, 64, 64, 58], 250), (31, [64, 186], 250), (61, [64], 64)],
 )
-def test_a_slow_backend_gets_what_is_left_in_one_call_or_not_at_all(
+def test_a_backend_that_turns_slow_gets_what_is_left_in_one_call_or_not_at_all(
     exporter: SlicingOTLPSpanExporter,
     scripted: Callable[[Export], list[int]],
-    monkeypatch: pytest.MonkeyPatch,
+    slow: Slow,
     seconds: float,
     sizes: list[int],
     delivered: int,
 ) -> None:
     """The first call takes so many of the 60 seconds that there are to spare."""
-    now = 100.0
-
-    def take_long(call: int) -> SpanExportResult:
-        nonlocal now
-        now += seconds if call == 1 else 0.0
-        return SUCCESS
-
-    seen = scripted(take_long)
-    clock: Any = SimpleNamespace(monotonic=lambda: now)
-    monkeypatch.setattr(_grpc, "time", clock)
+    seen = scripted(slow)
+    slow.seconds = [seconds]
 
     report = exporter.export_and_report(spans(250))
 
     assert (seen, report.held_of(250)) == (sizes, delivered)
     assert report.reason == ("" if delivered == 250 else "too slow to send all of a batch")
+
+
+def test_a_backend_that_is_slow_gets_whole_batches(
+    exporter: SlicingOTLPSpanExporter, scripted: Callable[[Export], list[int]], slow: Slow
+) -> None:
+    """In slices it would lose what a whole batch does not: until it is quick again."""
+    seen = scripted(slow)
+    batch = spans(250)
+    slow.seconds = [0, 0, 0, 40, 40, 40, 0]
+    for _ in range(5):
+        slow.now += 1  # nothing presses
+        assert exporter.export_and_report(batch).held_of(250) == 250
+    assert seen == [64, 64, 64, 58, 250, 250, 250, 64, 64, 64, 58]
+
+
+def test_the_first_batch_is_one_call(exporter: SlicingOTLPSpanExporter, slow: Slow) -> None:
+    """Nobody knows yet how quick the backend is."""
+    exporter.export_and_report(spans(250))
+    assert exporter._call_took == 0
 
 
 def test_a_blackhole_costs_one_timeout(collector: FaultyCollector, exporter: SlicingOTLPSpanExporter) -> None:
