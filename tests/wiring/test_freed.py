@@ -18,6 +18,8 @@ from breaker_exporter._grpc import SlicingOTLPSpanExporter
 from breaker_exporter.otlp import CooperativeOTLPSpanExporter
 from breaker_exporter.testing import Fault, FaultyCollector
 
+from ..otlp._server import answer, hang_up, serving
+
 pytestmark = pytest.mark.usefixtures("no_variables_from_outside")
 Make = Callable[[FaultyCollector], SpanExporter]
 
@@ -33,6 +35,12 @@ def no_collections() -> Iterator[None]:
 class Raising(SpanExporter):
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         raise OSError
+
+
+def watched(left: list[weakref.ref[ReadableSpan]]) -> list[ReadableSpan]:
+    span = ReadableSpan("freed", SpanContext(1, 1, is_remote=False, trace_flags=TraceFlags(1)))
+    left.append(weakref.ref(span))
+    return [span]
 
 
 @pytest.mark.parametrize("fault", [Fault.NONE, Fault.BLACKHOLE, Fault.REFUSE, Fault.RESET, Fault.GARBAGE])
@@ -53,15 +61,21 @@ def test_a_failed_batch_is_freed_at_once(
     collector.fault = fault
     left: list[weakref.ref[ReadableSpan]] = []
 
-    def batch() -> list[ReadableSpan]:
-        span = ReadableSpan("freed", SpanContext(1, 1, is_remote=False, trace_flags=TraceFlags(1)))
-        left.append(weakref.ref(span))
-        return [span]
-
-    exporter.export(batch())
+    exporter.export(watched(left))
 
     assert left[0]() is None
     exporter.shutdown()
+
+
+def test_so_is_one_that_a_connection_found_closed_was_tried_for(no_collections: None) -> None:
+    with serving(answer(200), hang_up, answer(200)) as server:
+        exporter = CooperativeOTLPSpanExporter(server.url)
+        left: list[weakref.ref[ReadableSpan]] = []
+        for _ in range(2):
+            assert exporter.export(watched(left)) is SpanExportResult.SUCCESS
+        exporter.shutdown()
+        assert len(server.requests) == 3
+    assert [span() for span in left] == [None, None]
 
 
 def test_errors_in_each_others_context_are_let_go_of_too() -> None:

@@ -131,6 +131,7 @@ class Poster:
             kept_alive = self._has_posted and not flight.connected
             if flight.is_over or not kept_alive or not isinstance(_cause(error), _FOUND_CLOSED):
                 raise
+            let_go(error)
         self._session.close()  # others of its age may be closed too; the session stays usable
         return self._send_once(url, headers, body, flight)
 
