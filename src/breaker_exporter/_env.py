@@ -18,6 +18,7 @@ from . import _arguments as check
 from . import _otlp_settings as otlp
 from ._log import say
 from ._otlp_settings import one_of
+from ._profiles import Profile
 from ._shown import shown
 
 T = TypeVar("T")
@@ -33,13 +34,15 @@ EXPORT_TIMEOUT = "BREAKER_EXPORTER_EXPORT_TIMEOUT"
 MAX_COOLDOWN = "BREAKER_EXPORTER_MAX_COOLDOWN"
 OTLP_PROTOCOL = _otlp("PROTOCOL")
 OTLP_TIMEOUT = _otlp("TIMEOUT")
+SAMPLER = "OTEL_TRACES_SAMPLER"
+SCHEDULE_DELAY = "OTEL_BSP_SCHEDULE_DELAY"
 
 _ON, _OFF = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 _BATCH_SIZE, _QUEUE_SIZE = "OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "OTEL_BSP_MAX_QUEUE_SIZE"
 _BATCHING = {
     _BATCH_SIZE: 512,
     _QUEUE_SIZE: 2048,
-    "OTEL_BSP_SCHEDULE_DELAY": 5000,
+    SCHEDULE_DELAY: 5000,
     "OTEL_BSP_EXPORT_TIMEOUT": 30000,
 }
 """What the batch processor reads (spans, spans, ms, ms), with OpenTelemetry's defaults."""
@@ -58,6 +61,8 @@ _sampler = one_of(
     *("always_on", "always_off", "traceidratio"),
     *("parentbased_always_on", "parentbased_always_off", "parentbased_traceidratio"),
 )
+
+_profile = one_of(*(profile.value for profile in Profile))
 
 
 def any_set(names: Iterable[str]) -> bool:
@@ -126,6 +131,10 @@ class Environment:
     def gc_freeze(self) -> bool:
         return not self._is_on("BREAKER_EXPORTER_GC_FREEZE", _OFF, _ON)
 
+    def profile(self) -> Profile | None:
+        named = self._first(("BREAKER_EXPORTER_PROFILE",), _profile, "production", str.lower)
+        return None if named is None else Profile(named)
+
     def otlp_timeout(self) -> tuple[str, float] | None:
         """With the name of the variable that it stands in."""
         return self._first(OTLP_TIMEOUT, lambda name, value: (name, check.seconds(name, value)), "5", float)
@@ -169,7 +178,7 @@ class Environment:
 
     def check_provider(self) -> None:
         """The sampler and the limits, which a ``TracerProvider`` reads when it is made."""
-        sampler = self._first(("OTEL_TRACES_SAMPLER",), _sampler, "parentbased_always_on", str.lower)
+        sampler = self._first((SAMPLER,), _sampler, "parentbased_always_on", str.lower)
         if sampler is not None and sampler.endswith("ratio"):
             self._first(("OTEL_TRACES_SAMPLER_ARG",), _ratio, "1.0", float)
         for name in _LIMITS:
@@ -207,6 +216,10 @@ class Environment:
                     f"{name} must be a readable file, not {shown(path)}; the exporter gets it as it is"
                 )
 
+    def is_set(self, name: str) -> bool:
+        """Whether a variable that was checked has a value that can be used."""
+        return self._text(name) is not None and name not in self._unusable
+
     @contextlib.contextmanager
     def without_unusable(self) -> Iterator[None]:
         """Inside, OpenTelemetry's variables that are bad or empty are not there for its objects to read."""
@@ -220,6 +233,18 @@ class Environment:
             yield
         finally:
             self._variables.update(taken)
+
+    @contextlib.contextmanager
+    def default(self, name: str, value: str) -> Iterator[None]:
+        """Inside, a variable without a usable value has this one, for OpenTelemetry's objects to read."""
+        if self.is_set(name):
+            yield
+            return
+        self._variables[name] = value
+        try:
+            yield
+        finally:
+            del self._variables[name]
 
     def _has_headers(self, name: str) -> bool:
         """Whether what stands there, if anything, can be read as headers."""

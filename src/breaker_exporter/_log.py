@@ -6,6 +6,7 @@ Never ERROR: Sentry makes events of those, and an outage would burn the quota.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 logger = logging.getLogger("breaker_exporter")
 
@@ -17,3 +18,20 @@ def say(level: int, message: str, *args: object, cause: BaseException | None = N
             logger.log(level, message, *args, exc_info=cause, stacklevel=2)
         except Exception:
             pass  # a handler that raises is its owner's, not our caller's
+
+
+def set_level(level: int) -> Callable[[], None]:
+    """Set the logger's level, where it has none.
+
+    Returns:
+        What takes it back, unless somebody has set another meanwhile.
+    """
+    if logger.level != logging.NOTSET:
+        return lambda: None
+    logger.setLevel(level)
+
+    def take_back() -> None:
+        if logger.level == level:
+            logger.setLevel(logging.NOTSET)
+
+    return take_back

@@ -41,7 +41,6 @@ def build(settings: Settings, environment: Environment) -> tuple[Pipeline, ...]:
     Raises:
         TelemetryError: One cannot, or another variable is bad, where strict.
     """
-    environment.check_batching()
     exporters = list(_exporters(settings, environment))
     with environment.without_unusable():
         return tuple(_pipeline(name, exporter, settings) for name, exporter in exporters)
@@ -58,7 +57,7 @@ def _pipeline(name: str, exporter: SpanExporter, settings: Settings) -> Pipeline
         listeners=settings.listeners,
         switch_interval=settings.switch_interval,
     )
-    return Pipeline(guarded, BatchSpanProcessor(guarded))
+    return Pipeline(guarded, BatchSpanProcessor(guarded, schedule_delay_millis=settings.schedule_delay))
 
 
 def _exporters(settings: Settings, environment: Environment) -> Iterator[tuple[str, SpanExporter]]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from opentelemetry import trace
 
+from ._env import SAMPLER
 from ._log import say
 from ._world import is_patched, new_lock
 
@@ -25,8 +26,15 @@ if TYPE_CHECKING:
 _LOCK = "_global_shutdown_lock"
 
 
-def make(attributes: Mapping[str, AttributeValue], environment: Environment) -> TracerProvider | None:
+def make(
+    attributes: Mapping[str, AttributeValue], environment: Environment, sampler: str
+) -> TracerProvider | None:
     """Makes a provider and sets it; or, where one is set already, says how to guard that one's exporter.
+
+    Args:
+        attributes: Of the resource.
+        environment: The variables.
+        sampler: Its name, where the environment has none.
 
     Raises:
         TelemetryError: A variable for it is bad, where strict.
@@ -42,7 +50,7 @@ def make(attributes: Mapping[str, AttributeValue], environment: Environment) -> 
         )
         return None
     environment.check_provider()
-    with environment.without_unusable():
+    with environment.without_unusable(), environment.default(SAMPLER, sampler):
         # The import reads variables too, and raises where one is bad.
         from opentelemetry.sdk.resources import Resource
         from opentelemetry.sdk.trace import TracerProvider

@@ -15,6 +15,8 @@ from . import _arguments as check
 from . import _env
 from . import _otlp_settings as otlp
 from ._log import say
+from ._profiles import PROFILES, Defaults, Profile
+from ._shown import shown
 
 if TYPE_CHECKING:
     from ._env import Environment
@@ -48,6 +50,8 @@ class Settings:
     shutdown_timeout: float
     switch_interval: float
     listeners: tuple[Callable[[CircuitTransition], object], ...]
+    schedule_delay: int | None
+    """Milliseconds; ``None`` where the environment has it, which the batch processor reads itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,7 @@ class Arguments:
     export_timeout: float | None = None
     shutdown_timeout: float | None = None
     listeners: tuple[Callable[[CircuitTransition], object], ...] = ()
+    profile: Profile | None = None
 
     def check(self, any_set: Callable[[Iterable[str]], bool]) -> None:
         """Each argument by itself, and the pairs in which the environment has no part.
@@ -75,6 +80,8 @@ class Arguments:
             TypeError: An argument is of the wrong type.
             ValueError: One is out of range, or two do not fit.
         """
+        if self.profile is not None and not isinstance(self.profile, Profile):
+            raise TypeError(f"profile must be a Profile, not {shown(self.profile)}")
         if self.protocol is not None:
             otlp.protocol("protocol", self.protocol)
         if self.endpoint is not None:
@@ -89,13 +96,19 @@ class Arguments:
                 check.seconds(name, getattr(self, name))
         self._check_pairs(any_set)
 
-    def settings(self, environment: Environment) -> Settings:
+    def settings(self, environment: Environment, defaults: Defaults) -> Settings:
         """The value of each setting now.
+
+        Args:
+            environment: The variables.
+            defaults: Those of the profile.
 
         Raises:
             TelemetryError: A variable is bad, where strict.
         """
         protocol = self.protocol or environment.otlp_protocol() or "http/protobuf"
+        environment.check_batching()
+        has_delay = environment.is_set(_env.SCHEDULE_DELAY)
         cooldown, max_cooldown = self._cooldowns(environment)
         timeout, export_timeout = self._timeouts(environment)
         return Settings(
@@ -110,7 +123,16 @@ class Arguments:
             shutdown_timeout=self.shutdown_timeout or environment.shutdown_timeout() or _SHUTDOWN_TIMEOUT,
             switch_interval=environment.switch_interval() or _SWITCH_INTERVAL,
             listeners=self.listeners,
+            schedule_delay=None if has_delay else defaults.schedule_delay,
         )
+
+    def defaults(self, environment: Environment) -> Defaults:
+        """Those of the profile.
+
+        Raises:
+            TelemetryError: The variable is bad, where strict.
+        """
+        return PROFILES[self.profile or environment.profile() or Profile.PRODUCTION]
 
     def _check_pairs(self, any_set: Callable[[Iterable[str]], bool]) -> None:
         timeout = self.timeout or (None if any_set(_env.OTLP_TIMEOUT) else _TIMEOUT)

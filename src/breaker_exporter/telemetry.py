@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Literal
 
 from . import _arguments as check
 from ._env import Environment, TelemetryError, any_set
-from ._log import say
+from ._log import say, set_level
+from ._profiles import PROFILES, Defaults, Profile
 from ._settings import Arguments
 from ._shown import origin, shown
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from ._outlet import Outlet
     from ._state import CircuitTransition
 
-__all__ = ["Telemetry", "TelemetryError"]
+__all__ = ["Profile", "Telemetry", "TelemetryError"]
 
 
 class Telemetry:
@@ -61,6 +62,8 @@ class Telemetry:
             ``BREAKER_EXPORTER_EXPORT_TIMEOUT``. Default 2 s above `timeout`, at most 15.
         shutdown_timeout: Seconds that :meth:`stop` may take; ``BREAKER_EXPORTER_SHUTDOWN_TIMEOUT``.
             Default 5.
+        profile: Defaults for development or for production; ``BREAKER_EXPORTER_PROFILE``. Default
+            ``Profile.PRODUCTION``. Any other argument or variable wins over it.
         listeners: Called with each circuit's :class:`~breaker_exporter.CircuitTransition`.
         provider: A provider of yours to add the exporters to. Without it one is made and set for the
             process, unless one is set there already, which is then left alone (one WARNING).
@@ -85,6 +88,7 @@ class Telemetry:
         max_cooldown: float | None = None,
         export_timeout: float | None = None,
         shutdown_timeout: float | None = None,
+        profile: Profile | None = None,
         listeners: Iterable[Callable[[CircuitTransition], object]] = (),
         provider: TracerProvider | None = None,
     ) -> None:
@@ -99,6 +103,7 @@ class Telemetry:
             export_timeout=export_timeout,
             shutdown_timeout=shutdown_timeout,
             listeners=check.functions("listeners", listeners),
+            profile=profile,
         )
         self._arguments.check(any_set)
         self._attributes = _attributes(service_name, resource_attributes)
@@ -122,7 +127,8 @@ class Telemetry:
         process = self._process = _Process(os.getpid(), Environment())
         with _failing_open(process.environment):
             if not process.environment.sdk_disabled():
-                process.provider = self._given or self._own_provider(process.environment)
+                process.defaults = self._arguments.defaults(process.environment)
+                process.provider = self._given or self._own_provider(process)
 
     def start(self) -> None:
         """Exporters, circuits and batch processors, with their threads: after the fork and the monkey patch.
@@ -138,6 +144,7 @@ class Telemetry:
         if process is None or process.provider is None or process.started:
             return
         process.started = True
+        process.take_level_back = set_level(process.defaults.log_level)
         with _failing_open(process.environment):
             self._export_from(process.provider, process)
 
@@ -167,6 +174,7 @@ class Telemetry:
         if process is None or not process.started or self._outlet is None:
             return
         process.started = False
+        process.take_level_back()
         process.exporters = ()  # a gRPC channel that lives until the interpreter's end may complain there
         own = self._own
         seconds = process.shutdown_timeout
@@ -196,11 +204,11 @@ class Telemetry:
         """What this process has done so far; a forked child has done nothing."""
         return self._process if self._process and self._process.pid == os.getpid() else None
 
-    def _own_provider(self, environment: Environment) -> TracerProvider | None:
+    def _own_provider(self, process: _Process) -> TracerProvider | None:
         if self._own is None:  # else it was made before a fork
             from . import _provider
 
-            self._own = _provider.make(self._attributes, environment)
+            self._own = _provider.make(self._attributes, process.environment, process.defaults.sampler)
         return self._own
 
     def _export_from(self, provider: TracerProvider, process: _Process) -> None:
@@ -209,7 +217,7 @@ class Telemetry:
         from ._provider import mend_thread_pools
 
         mend_thread_pools()
-        settings = self._arguments.settings(process.environment)
+        settings = self._arguments.settings(process.environment, process.defaults)
         pipelines = build(settings, process.environment)
         if self._outlet is None:
             self._outlet = Outlet()
@@ -227,10 +235,12 @@ class _Process:
 
     pid: int
     environment: Environment
+    defaults: Defaults = PROFILES[Profile.PRODUCTION]
     provider: TracerProvider | None = None
     exporters: tuple[CircuitBreakerSpanExporter, ...] = ()
     shutdown_timeout: float = 0.0
     started: bool = False
+    take_level_back: Callable[[], None] = lambda: None
 
 
 @contextlib.contextmanager

@@ -8,20 +8,21 @@ import logging
 import pytest
 
 from breaker_exporter._env import Environment, TelemetryError
+from breaker_exporter._profiles import PROFILES, Profile
 from breaker_exporter._settings import Arguments, Settings
 
 
 def settings(environ: dict[str, str], **arguments: object) -> Settings:
-    return Arguments(**arguments).settings(Environment(environ))  # type: ignore[arg-type]
+    given, environment = Arguments(**arguments), Environment(environ)  # type: ignore[arg-type]
+    return given.settings(environment, given.defaults(environment))
 
 
 def everything(environ: dict[str, str], protocol: str = "http/protobuf") -> Environment:
     """An environment of which everything was read."""
     environment = Environment(environ)
-    Arguments().settings(environment)
+    Arguments().settings(environment, PROFILES[Profile.PRODUCTION])
     environment.sdk_disabled()
     environment.check_provider()
-    environment.check_batching()
     environment.check_otlp(protocol)  # type: ignore[arg-type]
     return environment
 
