@@ -24,6 +24,8 @@ from ._state import CircuitState, ExporterHealth
 _LONGEST_REASON = 200
 """Characters: classes have been seen with names of a page."""
 _OF_THE_BATCH = (Verdict.REJECTED, Verdict.UNSENT)
+_MANY_ITEMS = 32
+"""Items of a batch processor; whoever exports one by one has others in between, and wants to go on."""
 _MANY_REJECTIONS = 3
 """Batches in a row after which somebody should know."""
 
@@ -146,7 +148,7 @@ class Desk:
             if batch.owed:
                 self._fail(batch, "the caller was cancelled")
             self._announcer.announce()
-        if not batch.waited:
+        if not batch.waited and items >= _MANY_ITEMS:
             # A processor throws its whole queue away in one go: thousands of spans, milliseconds.
             _world.give_way()
         return succeeded

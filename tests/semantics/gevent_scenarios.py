@@ -299,7 +299,7 @@ def what_a_call_for_a_native_thread_logs_arrives_from_that_thread() -> None:
 def a_queue_that_is_thrown_away_lets_the_hub_see_to_what_is_due() -> None:
     """The batch processor calls again and again, with nothing in between that would yield."""
     exporter = CircuitBreakerSpanExporter(ScriptedExporter(default=FAILURE), failure_threshold=1, cooldown=60)
-    batch = spans(1)
+    batch = spans(64)
     exporter.export(batch)
     due: list[bool] = []
     gevent.spawn_later(0.001, due.append, True)
@@ -308,6 +308,18 @@ def a_queue_that_is_thrown_away_lets_the_hub_see_to_what_is_due() -> None:
         assert time.monotonic() - began < 15
         assert exporter.export(batch) is FAILURE
     assert exporter.health().refused > 0
+
+
+def a_single_span_that_is_refused_lets_nobody_in() -> None:
+    """It is refused in microseconds, whatever else is due."""
+    exporter = CircuitBreakerSpanExporter(ScriptedExporter(default=FAILURE), failure_threshold=1, cooldown=60)
+    batch = spans(1)
+    exporter.export(batch)
+    ran: list[bool] = []
+    gevent.spawn(ran.append, True)
+    for _ in range(1000):
+        assert exporter.export(batch) is FAILURE
+    assert not ran
 
 
 def a_large_batch_is_freed_a_few_spans_at_a_time() -> None:
