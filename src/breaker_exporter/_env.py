@@ -39,13 +39,8 @@ SCHEDULE_DELAY = "OTEL_BSP_SCHEDULE_DELAY"
 
 _ON, _OFF = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 _BATCH_SIZE, _QUEUE_SIZE = "OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "OTEL_BSP_MAX_QUEUE_SIZE"
-_BATCHING = {
-    _BATCH_SIZE: 512,
-    _QUEUE_SIZE: 2048,
-    SCHEDULE_DELAY: 5000,
-    "OTEL_BSP_EXPORT_TIMEOUT": 30000,
-}
-"""What the batch processor reads (spans, spans, ms, ms), with OpenTelemetry's defaults."""
+_BATCHING = {_BATCH_SIZE: 512, _QUEUE_SIZE: 2048, "OTEL_BSP_EXPORT_TIMEOUT": 30000}
+"""What the batch processor reads (spans, spans, ms) beside its delay, with OpenTelemetry's defaults."""
 _LIMITS = (
     *("OTEL_ATTRIBUTE_COUNT_LIMIT", "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT"),
     *("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT"),
@@ -176,19 +171,19 @@ class Environment:
         names = (self._text("OTEL_TRACES_EXPORTER") or "otlp").split(",")
         return tuple(dict.fromkeys(stripped for name in names if (stripped := name.strip())))
 
-    def check_provider(self) -> None:
+    def check_provider(self, default_sampler: str) -> None:
         """The sampler and the limits, which a ``TracerProvider`` reads when it is made."""
-        sampler = self._first((SAMPLER,), _sampler, "parentbased_always_on", str.lower)
+        sampler = self._first((SAMPLER,), _sampler, default_sampler, str.lower)
         if sampler is not None and sampler.endswith("ratio"):
             self._first(("OTEL_TRACES_SAMPLER_ARG",), _ratio, "1.0", float)
         for name in _LIMITS:
             self._first((name,), _limit, "OpenTelemetry's", int)
 
-    def check_batching(self) -> None:
-        """What a ``BatchSpanProcessor`` reads when it is made."""
+    def check_batching(self, default_delay: int) -> None:
+        """What a ``BatchSpanProcessor`` reads when it is made; `default_delay` in milliseconds."""
         found = {
             name: self._first((name,), check.count, str(default), int) or default
-            for name, default in _BATCHING.items()
+            for name, default in {**_BATCHING, SCHEDULE_DELAY: default_delay}.items()
         }
         batch, queue = found[_BATCH_SIZE], found[_QUEUE_SIZE]
         if batch > queue:

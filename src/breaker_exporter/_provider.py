@@ -49,7 +49,7 @@ def make(
             type(current).__name__,
         )
         return None
-    environment.check_provider()
+    environment.check_provider(sampler)
     with environment.without_unusable(), environment.default(SAMPLER, sampler):
         # The import reads variables too, and raises where one is bad.
         from opentelemetry.sdk.resources import Resource

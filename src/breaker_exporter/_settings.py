@@ -107,7 +107,7 @@ class Arguments:
             TelemetryError: A variable is bad, where strict.
         """
         protocol = self.protocol or environment.otlp_protocol() or "http/protobuf"
-        environment.check_batching()
+        environment.check_batching(defaults.schedule_delay)
         has_delay = environment.is_set(_env.SCHEDULE_DELAY)
         cooldown, max_cooldown = self._cooldowns(environment)
         timeout, export_timeout = self._timeouts(environment)

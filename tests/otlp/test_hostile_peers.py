@@ -290,7 +290,7 @@ def test_whatever_goes_wrong_is_a_failure(make: Make, monkeypatch: pytest.Monkey
         exporter = make(server.url)
         monkeypatch.setattr(_post.Poster, "post", fail)
         assert exporter.export_and_report(spans(1)) == ExportReport(
-            Verdict.FAILED, reason="ZeroDivisionError"
+            Verdict.FAILED, reason="raised ZeroDivisionError"
         )
 
 

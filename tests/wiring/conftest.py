@@ -7,6 +7,8 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
 
 from breaker_exporter.testing import FaultyCollector
 
@@ -26,3 +28,11 @@ def collector(faulty_collector: FaultyCollector) -> Iterator[FaultyCollector]:
     while any(thread.name == "breaker-exporter" for thread in set(threading.enumerate()) - before):
         assert time.monotonic() < deadline, "a call of this test does not end"
         time.sleep(0.001)
+
+
+@pytest.fixture
+def provider() -> Iterator[TracerProvider]:
+    """A provider of the application's."""
+    provider = TracerProvider(resource=Resource({}), shutdown_on_exit=False)
+    yield provider
+    provider.shutdown()

@@ -22,7 +22,7 @@ def everything(environ: dict[str, str], protocol: str = "http/protobuf") -> Envi
     environment = Environment(environ)
     Arguments().settings(environment, PROFILES[Profile.PRODUCTION])
     environment.sdk_disabled()
-    environment.check_provider()
+    environment.check_provider(PROFILES[Profile.PRODUCTION].sampler)
     environment.check_otlp(protocol)  # type: ignore[arg-type]
     return environment
 

@@ -21,13 +21,6 @@ OURS = logging.getLogger("breaker_exporter")
 
 
 @pytest.fixture
-def provider() -> Iterator[TracerProvider]:
-    provider = TracerProvider(resource=Resource({}), shutdown_on_exit=False)
-    yield provider
-    provider.shutdown()
-
-
-@pytest.fixture
 def level() -> Iterator[None]:
     before = OURS.level
     yield
@@ -150,3 +143,15 @@ def test_a_bad_profile_is_one_warning_and_production(
 def test_a_profile_in_code_is_one_of_ours() -> None:
     with pytest.raises(TypeError, match="profile must be a Profile, not 'development'"):
         Telemetry(profile="development")  # type: ignore[arg-type]
+
+
+def test_a_bad_value_is_told_with_the_default_of_the_profile(
+    provider: TracerProvider, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "soon")
+    telemetry = Telemetry(provider=provider, profile=Profile.DEVELOPMENT)
+    telemetry.start()
+    telemetry.stop()
+
+    (warning,) = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+    assert warning.endswith("taken as unset (default: 500)")

@@ -7,7 +7,6 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import ClassVar
@@ -20,13 +19,6 @@ from opentelemetry.sdk.trace import TracerProvider
 from breaker_exporter import CircuitState, CircuitTransition
 from breaker_exporter.telemetry import Telemetry, TelemetryError
 from breaker_exporter.testing import Fault, FaultyCollector
-
-
-@pytest.fixture
-def provider() -> Iterator[TracerProvider]:
-    provider = TracerProvider(resource=Resource({}), shutdown_on_exit=False)
-    yield provider
-    provider.shutdown()
 
 
 def end_a_span(provider: TracerProvider) -> str:

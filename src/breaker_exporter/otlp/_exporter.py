@@ -16,7 +16,7 @@ from .. import _otlp_settings as otlp
 from .._env import Environment
 from .._log import say
 from .._pace import Pace
-from .._report import ExportReport, Verdict
+from .._report import ExportReport, Verdict, raised
 from ._answer import TOO_LARGE, report_of
 from ._compression import compressed
 from ._connections import Flight
@@ -164,7 +164,7 @@ class CooperativeOTLPSpanExporter(SpanExporter):
         try:
             return self._export(spans, flight, may_halve=True)
         except Exception as error:
-            return ExportReport(Verdict.FAILED, reason=type(error).__name__)
+            return ExportReport(Verdict.FAILED, reason=raised(error))
         finally:
             self._pace.end()
             self._flights.discard(flight)
