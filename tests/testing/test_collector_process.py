@@ -404,7 +404,7 @@ class TestByHand:
             process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
             processes.append(process)
             assert process.stdout is not None
-            lines = [process.stdout.readline() for _ in range(5)]
+            lines = [process.stdout.readline() for _ in range(6)]
             return process, dict(line.rstrip("\n").split(None, 1) for line in lines)
 
         yield start
@@ -421,6 +421,7 @@ class TestByHand:
         assert said["OTLP/HTTP"].startswith("http://127.0.0.1:")
         assert said["OTLP/HTTP"].endswith("/v1/traces")
         assert is_listening(said["OTLP/gRPC"])
+        assert port_of(said["Sentry"]) == port_of(said["OTLP/HTTP"])
         assert said["fault"] == "blackhole; to switch it:"
         assert said["curl"] == f"""-d '{{"fault": "blackhole"}}' {said["control"]}/fault"""
         process.communicate("something\n", timeout=10)

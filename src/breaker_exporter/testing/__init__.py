@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ._faults import Connections, Fault
     from ._outcomes import Outcome, fail, hang, hang_then, succeed, take, throw
     from ._scripted import Call, ScriptedExporter
-    from ._values import Received, ReceivedSpan
+    from ._values import Received, ReceivedSentryItem, ReceivedSpan
 
 __all__ = [
     "Call",
@@ -25,6 +25,7 @@ __all__ = [
     "ManualClock",
     "Outcome",
     "Received",
+    "ReceivedSentryItem",
     "ReceivedSpan",
     "ScriptedExporter",
     "fail",
@@ -41,7 +42,7 @@ _ROOMS = {
     "_faults": ("Connections", "Fault"),
     "_outcomes": ("Outcome", "fail", "hang", "hang_then", "succeed", "take", "throw"),
     "_scripted": ("Call", "ScriptedExporter"),
-    "_values": ("Received", "ReceivedSpan"),
+    "_values": ("Received", "ReceivedSentryItem", "ReceivedSpan"),
 }
 
 

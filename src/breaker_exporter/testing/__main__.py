@@ -70,6 +70,7 @@ def _announce(state: dict[str, object], options: argparse.Namespace) -> None:
         return
     print(f"OTLP/HTTP  {state['http_endpoint']}")
     print(f"OTLP/gRPC  {state['grpc_endpoint'] or 'none: pip install breaker-exporter[grpc]'}")
+    print(f"Sentry     {state['sentry_dsn']}")
     print(f"control    {state['control_url']}")
     print(f"fault      {state['fault']}; to switch it:")
     print(f"""  curl -d '{{"fault": "blackhole"}}' {state["control_url"]}/fault""", flush=True)

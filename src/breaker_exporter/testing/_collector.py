@@ -8,15 +8,19 @@ from urllib.parse import urlsplit
 
 from ._faults import Connections, Fault, FaultSetting, connections_mode
 from ._process import CollectorProcess
-from ._values import Received, ReceivedSpan
+from ._reception import Reception
 
 
-class FaultyCollector:
+class FaultyCollector(Reception):
     """A real OTLP trace receiver on loopback ports, HTTP and gRPC, whose fault is switched at run time.
 
     It runs in a process of its own, is started by ``with`` or ``start()``, and ends with ``close()`` or with
     this process, however that ends. HTTP takes ``POST /v1/traces`` with protobuf, plain, gzip or deflate;
     gRPC takes ``TraceService/Export``. A process forked from this one may use it and cannot end it.
+
+    The HTTP port is a fake Sentry server too, for ``sentry_dsn``: it takes envelopes and OTLP traces below
+    ``/api/1/`` with the DSN's key, likewise plain, gzip or deflate. No brotli, which ``sentry_sdk`` uses
+    wherever it is installed, unless told not to (``_experiments={"transport_compression_algo": "gzip"}``).
 
     ```python
     with FaultyCollector() as collector:
@@ -40,7 +44,7 @@ class FaultyCollector:
         for name, port in self._ports.items():
             if not isinstance(port, int) or isinstance(port, bool) or not 0 <= port <= 65_535:
                 raise ValueError(f"{name} must be a port from 0 (any free one) to 65535, not {port!r}")
-        self._process: CollectorProcess | None = None
+        super().__init__()
 
     def start(self) -> FaultyCollector:
         """Start it; does nothing where it runs already.
@@ -77,6 +81,14 @@ class FaultyCollector:
     def http_base(self) -> str:
         """The URL without a path, as ``OTEL_EXPORTER_OTLP_ENDPOINT`` takes it."""
         return f"http://{urlsplit(self.http_endpoint).netloc}"
+
+    @property
+    def sentry_dsn(self) -> str:
+        """The DSN of a fake Sentry project on the HTTP port: same key and project each time, no secret.
+
+        What it is sent in envelopes is in ``sentry_items``, the spans by OTLP are where all spans are.
+        """
+        return str(self._running.state["sentry_dsn"])
 
     @property
     def grpc_endpoint(self) -> str:
@@ -143,54 +155,6 @@ class FaultyCollector:
         mode = connections_mode(connections, setting.fault)
         self._running.ask("POST", "/fault", {**setting.as_json(), "connections": mode.value})
 
-    def received(self) -> Received:
-        """A consistent snapshot of what it has received since it was last cleared."""
-        state = self._running.ask("GET", "/received")
-        return Received(
-            span_ids=frozenset(state["span_ids"]),
-            spans=state["spans"],
-            duplicates=state["duplicates"],
-            requests=state["requests"],
-            connections=state["connections"],
-            open_connections=state["open_connections"],
-        )
-
-    @property
-    def span_ids(self) -> frozenset[str]:
-        """The ids of all spans taken, 16 hex digits each."""
-        return self.received().span_ids
-
-    @property
-    def spans_received(self) -> int:
-        """Span records taken, duplicates included."""
-        return self.received().spans
-
-    @property
-    def duplicates(self) -> int:
-        """Records of a span that had been taken before."""
-        return self.received().duplicates
-
-    @property
-    def spans(self) -> tuple[ReceivedSpan, ...]:
-        """The latest 10,000 span records taken, oldest first."""
-        return tuple(ReceivedSpan(**span) for span in self._running.ask("GET", "/spans"))
-
-    def wait_for_spans(self, count: int, timeout: float = 10.0) -> bool:
-        """Wait until ``count`` different spans are taken; ``False`` if ``timeout`` seconds pass first."""
-        return self._wait_for("spans", count, timeout)
-
-    def wait_for_requests(self, count: int, timeout: float = 10.0) -> bool:
-        """Wait until ``count`` export requests have begun, whatever becomes of them; else ``False``."""
-        return self._wait_for("requests", count, timeout)
-
-    def wait_for_connections(self, count: int, timeout: float = 10.0) -> bool:
-        """Wait until ``count`` connections have been accepted; else ``False``."""
-        return self._wait_for("connections", count, timeout)
-
-    def clear(self) -> None:
-        """Forget what was received; fault and connections stay."""
-        self._running.ask("POST", "/clear")
-
     def renew(self) -> None:
         """Make it as new: no fault, nothing received, no connections, and other ports.
 
@@ -198,15 +162,3 @@ class FaultyCollector:
         earlier test left running.
         """
         self._running.state = self._running.ask("POST", "/renew")
-
-    @property
-    def _running(self) -> CollectorProcess:
-        if self._process is None:
-            raise RuntimeError(
-                "the collector is not running: use `with FaultyCollector() as collector` or start()"
-            )
-        return self._process
-
-    def _wait_for(self, what: str, count: int, timeout: float) -> bool:
-        target = f"/wait?for={what}&count={count}&timeout={timeout}"
-        return bool(self._running.ask("GET", target, wait=timeout)["reached"])

@@ -12,7 +12,11 @@ from ._inbox import Inbox
 from ._tcp import Connection
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
-_ROUTES = "GET /state, /received, /spans, /wait?for=spans&count=N&timeout=S; POST /fault, /clear, /renew"
+_ROUTES = (
+    "GET /state, /received, /spans, /sentry_items, /wait?for=spans&count=N&timeout=S; "
+    "POST /fault, /clear, /renew"
+)
+_COUNTED = ("spans", "requests", "connections", "sentry_items")
 _MAX_WAIT = 3600.0
 """Seconds."""
 
@@ -62,6 +66,8 @@ class Control:
                 return {**self._state(), "span_ids": self._inbox.span_ids()}
             case "GET", "/spans":
                 return self._inbox.latest()
+            case "GET", "/sentry_items":
+                return self._inbox.latest_items()
             case "GET", "/wait":
                 return await self._wait(dict(parse_qsl(url.query)))
             case "POST", "/fault":
@@ -89,17 +95,17 @@ class Control:
         await self._set_fault(setting, mode)
 
     async def _wait(self, query: Mapping[str, str]) -> dict[str, bool]:
-        what = query.get("for", "spans")
+        what, kind = query.get("for", "spans"), query.get("kind")
         try:
             count, timeout = int(query.get("count", "1")), float(query.get("timeout", "10"))
-            allowed = what in ("spans", "requests", "connections") and 0 <= timeout <= _MAX_WAIT
+            allowed = what in _COUNTED and 0 <= timeout <= _MAX_WAIT
+            allowed = allowed and (kind is None or what == "sentry_items")
         except ValueError:
             allowed = False
         if not allowed:
-            raise BadRequest(
-                400, f"for=spans|requests|connections, count=N, timeout=0 to {_MAX_WAIT:g}: not {query}"
-            )
-        return {"reached": await self._inbox.wait_for(what, count, timeout)}
+            known = f"for={'|'.join(_COUNTED)}, count=N, timeout=0 to {_MAX_WAIT:g}"
+            raise BadRequest(400, f"{known}, kind=K with sentry_items alone: not {query}")
+        return {"reached": await self._inbox.wait_for(what, count, timeout, kind)}
 
 
 def _check_caller(head: Head) -> None:

@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 class Fault(enum.Enum):
     """What is wrong with a collector, on its HTTP and its gRPC port alike.
 
-    "Taken" says whether the spans of a request that meets the fault count as received. A fault that is at
-    home in one protocol has its nearest relative in the other; what that is stands with each.
+    "Taken" says whether the spans of a request that meets the fault (or the items of an envelope) count as
+    received. A fault at home in one protocol has its nearest relative in the other; that stands with each.
     """
 
     NONE = "none"
@@ -46,7 +46,7 @@ class Fault(enum.Enum):
     connection. Taken: the collector has the spans, its client does not know."""
     PARTIAL_SUCCESS = "partial_success"
     """A good answer whose ``partial_success`` says that ``rejected`` spans (default 1, at most all of the
-    request) were rejected. Taken but for the last ``rejected`` of the request."""
+    request) were rejected. Taken but for the last ``rejected`` (a Sentry envelope: whole)."""
     UNAVAILABLE = "unavailable"
     """gRPC: UNAVAILABLE, ``retry_after`` as in ``RESOURCE_EXHAUSTED``. HTTP: 503. Not taken."""
     DEADLINE = "deadline"

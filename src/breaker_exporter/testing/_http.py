@@ -1,18 +1,21 @@
-"""The collector's HTTP port: OTLP/HTTP trace requests, answered as the fault has it."""
+"""The collector's HTTP port: OTLP/HTTP trace requests and Sentry envelopes, answered as the fault has it."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 
 from google.rpc.status_pb2 import Status
 
 from ._faults import Fault, FaultSetting
 from ._http1 import BadRequest, Head, body_length, read_body, read_head, response
 from ._inbox import Inbox, Malformed
+from ._sentry import SentryPath, is_admitted, sentry_path
 from ._tcp import Connection
 
 PATH = "/v1/traces"
 _PROTOBUF = "application/x-protobuf"
+_JSON = "application/json"
 _MISSING = 64
 """Bytes of body that a truncated answer lacks."""
 
@@ -31,13 +34,15 @@ class HTTPReceiver:
 
     async def serve(self, connection: Connection) -> None:
         """Answer one request after the other until the connection ends."""
+        target = ""  # of the latest request: a connection has one client, which reads one format
         try:
             while (head := await read_head(connection.reader)) is not None:
+                target = head.target
                 self._inbox.note_requests(1)
                 if not await self._exchange(connection, head, connection.meet()):
                     return
         except BadRequest as refusal:
-            await connection.send(_refusal(refusal.status, refusal.text, {"Connection": "close"}))
+            await connection.send(_refusal(target, refusal.status, refusal.text, {"Connection": "close"}))
 
     async def _exchange(self, connection: Connection, head: Head, setting: FaultSetting) -> bool:
         """Answer one request; whether the connection goes on."""
@@ -60,7 +65,7 @@ class HTTPReceiver:
             answer = self._taken(head, body, setting, status)
         else:
             again = {} if (header := setting.retry_after_header) is None else {"Retry-After": header}
-            answer = _refusal(status, "as this fault has it", again)
+            answer = _refusal(head.target, status, "as this fault has it", again)
         if setting.fault is Fault.SLOW:
             await asyncio.sleep(setting.seconds or 0.0)
         if setting.fault is Fault.DRIP:
@@ -71,22 +76,37 @@ class HTTPReceiver:
         return head.keep_alive and setting.fault is not Fault.TRUNCATED and status >= 200
 
     def _taken(self, head: Head, body: bytes, setting: FaultSetting, status: int) -> bytes:
-        if head.target.partition("?")[0] != PATH:
-            return _refusal(404, f"traces go to {PATH}", {})
+        target, sentry = head.target, sentry_path(head.target)
+        path = target.partition("?")[0]
+        if sentry is None and path != PATH:
+            return _refusal(target, 404, f"traces go to {PATH}, or where the Sentry DSN says", {})
         if head.method != "POST":
-            return _refusal(405, f"{PATH} takes POST", {"Allow": "POST"})
-        media_type = head.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if media_type != _PROTOBUF:
-            return _refusal(415, f"Content-Type is {media_type!r}, not {_PROTOBUF!r}", {})
+            return _refusal(target, 405, f"{path} takes POST", {"Allow": "POST"})
+        if sentry is not None and not is_admitted(target, head.headers.get("x-sentry-auth", "")):
+            return _refusal(target, 403, "project or X-Sentry-Auth is not what the Sentry DSN says", {})
+        given = head.headers.get("content-type", "").partition(";")[0].strip().lower()
+        # Sentry asks for no media type of an envelope, and clients have sent several.
+        if sentry is not SentryPath.ENVELOPE and given != _PROTOBUF:
+            return _refusal(target, 415, f"Content-Type is {given!r}, not {_PROTOBUF!r}", {})
         try:
-            message = self._inbox.take(body, setting)
+            if sentry is SentryPath.ENVELOPE:
+                media_type, message = _JSON, _json({"id": self._inbox.take_envelope(body)})
+            else:
+                media_type, message = _PROTOBUF, self._inbox.take(body, setting)
         except Malformed as error:
-            return _refusal(400, str(error), {})
+            return _refusal(target, 400, str(error), {})
         missing = _MISSING if setting.fault is Fault.TRUNCATED else 0
-        return response(status, {"Content-Type": _PROTOBUF}, message, missing=missing)
+        return response(status, {"Content-Type": media_type}, message, missing=missing)
 
 
-def _refusal(status: int, text: str, headers: dict[str, str]) -> bytes:
-    # The body of an OTLP/HTTP error is a google.rpc.Status (OTLP specification, "Failures").
+def _refusal(target: str, status: int, text: str, headers: dict[str, str]) -> bytes:
+    # The body of an OTLP/HTTP error is a google.rpc.Status (OTLP specification, "Failures"); Sentry's Relay
+    # has JSON with a detail.
+    if sentry_path(target) is SentryPath.ENVELOPE:
+        return response(status, {"Content-Type": _JSON, **headers}, _json({"detail": text}))
     body = Status(message=text).SerializeToString()
     return response(status, {"Content-Type": _PROTOBUF, **headers}, body)
+
+
+def _json(answer: dict[str, str | None]) -> bytes:
+    return json.dumps(answer).encode()

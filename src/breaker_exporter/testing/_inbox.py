@@ -1,10 +1,11 @@
-"""What the collector has taken: OTLP requests decoded, ids and duplicates counted."""
+"""What the collector has taken: OTLP requests and Sentry envelopes decoded, ids and duplicates counted."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 from google.protobuf.message import DecodeError
@@ -13,14 +14,16 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
+from ._envelope import opened
 from ._faults import Fault, FaultSetting
+from ._values import ReceivedSentryItem
 
 _LATEST = 10_000
-"""Span records that are kept whole; of older ones the id remains."""
+"""Span records, and items of envelopes, that are kept whole; of older ones the id or the count remains."""
 
 
 class Malformed(Exception):
-    """The bytes are no OTLP trace request."""
+    """The bytes are no OTLP trace request, or no Sentry envelope."""
 
 
 class Inbox:
@@ -34,6 +37,8 @@ class Inbox:
         """Forget everything."""
         self._ids: set[tuple[bytes, bytes]] = set()
         self._latest: deque[tuple[Any, Any, Any]] = deque(maxlen=_LATEST)
+        self._latest_items: deque[ReceivedSentryItem] = deque(maxlen=_LATEST)
+        self._items: Counter[str] = Counter()
         self._spans = 0
         self._requests = 0
         self._connections = 0
@@ -77,12 +82,31 @@ class Inbox:
         self._wake()
         return response.SerializeToString()
 
-    async def wait_for(self, what: str, count: int, timeout: float) -> bool:
-        """Wait until the count called ``what`` is at least ``count``; ``False`` after ``timeout`` seconds."""
+    def take_envelope(self, body: bytes) -> str | None:
+        """Take all items of a Sentry envelope, and return its event id if it has one.
+
+        Raises:
+            Malformed: ``body`` is no such envelope; nothing was taken.
+        """
+        try:
+            envelope = opened(body)
+        except ValueError as error:
+            raise Malformed(str(error)) from None
+        self._items.update(item.kind for item in envelope.items)
+        self._latest_items.extend(envelope.items)
+        self._wake()
+        return envelope.event_id
+
+    async def wait_for(self, what: str, count: int, timeout: float, kind: str | None = None) -> bool:
+        """Wait until the count called ``what`` is at least ``count``; ``False`` after ``timeout`` seconds.
+
+        Of ``sentry_items`` only those of ``kind`` count, where one is given.
+        """
         counts: dict[str, Callable[[], int]] = {
             "spans": lambda: len(self._ids),
             "requests": lambda: self._requests,
             "connections": lambda: self._connections,
+            "sentry_items": lambda: self._items.total() if kind is None else self._items[kind],
         }
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout
@@ -100,6 +124,7 @@ class Inbox:
             "duplicates": self._spans - len(self._ids),
             "requests": self._requests,
             "connections": self._connections,
+            "sentry_items": self._items.total(),
         }
 
     def span_ids(self) -> list[str]:
@@ -109,6 +134,10 @@ class Inbox:
     def latest(self) -> list[dict[str, object]]:
         """The latest records, oldest first, ready for JSON."""
         return [_described(*record) for record in self._latest]
+
+    def latest_items(self) -> list[dict[str, object]]:
+        """The latest items of Sentry envelopes, likewise."""
+        return [asdict(item) for item in self._latest_items]
 
     def _wake(self) -> None:
         self._changed.set()

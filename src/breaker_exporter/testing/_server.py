@@ -8,6 +8,7 @@ from ._control import Control
 from ._faults import Connections, Fault, FaultSetting
 from ._http import PATH, HTTPReceiver
 from ._inbox import Inbox
+from ._sentry import dsn
 from ._tcp import Port, Switch
 
 try:
@@ -22,7 +23,7 @@ class CollectorServer:
     """A faulty collector on the running event loop.
 
     Args:
-        http_port: Its OTLP/HTTP port, 0 for any free one.
+        http_port: Its port for OTLP/HTTP and Sentry, 0 for any free one.
         grpc_port: Its OTLP/gRPC port, likewise; it has none where grpcio is not installed.
         control_port: Its control port, likewise.
     """
@@ -68,6 +69,7 @@ class CollectorServer:
             **self._switch.setting.as_json(),
             "http_endpoint": f"http://127.0.0.1:{self._http.number}{PATH}",
             "grpc_endpoint": None if self._grpc is None else f"http://127.0.0.1:{self._grpc.number}",
+            "sentry_dsn": dsn(self._http.number),
             "control_url": f"http://127.0.0.1:{self._control.number}",
             **self._inbox.counts(),
             "open_connections": sum(port.open_connections for port in self._ports),

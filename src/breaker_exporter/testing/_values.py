@@ -14,8 +14,8 @@ class Received:
         span_ids: The ids of the spans taken, 16 hex digits each.
         spans: Span records taken, those of the same span counted each time.
         duplicates: Records of a span (trace id and span id) that had been taken before.
-        requests: Export requests that began, whatever became of them. gRPC ones are counted below the fault,
-            so those that fell into a blackhole are in it.
+        requests: Export requests that began, Sentry's envelopes included, whatever became of them. gRPC ones
+            are counted below the fault, so those that fell into a blackhole are in it.
         connections: Connections accepted.
         open_connections: Connections open now.
     """
@@ -57,3 +57,22 @@ class ReceivedSpan:
     scope: str
     resource: Mapping[str, object]
     attributes: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedSentryItem:
+    """One item of an envelope that a Sentry client has sent.
+
+    Attributes:
+        kind: The item's ``type``: ``event``, ``transaction``, ``session``, ``client_report`` and so on.
+        event_id: The event id in the envelope's header, as it was sent, or ``None``.
+        headers: The item's header, as it was sent.
+        length: Bytes of the payload.
+        payload: The payload, for kinds whose payload is a JSON object; else ``None`` (attachments).
+    """
+
+    kind: str
+    event_id: str | None
+    headers: Mapping[str, object]
+    length: int
+    payload: Mapping[str, object] | None
