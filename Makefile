@@ -49,7 +49,7 @@ clean: ## remove all that was made here
 	@$(BIN)/python -c '' 2>/dev/null || $(PYTHON) -m venv --clear .venv
 	@echo "setting up .venv ($$($(BIN)/python --version))"
 	$(BIN)/python $(PIP) --upgrade 'pip>=25.1'
-	$(BIN)/python $(PIP) '.[all,demo]' --group test --group lint
+	$(BIN)/python $(PIP) '.[all,demo]' --group test --group services --group lint
 	@touch $@
 
 .PHONY: help demo test bench bench-quick lint check clean

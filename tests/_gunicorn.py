@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-_OURS = ("BREAKER_EXPORTER_", "GUNICORN_", "OTEL_")
+_OURS = ("BREAKER_EXPORTER_", "GUNICORN_", "OTEL_", "SENTRY_")
 
 
 @dataclass(frozen=True)
@@ -32,10 +32,12 @@ class GunicornService:
     """Gunicorn on a free loopback port, in a directory of its own; entering it waits until it listens.
 
     Args:
-        app: Source of a module with a WSGI callable ``app``.
+        app: Source of the module ``app``, with a WSGI callable ``app``.
         conf: Source of ``gunicorn.conf.py``.
+        more: Sources of other files, by name.
         env: Variables on top of this process's, less those of OpenTelemetry, Gunicorn and this package.
         args: More of Gunicorn's command line.
+        target: What Gunicorn serves.
         command: What runs Gunicorn, for one that is started by something else.
 
     Attributes:
@@ -47,17 +49,19 @@ class GunicornService:
         app: str,
         *,
         conf: str = "",
+        more: Mapping[str, str] | None = None,
         env: Mapping[str, str] | None = None,
         args: Sequence[str] = (),
+        target: str = "app:app",
         command: Sequence[str] = (sys.executable, "-m", "gunicorn"),
     ) -> None:
-        self._sources = {"app.py": app, "gunicorn.conf.py": conf}
+        self._sources = {"app.py": app, "gunicorn.conf.py": conf, **(more or {})}
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
         self._directory = tempfile.TemporaryDirectory()
         # Newer Gunicorns keep a control socket there.
         runtime = {"PYTHONUNBUFFERED": "1", "XDG_RUNTIME_DIR": self._directory.name}
         self._env = {**inherited, **runtime, **(env or {})}
-        self._command = [*command, "--bind", "127.0.0.1:0", *args, "app:app"]
+        self._command = [*command, "--bind", "127.0.0.1:0", *args, target]
         self._process: subprocess.Popen[str] | None = None
         self._lines: list[str] = []
         self._silent = False

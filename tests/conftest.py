@@ -28,7 +28,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def no_variables_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever runs the tests may have a collector of their own."""
     for name in os.environ:
-        if name.startswith(("OTEL_", "BREAKER_EXPORTER_")):
+        if name.startswith(("OTEL_", "BREAKER_EXPORTER_", "SENTRY_")):
             monkeypatch.delenv(name)
 
 

@@ -38,6 +38,20 @@ def share(argument: str, value: object) -> float:
     return number
 
 
+def ratio(argument: str, value: object) -> float:
+    """A number from 0 to 1.
+
+    Raises:
+        TypeError: Not a number.
+        ValueError: Out of range.
+    """
+    allowed = "must be a number from 0 to 1"
+    number = _number(argument, value, allowed)
+    if not 0 <= number <= 1:
+        raise ValueError(f"{argument} {allowed}, not {value!r}")
+    return number
+
+
 def count(argument: str, value: object, *, zero: bool = False) -> int:
     """A whole number, at least 1 (or 0).
 

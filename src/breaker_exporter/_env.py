@@ -57,6 +57,7 @@ _sampler = one_of(
     *("parentbased_always_on", "parentbased_always_off", "parentbased_traceidratio"),
 )
 
+_sentry_mode = one_of("otlp", "span_processor", "off")
 _profile = one_of(*(profile.value for profile in Profile))
 
 
@@ -130,6 +131,22 @@ class Environment:
         named = self._first(("BREAKER_EXPORTER_PROFILE",), _profile, "production", str.lower)
         return None if named is None else Profile(named)
 
+    def sentry_dsn(self) -> str | None:
+        return self._text("SENTRY_DSN")
+
+    def sentry_environment(self) -> str | None:
+        return self._text("SENTRY_ENVIRONMENT")
+
+    def sentry_release(self) -> str | None:
+        return self._text("SENTRY_RELEASE")
+
+    def sentry_traces_sample_rate(self) -> float | None:
+        return self._first(("SENTRY_TRACES_SAMPLE_RATE",), check.ratio, "1.0", float)
+
+    def sentry_mode(self) -> str | None:
+        """``otlp``, ``span_processor`` or ``off``."""
+        return self._first(("BREAKER_EXPORTER_SENTRY_MODE",), _sentry_mode, "otlp", str.lower)
+
     def otlp_timeout(self) -> tuple[str, float] | None:
         """With the name of the variable that it stands in."""
         return self._first(OTLP_TIMEOUT, lambda name, value: (name, check.seconds(name, value)), "5", float)
@@ -175,7 +192,7 @@ class Environment:
         """The sampler and the limits, which a ``TracerProvider`` reads when it is made."""
         sampler = self._first((SAMPLER,), _sampler, default_sampler, str.lower)
         if sampler is not None and sampler.endswith("ratio"):
-            self._first(("OTEL_TRACES_SAMPLER_ARG",), _ratio, "1.0", float)
+            self._first(("OTEL_TRACES_SAMPLER_ARG",), check.ratio, "1.0", float)
         for name in _LIMITS:
             self._first((name,), _limit, "OpenTelemetry's", int)
 
@@ -221,9 +238,18 @@ class Environment:
         empty = {
             name for name, text in self._variables.items() if name.startswith("OTEL_") and not text.strip()
         }
-        taken = {
-            name: self._variables.pop(name) for name in self._unusable | empty if name in self._variables
-        }
+        with self._without(self._unusable | empty):
+            yield
+
+    @contextlib.contextmanager
+    def without_otlp(self) -> Iterator[None]:
+        """Inside, no variable of the collector's exporter is there: its headers are for it alone."""
+        with self._without({name for name in self._variables if name.startswith("OTEL_EXPORTER_OTLP_")}):
+            yield
+
+    @contextlib.contextmanager
+    def _without(self, names: set[str]) -> Iterator[None]:
+        taken = {name: self._variables.pop(name) for name in names if name in self._variables}
         try:
             yield
         finally:
@@ -281,10 +307,4 @@ class Environment:
 def _limit(name: str, value: object) -> int:
     if not isinstance(value, int) or value < 0:
         raise ValueError(f"{name} must be a whole number, 0 or more, not {shown(value)}")
-    return value
-
-
-def _ratio(name: str, value: object) -> float:
-    if not isinstance(value, float) or not 0 <= value <= 1:
-        raise ValueError(f"{name} must be a number from 0 to 1, not {shown(value)}")
     return value

@@ -56,7 +56,8 @@ class Outlet(SpanProcessor):
         deadline = time.monotonic() + seconds
         pipelines, self._pipelines = self._pipelines, ()
         for pipeline in pipelines:
-            pipeline.exporter.begin_shutdown(seconds)
+            if pipeline.exporter:
+                pipeline.exporter.begin_shutdown(seconds)
         calls = [pipeline.processor.shutdown for pipeline in pipelines]
         threads = [thread for call in [*calls, *beside] if (thread := _started(call))]
         for thread in threads:

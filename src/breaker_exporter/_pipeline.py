@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, cast
 
+from opentelemetry.sdk.trace import SpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 
 from ._env import TelemetryError
@@ -29,10 +30,10 @@ _OTLP: dict[str, otlp.Protocol | None] = {
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """One exporter, guarded, and the processor that feeds it."""
+    """A processor, and the guarded exporter that it feeds, if there is one."""
 
-    exporter: CircuitBreakerSpanExporter
-    processor: BatchSpanProcessor
+    processor: SpanProcessor
+    exporter: CircuitBreakerSpanExporter | None
 
 
 def build(settings: Settings, environment: Environment) -> tuple[Pipeline, ...]:
@@ -43,11 +44,12 @@ def build(settings: Settings, environment: Environment) -> tuple[Pipeline, ...]:
     """
     exporters = list(_exporters(settings, environment))
     with environment.without_unusable():
-        return tuple(_pipeline(name, exporter, settings) for name, exporter in exporters)
+        return tuple(guarded(name, exporter, settings) for name, exporter in exporters)
 
 
-def _pipeline(name: str, exporter: SpanExporter, settings: Settings) -> Pipeline:
-    guarded = CircuitBreakerSpanExporter(
+def guarded(name: str, exporter: SpanExporter, settings: Settings) -> Pipeline:
+    """The exporter behind a circuit of its own, and a batch processor before it."""
+    breaker = CircuitBreakerSpanExporter(
         exporter,
         name=name,
         failure_threshold=settings.failure_threshold,
@@ -57,7 +59,8 @@ def _pipeline(name: str, exporter: SpanExporter, settings: Settings) -> Pipeline
         listeners=settings.listeners,
         switch_interval=settings.switch_interval,
     )
-    return Pipeline(guarded, BatchSpanProcessor(guarded, schedule_delay_millis=settings.schedule_delay))
+    batches = BatchSpanProcessor(breaker, schedule_delay_millis=settings.schedule_delay)
+    return Pipeline(batches, breaker)
 
 
 def _exporters(settings: Settings, environment: Environment) -> Iterator[tuple[str, SpanExporter]]:

@@ -15,6 +15,7 @@ from opentelemetry import trace
 
 from ._env import SAMPLER
 from ._log import say
+from ._shown import shown
 from ._world import is_patched, new_lock
 
 if TYPE_CHECKING:
@@ -58,6 +59,18 @@ def make(
         provider = TracerProvider(resource=Resource.create(dict(attributes)))
     trace.set_tracer_provider(provider)
     return provider
+
+
+def check_provider(provider: object) -> None:
+    """One of the SDK's.
+
+    Raises:
+        TypeError: It is not.
+    """
+    from opentelemetry.sdk.trace import TracerProvider
+
+    if not isinstance(provider, TracerProvider):
+        raise TypeError(f"provider must be an opentelemetry.sdk.trace.TracerProvider, not {shown(provider)}")
 
 
 def mend_thread_pools() -> None:

@@ -12,12 +12,14 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from . import _arguments as check
 from ._env import Environment, TelemetryError, any_set
 from ._log import say, set_level
 from ._profiles import PROFILES, Defaults, Profile
+from ._sentry_settings import Sentry
 from ._settings import Arguments
 from ._shown import origin, shown
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
     from ._exporter import CircuitBreakerSpanExporter
     from ._outlet import Outlet
+    from ._sentry import Connection
     from ._state import CircuitTransition
 
 __all__ = ["Profile", "Telemetry", "TelemetryError"]
@@ -65,6 +68,8 @@ class Telemetry:
         profile: Defaults for development or for production; ``BREAKER_EXPORTER_PROFILE``. Default
             ``Profile.PRODUCTION``. Any other argument or variable wins over it.
         listeners: Called with each circuit's :class:`~breaker_exporter.CircuitTransition`.
+        sentry: Sentry for errors, and these traces beside the collector's, by an exporter of its own.
+            Without it, ``SENTRY_DSN`` or ``BREAKER_EXPORTER_SENTRY_MODE`` switches it on.
         provider: A provider of yours to add the exporters to. Without it one is made and set for the
             process, unless one is set there already, which is then left alone (one WARNING).
 
@@ -90,6 +95,7 @@ class Telemetry:
         shutdown_timeout: float | None = None,
         profile: Profile | None = None,
         listeners: Iterable[Callable[[CircuitTransition], object]] = (),
+        sentry: Sentry | None = None,
         provider: TracerProvider | None = None,
     ) -> None:
         self._arguments = Arguments(
@@ -107,6 +113,9 @@ class Telemetry:
         )
         self._arguments.check(any_set)
         self._attributes = _attributes(service_name, resource_attributes)
+        if sentry is not None and not isinstance(sentry, Sentry):
+            raise TypeError(f"sentry must be a Sentry, not {shown(sentry)}")
+        self._sentry = sentry
         if provider is not None:
             _check_provider(provider, self._attributes)
         self._given = provider
@@ -131,7 +140,7 @@ class Telemetry:
                 process.provider = self._given or self._own_provider(process)
 
     def start(self) -> None:
-        """Exporters, circuits and batch processors, with their threads: after the fork and the monkey patch.
+        """Exporters, circuits and batch processors, with their threads, and Sentry: after fork and patch.
 
         Prepares first where that was not done in this process. A second call does nothing, unless
         :meth:`stop` came between: then it starts anew.
@@ -141,12 +150,10 @@ class Telemetry:
         """
         self.prepare()
         process = self._here()
-        if process is None or process.provider is None or process.started:
+        if process is None or process.started:
             return
-        process.started = True
-        process.take_level_back = set_level(process.defaults.log_level)
         with _failing_open(process.environment):
-            self._export_from(process.provider, process)
+            self._start(process)
 
     def _freeze_garbage(self) -> None:
         """What the Gunicorn hooks do last, once all that a worker keeps for life is there.
@@ -171,17 +178,21 @@ class Telemetry:
             timeout: Seconds; by default the ``shutdown_timeout``.
         """
         process = self._here()
-        if process is None or not process.started or self._outlet is None:
+        if process is None or not process.started or process.outlet is None:
             return
         process.started = False
         process.take_level_back()
         process.exporters = ()  # a gRPC channel that lives until the interpreter's end may complain there
-        own = self._own
         seconds = process.shutdown_timeout
         if isinstance(timeout, int | float) and timeout >= 0:
             seconds = min(timeout, threading.TIMEOUT_MAX)
+        beside: list[Callable[[], object]] = []
+        if self._own is not None and self._own is process.provider:
+            beside.append(self._own.shutdown)
+        if process.sentry is not None:
+            beside.append(partial(process.sentry.flush, seconds))
         try:
-            self._outlet.close(seconds, [own.shutdown] if own is not None and own is process.provider else [])
+            process.outlet.close(seconds, beside)
         except Exception as error:
             say(logging.WARNING, "telemetry did not stop as it should: %s", origin(error))
 
@@ -211,20 +222,38 @@ class Telemetry:
             self._own = _provider.make(self._attributes, process.environment, process.defaults.sampler)
         return self._own
 
-    def _export_from(self, provider: TracerProvider, process: _Process) -> None:
+    def _outlet_of(self, provider: TracerProvider | None) -> Outlet:
         from ._outlet import Outlet
+
+        if provider is None:
+            return Outlet()
+        if self._outlet is None:  # else it was added before a stop, or before a fork
+            self._outlet = Outlet()
+            provider.add_span_processor(self._outlet)
+        return self._outlet
+
+    def _start(self, process: _Process) -> None:
+        from . import _sentry
         from ._pipeline import build
         from ._provider import mend_thread_pools
 
+        environment, provider = process.environment, process.provider
+        sentry = _sentry.wanted(self._sentry, environment, provider)
+        if provider is None and sentry is None:
+            return
         mend_thread_pools()
-        settings = self._arguments.settings(process.environment, process.defaults)
-        pipelines = build(settings, process.environment)
-        if self._outlet is None:
-            self._outlet = Outlet()
-            provider.add_span_processor(self._outlet)
-        self._outlet.open(pipelines, settings.shutdown_timeout)
+        process.started = True
+        process.outlet = outlet = self._outlet_of(provider)
+        process.take_level_back = set_level(process.defaults.log_level)
+        settings = _sentry.with_listener(self._arguments.settings(environment, process.defaults), sentry)
         process.shutdown_timeout = settings.shutdown_timeout
-        process.exporters = tuple(pipeline.exporter for pipeline in pipelines)
+        pipelines = build(settings, environment) if provider else ()
+        if sentry is not None:
+            process.sentry = _sentry.connected_or_off(sentry, settings, environment, provider)
+            if process.sentry and process.sentry.pipeline:
+                pipelines = (*pipelines, process.sentry.pipeline)
+        outlet.open(pipelines, settings.shutdown_timeout)
+        process.exporters = tuple(pipeline.exporter for pipeline in pipelines if pipeline.exporter)
         names = ", ".join(exporter.health().name for exporter in process.exporters)
         say(logging.INFO, "telemetry started; exporters: %s", names or "none")
 
@@ -239,6 +268,8 @@ class _Process:
     provider: TracerProvider | None = None
     exporters: tuple[CircuitBreakerSpanExporter, ...] = ()
     shutdown_timeout: float = 0.0
+    outlet: Outlet | None = None
+    sentry: Connection | None = None
     started: bool = False
     take_level_back: Callable[[], None] = lambda: None
 
@@ -270,10 +301,9 @@ def _attributes(
 
 
 def _check_provider(provider: TracerProvider, attributes: Mapping[str, AttributeValue]) -> None:
-    from opentelemetry.sdk.trace import TracerProvider as SdkProvider
+    from ._provider import check_provider
 
-    if not isinstance(provider, SdkProvider):
-        raise TypeError(f"provider must be an opentelemetry.sdk.trace.TracerProvider, not {shown(provider)}")
+    check_provider(provider)
     if attributes:
         raise TypeError(
             "service_name and resource_attributes cannot be given with provider, which has its resource"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 
 from breaker_exporter import CircuitBreakerSpanExporter, CircuitState
 from breaker_exporter.testing import ScriptedExporter
@@ -12,14 +13,21 @@ from ._spans import spans
 from ._waiting import native_lock, until
 
 
-def made_before_used_after() -> None:
+def _patch() -> None:
     from gevent import monkey
 
+    with warnings.catch_warnings():
+        # That it is late is the point. Where redis is installed, pybreaker has loaded it by now, and it ssl.
+        warnings.simplefilter("ignore", monkey.MonkeyPatchWarning)
+        monkey.patch_all()
+
+
+def made_before_used_after() -> None:
     native_sleep = time.sleep
     exporter = CircuitBreakerSpanExporter(
         ScriptedExporter(default=lambda _: native_sleep(0.5) or SUCCESS), export_timeout=10
     )
-    monkey.patch_all()
+    _patch()
     from ._heartbeat import Heartbeat, assert_no_stall, quiet_gap
 
     quiet = quiet_gap()
@@ -30,14 +38,12 @@ def made_before_used_after() -> None:
 
 def made_before_and_hung_after_lets_the_process_end() -> None:
     """Measured: one made in post_fork kept its worker from exiting."""
-    from gevent import monkey
-
     forever = native_lock()
     forever.acquire()
     exporter = CircuitBreakerSpanExporter(
         ScriptedExporter(default=lambda _: forever.acquire()), export_timeout=0.5
     )
-    monkey.patch_all()
+    _patch()
     from ._heartbeat import Heartbeat, assert_no_stall, quiet_gap
 
     quiet = quiet_gap()
@@ -49,13 +55,11 @@ def made_before_and_hung_after_lets_the_process_end() -> None:
 
 def used_before_and_after() -> None:
     """Its thread is from before the patch; two greenlets queue for it after."""
-    from gevent import monkey
-
     inner = Gated()
     inner.gates[0].open()
     exporter = CircuitBreakerSpanExporter(inner, export_timeout=20)
     assert exporter.export(spans(1)) is SUCCESS
-    monkey.patch_all()
+    _patch()
     import gevent
 
     from ._heartbeat import Heartbeat, assert_no_stall, quiet_gap
@@ -73,13 +77,11 @@ def used_before_and_after() -> None:
 
 
 def hung_before_and_probed_after() -> None:
-    from gevent import monkey
-
     inner = Gated()
     inner.gates[1].open()
     exporter = CircuitBreakerSpanExporter(inner, export_timeout=0.2, cooldown=0.3, jitter=0)
     assert exporter.export(spans(1)) is FAILURE
-    monkey.patch_all()
+    _patch()
 
     until(lambda: exporter.health().retry_in == 0.0)
     assert exporter.export(spans(1)) is SUCCESS

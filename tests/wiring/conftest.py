@@ -31,6 +31,13 @@ def collector(faulty_collector: FaultyCollector) -> Iterator[FaultyCollector]:
 
 
 @pytest.fixture
+def sentry() -> Iterator[FaultyCollector]:
+    """What stands for Sentry beside the collector."""
+    with FaultyCollector() as sentry:
+        yield sentry
+
+
+@pytest.fixture
 def provider() -> Iterator[TracerProvider]:
     """A provider of the application's."""
     provider = TracerProvider(resource=Resource({}), shutdown_on_exit=False)

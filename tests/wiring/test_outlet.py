@@ -19,7 +19,7 @@ from breaker_exporter.testing import ScriptedExporter, hang
 
 def pipeline(inner: ScriptedExporter) -> Pipeline:
     exporter = CircuitBreakerSpanExporter(inner)
-    return Pipeline(exporter, BatchSpanProcessor(exporter))
+    return Pipeline(BatchSpanProcessor(exporter), exporter)
 
 
 @pytest.fixture

@@ -1,0 +1,169 @@
+"""Sentry wired to a provider, once: client, exporter, propagator, in this order."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+from opentelemetry.sdk.trace import TracerProvider
+
+from . import _sentry_client as clients
+from . import _sentry_spans as spans
+from ._env import Environment
+from ._log import say
+from ._profiles import PROFILES, Profile
+from ._propagation import propagate_beside
+from ._provider import check_provider
+from ._sentry_settings import Sentry, SentryMode, SentrySettings
+from ._settings import Arguments, Settings
+from ._shown import origin
+
+if TYPE_CHECKING:
+    from sentry_sdk.client import BaseClient
+
+    from ._exporter import CircuitBreakerSpanExporter
+    from ._pipeline import Pipeline
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A process's Sentry, and what a provider is to feed for it, if anything."""
+
+    client: BaseClient
+    pipeline: Pipeline | None
+
+    def flush(self, seconds: float) -> None:
+        """Sends the events that are queued, within the time given."""
+        clients.flush(self.client, seconds)
+
+
+def connected(
+    sentry: SentrySettings, settings: Settings, environment: Environment, provider: TracerProvider | None
+) -> Connection | None:
+    """Finds or makes the client, and what brings it the spans of `provider`; ``None`` without a DSN.
+
+    Raises:
+        Unusable: Sentry cannot be had.
+    """
+    client = clients.connect(sentry)
+    if client is None:
+        return None
+    pipeline = None
+    if provider is not None and clients.takes_spans(client, sentry.mode):
+        pipeline = spans.pipeline(client, sentry, settings, environment)
+    propagate_beside(spans.propagator(sentry.mode))
+    return Connection(client, pipeline)
+
+
+def wanted(
+    given: Sentry | None, environment: Environment, provider: TracerProvider | None
+) -> SentrySettings | None:
+    """How a telemetry has Sentry, or ``None`` where nobody asks for it.
+
+    Raises:
+        TelemetryError: A variable is bad, where strict.
+    """
+    mode = environment.sentry_mode()
+    if given is None and mode is None and environment.sentry_dsn() is None:
+        return None
+    settings = (given or Sentry()).settled(environment, provider)
+    return None if settings.mode is SentryMode.OFF else settings
+
+
+def with_listener(settings: Settings, sentry: SentrySettings | None) -> Settings:
+    """With Sentry told of each circuit, where that is asked for."""
+    if sentry is None or not sentry.report_transitions:
+        return settings
+    return replace(settings, listeners=(*settings.listeners, clients.report_transition))
+
+
+def connected_or_off(
+    sentry: SentrySettings, settings: Settings, environment: Environment, provider: TracerProvider | None
+) -> Connection | None:
+    """As :func:`connected`; whatever is wrong is one WARNING, and Sentry is off.
+
+    Raises:
+        TelemetryError: Something is wrong, where strict.
+    """
+    if provider is not None and provider in _attached:
+        say(logging.INFO, "Sentry: the application has attached it to the provider already")
+        provider = None
+    failure = None
+    try:
+        connection = connected(sentry, settings, environment, provider)
+    except clients.Unusable as error:
+        failure = str(error)
+    except Exception as error:
+        failure = origin(error)
+    if failure:
+        environment.complain(f"Sentry is off: {failure}")
+        return None
+    if connection is None:
+        say(logging.INFO, "Sentry is off: no DSN")
+    return connection
+
+
+@dataclass(frozen=True, slots=True)
+class _Attached:
+    settings: SentrySettings
+    exporter: CircuitBreakerSpanExporter | None
+
+
+_attached: WeakKeyDictionary[TracerProvider, _Attached] = WeakKeyDictionary()
+
+
+def attach(
+    provider: TracerProvider, given: Sentry, *, may_initialise: bool
+) -> CircuitBreakerSpanExporter | None:
+    """Adds to `provider` what brings its spans to Sentry. The same once more changes nothing.
+
+    Raises:
+        TypeError: `provider` is no provider of the SDK.
+        ValueError: It has Sentry already, set up otherwise.
+        TelemetryError: Sentry cannot be had, or a variable is bad, where strict.
+    """
+    check_provider(provider)
+    environment = Environment()
+    sentry = given.settled(environment, provider)
+    if not may_initialise:
+        sentry = replace(sentry, dsn=None)
+    if sentry.mode is SentryMode.OFF:
+        return None
+    if before := _attached.get(provider):
+        _check_same(before.settings, sentry, may_initialise)
+        return before.exporter
+    settings = with_listener(Arguments().settings(environment, PROFILES[Profile.PRODUCTION]), sentry)
+    try:
+        connection = connected(sentry, settings, environment, provider)
+    except clients.Unusable as error:
+        environment.complain(f"Sentry is off: {error}")
+        return None
+    if connection is None:
+        if may_initialise:
+            say(logging.INFO, "Sentry is off: no DSN")
+        else:
+            environment.complain("Sentry is off: no client to attach to; call sentry_sdk.init first")
+        return None
+    exporter = None
+    if pipeline := connection.pipeline:
+        exporter = pipeline.exporter
+        provider.add_span_processor(pipeline.processor)
+    _attached[provider] = _Attached(sentry, exporter)
+    return exporter
+
+
+def _check_same(before: SentrySettings, now: SentrySettings, init: bool) -> None:
+    names = SentrySettings.__slots__ if init else ("mode", "traces_sample_rate", "report_transitions")
+    others = [name for name in names if _comparable(before, name) != _comparable(now, name)]
+    if others:
+        raise ValueError(f"this provider has Sentry already, with another {', '.join(others)}")
+
+
+def _comparable(settings: SentrySettings, name: str) -> object:
+    """Integrations are made anew for each call, and equal where they are of the same type."""
+    value = getattr(settings, name)
+    if name == "options":
+        return {key: list(map(type, of)) if key == "integrations" else of for key, of in value.items()}
+    return value
