@@ -36,6 +36,8 @@ OTLP_PROTOCOL = _otlp("PROTOCOL")
 OTLP_TIMEOUT = _otlp("TIMEOUT")
 SAMPLER = "OTEL_TRACES_SAMPLER"
 SCHEDULE_DELAY = "OTEL_BSP_SCHEDULE_DELAY"
+SENTRY_DSN = "SENTRY_DSN"
+SENTRY_MODE = "BREAKER_EXPORTER_SENTRY_MODE"
 
 _ON, _OFF = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 _BATCH_SIZE, _QUEUE_SIZE = "OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "OTEL_BSP_MAX_QUEUE_SIZE"
@@ -132,7 +134,7 @@ class Environment:
         return None if named is None else Profile(named)
 
     def sentry_dsn(self) -> str | None:
-        return self._text("SENTRY_DSN")
+        return self._text(SENTRY_DSN)
 
     def sentry_environment(self) -> str | None:
         return self._text("SENTRY_ENVIRONMENT")
@@ -145,7 +147,7 @@ class Environment:
 
     def sentry_mode(self) -> str | None:
         """``otlp``, ``span_processor`` or ``off``."""
-        return self._first(("BREAKER_EXPORTER_SENTRY_MODE",), _sentry_mode, "otlp", str.lower)
+        return self._first((SENTRY_MODE,), _sentry_mode, "otlp", str.lower)
 
     def otlp_timeout(self) -> tuple[str, float] | None:
         """With the name of the variable that it stands in."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import contextlib
 
-from opentelemetry import propagate
+from opentelemetry import propagate, trace
+from opentelemetry.context import Context
 from opentelemetry.propagators.textmap import (
     CarrierT,
     Getter,
@@ -13,9 +14,6 @@ from opentelemetry.propagators.textmap import (
     default_getter,
     default_setter,
 )
-
-if TYPE_CHECKING:
-    from opentelemetry.context import Context
 
 _BAGGAGE = "baggage"
 _SENTRYS = "sentry-"
@@ -39,15 +37,23 @@ class BesidePropagator(TextMapPropagator):
     def extract(
         self, carrier: CarrierT, context: Context | None = None, getter: Getter[CarrierT] = default_getter
     ) -> Context:
-        context = self._sentry.extract(carrier, context, getter)
-        return self._first.extract(carrier, context, getter)
+        before = Context() if context is None else context  # as W3C has it; Sentry would take the caller's
+        try:
+            after = self._sentry.extract(carrier, before, getter)
+        except Exception:  # "sentry-trace: 1" makes it raise, and anybody may send that
+            return self._first.extract(carrier, before, getter)
+        both = self._first.extract(carrier, after, getter)
+        if after is before or _trace_id(both) == _trace_id(after):
+            return both
+        return self._first.extract(carrier, before, getter)  # of another trace nothing is to be passed on
 
     def inject(
         self, carrier: CarrierT, context: Context | None = None, setter: Setter[CarrierT] = default_setter
     ) -> None:
         sentrys: dict[str, str] = {}
         fields: dict[str, str] = {}
-        self._sentry.inject(sentrys, context)
+        with contextlib.suppress(Exception):
+            self._sentry.inject(sentrys, context)
         self._first.inject(fields, context)
         baggage = _merged(fields.get(_BAGGAGE), sentrys.get(_BAGGAGE))
         for name, value in {**sentrys, **fields, **baggage}.items():
@@ -63,6 +69,10 @@ def propagate_beside(sentry: TextMapPropagator) -> None:
     first = propagate.get_global_textmap()
     if not isinstance(first, BesidePropagator | type(sentry)):
         propagate.set_global_textmap(BesidePropagator(first, sentry))
+
+
+def _trace_id(context: Context) -> int:
+    return trace.get_current_span(context).get_span_context().trace_id
 
 
 def _merged(others: str | None, sentrys: str | None) -> dict[str, str]:

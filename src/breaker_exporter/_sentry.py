@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import logging
+import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
+from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 
 from . import _sentry_client as clients
 from . import _sentry_spans as spans
-from ._env import Environment
+from ._env import SENTRY_DSN, SENTRY_MODE, Environment, any_set
 from ._log import say
 from ._profiles import PROFILES, Profile
 from ._propagation import propagate_beside
 from ._provider import check_provider
-from ._sentry_settings import Sentry, SentryMode, SentrySettings
+from ._sentry_settings import Sentry, SentrySettings
 from ._settings import Arguments, Settings
 from ._shown import origin
 
@@ -33,6 +35,12 @@ class Connection:
 
     client: BaseClient
     pipeline: Pipeline | None
+    provider: TracerProvider | None
+
+    def detach(self) -> None:
+        """What was attached has stopped, and may be attached anew."""
+        if self.provider is not None:
+            _attached.pop(self.provider, None)
 
     def flush(self, seconds: float) -> None:
         """Sends the events that are queued, within the time given."""
@@ -54,7 +62,7 @@ def connected(
     if provider is not None and clients.takes_spans(client, sentry.mode):
         pipeline = spans.pipeline(client, sentry, settings, environment)
     propagate_beside(spans.propagator(sentry.mode))
-    return Connection(client, pipeline)
+    return Connection(client, pipeline, provider)
 
 
 def wanted(
@@ -65,11 +73,9 @@ def wanted(
     Raises:
         TelemetryError: A variable is bad, where strict.
     """
-    mode = environment.sentry_mode()
-    if given is None and mode is None and environment.sentry_dsn() is None:
+    if given is None and not any_set((SENTRY_DSN, SENTRY_MODE)):
         return None
-    settings = (given or Sentry()).settled(environment, provider)
-    return None if settings.mode is SentryMode.OFF else settings
+    return (given or Sentry()).settled(environment, provider)
 
 
 def with_listener(settings: Settings, sentry: SentrySettings | None) -> Settings:
@@ -87,7 +93,13 @@ def connected_or_off(
     Raises:
         TelemetryError: Something is wrong, where strict.
     """
-    if provider is not None and provider in _attached:
+    if provider is None and isinstance(trace.get_tracer_provider(), TracerProvider):
+        say(
+            logging.INFO,
+            "Sentry gets errors, but no spans of the provider that was set already: "
+            "breaker_exporter.sentry.attach_sentry(trace.get_tracer_provider()) brings it those",
+        )
+    if provider is not None and _found(provider):
         say(logging.INFO, "Sentry: the application has attached it to the provider already")
         provider = None
     failure = None
@@ -102,6 +114,9 @@ def connected_or_off(
         return None
     if connection is None:
         say(logging.INFO, "Sentry is off: no DSN")
+    elif provider is not None:
+        exporter = connection.pipeline.exporter if connection.pipeline else None
+        _attached[provider] = _Attached(sentry, exporter, os.getpid())
     return connection
 
 
@@ -109,9 +124,16 @@ def connected_or_off(
 class _Attached:
     settings: SentrySettings
     exporter: CircuitBreakerSpanExporter | None
+    pid: int | None
+    """Of the one process whose telemetry it is; ``None``: a forked child has it too."""
 
 
 _attached: WeakKeyDictionary[TracerProvider, _Attached] = WeakKeyDictionary()
+
+
+def _found(provider: TracerProvider) -> _Attached | None:
+    found = _attached.get(provider)
+    return found if found and found.pid in (None, os.getpid()) else None
 
 
 def attach(
@@ -127,11 +149,11 @@ def attach(
     check_provider(provider)
     environment = Environment()
     sentry = given.settled(environment, provider)
+    if sentry is None:
+        return None
     if not may_initialise:
         sentry = replace(sentry, dsn=None)
-    if sentry.mode is SentryMode.OFF:
-        return None
-    if before := _attached.get(provider):
+    if before := _found(provider):
         _check_same(before.settings, sentry, may_initialise)
         return before.exporter
     settings = with_listener(Arguments().settings(environment, PROFILES[Profile.PRODUCTION]), sentry)
@@ -150,7 +172,7 @@ def attach(
     if pipeline := connection.pipeline:
         exporter = pipeline.exporter
         provider.add_span_processor(pipeline.processor)
-    _attached[provider] = _Attached(sentry, exporter)
+    _attached[provider] = _Attached(sentry, exporter, None)
     return exporter
 
 

@@ -1,4 +1,4 @@
-"""The process's Sentry client: found or made, fit for the mode, kept out of traces, and flushed at the end.
+"""The process's Sentry client: found or made, fit for the mode, told of circuits, and flushed at the end.
 
 Nothing of sentry_sdk is loaded before it is called for, since that brings ``ssl`` along.
 """
@@ -6,16 +6,16 @@ Nothing of sentry_sdk is loaded before it is called for, since that brings ``ssl
 from __future__ import annotations
 
 import logging
+import re
 import sys
-import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry import context as otel_context
+from opentelemetry import trace
 
 from ._log import say
+from ._sentry_quiet import ignore_loggers, keep_out_of_traces
 from ._sentry_settings import SentryMode
-from ._shown import shown
 from ._state import CircuitState
 
 if TYPE_CHECKING:
@@ -27,10 +27,6 @@ if TYPE_CHECKING:
     from ._state import CircuitTransition
 
 _OLDEST = "2.48"
-_LOGGERS = ("breaker_exporter", "opentelemetry.exporter.*", "opentelemetry.sdk.*")
-"""An outage makes these complain, and each complaint would be an event of the quota."""
-_SUPPRESS = "suppress_instrumentation"
-"""The key in a context by which instrumentations are told to make no spans."""
 _ADD = {
     SentryMode.OTLP: (
         "integrations=[OTLPIntegration(setup_otlp_traces_exporter=False, setup_propagator=False)]"
@@ -54,7 +50,7 @@ def connect(settings: SentrySettings) -> BaseClient | None:
     import sentry_sdk
 
     client = sentry_sdk.get_client()
-    if client.dsn and client.transport:  # one that was closed has none
+    if client.dsn and client.transport:  # one that is closed has none
         say(logging.INFO, "Sentry is initialised already; attached to the client that is there")
     elif settings.dsn:
         _initialise(settings, settings.dsn)
@@ -63,8 +59,10 @@ def connect(settings: SentrySettings) -> BaseClient | None:
         return None
     if advice := _advice(client, settings.mode):
         say(logging.WARNING, "Sentry, where sentry_sdk.init is called: %s", advice)
-    _ignore_loggers()
-    _keep_out_of_traces(client)
+    if settings.mode is SentryMode.SPAN_PROCESSOR:
+        _link_errors()
+    ignore_loggers()
+    keep_out_of_traces(client)
     return client
 
 
@@ -79,12 +77,14 @@ def takes_spans(client: BaseClient, mode: SentryMode) -> bool:
 def flush(client: BaseClient, seconds: float) -> None:
     """Sends what is queued, within the time given.
 
-    What has not gone by then is given up: at its exit, the interpreter would wait for it once more.
+    What has not gone by then has had its time: the interpreter's exit does not wait for it once more.
     """
     begun = time.monotonic()
+    wait_at_exit = client.options["shutdown_timeout"]
+    client.options["shutdown_timeout"] = 0
     client.flush(timeout=seconds)
-    if time.monotonic() - begun > seconds * 0.9:
-        client.close(timeout=0)
+    if time.monotonic() - begun < seconds * 0.9:
+        client.options["shutdown_timeout"] = wait_at_exit
 
 
 def report_transition(transition: CircuitTransition) -> None:
@@ -136,7 +136,7 @@ def _check_version(mode: SentryMode) -> None:
 
 
 def _number(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split(".")[:2])
+    return tuple(map(int, re.findall(r"\d+", version)[:2]))
 
 
 def _initialise(settings: SentrySettings, dsn: str) -> None:
@@ -144,9 +144,9 @@ def _initialise(settings: SentrySettings, dsn: str) -> None:
     from sentry_sdk.utils import BadDsn, Dsn
 
     try:
-        Dsn(dsn)
+        Dsn(dsn.encode("ascii").decode())
     except (BadDsn, ValueError):  # whose texts hold parts of it
-        raise Unusable(f"the DSN must be like https://key@o0.ingest.sentry.io/0, not {shown(dsn)}") from None
+        raise Unusable("the DSN must be like https://key@o0.ingest.sentry.io/0, not ***") from None
     options: dict[str, Any] = {
         "release": settings.release,
         "environment": settings.environment,
@@ -176,49 +176,32 @@ def _otlp_integration(client: BaseClient) -> OTLPIntegration | None:
 
 def _advice(client: BaseClient, mode: SentryMode) -> str | None:
     if mode is SentryMode.SPAN_PROCESSOR:
-        return None if takes_spans(client, mode) else f"no spans go there; add {_ADD[mode]}"
+        is_ready = takes_spans(client, mode) and _samples(client)
+        return None if is_ready else f"no spans go there; add {_ADD[mode]}"
     if not takes_spans(client, mode):
         return f"spans go there by its own exporter, without a circuit; use {_ADD[mode]}"
     if (integration := _otlp_integration(client)) is None:
         return f"errors are not linked to traces; add {_ADD[mode]}"
     if integration.setup_propagator:
         return f"its propagator takes the place of the W3C one; use {_ADD[mode]}"
-    if any(client.options.get(name) is not None for name in ("traces_sample_rate", "traces_sampler")):
+    if _samples(client):
         return "errors are not linked to traces; take traces_sample_rate and traces_sampler away"
     return None
 
 
-def _ignore_loggers() -> None:
-    from sentry_sdk.integrations import logging as of_sentry
-
-    # Newer versions have a list of its own for what goes to Sentry's logs.
-    ignore_for_logs = getattr(of_sentry, "ignore_logger_for_sentry_logs", of_sentry.ignore_logger)
-    for name in _LOGGERS:
-        of_sentry.ignore_logger(name)
-        ignore_for_logs(name)
+def _samples(client: BaseClient) -> bool:
+    return any(client.options.get(name) is not None for name in ("traces_sample_rate", "traces_sampler"))
 
 
-def _keep_out_of_traces(client: BaseClient) -> None:
-    """The thread that sends to Sentry makes no spans, where HTTP clients are instrumented.
+def _link_errors() -> None:
+    """Events have the ids of OpenTelemetry's current span, be it sampled or not, as with OTLPIntegration.
 
-    By what is public, that thread can be told so only with an envelope, whose items it looks at. This one has
-    none, so nothing is sent. Under gevent the thread is a greenlet, which would begin in a request's context.
+    Sentry's own trace headers, of ids that OpenTelemetry knows nothing of, are no longer sent with it.
     """
-    from sentry_sdk.envelope import Envelope, Item
-    from sentry_sdk.transport import BaseHttpTransport
+    from sentry_sdk.scope import register_external_propagation_context
 
-    caller = threading.get_ident()
+    def current_span() -> tuple[str, str] | None:
+        span = trace.get_current_span().get_span_context()
+        return (f"{span.trace_id:032x}", f"{span.span_id:016x}") if span.is_valid else None
 
-    class Telling(Envelope):
-        @property
-        def items(self) -> list[Item]:
-            if threading.get_ident() != caller:
-                otel_context.attach(otel_context.set_value(_SUPPRESS, True))
-            return []
-
-        @items.setter
-        def items(self, items: list[Item]) -> None:
-            """There are none."""
-
-    if isinstance(client.transport, BaseHttpTransport):
-        client.transport.capture_envelope(Telling())
+    register_external_propagation_context(current_span)

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from opentelemetry import trace
+
 from . import _arguments as check
 from ._shown import shown
 
@@ -50,13 +52,13 @@ class Sentry:
         ValueError: One is out of range, or an option has an attribute of its own here.
     """
 
-    dsn: str | None = None
+    dsn: str | None = field(default=None, repr=False)
     mode: SentryMode | None = None
     release: str | None = None
     environment: str | None = None
     traces_sample_rate: float | None = None
     report_transitions: bool = False
-    options: Mapping[str, object] = field(default_factory=dict)
+    options: Mapping[str, object] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         if self.dsn is not None and not isinstance(self.dsn, str):
@@ -75,18 +77,21 @@ class Sentry:
         if taken := sorted(_OURS.intersection(self.options)):
             raise ValueError(f"options must not have {', '.join(taken)}: the mode or an argument sets that")
 
-    def settled(self, environment: Environment, provider: TracerProvider | None) -> SentrySettings:
-        """The value of each setting now.
+    def settled(self, environment: Environment, provider: TracerProvider | None) -> SentrySettings | None:
+        """The value of each setting now; ``None`` where it is switched off.
 
         Raises:
             TelemetryError: A variable is bad, where strict.
         """
+        named = self.mode or environment.sentry_mode()
+        if named is not None and SentryMode(named) is SentryMode.OFF:
+            return None
         rate = self.traces_sample_rate
         if rate is None:
             rate = environment.sentry_traces_sample_rate()
         return SentrySettings(
-            dsn=(self.dsn or "").strip() or environment.sentry_dsn(),
-            mode=self.mode or SentryMode(environment.sentry_mode() or SentryMode.OTLP),
+            dsn=environment.sentry_dsn() if self.dsn is None else self.dsn.strip() or None,
+            mode=SentryMode(named or SentryMode.OTLP),
             release=self.release or environment.sentry_release() or _release_of(provider),
             environment=self.environment or environment.sentry_environment(),
             traces_sample_rate=1.0 if rate is None else float(rate),
@@ -99,17 +104,18 @@ class Sentry:
 class SentrySettings:
     """What holds, as :class:`Sentry` has it; ``None`` is left to sentry-sdk."""
 
-    dsn: str | None
+    dsn: str | None = field(repr=False)
     mode: SentryMode
     release: str | None
     environment: str | None
     traces_sample_rate: float
     report_transitions: bool
-    options: dict[str, object]
+    options: dict[str, object] = field(repr=False)
 
 
 def _release_of(provider: TracerProvider | None) -> str | None:
-    attributes = provider.resource.attributes if provider else {}
+    resource = getattr(provider or trace.get_tracer_provider(), "resource", None)  # that of one set already
+    attributes = resource.attributes if resource else {}
     name, version = attributes.get("service.name"), attributes.get("service.version")
     if not name or not version or str(name).startswith("unknown_service"):
         return None

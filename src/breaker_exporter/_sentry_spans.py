@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +31,7 @@ def pipeline(
     if sentry.mode is SentryMode.SPAN_PROCESSOR:
         from sentry_sdk.integrations.opentelemetry import SentrySpanProcessor
 
-        return Pipeline(SentrySpanProcessor(), None)
+        return Pipeline(_Guarded(SentrySpanProcessor()), None)
     from sentry_sdk.consts import VERSION, EndpointType
     from sentry_sdk.utils import Dsn
 
@@ -46,7 +47,7 @@ def pipeline(
             client_certificate_file=options["cert_file"],
             headers={"X-Sentry-Auth": auth.to_header()},
             timeout=settings.timeout,
-            session=_session(options),
+            session=_session(options, auth.scheme),
         )
     whole = guarded("sentry", exporter, settings)
     if sentry.traces_sample_rate == 1.0:
@@ -65,20 +66,17 @@ def propagator(mode: SentryMode) -> TextMapPropagator:
     return SentryOTLPPropagator()
 
 
-class _Sampled(SpanProcessor):
-    """Passes on a share of the traces: whole ones, chosen by their id as OpenTelemetry's sampler does."""
+class _Around(SpanProcessor):
+    """Passes everything on to another one."""
 
-    def __init__(self, inner: SpanProcessor, rate: float) -> None:
+    def __init__(self, inner: SpanProcessor) -> None:
         self._inner = inner
-        self._sampler = TraceIdRatioBased(rate)
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         self._inner.on_start(span, parent_context)
 
     def on_end(self, span: ReadableSpan) -> None:
-        sampled = self._sampler.should_sample(None, span.context.trace_id, span.name)
-        if sampled.decision is Decision.RECORD_AND_SAMPLE:
-            self._inner.on_end(span)
+        self._inner.on_end(span)
 
     def shutdown(self) -> None:
         self._inner.shutdown()
@@ -87,13 +85,39 @@ class _Sampled(SpanProcessor):
         return self._inner.force_flush(timeout_millis)
 
 
-def _session(options: Mapping[str, Any]) -> requests.Session | None:
-    """One with the proxies that Sentry was given; those of the environment need none."""
-    proxies = {scheme: options[f"{scheme}_proxy"] for scheme in ("http", "https")}
-    if not any(proxies.values()):
-        return None
-    import requests
+class _Sampled(_Around):
+    """Passes on a share of the traces: whole ones, chosen by their id as OpenTelemetry's sampler does."""
 
-    session = requests.Session()
-    session.proxies.update({scheme: proxy for scheme, proxy in proxies.items() if proxy})
+    def __init__(self, inner: SpanProcessor, rate: float) -> None:
+        super().__init__(inner)
+        self._sampler = TraceIdRatioBased(rate)
+
+    def on_end(self, span: ReadableSpan) -> None:
+        sampled = self._sampler.should_sample(None, span.context.trace_id, span.name)
+        if sampled.decision is Decision.RECORD_AND_SAMPLE:
+            super().on_end(span)
+
+
+class _Guarded(_Around):
+    """What the other one raises stays out of the application: Sentry's prunes dicts that threads share."""
+
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
+        with contextlib.suppress(Exception):
+            super().on_start(span, parent_context)
+
+    def on_end(self, span: ReadableSpan) -> None:
+        with contextlib.suppress(Exception):
+            super().on_end(span)
+
+
+def _session(options: Mapping[str, Any], scheme: str) -> requests.Session | None:
+    """One with the proxy that Sentry was told to use, or to do without; ``None``: the environment says it."""
+    proxy = (options["https_proxy"] if scheme == "https" else None) or options["http_proxy"]
+    if proxy is None:
+        return None
+    from .otlp._connections import new_session
+
+    session = new_session()
+    session.trust_env = False  # else its proxies would win
+    session.proxies.update({scheme: proxy} if proxy else {})
     return session

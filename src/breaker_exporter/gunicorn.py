@@ -17,6 +17,7 @@ The arbiter imports this before any monkey patch: it loads nothing that brings `
 from __future__ import annotations
 
 import contextlib
+import encodings.idna  # noqa: F401  requests does so in each worker: see below
 import logging
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -27,6 +28,10 @@ from ._world import is_patched
 from .telemetry import Telemetry, TelemetryError
 
 __all__ = ["Hooks", "hooks", "post_fork", "post_worker_init", "worker_exit"]
+
+
+# A worker hangs for good in an import that a thread of the arbiter was in the middle of at the fork. Seen
+# with preload_app and Sentry, whose thread resolves a name, which imports encodings.idna, as requests does.
 
 
 class Hooks(NamedTuple):

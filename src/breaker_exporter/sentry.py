@@ -45,7 +45,8 @@ def init_sentry(
         environment: ``SENTRY_ENVIRONMENT``.
         traces_sample_rate: Share of the traces that goes to Sentry, from 0 to 1;
             ``SENTRY_TRACES_SAMPLE_RATE``. Default 1. With ``SentryMode.OTLP`` it never gets into
-            ``sentry_sdk.init``, where it would unlink errors from traces.
+            ``sentry_sdk.init``, where it would unlink errors from traces; with ``SPAN_PROCESSOR`` it gets
+            there alone, and a client that the application has initialised keeps its own.
         report_transitions: Report circuits that open and close (:func:`report_transition`).
         **sentry_options: More of ``sentry_sdk.init``.
 

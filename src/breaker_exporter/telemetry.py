@@ -190,6 +190,7 @@ class Telemetry:
         if self._own is not None and self._own is process.provider:
             beside.append(self._own.shutdown)
         if process.sentry is not None:
+            process.sentry.detach()
             beside.append(partial(process.sentry.flush, seconds))
         try:
             process.outlet.close(seconds, beside)
@@ -248,11 +249,12 @@ class Telemetry:
         settings = _sentry.with_listener(self._arguments.settings(environment, process.defaults), sentry)
         process.shutdown_timeout = settings.shutdown_timeout
         pipelines = build(settings, environment) if provider else ()
+        outlet.open(pipelines, settings.shutdown_timeout)
         if sentry is not None:
             process.sentry = _sentry.connected_or_off(sentry, settings, environment, provider)
             if process.sentry and process.sentry.pipeline:
                 pipelines = (*pipelines, process.sentry.pipeline)
-        outlet.open(pipelines, settings.shutdown_timeout)
+                outlet.open(pipelines, settings.shutdown_timeout)
         process.exporters = tuple(pipeline.exporter for pipeline in pipelines if pipeline.exporter)
         names = ", ".join(exporter.health().name for exporter in process.exporters)
         say(logging.INFO, "telemetry started; exporters: %s", names or "none")

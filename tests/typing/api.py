@@ -21,6 +21,7 @@ from breaker_exporter import (
     gunicorn,
 )
 from breaker_exporter.otlp import CooperativeOTLPSpanExporter
+from breaker_exporter.sentry import Sentry, SentryMode, attach_sentry, init_sentry, report_transition
 from breaker_exporter.telemetry import Telemetry
 from breaker_exporter.testing import (
     Fault,
@@ -81,6 +82,15 @@ gunicorn.worker_exit(object(), object())
 telemetry.prepare()
 telemetry.start()
 telemetry.stop(timeout=5.0)
+
+with_sentry = Telemetry(
+    sentry=Sentry(dsn="https://k@sentry.example/1", mode=SentryMode.OTLP, options={"max_breadcrumbs": 20}),
+    listeners=[report_transition],
+)
+to_sentry: CircuitBreakerSpanExporter | None = init_sentry(
+    provider, dsn="https://k@sentry.example/1", traces_sample_rate=0.1, send_default_pii=False
+)
+attached: CircuitBreakerSpanExporter | None = attach_sentry(provider, mode=SentryMode.SPAN_PROCESSOR)
 
 clock = ManualClock()
 scripted = ScriptedExporter([succeed, fail, hang, ValueError])

@@ -1,0 +1,239 @@
+"""What is wrong with DSN or sentry-sdk is one WARNING without secrets; where strict, an error."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from typing import Any
+
+import pytest
+import sentry_sdk
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.trace import NoOpTracerProvider
+
+from breaker_exporter._env import Environment
+from breaker_exporter.sentry import Sentry, SentryMode, attach_sentry, init_sentry
+from breaker_exporter.telemetry import Telemetry, TelemetryError
+from breaker_exporter.testing import FaultyCollector
+
+from ._sentry import FEW, init_as_the_application, warnings
+
+CANARY = "canary5ecret"
+MALFORMED = [
+    CANARY,
+    f"{CANARY}@o0.ingest.sentry.io/1",
+    f"https://{CANARY}@",
+    f"https://{CANARY}@o0.ingest.sentry.io",
+    f"https://{CANARY}@o0.ingest.sentry.io/",
+    f"https://{CANARY}@o0.ingest.sentry.io/project",
+    f"https://{CANARY}@o0.ingest.sentry.io:port/1",
+    f"https://{CANARY}:{CANARY}@o0.ingest.sentry.io",
+    f"https://{CANARY}@[o0.ingest.sentry.io/1",
+    f"ftp://{CANARY}@o0.ingest.sentry.io/1",
+    f"https://{CANARY}\N{SNOWMAN}@o0.ingest.sentry.io/1",
+    f"https:/{CANARY}@o0.ingest.sentry.io/1",
+    f'"https://{CANARY}@o0.ingest.sentry.io/1"',
+    f"https://o0.ingest.sentry.io/1?{CANARY}",
+]
+
+
+@pytest.mark.parametrize("dsn", MALFORMED)
+def test_a_malformed_dsn_is_one_warning_that_hides_the_key(
+    provider: TracerProvider, caplog: pytest.LogCaptureFixture, dsn: str
+) -> None:
+    assert init_sentry(provider, dsn=dsn, **FEW) is None
+
+    (line,) = warnings(caplog)
+    assert "DSN" in line
+    assert CANARY not in caplog.text
+    assert "\n" not in line
+    assert sentry_sdk.get_client().dsn is None
+
+
+@pytest.mark.parametrize("dsn", MALFORMED)
+def test_where_strict_it_is_an_error_that_hides_the_key(
+    provider: TracerProvider, monkeypatch: pytest.MonkeyPatch, dsn: str
+) -> None:
+    monkeypatch.setenv("BREAKER_EXPORTER_STRICT", "1")
+    monkeypatch.setenv("SENTRY_DSN", dsn)
+    monkeypatch.setenv("OTEL_TRACES_EXPORTER", "none")
+
+    with pytest.raises(TelemetryError, match="DSN") as by_call:
+        init_sentry(provider, **FEW)
+    with pytest.raises(TelemetryError, match="DSN") as by_telemetry:
+        Telemetry(provider=provider).start()
+
+    for caught in (by_call, by_telemetry):
+        assert CANARY not in str(caught.value)
+        assert "\n" not in str(caught.value)
+        assert caught.value.__cause__ is None
+
+
+def test_a_telemetry_that_could_not_start_leaves_no_threads(
+    collector: FaultyCollector, provider: TracerProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BREAKER_EXPORTER_STRICT", "1")
+    telemetry = Telemetry(provider=provider, endpoint=collector.http_base, sentry=Sentry(dsn="nonsense"))
+    before = threading.enumerate()
+
+    with pytest.raises(TelemetryError):
+        telemetry.start()
+    telemetry.stop()
+
+    left = [thread.name for thread in threading.enumerate() if thread not in before]
+    assert [name for name in left if "Otel" in name] == []
+
+
+def missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.split(".")[0] == "sentry_sdk"]:
+        monkeypatch.setitem(sys.modules, name, None)
+
+
+def too_old(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sentry_sdk.consts.VERSION", "2.47.9")
+
+
+def without_otlp(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sentry_sdk.consts.VERSION", "3.1.0")
+    monkeypatch.setitem(sys.modules, "sentry_sdk.integrations.otlp", None)
+
+
+def without_span_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sentry_sdk.consts.VERSION", "3.1.0")
+    monkeypatch.setitem(sys.modules, "sentry_sdk.integrations.opentelemetry", None)
+
+
+def not_enabled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "sentry_sdk.integrations.otlp")
+    monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.http.trace_exporter", None)
+
+
+BROKEN = pytest.mark.parametrize(
+    ("mode", "broken", "words"),
+    [
+        (SentryMode.OTLP, missing, ["sentry-sdk is missing", 'pip install "breaker-exporter[sentry]"']),
+        (SentryMode.SPAN_PROCESSOR, missing, ["sentry-sdk is missing"]),
+        (SentryMode.OTLP, too_old, ["mode otlp", "needs sentry-sdk 2.48", "2.47.9 is installed"]),
+        (SentryMode.SPAN_PROCESSOR, too_old, ["mode span_processor", "2.48", "2.47.9 is installed"]),
+        (SentryMode.OTLP, without_otlp, ["mode otlp", "2.48", "3.1.0 is installed"]),
+        (SentryMode.SPAN_PROCESSOR, without_span_processor, ["span_processor", "2.48", "3.1.0 is installed"]),
+        (SentryMode.OTLP, not_enabled, ["mode otlp cannot be had", "is not installed"]),
+    ],
+)
+
+
+@BROKEN
+def test_a_sentry_sdk_that_does_not_do_is_one_warning_that_says_what_does(
+    sentry: FaultyCollector,
+    provider: TracerProvider,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    mode: SentryMode,
+    broken: Any,
+    words: list[str],
+) -> None:
+    with monkeypatch.context() as patched:
+        broken(patched)
+        assert init_sentry(provider, dsn=sentry.sentry_dsn, mode=mode, **FEW) is None
+
+    (line,) = warnings(caplog)
+    assert [word for word in words if word not in line] == []
+    assert sentry_sdk.get_client().dsn is None
+
+
+@BROKEN
+def test_where_strict_it_is_an_error(
+    sentry: FaultyCollector,
+    provider: TracerProvider,
+    monkeypatch: pytest.MonkeyPatch,
+    mode: SentryMode,
+    broken: Any,
+    words: list[str],
+) -> None:
+    monkeypatch.setenv("BREAKER_EXPORTER_STRICT", "1")
+    monkeypatch.setenv("OTEL_TRACES_EXPORTER", "none")
+    telemetry = Telemetry(provider=provider, sentry=Sentry(dsn=sentry.sentry_dsn, mode=mode))
+
+    with monkeypatch.context() as patched:
+        broken(patched)
+        with pytest.raises(TelemetryError) as by_call:
+            init_sentry(provider, dsn=sentry.sentry_dsn, mode=mode, **FEW)
+        with pytest.raises(TelemetryError) as by_telemetry:
+            telemetry.start()
+
+    for caught in (by_call, by_telemetry):
+        assert [word for word in words if word not in str(caught.value)] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "words"),
+    [
+        ({"dsn": 7}, TypeError, "dsn must be a string, not int"),
+        ({"mode": "otlp"}, TypeError, "mode must be a SentryMode, not 'otlp'"),
+        ({"release": 7}, TypeError, "release must be a string"),
+        ({"release": " "}, ValueError, "release must not be empty"),
+        ({"environment": 7}, TypeError, "environment must be a string"),
+        ({"environment": ""}, ValueError, "environment must not be empty"),
+        ({"traces_sample_rate": "1"}, TypeError, "traces_sample_rate must be a number from 0 to 1"),
+        ({"traces_sample_rate": True}, TypeError, "traces_sample_rate must be a number from 0 to 1"),
+        ({"traces_sample_rate": -0.1}, ValueError, "traces_sample_rate must be a number from 0 to 1"),
+        ({"traces_sample_rate": 1.1}, ValueError, "traces_sample_rate must be a number from 0 to 1"),
+        ({"traces_sample_rate": float("nan")}, ValueError, "traces_sample_rate must be a number from 0"),
+        ({"report_transitions": 1}, TypeError, "report_transitions must be True or False"),
+        ({"options": [("a", 1)]}, TypeError, "options must be a mapping"),
+        ({"options": {"instrumenter": "otel"}}, ValueError, "options must not have instrumenter"),
+        ({"options": {"dsn": "", "release": ""}}, ValueError, "options must not have dsn, release"),
+    ],
+)
+def test_a_sentry_is_checked_when_it_is_made(
+    arguments: dict[str, Any], error: type[Exception], words: str
+) -> None:
+    with pytest.raises(error, match=words):
+        Sentry(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        ({"dsn": b"https://key@host/1"}, TypeError),
+        ({"mode": "otlp"}, TypeError),
+        ({"traces_sample_rate": 2}, ValueError),
+        ({"report_transitions": "yes"}, TypeError),
+        ({"instrumenter": "otel"}, ValueError),
+    ],
+)
+def test_so_are_the_arguments_of_init(
+    provider: TracerProvider, arguments: dict[str, Any], error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        init_sentry(provider, **arguments)
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"mode": "otlp"}, {"report_transitions": 1}, {"traces_sample_rate": "1"}]
+)
+def test_and_those_of_attach(provider: TracerProvider, arguments: dict[str, Any]) -> None:
+    with pytest.raises(TypeError, match=next(iter(arguments))):
+        attach_sentry(provider, **arguments)
+
+
+@pytest.mark.parametrize("wrong", [None, NoOpTracerProvider(), TracerProvider])
+def test_a_provider_is_one_of_the_sdks(sentry: FaultyCollector, wrong: Any) -> None:
+    with pytest.raises(TypeError, match="provider must be an opentelemetry"):
+        init_sentry(wrong, dsn=sentry.sentry_dsn)
+    init_as_the_application(sentry.sentry_dsn)
+    with pytest.raises(TypeError, match="provider must be an opentelemetry"):
+        attach_sentry(wrong)
+
+
+@pytest.mark.parametrize("wrong", ["https://key@host/1", SentryMode.OTLP, Sentry, {}])
+def test_a_telemetry_takes_a_sentry(wrong: Any) -> None:
+    with pytest.raises(TypeError, match="sentry must be a Sentry"):
+        Telemetry(sentry=wrong)
+
+
+def test_the_key_is_in_no_representation() -> None:
+    given = Sentry(dsn=f"https://{CANARY}@o0.ingest.sentry.io/1", options={"http_proxy": CANARY})
+
+    assert CANARY not in repr(given)
+    assert CANARY not in repr(given.settled(Environment({}), None))

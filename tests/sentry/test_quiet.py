@@ -1,0 +1,96 @@
+"""An outage burns no quota: what exporters log makes neither events nor breadcrumbs nor logs at Sentry."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+import sentry_sdk
+from opentelemetry.sdk.trace import TracerProvider
+
+from breaker_exporter.sentry import SentryMode, attach_sentry
+from breaker_exporter.testing import Fault, FaultyCollector
+
+from ._sentry import Init, arrived, end_a_span, init_as_the_application, payload
+
+QUIET = [
+    "breaker_exporter",
+    "opentelemetry.exporter.otlp.proto.common._internal",
+    "opentelemetry.exporter.otlp.proto.grpc.exporter",
+    "opentelemetry.exporter.otlp.proto.http.trace_exporter",
+    "opentelemetry.sdk._shared_internal",
+    "opentelemetry.sdk.trace",
+    "opentelemetry.sdk.trace.export",
+]
+MODES = pytest.mark.parametrize("mode", [SentryMode.OTLP, SentryMode.SPAN_PROCESSOR])
+
+
+def crumbs(event: dict[str, object]) -> list[str]:
+    found = event.get("breadcrumbs") or {}
+    assert isinstance(found, dict)
+    return [crumb["message"] for crumb in found.get("values", [])]
+
+
+@MODES
+@pytest.mark.parametrize("name", QUIET)
+def test_what_exporters_and_the_sdk_log_goes_nowhere(
+    sentry: FaultyCollector, init: Init, mode: SentryMode, name: str
+) -> None:
+    init(mode=mode)
+
+    logging.getLogger(name).error("Failed to export span batch")
+    logging.getLogger(name).warning("Queue is full")
+    sentry_sdk.capture_message("the application's own")
+
+    (event,) = arrived(sentry)
+    assert payload(event)["message"] == "the application's own"
+    assert crumbs(payload(event)) == []
+
+
+@MODES
+def test_what_others_log_is_reported_as_ever(sentry: FaultyCollector, init: Init, mode: SentryMode) -> None:
+    init(mode=mode)
+
+    logging.getLogger("shop").warning("shelf is nearly empty")
+    logging.getLogger("opentelemetry.instrumentation.flask").error("sold out")
+
+    (event,) = arrived(sentry)
+    assert payload(event)["logentry"]["message"] == "sold out"
+    assert crumbs(payload(event)) == ["shelf is nearly empty"]
+
+
+def test_they_are_not_among_sentrys_logs_either(sentry: FaultyCollector, init: Init) -> None:
+    init(enable_logs=True)
+
+    for name in [*QUIET, "shop"]:
+        logging.getLogger(name).error("line of %s", name)
+
+    found = [log for item in arrived(sentry, "log") for log in payload(item)["items"]]
+    assert [log["body"] for log in found] == ["line of shop"]
+
+
+def test_a_client_of_the_applications_is_kept_quiet_too(
+    sentry: FaultyCollector, provider: TracerProvider
+) -> None:
+    init_as_the_application(sentry.sentry_dsn)
+    attach_sentry(provider)
+
+    for name in QUIET:
+        logging.getLogger(name).error("Failed to export span batch")
+
+    assert arrived(sentry) == []
+
+
+def test_a_dead_endpoint_makes_no_event(
+    sentry: FaultyCollector, provider: TracerProvider, init: Init
+) -> None:
+    exporter = init()
+    assert exporter is not None
+    sentry.set_fault(Fault.STATUS, status=500)
+    for _ in range(5):
+        end_a_span(provider)
+        provider.force_flush()
+    sentry.fault = Fault.NONE
+
+    assert exporter.health().opened == 1
+    assert arrived(sentry) == []
