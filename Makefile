@@ -24,6 +24,12 @@ bench: .venv/bench ## what exporting costs, all contenders side by side, into be
 bench-quick: .venv/bench ## the same with few contenders, once (4 minutes)
 	$(BIN)/python -m benchmarks run --quick
 
+faults: .venv/installed ## every fault by every way of running, into benchmarks/faults/RESULTS.md (40 minutes)
+	$(BIN)/python -m benchmarks.faults $(FAULTS)
+
+faults-quick: .venv/installed ## a few of them (4 minutes)
+	$(BIN)/python -m benchmarks.faults --quick
+
 lint: .venv/installed ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -52,4 +58,4 @@ clean: ## remove all that was made here
 	$(BIN)/python $(PIP) '.[all,demo]' --group test --group services --group lint
 	@touch $@
 
-.PHONY: help demo test bench bench-quick lint check clean
+.PHONY: help demo test bench bench-quick faults faults-quick lint check clean

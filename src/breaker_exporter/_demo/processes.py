@@ -79,6 +79,11 @@ class Child:
         return self._process.poll() is not None
 
     @property
+    def returncode(self) -> int | None:
+        """Its exit status, once it is gone."""
+        return self._process.poll()
+
+    @property
     def failed(self) -> bool:
         """Whether it has ended otherwise than well."""
         return self._process.poll() not in (None, 0)

@@ -1,0 +1,208 @@
+"""One cell measured: collector, both services and the load up, through the phases, down again."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import selectors
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from breaker_exporter._demo.pipe import Lines
+from breaker_exporter._demo.processes import Child
+from breaker_exporter._demo.run import state_of
+from breaker_exporter.testing import Fault, FaultyCollector
+
+from .plan import FAULTY, HEALTHY, RATE, RECOVERING, SETTINGS, WARM_UP, Cell, Column
+
+OURS, NONE = "ours", "none"
+_LOOK = 0.1
+"""Seconds between two looks at the collector."""
+_PATIENCE = 5.0
+"""Seconds that the load waits for answers after its last request."""
+_GRACE = 10
+"""Seconds that Gunicorn gives a worker which was told to stop."""
+
+
+class CellFailed(RuntimeError):
+    """The cell could not be measured; the text says why."""
+
+
+@dataclass(slots=True)
+class Service:
+    """What one of the two services was seen to do; times in seconds from the start of the first phase."""
+
+    latencies: dict[int, tuple[float, int]] = field(default_factory=dict)
+    """By the number of the request: when it was answered after it was due, and its status."""
+    gaps: list[tuple[float, float]] = field(default_factory=list)
+    """The longest delay of the hub until then."""
+    changes: list[tuple[float, str]] = field(default_factory=list)
+    first: dict[str, Any] = field(default_factory=dict)
+    last: dict[str, Any] = field(default_factory=dict)
+    returncode: int | None = None
+    seconds_to_end: float = 0.0
+
+
+@dataclass(slots=True)
+class Raw:
+    """What was observed."""
+
+    cell: Cell
+    services: dict[str, Service] = field(default_factory=lambda: {OURS: Service(), NONE: Service()})
+    delivered: list[tuple[float, int]] = field(default_factory=list)
+    """Spans that the collector holds, each once."""
+    taken: int = 0
+    duplicates: int = 0
+    output: str = ""
+
+
+def measure(cell: Cell, collector: FaultyCollector, check: Callable[[], None]) -> Raw:
+    """Measure a cell; whatever happens, no process of it is left.
+
+    Raises:
+        CellFailed: A service or the load did not run.
+    """
+    collector.renew()
+    with contextlib.ExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="breaker-exporter-faults-")))
+        children, ports = {}, {}
+        for name in (OURS, NONE):
+            child, ports[name] = _start(name, cell.column, collector, directory)
+            children[name] = stack.enter_context(child)
+        total = HEALTHY + FAULTY + RECOVERING
+        argument = {"ports": ports, "rate": RATE, "seconds": WARM_UP + total, "patience": _PATIENCE}
+        command = [sys.executable, "-m", "breaker_exporter._demo.load", json.dumps(argument)]
+        load = stack.enter_context(Child(command, {}, _made(directory / "load")))
+        return _Observer(cell, collector, children, load, check).observe()
+
+
+def _start(name: str, column: Column, collector: FaultyCollector, directory: Path) -> tuple[Child, int]:
+    with socket.create_server(("127.0.0.1", 0), backlog=2048) as listener:
+        os.set_inheritable(listener.fileno(), True)
+        command = [
+            *(sys.executable, "-m", "gunicorn", "--config", "python:benchmarks.faults.service"),
+            *("--bind", f"fd://{listener.fileno()}", "--worker-class", column.worker, "--workers", "1"),
+            *("--threads", "4" if column.worker == "gthread" else "1"),
+            *("--timeout", "120", "--graceful-timeout", str(_GRACE), "benchmarks.faults.app:app"),
+        ]
+        grpc = column.protocol == "grpc"
+        environment = {
+            **SETTINGS,
+            "OTEL_EXPORTER_OTLP_ENDPOINT": collector.grpc_endpoint if grpc else collector.http_base,
+            "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc" if grpc else "http/protobuf",
+            "FAULTS_WIRING": column.wiring if name == OURS else "none",
+            "FAULTS_PRELOAD": "1" if column.preload else "",
+        }
+        child = Child(command, environment, _made(directory / name), [listener.fileno()])
+        return child, int(listener.getsockname()[1])
+
+
+def _made(directory: Path) -> Path:
+    directory.mkdir()
+    return directory
+
+
+class _Observer:
+    def __init__(
+        self,
+        cell: Cell,
+        collector: FaultyCollector,
+        children: dict[str, Child],
+        load: Child,
+        check: Callable[[], None],
+    ) -> None:
+        self._raw = Raw(cell)
+        self._collector = collector
+        self._children = children
+        self._load = load
+        self._check = check
+        self._start = 0.0
+        self._looked = 0.0
+
+    def observe(self) -> Raw:
+        with self._listening() as selector:
+            while not self._start:
+                self._pump(selector)
+            self._until(selector, HEALTHY)
+            for step in self._raw.cell.row.steps:
+                self._until(selector, HEALTHY + step.at)
+                self._collector.set_fault(step.fault, **step.settings_now())  # type: ignore[arg-type]
+            self._until(selector, HEALTHY + FAULTY)
+            self._collector.set_fault(Fault.NONE)
+            self._until(selector, HEALTHY + FAULTY + RECOVERING)
+            deadline = time.monotonic() + _PATIENCE + 2
+            while not self._load.ended and time.monotonic() < deadline:
+                self._pump(selector)
+            self._stop(selector)
+        received = self._collector.received()
+        self._raw.taken, self._raw.duplicates = len(received.span_ids), received.duplicates
+        self._raw.output = self._children[OURS].output
+        return self._raw
+
+    def _stop(self, selector: selectors.DefaultSelector) -> None:
+        """Both, as an orchestrator does; ours is timed."""
+        for name, child in self._children.items():
+            service = self._raw.services[name]
+            begun = time.monotonic()
+            child.terminate()
+            while not child.ended and time.monotonic() < begun + _GRACE + 5:
+                self._pump(selector, ending=True)
+            service.seconds_to_end = time.monotonic() - begun
+            service.returncode = child.returncode
+        self._pump(selector, ending=True)
+
+    @contextlib.contextmanager
+    def _listening(self) -> Iterator[selectors.DefaultSelector]:
+        with selectors.DefaultSelector() as selector:
+            for name, child in {**self._children, "load": self._load}.items():
+                selector.register(child.lines, selectors.EVENT_READ, name)
+            yield selector
+
+    def _until(self, selector: selectors.DefaultSelector, moment: float) -> None:
+        while time.monotonic() < self._start + moment:
+            self._pump(selector)
+
+    def _pump(self, selector: selectors.DefaultSelector, *, ending: bool = False) -> None:
+        self._check()
+        if not ending and (self._load.failed or any(child.ended for child in self._children.values())):
+            said = "\n".join(child.output for child in (*self._children.values(), self._load))
+            raise CellFailed(f"{self._raw.cell.key}:\n{said}")
+        for key, _ in selector.select(0.02):
+            lines = key.fileobj
+            assert isinstance(lines, Lines)
+            said_now = lines.read()
+            if said_now is None:
+                selector.unregister(lines)
+            for line in said_now or ():
+                self._take(key.data, line)
+        if self._start and time.monotonic() - self._looked >= _LOOK:
+            self._looked = time.monotonic()
+            state = state_of(self._collector)
+            self._raw.delivered.append((self._looked - self._start, state["spans"] - state["duplicates"]))
+
+    def _take(self, name: str, line: dict[str, Any]) -> None:
+        kind = line["kind"]
+        if kind == "load":
+            self._start = line["start"] + WARM_UP
+        elif kind == "requests":
+            for target, index, latency, status in line["done"]:
+                self._raw.services[target].latencies[index] = (latency, status)
+        else:
+            service = self._raw.services[name]
+            at = line["at"] - self._start
+            if kind == "change":
+                service.changes.append((at, line["new"]))
+            elif kind == "last":
+                service.last = line
+            elif self._start:
+                if line["gap"] is not None:
+                    service.gaps.append((at, line["gap"]))
+                if at <= HEALTHY:
+                    service.first = line

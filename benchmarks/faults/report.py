@@ -1,0 +1,79 @@
+"""The results as Markdown: a table of verdicts, and the figures behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .plan import COLUMNS, FAULTY, HEALTHY, MAX_COOLDOWN, RATE, RECOVERING, ROWS, SHUTDOWN_TIMEOUT, TIMEOUT
+
+_METHOD = (
+    "Each cell is a run on real processes: two Gunicorn services side by side, one with an exporter and one",
+    f"without, {RATE:g} requests/s to each with ten spans each; {HEALTHY:g} s healthy, {FAULTY:g} s of the",
+    f"fault, {RECOVERING:g} s healthy again; then SIGTERM. OTLP timeout {TIMEOUT:g} s, cooldown 1 to",
+    f"{MAX_COOLDOWN:g} s, shutdown budget {SHUTDOWN_TIMEOUT:g} s.",
+    "",
+    "In a cell: p99 of the requests and the hub's longest delay, from the fault on, as ratios to the service",
+    "without an exporter; seconds from the fault to the open circuit (`-`: it stayed closed); seconds from",
+    "its end to the next span delivered; seconds to end. **Broken** where a promise did not hold.",
+)
+_COUNTS = (
+    "Spans: started by the application, dropped by the SDK's queue before any exporter, received by ours,",
+    "exported, failed, refused (received is their sum); taken by the collector, which holds more than were",
+    "exported where its answer was lost; delivered twice. Threads and descriptors: healthy, and at the end.",
+)
+
+
+def markdown(data: Mapping[str, Any]) -> str:
+    """All of it."""
+    found = data["cells"]
+    columns = [
+        column.name for column in COLUMNS if any(cell["column"] == column.name for cell in found.values())
+    ]
+    versions = ", ".join(f"{name} {version}" for name, version in data["versions"].items())
+    broken = [
+        f"* {cell['row']}, {cell['column']}: {text}" for cell in found.values() for text in cell["broken"]
+    ]
+    lines = [
+        "# The fault matrix",
+        "",
+        f"`{data['command']}`, {data['date']}, {data['cores']} cores; {versions}.",
+        "",
+        *_METHOD,
+        "",
+        "| fault | " + " | ".join(columns) + " |",
+        "| --- |" + " --- |" * len(columns),
+    ]
+    for row in ROWS:
+        cells = [found.get(f"{row.name} / {column}") for column in columns]
+        if any(cells):
+            lines.append(f"| {row.name} | " + " | ".join(map(_cell, cells)) + " |")
+    lines += ["", f"{len(found)} cells, {len(broken)} promises broken.", "", *broken]
+    lines += ["", "## Where the spans went", "", *_spans(list(found.values()))]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _cell(cell: Mapping[str, Any] | None) -> str:
+    if cell is None:
+        return ""
+    hub = "" if cell["gap_ratio"] is None else f" hub {cell['gap_ratio']:.1f},"
+    opened = "-" if cell["opened_after"] is None else f"{cell['opened_after']:.1f}"
+    back = "never" if cell["delivered_after"] is None else f"{cell['delivered_after']:.1f}"
+    text = f"p99 {cell['p99_ratio']:.1f},{hub} open {opened}, back {back}, end {cell['seconds_to_end']:.1f}"
+    return f"**Broken**: {text}" if cell["broken"] else text
+
+
+def _spans(cells: Sequence[Mapping[str, Any]]) -> list[str]:
+    names = ("started", "dropped", "received", "exported", "failed", "refused", "taken", "duplicates")
+    return [
+        *_COUNTS,
+        "",
+        "| fault | way of running | " + " | ".join(names) + " | threads | descriptors |",
+        "| --- | --- |" + " --- |" * (len(names) + 2),
+        *(
+            f"| {cell['row']} | {cell['column']} | "
+            + " | ".join(f"{cell[name]:,}" for name in names)
+            + f" | {' to '.join(map(str, cell['threads']))} | {' to '.join(map(str, cell['descriptors']))} |"
+            for cell in cells
+        ),
+    ]

@@ -1,0 +1,79 @@
+"""``gunicorn.conf.py`` of the two services of a cell: ours, and the one without an exporter."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from breaker_exporter.gunicorn import hooks
+from breaker_exporter.telemetry import Telemetry
+
+from .facts import facts
+
+if TYPE_CHECKING:
+    from breaker_exporter import CircuitBreakerSpanExporter
+
+control_socket_disable = True
+preload_app = bool(os.environ.get("FAULTS_PRELOAD"))
+
+_wiring = os.environ["FAULTS_WIRING"]
+_telemetry = Telemetry(service_name="shop", listeners=[facts.note])
+_hooks = hooks(_telemetry)
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    if _wiring == "hooks":
+        _hooks.post_fork(server, worker)
+
+
+def post_worker_init(worker: Any) -> None:
+    if _wiring == "hooks":
+        _hooks.post_worker_init(worker)
+        facts.exporters = _telemetry.exporters
+    else:
+        _provide(_wiring)
+    facts.start()
+
+
+def worker_exit(server: Any, worker: Any) -> None:
+    if _wiring == "hooks":
+        _hooks.worker_exit(server, worker)
+    else:
+        from opentelemetry import trace
+        from opentelemetry.sdk.trace import TracerProvider
+
+        for exporter in facts.exporters:
+            exporter.begin_shutdown(float(os.environ["BREAKER_EXPORTER_SHUTDOWN_TIMEOUT"]))
+        provider = trace.get_tracer_provider()
+        if isinstance(provider, TracerProvider):
+            provider.shutdown()
+    facts.last()
+
+
+def _provide(wiring: str) -> None:
+    from opentelemetry import trace
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
+
+    provider = TracerProvider()
+    if wiring != "none":
+        exporter = _wrapped()
+        facts.exporters = (exporter,)
+        processor = SimpleSpanProcessor if wiring == "simple" else BatchSpanProcessor
+        provider.add_span_processor(processor(exporter))
+    trace.set_tracer_provider(provider)
+
+
+def _wrapped() -> CircuitBreakerSpanExporter:
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+
+    from breaker_exporter import CircuitBreakerSpanExporter
+
+    return CircuitBreakerSpanExporter(
+        OTLPSpanExporter(),
+        name="collector",
+        cooldown=float(os.environ["BREAKER_EXPORTER_COOLDOWN"]),
+        max_cooldown=float(os.environ["BREAKER_EXPORTER_MAX_COOLDOWN"]),
+        export_timeout=3.0,
+        listeners=[facts.note],
+    )

@@ -1,0 +1,190 @@
+"""The pure parts of `make faults`: what is planned, and what a cell is judged by."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import pytest
+
+from benchmarks.faults.measure import NONE, OURS, Raw, Service
+from benchmarks.faults.plan import (
+    COLUMNS,
+    FAULTY,
+    HEALTHY,
+    RATE,
+    RECOVERING,
+    ROWS,
+    WARM_UP,
+    Step,
+    cells,
+    quick_cells,
+)
+from benchmarks.faults.report import markdown
+from benchmarks.faults.verdict import outcome_of
+from breaker_exporter.testing import Fault
+from breaker_exporter.testing._faults import FaultSetting
+
+HEALTH = {"received": 100, "exported": 60, "failed": 10, "refused": 30, "state": "closed"}
+
+
+def service() -> Service:
+    """One that held all."""
+    requests = int(RATE * (WARM_UP + HEALTHY + FAULTY + RECOVERING))
+    now = {"health": HEALTH, "started": 110, "threads": 3, "descriptors": 10}
+    return Service(
+        latencies=dict.fromkeys(range(requests), (0.01, 200)),
+        gaps=[(HEALTHY + 1, 0.004)],
+        changes=[(HEALTHY + 0.5, "open")],
+        first=now,
+        last=now,
+        returncode=0,
+        seconds_to_end=1.0,
+    )
+
+
+def raw(row: str = "silence") -> Raw:
+    (cell,) = cells([row], ["gevent HTTP"])
+    end = HEALTHY + FAULTY
+    delivered = [(end - 1, 40), (end + 1.5, 60)]
+    return Raw(cell, {OURS: service(), NONE: service()}, delivered, taken=60)
+
+
+def test_what_held_is_not_broken() -> None:
+    outcome = outcome_of(raw())
+
+    assert outcome.broken == []
+    assert (outcome.p99_ratio, outcome.gap_ratio) == (1.0, 1.0)
+    assert (outcome.opened_after, outcome.delivered_after, outcome.dropped) == (0.5, 1.5, 10)
+
+
+def unanswered(raw: Raw) -> None:
+    raw.services[OURS].latencies[100] = (0.01, 500)
+
+
+def silent(raw: Raw) -> None:
+    raw.services[OURS].last = {}
+
+
+def miscounted(raw: Raw) -> None:
+    raw.services[OURS].last = {**raw.services[OURS].last, "health": {**HEALTH, "refused": 29}}
+
+
+def twice(raw: Raw) -> None:
+    raw.duplicates = 1
+
+
+def lost(raw: Raw) -> None:
+    raw.taken = 59
+
+
+def never_back(raw: Raw) -> None:
+    raw.delivered = raw.delivered[:1]
+
+
+def late(raw: Raw) -> None:
+    raw.delivered[1] = (HEALTHY + FAULTY + 7.0, 60)
+
+
+def killed(raw: Raw) -> None:
+    raw.services[OURS].returncode = -9
+
+
+def slow_to_end(raw: Raw) -> None:
+    raw.services[OURS].seconds_to_end = 9.0
+
+
+def stood_still(raw: Raw) -> None:
+    raw.services[OURS].gaps.append((HEALTHY + 2, 1.0))
+
+
+def leaked(raw: Raw) -> None:
+    raw.services[OURS].last = {**raw.services[OURS].last, "threads": 99, "descriptors": 99}
+
+
+def raised(raw: Raw) -> None:
+    raw.output = 'File "/lib/breaker_exporter/_runner.py"'
+
+
+@pytest.mark.parametrize(
+    ("break_it", "words"),
+    [
+        (unanswered, ["1 requests were not answered"]),
+        (miscounted, ["received is not exported + failed + refused"]),
+        (twice, ["1 spans were delivered twice"]),
+        (lost, ["exported 60, and the collector holds 59"]),
+        (never_back, ["no span was delivered after the fault"]),
+        (late, ["the first span came 7.0 s after the fault"]),
+        (killed, ["exit status -9"]),
+        (slow_to_end, ["it took 9.0 s to end"]),
+        (stood_still, ["the hub stood still for 1.000 s"]),
+        (leaked, ["threads are left over", "descriptors are left over"]),
+        (raised, ["something of ours was raised"]),
+    ],
+)
+def test_what_did_not_hold_is_broken_in_its_own_words(
+    break_it: Callable[[Raw], None], words: list[str]
+) -> None:
+    observed = raw()
+    break_it(observed)
+
+    assert outcome_of(observed).broken == words
+
+
+def test_without_a_last_word_nothing_is_known() -> None:
+    observed = raw()
+    silent(observed)
+
+    assert "the worker's last word is missing" in outcome_of(observed).broken
+
+
+def test_what_a_partial_success_rejects_must_be_counted_as_failed() -> None:
+    observed = raw("partial success")
+    ours = observed.services[OURS]
+    ours.last = {**ours.last, "health": {**HEALTH, "failed": 0, "refused": 40}}
+
+    assert outcome_of(observed).broken == ["partial success was not seen"]
+
+
+def test_a_worker_without_a_hub_has_no_delay_of_one() -> None:
+    observed = raw()
+    for each in observed.services.values():
+        each.gaps = []
+
+    outcome = outcome_of(observed)
+
+    assert (outcome.gap, outcome.gap_ratio, outcome.broken) == (None, None, [])
+
+
+def test_every_fault_can_be_set_as_it_is_planned() -> None:
+    for step in (step for row in ROWS for step in row.steps):
+        FaultSetting.of(step.fault, step.settings_now())
+
+
+def test_a_date_is_counted_from_when_it_is_used() -> None:
+    settings = Step(Fault.STATUS, {"status": 429, "retry_at": 60}).settings_now()
+
+    assert parsedate_to_datetime(str(settings["retry_after"])).tzinfo is not None
+
+
+def test_the_quick_form_takes_less_than_four_minutes() -> None:
+    assert 0 < sum(cell.estimate for cell in quick_cells()) < 240
+    assert {cell.column.name for cell in quick_cells()} == {column.name for column in COLUMNS[:3]}
+
+
+def test_the_report_has_a_line_for_each_fault_and_names_what_was_broken() -> None:
+    held, broken = outcome_of(raw()), outcome_of(raw("refuse"))
+    broken = dataclasses.replace(broken, broken=["exit status 3"], delivered_after=None, opened_after=None)
+    found: dict[str, Any] = {
+        f"{outcome.row} / {outcome.column}": outcome.as_json() for outcome in (held, broken)
+    }
+
+    text = markdown(
+        {"cells": found, "versions": {"python": "3.13"}, "command": "make", "date": "-", "cores": 2}
+    )
+
+    assert "| silence | p99 1.0, hub 1.0, open 0.5, back 1.5, end 1.0 |" in text
+    assert "| refuse | **Broken**: p99 1.0, hub 1.0, open -, back never, end 1.0 |" in text
+    assert "* refuse, gevent HTTP: exit status 3" in text
