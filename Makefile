@@ -18,17 +18,17 @@ test: .venv/installed ## all tests on the built wheel, branch coverage 100 %
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-bench: .venv/bench ## what exporting costs, all contenders side by side, into benchmarks/RESULTS.md (about an hour)
-	$(BIN)/python -m benchmarks run $(BENCH)
+bench: .venv-bench/ready ## what exporting costs, all contenders side by side, into benchmarks/RESULTS.md (about an hour)
+	.venv-bench/bin/python -m benchmarks run $(BENCH)
 
-bench-quick: .venv/bench ## the same with few contenders, once (4 minutes)
-	$(BIN)/python -m benchmarks run --quick
+bench-quick: .venv-bench/ready ## the same with few contenders, once (4 minutes)
+	.venv-bench/bin/python -m benchmarks run --quick
 
-faults: .venv/installed ## every fault by every way of running, into benchmarks/faults/RESULTS.md (40 minutes)
-	$(BIN)/python -m benchmarks.faults $(FAULTS)
+faults: .venv-bench/ready ## every fault by every way of running, into benchmarks/faults/RESULTS.md (40 minutes)
+	.venv-bench/bin/python -m benchmarks.faults $(FAULTS)
 
-faults-quick: .venv/installed ## a few of them (4 minutes)
-	$(BIN)/python -m benchmarks.faults --quick
+faults-quick: .venv-bench/ready ## a few of them (4 minutes)
+	.venv-bench/bin/python -m benchmarks.faults --quick
 
 lint: .venv/installed ## ruff and mypy
 	$(BIN)/ruff check .
@@ -46,8 +46,14 @@ clean: ## remove all that was made here
 	$(BIN)/python $(PIP) --force-reinstall --no-deps .
 	@touch $@
 
-.venv/bench: .venv/installed
-	$(BIN)/python $(PIP) --group bench
+# Apart from the tests' one: what else is installed there, Sentry and pybreaker would load, and be measured.
+.venv-bench/ready: pyproject.toml $(SOURCES)
+	@test -n "$(PYTHON)" || { echo "Python 3.10 or newer is needed, and none was found" >&2; exit 1; }
+	@.venv-bench/bin/python -c '' 2>/dev/null || $(PYTHON) -m venv --clear .venv-bench
+	@echo "setting up .venv-bench ($$(.venv-bench/bin/python --version))"
+	.venv-bench/bin/python $(PIP) --upgrade 'pip>=25.1'
+	.venv-bench/bin/python $(PIP) '.[all,demo]' --group test --group bench
+	.venv-bench/bin/python $(PIP) --force-reinstall --no-deps .
 	@touch $@
 
 .venv/ready: pyproject.toml

@@ -76,7 +76,7 @@ class Child:
     @property
     def ended(self) -> bool:
         """Whether the process itself is gone."""
-        return self._process.poll() is not None
+        return self.returncode is not None
 
     @property
     def returncode(self) -> int | None:
@@ -86,7 +86,7 @@ class Child:
     @property
     def failed(self) -> bool:
         """Whether it has ended otherwise than well."""
-        return self._process.poll() not in (None, 0)
+        return self.returncode not in (None, 0)
 
     @property
     def output(self) -> str:
