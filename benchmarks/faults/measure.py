@@ -14,13 +14,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from breaker_exporter._demo.pipe import Lines
 from breaker_exporter._demo.processes import Child
 from breaker_exporter._demo.run import state_of
 from breaker_exporter.testing import Fault, FaultyCollector
 
-from .plan import FAULTY, HEALTHY, RATE, RECOVERING, SETTINGS, WARM_UP, Cell, Column
+from .front import Front, Fronting
+from .plan import FAULTY, HEALTHY, RATE, RECOVERING, SETTINGS, WARM_UP, Cell, Column, Step
 
 OURS, NONE = "ours", "none"
 _LOOK = 0.1
@@ -72,18 +74,41 @@ def measure(cell: Cell, collector: FaultyCollector, check: Callable[[], None]) -
     collector.renew()
     with contextlib.ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="breaker-exporter-faults-")))
+        front, place = None, _place(cell.column, collector)
+        if cell.row.front:
+            front = stack.enter_context(Front(place, directory if cell.row.front == "tls" else None))
+            place = front.port
+        environment = _environment(cell, place, directory)
         children, ports = {}, {}
         for name in (OURS, NONE):
-            child, ports[name] = _start(name, cell.column, collector, directory)
+            child, ports[name] = _start(name, cell.column, environment, directory)
             children[name] = stack.enter_context(child)
         total = HEALTHY + FAULTY + RECOVERING
         argument = {"ports": ports, "rate": RATE, "seconds": WARM_UP + total, "patience": _PATIENCE}
         command = [sys.executable, "-m", "breaker_exporter._demo.load", json.dumps(argument)]
         load = stack.enter_context(Child(command, {}, _made(directory / "load")))
-        return _Observer(cell, collector, children, load, check).observe()
+        return _Observer(cell, collector, front, children, load, check).observe()
 
 
-def _start(name: str, column: Column, collector: FaultyCollector, directory: Path) -> tuple[Child, int]:
+def _place(column: Column, collector: FaultyCollector) -> int:
+    endpoint = collector.grpc_endpoint if column.protocol == "grpc" else collector.http_base
+    port = urlsplit(endpoint).port
+    assert port is not None
+    return port
+
+
+def _environment(cell: Cell, place: int, directory: Path) -> dict[str, str]:
+    is_tls = cell.row.front == "tls"
+    return {
+        **SETTINGS,
+        "OTEL_EXPORTER_OTLP_ENDPOINT": f"http{'s' if is_tls else ''}://127.0.0.1:{place}",
+        "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc" if cell.column.protocol == "grpc" else "http/protobuf",
+        **({"OTEL_EXPORTER_OTLP_CERTIFICATE": str(directory / "authority.pem")} if is_tls else {}),
+        "FAULTS_PRELOAD": "1" if cell.column.preload else "",
+    }
+
+
+def _start(name: str, column: Column, environment: dict[str, str], directory: Path) -> tuple[Child, int]:
     with socket.create_server(("127.0.0.1", 0), backlog=2048) as listener:
         os.set_inheritable(listener.fileno(), True)
         command = [
@@ -92,14 +117,7 @@ def _start(name: str, column: Column, collector: FaultyCollector, directory: Pat
             *("--threads", "4" if column.worker == "gthread" else "1"),
             *("--timeout", "120", "--graceful-timeout", str(_GRACE), "benchmarks.faults.app:app"),
         ]
-        grpc = column.protocol == "grpc"
-        environment = {
-            **SETTINGS,
-            "OTEL_EXPORTER_OTLP_ENDPOINT": collector.grpc_endpoint if grpc else collector.http_base,
-            "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc" if grpc else "http/protobuf",
-            "FAULTS_WIRING": column.wiring if name == OURS else "none",
-            "FAULTS_PRELOAD": "1" if column.preload else "",
-        }
+        environment = {**environment, "FAULTS_WIRING": column.wiring if name == OURS else "none"}
         child = Child(command, environment, _made(directory / name), [listener.fileno()])
         return child, int(listener.getsockname()[1])
 
@@ -114,12 +132,14 @@ class _Observer:
         self,
         cell: Cell,
         collector: FaultyCollector,
+        front: Front | None,
         children: dict[str, Child],
         load: Child,
         check: Callable[[], None],
     ) -> None:
         self._raw = Raw(cell)
         self._collector = collector
+        self._front = front
         self._children = children
         self._load = load
         self._check = check
@@ -133,9 +153,9 @@ class _Observer:
             self._until(selector, HEALTHY)
             for step in self._raw.cell.row.steps:
                 self._until(selector, HEALTHY + step.at)
-                self._collector.set_fault(step.fault, **step.settings_now())  # type: ignore[arg-type]
+                self._switch(step)
             self._until(selector, HEALTHY + FAULTY)
-            self._collector.set_fault(Fault.NONE)
+            self._switch(Step(Fronting.RELAY if self._front else Fault.NONE))
             self._until(selector, HEALTHY + FAULTY + RECOVERING)
             deadline = time.monotonic() + _PATIENCE + 2
             while not self._load.ended and time.monotonic() < deadline:
@@ -145,6 +165,13 @@ class _Observer:
         self._raw.taken, self._raw.duplicates = len(received.span_ids), received.duplicates
         self._raw.output = self._children[OURS].output
         return self._raw
+
+    def _switch(self, step: Step) -> None:
+        if isinstance(step.fault, Fault):
+            self._collector.set_fault(step.fault, **step.settings_now())  # type: ignore[arg-type]
+        else:
+            assert self._front is not None
+            self._front.switch(step.fault)
 
     def _stop(self, selector: selectors.DefaultSelector) -> None:
         """Both, as an orchestrator does; ours is timed."""

@@ -6,8 +6,11 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from email.utils import formatdate
+from typing import Literal
 
 from breaker_exporter.testing import Fault
+
+from .front import Fronting
 
 WARM_UP = 1.0
 HEALTHY, FAULTY, RECOVERING = 2.0, 4.0, 4.0
@@ -33,7 +36,7 @@ TIMEOUT, MAX_COOLDOWN, SHUTDOWN_TIMEOUT = 1.0, 2.0, 2.0
 class Step:
     """A fault, from so many seconds after the begin of the faulty phase on."""
 
-    fault: Fault
+    fault: Fault | Fronting
     settings: Mapping[str, object] = field(default_factory=dict)
     at: float = 0.0
 
@@ -58,6 +61,8 @@ class Row:
     name: str
     steps: tuple[Step, ...]
     by: tuple[str, ...] = ("http", "grpc")
+    front: Literal["plain", "tls"] | None = None
+    """Whether something stands before the collector, and speaks TLS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +108,9 @@ def _status(status: int, **settings: object) -> tuple[Step, ...]:
 
 ROWS = (
     Row("refuse", (Step(Fault.REFUSE),)),
+    Row("SYN dropped", (Step(Fronting.FULL),), front="plain"),
+    Row("TLS handshake hangs", (Step(Fronting.NO_HANDSHAKE),), front="tls"),
+    Row("certificate expired", (Step(Fronting.EXPIRED),), front="tls"),
     Row("silence", (Step(Fault.BLACKHOLE),)),
     Row("drip", (Step(Fault.DRIP),)),
     Row("reset", (Step(Fault.RESET),)),
@@ -124,6 +132,13 @@ ROWS = (
     Row(
         "back for a moment",
         (Step(Fault.BLACKHOLE), Step(Fault.NONE, at=2.5), Step(Fault.BLACKHOLE, at=2.9)),
+    ),
+    Row(
+        "every other batch 400",
+        tuple(
+            Step(Fault.STATUS, {"status": 400}, at) if number % 2 == 0 else Step(Fault.NONE, at=at)
+            for number, at in enumerate(second / 5 for second in range(20))
+        ),
     ),
 )
 COLUMNS = (
