@@ -17,8 +17,10 @@ The arbiter imports this before any monkey patch: it loads nothing that brings `
 from __future__ import annotations
 
 import contextlib
-import encodings.idna  # noqa: F401  requests does so in each worker: see below
+import encodings.idna  # noqa: F401
 import logging
+import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -30,8 +32,11 @@ from .telemetry import Telemetry, TelemetryError
 __all__ = ["Hooks", "hooks", "post_fork", "post_worker_init", "worker_exit"]
 
 
-# A worker hangs for good in an import that a thread of the arbiter was in the middle of at the fork. Seen
-# with preload_app and Sentry, whose thread resolves a name, which imports encodings.idna, as requests does.
+# Why encodings.idna: a worker hangs for good in an import that a thread of the arbiter was in the middle of
+# at the fork. Seen with preload_app and Sentry, whose thread resolves a name; requests imports it too.
+
+_LOOK = 0.25
+"""Seconds between two looks at whether the worker goes on."""
 
 
 class Hooks(NamedTuple):
@@ -73,11 +78,28 @@ def hooks(telemetry: Telemetry) -> Hooks:
         with _fatal_in_one_line():
             telemetry.start()
             telemetry._freeze_garbage()
+        _flush_when_told_to_stop(worker, telemetry)
 
     def worker_exit(server: object, worker: object) -> None:
         telemetry.stop()
 
     return Hooks(post_fork, post_worker_init, worker_exit)
+
+
+def _flush_when_told_to_stop(worker: object, telemetry: Telemetry) -> None:
+    """Export what is queued while the last requests run, which may take all of ``graceful_timeout``.
+
+    Gunicorn's workers say in `alive` whether they go on accepting; one that does not say so is not watched.
+    """
+
+    def watch() -> None:
+        while worker.alive:  # type: ignore[attr-defined]
+            time.sleep(_LOOK)
+        telemetry._flush()
+
+    if telemetry.exporters and getattr(worker, "alive", False):
+        with contextlib.suppress(RuntimeError):  # no thread to be had: worker_exit does it all, then
+            threading.Thread(target=watch, name="breaker-exporter-stop", daemon=True).start()
 
 
 @contextlib.contextmanager

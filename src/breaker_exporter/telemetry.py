@@ -167,6 +167,12 @@ class Telemetry:
                     gc.collect()
                     gc.freeze()
 
+    def _flush(self) -> None:
+        """What the Gunicorn hooks do as soon as a worker is told to stop: `stop` has less to do then."""
+        process = self._here()
+        if process is not None and process.started and process.outlet is not None:
+            process.outlet.force_flush(int(process.shutdown_timeout * 1000))
+
     def stop(self, timeout: float | None = None) -> None:
         """Exports what is queued, within the time given, and shuts down what :meth:`start` made.
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import json
+import threading
 from dataclasses import dataclass
 
 import pytest
@@ -304,6 +307,43 @@ def test_a_worker_is_gone_in_time_while_the_collector_says_nothing(
     assert ended.returncode == 0
     assert ended.seconds < 7
     assert "/breaker_exporter/" not in service.output  # no traceback through us
+
+
+WITH_A_LONG_REQUEST = """
+import sys, time
+
+quick = app
+
+def app(environ, start_response):
+    if environ["PATH_INFO"] == "/long":
+        print("the long one has begun", file=sys.stderr, flush=True)
+        time.sleep(60)
+    return quick(environ, start_response)
+"""
+
+
+@pytest.mark.parametrize("worker", ["sync", "gthread", "gevent"])
+def test_what_is_queued_goes_out_while_the_last_request_takes_all_the_time_there_is(
+    collector: FaultyCollector, worker: str
+) -> None:
+    """Gunicorn kills this worker, whose hook for its exit is never called."""
+    args = ["-k", worker, "--graceful-timeout", "3"]
+    app = APP + WITH_A_LONG_REQUEST
+    with GunicornService(app, conf=BY_ENVIRONMENT, env=to(collector), args=args) as service:
+        answer = ask(service)
+
+        def ask_for_long() -> None:
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                service.get("/long", timeout=30)
+
+        asking = threading.Thread(target=ask_for_long)
+        asking.start()
+        service.wait_for_line("the long one has begun")
+        service.terminate()
+        asking.join()
+
+    assert collector.span_ids == {answer.span}
+    assert collector.duplicates == 0
 
 
 def test_an_application_that_cannot_be_loaded_ends_as_it_does_without_us(collector: FaultyCollector) -> None:
