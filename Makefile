@@ -30,6 +30,9 @@ faults: .venv-bench/ready ## every fault by every way of running, into benchmark
 faults-quick: .venv-bench/ready ## a few of them (4 minutes)
 	.venv-bench/bin/python -m benchmarks.faults --quick
 
+soak: .venv-bench/ready ## random faults and restarts under load for 10 minutes; SOAK="--minutes 2" for another
+	.venv-bench/bin/python -m benchmarks.faults.soak $(SOAK)
+
 lint: .venv/installed ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -64,4 +67,4 @@ clean: ## remove all that was made here
 	$(BIN)/python $(PIP) '.[all,demo]' --group test --group services --group lint
 	@touch $@
 
-.PHONY: help demo test bench bench-quick faults faults-quick lint check clean
+.PHONY: help demo test bench bench-quick faults faults-quick soak lint check clean

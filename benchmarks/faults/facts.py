@@ -64,11 +64,13 @@ class Facts:
     def _now(self) -> dict[str, object]:
         health = [asdict(exporter.health()) for exporter in self.exporters]
         return {
+            "pid": os.getpid(),
             "at": time.monotonic(),
             "started": self.spans_started,
             "health": {**health[0], "state": health[0]["state"].value} if health else None,
             "threads": len(os.listdir("/proc/self/task")),
             "descriptors": len(os.listdir("/proc/self/fd")),
+            "resident": _resident(),
         }
 
     def _say(self, line: dict[str, object]) -> None:
@@ -76,6 +78,12 @@ class Facts:
             say(line)
         except (BlockingIOError, BrokenPipeError):
             pass  # nobody reads just now, or ever again
+
+
+def _resident() -> int:
+    """Bytes."""
+    with open("/proc/self/statm") as statm:
+        return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 facts = Facts()

@@ -1,0 +1,257 @@
+"""``make soak``: random faults and random restarts of workers under load, and at the end every promise."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import random
+import selectors
+import signal
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from breaker_exporter._demo.interruption import Interrupted, Interruption
+from breaker_exporter._demo.pipe import Lines
+from breaker_exporter._demo.processes import Child, allow_many_sockets
+from breaker_exporter.testing import Fault, FaultyCollector
+
+from .measure import CellFailed
+from .plan import ROWS, SETTINGS, Step
+
+_RATE = 200.0
+"""Requests a second, to all workers together."""
+_WORKERS = 2
+_WARM_UP = 30.0
+"""Seconds after which a worker has all that it will keep: its memory is compared with that from then on."""
+_GROWTH = 1.05
+_MORE = 12
+"""Threads or descriptors that may be there at the end and not at the beginning."""
+_UNANSWERED = 0.001
+"""Share of the requests that may meet a worker which is just ending."""
+
+
+@dataclass(slots=True)
+class Worker:
+    """What one worker told."""
+
+    began: float
+    warm: dict[str, Any] = field(default_factory=dict)
+    latest: dict[str, Any] = field(default_factory=dict)
+    last: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Soak:
+    """What was seen."""
+
+    workers: dict[int, Worker] = field(default_factory=dict)
+    requests: int = 0
+    answered: int = 0
+    faults: int = 0
+    restarts: int = 0
+    taken: int = 0
+    duplicates: int = 0
+    output: str = ""
+
+    def broken(self) -> list[str]:
+        """Which promises did not hold."""
+        found = [text for pid, worker in self.workers.items() for text in _broken(pid, worker)]
+        exported = sum(worker.last.get("health", {}).get("exported", 0) for worker in self.workers.values())
+        checks = {
+            f"{self.requests - self.answered} of {self.requests} requests were not answered": self.answered
+            < self.requests * (1 - _UNANSWERED),
+            f"{self.duplicates} spans were delivered twice": self.duplicates > 0,
+            f"exported {exported}, and the collector holds {self.taken}": exported > self.taken,
+            "something of ours was raised": "/breaker_exporter/" in self.output,
+        }
+        return found + [text for text, holds in checks.items() if holds]
+
+
+def _broken(pid: int, worker: Worker) -> list[str]:
+    last, warm = worker.last, worker.warm
+    if not last:
+        return [f"worker {pid} had no last word"]
+    health = last["health"]
+    checks = {
+        "received is not exported + failed + refused": health["received"]
+        != health["exported"] + health["failed"] + health["refused"],
+    }
+    if warm:
+        grown = worker.latest["resident"] / warm["resident"]
+        checks |= {
+            f"its memory grew to {grown:.2f} times": grown > _GROWTH,
+            "threads are left over": last["threads"] > warm["threads"] + _MORE,
+            "descriptors are left over": last["descriptors"] > warm["descriptors"] + _MORE,
+        }
+    return [f"worker {pid}: {text}" for text, holds in checks.items() if holds]
+
+
+def soak(minutes: float, seed: int, check: Callable[[], None], say: Callable[[str], None]) -> Soak:
+    """Run it.
+
+    Raises:
+        CellFailed: Service or load did not run.
+    """
+    chance = random.Random(seed)
+    with contextlib.ExitStack() as stack:
+        collector = stack.enter_context(FaultyCollector())
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="breaker-exporter-soak-")))
+        service, port = _service(collector, directory)
+        stack.enter_context(service)
+        argument = {"ports": {"it": port}, "rate": _RATE, "seconds": minutes * 60, "patience": 10.0}
+        command = [sys.executable, "-m", "breaker_exporter._demo.load", json.dumps(argument)]
+        (directory / "load").mkdir()
+        load = stack.enter_context(Child(command, {}, directory / "load"))
+        run = _Run(Soak(), collector, service, load, check)
+        stack.enter_context(run.listening())
+        end = time.monotonic() + minutes * 60
+        while time.monotonic() < end:
+            left = end - time.monotonic()
+            step = chance.choice(_STEPS)
+            say(f"{left / 60:.1f} minutes left; {step.fault.value} {dict(step.settings) or ''}")
+            collector.set_fault(step.fault, **step.settings_now())  # type: ignore[arg-type]
+            run.seen.faults += 1
+            if chance.random() < 0.3 and run.alive:
+                os.kill(chance.choice(run.alive), signal.SIGTERM)
+                run.seen.restarts += 1
+            run.pump(min(left, chance.uniform(1, 6)))
+            collector.set_fault(Fault.NONE)
+            run.pump(min(max(0.0, end - time.monotonic()), chance.uniform(2, 6)))
+        run.pump(12.0, until=lambda: load.ended)
+        service.terminate()
+        run.pump(20.0, until=lambda: service.ended)
+        received = collector.received()
+        run.seen.taken, run.seen.duplicates = len(received.span_ids), received.duplicates
+        run.seen.requests = int(_RATE * minutes * 60)
+        run.seen.output = service.output
+        return run.seen
+
+
+_STEPS: tuple[Step, ...] = tuple(
+    step for row in ROWS if len(row.steps) == 1 for step in row.steps if isinstance(step.fault, Fault)
+)
+
+
+def _service(collector: FaultyCollector, directory: Path) -> tuple[Child, int]:
+    (directory / "service").mkdir()
+    with socket.create_server(("127.0.0.1", 0), backlog=2048) as listener:
+        os.set_inheritable(listener.fileno(), True)
+        command = [
+            *(sys.executable, "-m", "gunicorn", "--config", "python:benchmarks.faults.service"),
+            *("--bind", f"fd://{listener.fileno()}", "--worker-class", "gevent"),
+            *("--workers", str(_WORKERS), "--timeout", "120", "--graceful-timeout", "10"),
+            "benchmarks.faults.app:app",
+        ]
+        environment = {
+            **SETTINGS,
+            "OTEL_EXPORTER_OTLP_ENDPOINT": collector.http_base,
+            "FAULTS_WIRING": "hooks",
+            "FAULTS_PRELOAD": "",
+        }
+        child = Child(command, environment, directory / "service", [listener.fileno()])
+        return child, int(listener.getsockname()[1])
+
+
+class _Run:
+    def __init__(
+        self,
+        seen: Soak,
+        collector: FaultyCollector,
+        service: Child,
+        load: Child,
+        check: Callable[[], None],
+    ) -> None:
+        self.seen = seen
+        self._collector = collector
+        self._service = service
+        self._load = load
+        self._check = check
+        self._selector = selectors.DefaultSelector()
+
+    def listening(self) -> selectors.DefaultSelector:
+        for child in (self._service, self._load):
+            self._selector.register(child.lines, selectors.EVENT_READ)
+        return self._selector
+
+    @property
+    def alive(self) -> list[int]:
+        return [pid for pid, worker in self.seen.workers.items() if not worker.last]
+
+    def pump(self, seconds: float, until: Callable[[], bool] = lambda: False) -> None:
+        """Takes what is told, for so long."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and not until():
+            self._check()
+            if self._load.failed:
+                raise CellFailed(f"{self._service.output}\n{self._load.output}")
+            for key, _ in self._selector.select(0.05):
+                lines = key.fileobj
+                assert isinstance(lines, Lines)
+                told = lines.read()
+                if told is None:
+                    self._selector.unregister(lines)
+                for line in told or ():
+                    self._take(line)
+
+    def _take(self, line: dict[str, Any]) -> None:
+        kind = line["kind"]
+        if kind == "requests":
+            self.seen.answered += sum(status == 200 for *_, status in line["done"])
+        elif kind in ("facts", "last"):
+            worker = self.seen.workers.setdefault(line["pid"], Worker(line["at"]))
+            if kind == "last":
+                worker.last = line
+                return
+            worker.latest = line
+            if not worker.warm and line["at"] - worker.began > _WARM_UP:
+                worker.warm = line
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; status 1 where a promise was broken."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.faults.soak", description=__doc__)
+    parser.add_argument("--minutes", type=_positive, default=10.0, help="10 by default")
+    parser.add_argument("--seed", type=int, default=random.randrange(1_000_000), help="to have it once more")
+    options = parser.parse_args(arguments)
+    print(f"{options.minutes:g} minutes, --seed {options.seed}", flush=True)
+    allow_many_sockets()
+    try:
+        with Interruption() as interruption:
+            seen = soak(
+                options.minutes, options.seed, interruption.check, lambda text: print(text, flush=True)
+            )
+    except Interrupted as interrupted:
+        print(interrupted, file=sys.stderr)
+        return interrupted.status
+    broken = seen.broken()
+    print(
+        f"{seen.requests:,} requests, {seen.faults} faults, {seen.restarts} restarts, "
+        f"{len(seen.workers)} workers; {seen.taken:,} spans at the collector"
+    )
+    print(*(broken or ["every promise held"]), sep="\n")
+    return int(bool(broken))
+
+
+def _positive(text: str) -> float:
+    try:
+        minutes = float(text)
+    except ValueError:
+        minutes = 0.0
+    if not 0 < minutes < float("inf"):
+        raise argparse.ArgumentTypeError(f"must be a number of minutes above 0, not {text!r}")
+    return minutes
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except CellFailed as failure:
+        sys.exit(f"the service did not run: {failure}")
