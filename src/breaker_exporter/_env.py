@@ -129,6 +129,9 @@ class Environment:
     def gc_freeze(self) -> bool:
         return not self._is_on("BREAKER_EXPORTER_GC_FREEZE", _OFF, _ON)
 
+    def metrics(self) -> bool:
+        return self._is_on("BREAKER_EXPORTER_METRICS", _ON, _OFF)
+
     def profile(self) -> Profile | None:
         named = self._first(("BREAKER_EXPORTER_PROFILE",), _profile, "production", str.lower)
         return None if named is None else Profile(named)

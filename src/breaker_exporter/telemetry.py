@@ -262,6 +262,11 @@ class Telemetry:
                 pipelines = (*pipelines, process.sentry.pipeline)
                 outlet.open(pipelines, settings.shutdown_timeout)
         process.exporters = tuple(pipeline.exporter for pipeline in pipelines if pipeline.exporter)
+        if environment.metrics():
+            from .metrics import observe
+
+            for exporter in process.exporters:
+                observe(exporter)
         names = ", ".join(exporter.health().name for exporter in process.exporters)
         say(logging.INFO, "telemetry started; exporters: %s", names or "none")
 

@@ -7,6 +7,7 @@ import time
 import pybreaker
 from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
@@ -20,6 +21,7 @@ from breaker_exporter import (
     Verdict,
     gunicorn,
 )
+from breaker_exporter.metrics import observe
 from breaker_exporter.otlp import CooperativeOTLPSpanExporter
 from breaker_exporter.sentry import Sentry, SentryMode, attach_sentry, init_sentry, report_transition
 from breaker_exporter.telemetry import Telemetry
@@ -91,6 +93,9 @@ to_sentry: CircuitBreakerSpanExporter | None = init_sentry(
     provider, dsn="https://k@sentry.example/1", traces_sample_rate=0.1, send_default_pii=False
 )
 attached: CircuitBreakerSpanExporter | None = attach_sentry(provider, mode=SentryMode.SPAN_PROCESSOR)
+
+observe(exporter)
+observe(exporter, meter_provider=MeterProvider())
 
 clock = ManualClock()
 scripted = ScriptedExporter([succeed, fail, hang, ValueError])

@@ -1,0 +1,123 @@
+"""An exporter's health as OpenTelemetry metrics, read when they are collected: no span pays for them.
+
+To be imported after gevent's monkey patch, as the exporter itself.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary, WeakSet
+
+from opentelemetry import metrics
+from opentelemetry.metrics import CallbackOptions, Observation
+
+from ._exporter import CircuitBreakerSpanExporter
+from ._state import CircuitState, ExporterHealth
+
+if TYPE_CHECKING:
+    from opentelemetry.metrics import Meter, MeterProvider
+    from opentelemetry.util.types import AttributeValue
+
+__all__ = ["observe"]
+
+_STATE = "breaker_exporter.circuit.state"
+_TYPE = f"{CircuitBreakerSpanExporter.__module__.split('.')[0]}.{CircuitBreakerSpanExporter.__qualname__}"
+
+Read = Callable[[ExporterHealth], Iterable[tuple[float, Mapping[str, str]]]]
+"""From a snapshot to values, each with the attributes that tell it from the others."""
+
+
+def observe(exporter: CircuitBreakerSpanExporter, meter_provider: MeterProvider | None = None) -> None:
+    """Report `exporter` by a meter provider, until nobody else holds the exporter. Once more changes nothing.
+
+    ======================================== ====================================================
+    ``otel.sdk.exporter.span.exported``      spans by outcome: without ``error.type``, or with
+                                             ``circuit_open`` (refused) or ``_OTHER`` (failed)
+    ``otel.sdk.exporter.span.inflight``      spans waiting or being exported
+    ``breaker_exporter.circuit.state``       1 for the state it is in, 0 for the others
+    ``breaker_exporter.circuit.transitions`` times the circuit opened
+    ``breaker_exporter.circuit.cooldown``    s
+    ``breaker_exporter.calls.hung``          calls given up and still stuck
+    ======================================== ====================================================
+
+    Each has ``otel.component.name``, ``otel.component.type`` and ``process.pid``, so that workers of one host
+    do not collide. The first two are named by OpenTelemetry's semantic conventions for SDK metrics.
+
+    Args:
+        exporter: Whose health.
+        meter_provider: The global one unless given.
+
+    Raises:
+        TypeError: `exporter` is no :class:`~breaker_exporter.CircuitBreakerSpanExporter`.
+    """
+    if not isinstance(exporter, CircuitBreakerSpanExporter):
+        raise TypeError(f"exporter must be a CircuitBreakerSpanExporter, not {exporter!r}")
+    provider = metrics.get_meter_provider() if meter_provider is None else meter_provider
+    observed = _observed.get(provider)
+    if observed is None:
+        observed = _observed[provider] = WeakSet()
+        _make_instruments(provider.get_meter("breaker_exporter", version("breaker-exporter")), observed)
+    observed.add(exporter)
+
+
+_observed: WeakKeyDictionary[MeterProvider, WeakSet[CircuitBreakerSpanExporter]] = WeakKeyDictionary()
+"""A provider knows an instrument by its name: all exporters share one."""
+
+
+def _make_instruments(meter: Meter, exporters: WeakSet[CircuitBreakerSpanExporter]) -> None:
+    def callback(read: Read) -> Callable[[CallbackOptions], Iterator[Observation]]:
+        def observations(_: CallbackOptions) -> Iterator[Observation]:
+            for exporter in list(exporters):
+                health = exporter.health()
+                who: dict[str, AttributeValue] = {
+                    "otel.component.name": health.name,
+                    "otel.component.type": _TYPE,
+                    "process.pid": os.getpid(),
+                }
+                for value, more in read(health):
+                    yield Observation(value, {**who, **more})
+
+        return observations
+
+    meter.create_observable_counter(
+        "otel.sdk.exporter.span.exported", [callback(_exported)], "{span}", "Spans by what became of them"
+    )
+    meter.create_observable_up_down_counter(
+        "otel.sdk.exporter.span.inflight",
+        [callback(lambda health: [(health.in_flight, {})])],
+        "{span}",
+        "Spans waiting or being exported",
+    )
+    meter.create_observable_gauge(_STATE, [callback(_state)], "1", "1 for the state that the circuit is in")
+    meter.create_observable_counter(
+        "breaker_exporter.circuit.transitions",
+        [callback(lambda health: [(health.opened, {_STATE: CircuitState.OPEN.value})])],
+        "{transition}",
+        "Times the circuit opened, a failed probe included",
+    )
+    meter.create_observable_gauge(
+        "breaker_exporter.circuit.cooldown",
+        [callback(lambda health: [(health.cooldown, {})])],
+        "s",
+        "The cooldown in force",
+    )
+    meter.create_observable_up_down_counter(
+        "breaker_exporter.calls.hung",
+        [callback(lambda health: [(health.hung_calls, {})])],
+        "{call}",
+        "Calls given up and still stuck",
+    )
+
+
+def _exported(health: ExporterHealth) -> Iterator[tuple[float, Mapping[str, str]]]:
+    yield health.exported, {}
+    yield health.failed, {"error.type": "_OTHER"}
+    yield health.refused, {"error.type": "circuit_open"}
+
+
+def _state(health: ExporterHealth) -> Iterator[tuple[float, Mapping[str, str]]]:
+    for state in CircuitState:
+        yield int(state is health.state), {_STATE: state.value}

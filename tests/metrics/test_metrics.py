@@ -1,0 +1,164 @@
+"""Health as metrics: every span in one of them, one series a state, gone with their exporter."""
+
+from __future__ import annotations
+
+import gc
+import os
+from collections.abc import Iterator
+
+import pytest
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader, NumberDataPoint
+
+from breaker_exporter import CircuitBreakerSpanExporter, CircuitState
+from breaker_exporter.metrics import observe
+from breaker_exporter.testing import ManualClock, ScriptedExporter, fail, succeed
+
+from ..semantics._processes import run_code
+from ..semantics._spans import spans
+
+EXPORTED = "otel.sdk.exporter.span.exported"
+STATE = "breaker_exporter.circuit.state"
+
+
+@pytest.fixture
+def reader() -> InMemoryMetricReader:
+    return InMemoryMetricReader()
+
+
+@pytest.fixture
+def provider(reader: InMemoryMetricReader) -> Iterator[MeterProvider]:
+    provider = MeterProvider([reader], shutdown_on_exit=False)
+    yield provider
+    provider.shutdown()
+
+
+def points(reader: InMemoryMetricReader, name: str) -> list[NumberDataPoint]:
+    data = reader.get_metrics_data()
+    return [
+        point
+        for resource in (data.resource_metrics if data else ())
+        for scope in resource.scope_metrics
+        for metric in scope.metrics
+        if metric.name == name
+        for point in metric.data.data_points
+        if isinstance(point, NumberDataPoint)
+    ]
+
+
+def by(reader: InMemoryMetricReader, name: str, attribute: str) -> dict[object, float]:
+    return {(point.attributes or {}).get(attribute): point.value for point in points(reader, name)}
+
+
+def guarded(name: str = "otlp") -> CircuitBreakerSpanExporter:
+    inner = ScriptedExporter([succeed, fail, fail], default=succeed)
+    return CircuitBreakerSpanExporter(
+        inner, name=name, failure_threshold=2, cooldown=7.0, clock=ManualClock()
+    )
+
+
+def test_every_span_is_in_one_outcome(reader: InMemoryMetricReader, provider: MeterProvider) -> None:
+    exporter = guarded()
+    observe(exporter, provider)
+    for count in (5, 3, 2, 4):
+        exporter.export(spans(count))
+
+    assert by(reader, EXPORTED, "error.type") == {None: 5, "_OTHER": 5, "circuit_open": 4}
+    assert by(reader, "otel.sdk.exporter.span.inflight", "error.type") == {None: 0}
+
+
+def test_the_circuit_is_in_one_state(reader: InMemoryMetricReader, provider: MeterProvider) -> None:
+    exporter = guarded()
+    observe(exporter, provider)
+    assert by(reader, STATE, STATE) == {state.value: state is CircuitState.CLOSED for state in CircuitState}
+
+    for _ in range(3):
+        exporter.export(spans(1))
+
+    assert by(reader, STATE, STATE) == {state.value: state is CircuitState.OPEN for state in CircuitState}
+    assert by(reader, "breaker_exporter.circuit.transitions", STATE) == {"open": 1}
+    assert by(reader, "breaker_exporter.circuit.cooldown", "error.type") == {None: 7.0}
+    assert by(reader, "breaker_exporter.calls.hung", "error.type") == {None: 0}
+
+
+def test_exporters_and_processes_do_not_collide(
+    reader: InMemoryMetricReader, provider: MeterProvider
+) -> None:
+    both = [guarded("collector"), guarded("sentry")]
+    for exporter in (*both, both[0]):
+        observe(exporter, provider)
+
+    found = points(reader, "otel.sdk.exporter.span.inflight")
+
+    assert sorted(str((point.attributes or {})["otel.component.name"]) for point in found) == [
+        "collector",
+        "sentry",
+    ]
+    assert {(point.attributes or {})["process.pid"] for point in found} == {os.getpid()}
+    assert {(point.attributes or {})["otel.component.type"] for point in found} == {
+        "breaker_exporter.CircuitBreakerSpanExporter"
+    }
+
+
+def test_an_exporter_that_nobody_holds_is_gone(reader: InMemoryMetricReader, provider: MeterProvider) -> None:
+    exporter = guarded()
+    observe(exporter, provider)
+    assert points(reader, EXPORTED)
+
+    exporter.shutdown()
+    del exporter
+    gc.collect()
+
+    assert points(reader, EXPORTED) == []
+
+
+def test_a_forked_child_counts_anew_under_its_own_pid(
+    reader: InMemoryMetricReader, provider: MeterProvider
+) -> None:
+    exporter = guarded()
+    observe(exporter, provider)
+    exporter.export(spans(5))
+
+    if (child := os.fork()) == 0:
+        found = points(reader, EXPORTED)
+        is_anew = {(point.attributes or {})["process.pid"] for point in found} >= {os.getpid()} and all(
+            point.value == 0 for point in found if (point.attributes or {})["process.pid"] == os.getpid()
+        )
+        os._exit(not is_anew)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+BY_THE_ENVIRONMENT = """
+from opentelemetry import metrics
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+
+from breaker_exporter.telemetry import Telemetry
+
+reader = InMemoryMetricReader()
+metrics.set_meter_provider(MeterProvider([reader]))
+telemetry = Telemetry()
+telemetry.start()
+data = reader.get_metrics_data()
+print(data is not None and "otel.sdk.exporter.span.exported" in data.to_json())
+telemetry.stop()
+"""
+
+
+@pytest.mark.parametrize(("value", "is_there"), [("1", True), ("0", False)])
+def test_the_environment_switches_them_on(
+    monkeypatch: pytest.MonkeyPatch, no_variables_from_outside: None, value: str, is_there: bool
+) -> None:
+    monkeypatch.setenv("BREAKER_EXPORTER_METRICS", value)
+    monkeypatch.setenv("OTEL_TRACES_EXPORTER", "console")
+
+    assert run_code(BY_THE_ENVIRONMENT).strip() == str(is_there)
+
+
+def test_only_our_exporters_can_be_observed(provider: MeterProvider) -> None:
+    with pytest.raises(TypeError, match="exporter must be a CircuitBreakerSpanExporter, not 'otlp'"):
+        observe("otlp", provider)  # type: ignore[arg-type]
+
+
+def test_without_a_provider_it_is_the_global_one() -> None:
+    observe(guarded())
