@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import os
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from . import _world
 from ._log import say
@@ -131,12 +131,12 @@ class _Diversion(logging.Filter):
         return False
 
 
-def _all_handlers() -> Iterator[logging.Handler]:
-    yield from logging.root.handlers
-    for known in list(logging.root.manager.loggerDict.values()):
-        if isinstance(known, logging.Logger):
-            yield from known.handlers
-    yield from filter(None, [logging.lastResort])
+def _all_handlers() -> list[logging.Handler]:
+    """Asked for with every call: a process may have hundreds of loggers, few with handlers."""
+    known = list(logging.root.manager.loggerDict.values())
+    held = [handlers for logger in known if (handlers := getattr(logger, "handlers", None))]
+    last = [logging.lastResort] if logging.lastResort else []
+    return [*logging.root.handlers, *(handler for handlers in held for handler in handlers), *last]
 
 
 _detour = Detour()

@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     import types
 
+    import greenlet
+
 
 _WARM = (
     "encodings.idna",
@@ -80,6 +82,12 @@ class Parker(Protocol):
 
 def _gevent(module: str) -> types.ModuleType | None:
     return sys.modules.get(f"gevent.{module}")
+
+
+def _current() -> greenlet.greenlet:
+    """The greenlet that runs, where gevent is loaded."""
+    current: greenlet.greenlet = sys.modules["greenlet"].getcurrent()  # an import costs ten times that
+    return current
 
 
 def is_patched(module: str = "threading") -> bool:
@@ -200,11 +208,7 @@ def retire_thread() -> None:
 def on_hub() -> bool:
     """Whether this is the hub greenlet itself, which must never wait."""
     hub = _gevent("hub")
-    if hub is None:
-        return False
-    import greenlet
-
-    return isinstance(greenlet.getcurrent(), hub.Hub)
+    return hub is not None and isinstance(_current(), hub.Hub)
 
 
 def is_cooperative() -> bool:
@@ -212,9 +216,7 @@ def is_cooperative() -> bool:
     hub = _gevent("hub")
     if hub is None:
         return False
-    import greenlet
-
-    parent = greenlet.getcurrent().parent
+    parent = _current().parent
     while parent is not None:
         if isinstance(parent, hub.Hub):
             return True
@@ -227,11 +229,7 @@ def caller() -> object:
 
     A signal handler or a finalizer is whoever it has interrupted.
     """
-    if _gevent("hub") is None:
-        return _thread.get_ident()
-    import greenlet
-
-    return greenlet.getcurrent()
+    return _thread.get_ident() if _gevent("hub") is None else _current()
 
 
 def new_parker() -> Parker:
@@ -315,11 +313,9 @@ class _HubParker:
     """gevent's events are for one thread; what crosses threads is the loop's own callback (R8)."""
 
     def __init__(self) -> None:
-        import gevent
-        from gevent.event import Event
-
-        self._loop = gevent.get_hub().loop
-        self._event = Event()
+        event = _gevent("event") or importlib.import_module("gevent.event")
+        self._loop = sys.modules["gevent"].get_hub().loop
+        self._event = event.Event()
 
     def park(self, timeout: float) -> None:
         with _waiting():

@@ -600,3 +600,16 @@ def test_a_pair_in_which_the_environment_has_a_part_is_not_refused_at_once(
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")
 
     Telemetry(export_timeout=4.0, max_cooldown=6.0, endpoint="collector:4317")
+
+
+def test_a_worker_that_is_told_to_stop_after_its_telemetry_has_stopped_has_nothing_to_flush(
+    collector: FaultyCollector, provider: TracerProvider
+) -> None:
+    telemetry = Telemetry(provider=provider, endpoint=collector.http_base)
+    telemetry._flush()
+    telemetry.start()
+    ended = end_a_span(provider)
+    telemetry.stop()
+    telemetry._flush()
+
+    assert collector.span_ids == {ended}
