@@ -12,6 +12,10 @@ _LATE = 5.0
 """Milliseconds by which a load may be late before its cell is said to be doubtful."""
 
 
+_MISSING = "not installed"
+"""As the store has the version of a package that is not there."""
+
+
 def markdown(data: Mapping[str, Any]) -> str:
     """All of RESULTS.md."""
     return "\n".join(_lines(Results(data))) + "\n"
@@ -39,6 +43,9 @@ def _lines(results: Results) -> Iterator[str]:
         "request without an answer at the end counts with its age.",
         "",
     )
+    if data["versions"].get("redis", _MISSING) != _MISSING:
+        yield "redis was installed, which pybreaker loads: it is in the import, and in the memory of all of ours."
+        yield ""
     yield from _targets(results)
     yield from _contenders(results)
     yield "## gevent, 150 requests/s, blackhole"

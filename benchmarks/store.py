@@ -15,7 +15,7 @@ from .cores import cores
 
 _PACKAGES = (
     *("opentelemetry-sdk", "gevent", "gunicorn", "grpcio", "requests", "pybreaker"),
-    *("sentry-sdk", "logfire"),
+    *("sentry-sdk", "logfire", "redis"),
 )
 
 
