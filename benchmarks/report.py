@@ -44,7 +44,7 @@ def _lines(results: Results) -> Iterator[str]:
         "",
     )
     if data["versions"].get("redis", _MISSING) != _MISSING:
-        yield "redis was installed, which pybreaker loads: it is in the import, and in the memory of all of ours."
+        yield "redis was installed, which pybreaker loads: it is in the memory of all of ours."
         yield ""
     yield from _targets(results)
     yield from _contenders(results)
