@@ -19,6 +19,7 @@ from . import _otlp_settings as otlp
 from ._log import say
 from ._otlp_settings import one_of
 from ._profiles import Profile
+from ._sentry_settings import SentryMode
 from ._shown import shown
 
 T = TypeVar("T")
@@ -59,7 +60,7 @@ _sampler = one_of(
     *("parentbased_always_on", "parentbased_always_off", "parentbased_traceidratio"),
 )
 
-_sentry_mode = one_of("otlp", "span_processor", "off")
+_sentry_mode = one_of(*(mode.value for mode in SentryMode))
 _profile = one_of(*(profile.value for profile in Profile))
 
 
@@ -148,9 +149,9 @@ class Environment:
     def sentry_traces_sample_rate(self) -> float | None:
         return self._first(("SENTRY_TRACES_SAMPLE_RATE",), check.ratio, "1.0", float)
 
-    def sentry_mode(self) -> str | None:
-        """``otlp``, ``span_processor`` or ``off``."""
-        return self._first((SENTRY_MODE,), _sentry_mode, "otlp", str.lower)
+    def sentry_mode(self) -> SentryMode | None:
+        named = self._first((SENTRY_MODE,), _sentry_mode, "otlp", str.lower)
+        return None if named is None else SentryMode(named)
 
     def otlp_timeout(self) -> tuple[str, float] | None:
         """With the name of the variable that it stands in."""

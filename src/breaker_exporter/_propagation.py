@@ -1,4 +1,4 @@
-"""Sentry's trace headers beside those that a process propagates already, in place of instead of them."""
+"""Sentry's trace headers beside those that a process propagates already, not instead of them."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace import TracerProvider
 
 from . import _sentry_client as clients
 from . import _sentry_spans as spans
-from ._env import SENTRY_DSN, SENTRY_MODE, Environment, any_set
+from ._env import Environment
 from ._log import say
 from ._profiles import PROFILES, Profile
 from ._propagation import propagate_beside
@@ -36,6 +36,11 @@ class Connection:
     client: BaseClient
     pipeline: Pipeline | None
     provider: TracerProvider | None
+
+    @property
+    def exporter(self) -> CircuitBreakerSpanExporter | None:
+        """What brings it spans, where they go by one of ours."""
+        return self.pipeline.exporter if self.pipeline else None
 
     def detach(self) -> None:
         """What was attached has stopped, and may be attached anew."""
@@ -65,22 +70,9 @@ def connected(
     return Connection(client, pipeline, provider)
 
 
-def wanted(
-    given: Sentry | None, environment: Environment, provider: TracerProvider | None
-) -> SentrySettings | None:
-    """How a telemetry has Sentry, or ``None`` where nobody asks for it.
-
-    Raises:
-        TelemetryError: A variable is bad, where strict.
-    """
-    if given is None and not any_set((SENTRY_DSN, SENTRY_MODE)):
-        return None
-    return (given or Sentry()).settled(environment, provider)
-
-
-def with_listener(settings: Settings, sentry: SentrySettings | None) -> Settings:
+def with_listener(settings: Settings, sentry: SentrySettings) -> Settings:
     """With Sentry told of each circuit, where that is asked for."""
-    if sentry is None or not sentry.report_transitions:
+    if not sentry.report_transitions:
         return settings
     return replace(settings, listeners=(*settings.listeners, clients.report_transition))
 
@@ -115,8 +107,7 @@ def connected_or_off(
     if connection is None:
         say(logging.INFO, "Sentry is off: no DSN")
     elif provider is not None:
-        exporter = connection.pipeline.exporter if connection.pipeline else None
-        _attached[provider] = _Attached(sentry, exporter, os.getpid())
+        _attached[provider] = _Attached(sentry, connection.exporter, os.getpid())
     return connection
 
 
@@ -168,12 +159,10 @@ def attach(
         else:
             environment.complain("Sentry is off: no client to attach to; call sentry_sdk.init first")
         return None
-    exporter = None
-    if pipeline := connection.pipeline:
-        exporter = pipeline.exporter
-        provider.add_span_processor(pipeline.processor)
-    _attached[provider] = _Attached(sentry, exporter, None)
-    return exporter
+    if connection.pipeline:
+        provider.add_span_processor(connection.pipeline.processor)
+    _attached[provider] = _Attached(sentry, connection.exporter, None)
+    return connection.exporter
 
 
 def _check_same(before: SentrySettings, now: SentrySettings, init: bool) -> None:

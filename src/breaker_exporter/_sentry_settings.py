@@ -84,14 +84,14 @@ class Sentry:
             TelemetryError: A variable is bad, where strict.
         """
         named = self.mode or environment.sentry_mode()
-        if named is not None and SentryMode(named) is SentryMode.OFF:
+        if named is SentryMode.OFF:
             return None
         rate = self.traces_sample_rate
         if rate is None:
             rate = environment.sentry_traces_sample_rate()
         return SentrySettings(
             dsn=environment.sentry_dsn() if self.dsn is None else self.dsn.strip() or None,
-            mode=SentryMode(named or SentryMode.OTLP),
+            mode=named or SentryMode.OTLP,
             release=self.release or environment.sentry_release() or _release_of(provider),
             environment=self.environment or environment.sentry_environment(),
             traces_sample_rate=1.0 if rate is None else float(rate),

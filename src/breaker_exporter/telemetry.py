@@ -16,7 +16,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from . import _arguments as check
-from ._env import Environment, TelemetryError, any_set
+from ._env import SENTRY_DSN, SENTRY_MODE, Environment, TelemetryError, any_set
 from ._log import say, set_level
 from ._profiles import PROFILES, Defaults, Profile
 from ._sentry_settings import Sentry
@@ -240,19 +240,24 @@ class Telemetry:
         return self._outlet
 
     def _start(self, process: _Process) -> None:
-        from . import _sentry
         from ._pipeline import build
         from ._provider import mend_thread_pools
 
         environment, provider = process.environment, process.provider
-        sentry = _sentry.wanted(self._sentry, environment, provider)
+        sentry = None
+        if self._sentry or any_set((SENTRY_DSN, SENTRY_MODE)):
+            from . import _sentry
+
+            sentry = (self._sentry or Sentry()).settled(environment, provider)
         if provider is None and sentry is None:
             return
         mend_thread_pools()
         process.started = True
         process.outlet = outlet = self._outlet_of(provider)
         process.take_level_back = set_level(process.defaults.log_level)
-        settings = _sentry.with_listener(self._arguments.settings(environment, process.defaults), sentry)
+        settings = self._arguments.settings(environment, process.defaults)
+        if sentry is not None:
+            settings = _sentry.with_listener(settings, sentry)
         process.shutdown_timeout = settings.shutdown_timeout
         pipelines = build(settings, environment) if provider else ()
         outlet.open(pipelines, settings.shutdown_timeout)
