@@ -81,12 +81,15 @@ def measure(cell: Cell, collector: FaultyCollector, check: Callable[[], None]) -
         environment = _environment(cell, place, directory)
         children, ports = {}, {}
         for name in (OURS, NONE):
-            child, ports[name] = _start(name, cell.column, environment, directory)
+            wiring = {"FAULTS_WIRING": cell.column.wiring if name == OURS else "none"}
+            threads = "4" if cell.column.worker == "gthread" else "1"
+            child, ports[name] = start_service(
+                *(directory / name, {**environment, **wiring}, cell.column.worker),
+                *("--workers", "1", "--threads", threads),
+            )
             children[name] = stack.enter_context(child)
-        total = HEALTHY + FAULTY + RECOVERING
-        argument = {"ports": ports, "rate": RATE, "seconds": WARM_UP + total, "patience": _PATIENCE}
-        command = [sys.executable, "-m", "breaker_exporter._demo.load", json.dumps(argument)]
-        load = stack.enter_context(Child(command, {}, _made(directory / "load")))
+        seconds = WARM_UP + HEALTHY + FAULTY + RECOVERING
+        load = stack.enter_context(start_load(directory / "load", ports, RATE, seconds, _PATIENCE))
         return _Observer(cell, collector, front, children, load, check).observe()
 
 
@@ -108,23 +111,27 @@ def _environment(cell: Cell, place: int, directory: Path) -> dict[str, str]:
     }
 
 
-def _start(name: str, column: Column, environment: dict[str, str], directory: Path) -> tuple[Child, int]:
+def start_service(
+    directory: Path, environment: dict[str, str], worker: str, *arguments: str
+) -> tuple[Child, int]:
+    """Gunicorn with this matrix's application on a free loopback port, and that port."""
+    directory.mkdir()
     with socket.create_server(("127.0.0.1", 0), backlog=2048) as listener:
         os.set_inheritable(listener.fileno(), True)
         command = [
             *(sys.executable, "-m", "gunicorn", "--config", "python:benchmarks.faults.service"),
-            *("--bind", f"fd://{listener.fileno()}", "--worker-class", column.worker, "--workers", "1"),
-            *("--threads", "4" if column.worker == "gthread" else "1"),
-            *("--timeout", "120", "--graceful-timeout", str(_GRACE), "benchmarks.faults.app:app"),
+            *("--bind", f"fd://{listener.fileno()}", "--worker-class", worker, "--timeout", "120"),
+            *("--graceful-timeout", str(_GRACE), *arguments, "benchmarks.faults.app:app"),
         ]
-        environment = {**environment, "FAULTS_WIRING": column.wiring if name == OURS else "none"}
-        child = Child(command, environment, _made(directory / name), [listener.fileno()])
+        child = Child(command, environment, directory, [listener.fileno()])
         return child, int(listener.getsockname()[1])
 
 
-def _made(directory: Path) -> Path:
+def start_load(directory: Path, ports: dict[str, int], rate: float, seconds: float, patience: float) -> Child:
+    """The demo's load on these ports."""
     directory.mkdir()
-    return directory
+    argument = {"ports": ports, "rate": rate, "seconds": seconds, "patience": patience}
+    return Child([sys.executable, "-m", "breaker_exporter._demo.load", json.dumps(argument)], {}, directory)
 
 
 class _Observer:

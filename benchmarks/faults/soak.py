@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import os
 import random
 import selectors
 import signal
-import socket
 import sys
 import tempfile
 import time
@@ -23,7 +21,7 @@ from breaker_exporter._demo.pipe import Lines
 from breaker_exporter._demo.processes import Child, allow_many_sockets
 from breaker_exporter.testing import Fault, FaultyCollector
 
-from .measure import CellFailed
+from .measure import CellFailed, start_load, start_service
 from .plan import ROWS, SETTINGS, Step
 
 _RATE = 200.0
@@ -104,12 +102,19 @@ def soak(minutes: float, seed: int, check: Callable[[], None], say: Callable[[st
     with contextlib.ExitStack() as stack:
         collector = stack.enter_context(FaultyCollector())
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="breaker-exporter-soak-")))
-        service, port = _service(collector, directory)
+        environment = {
+            **SETTINGS,
+            "OTEL_EXPORTER_OTLP_ENDPOINT": collector.http_base,
+            "FAULTS_WIRING": "hooks",
+            "FAULTS_PRELOAD": "",
+        }
+        service, port = start_service(
+            directory / "service", environment, "gevent", "--workers", str(_WORKERS)
+        )
         stack.enter_context(service)
-        argument = {"ports": {"it": port}, "rate": _RATE, "seconds": minutes * 60, "patience": 10.0}
-        command = [sys.executable, "-m", "breaker_exporter._demo.load", json.dumps(argument)]
-        (directory / "load").mkdir()
-        load = stack.enter_context(Child(command, {}, directory / "load"))
+        load = stack.enter_context(
+            start_load(directory / "load", {"it": port}, _RATE, minutes * 60, patience=10.0)
+        )
         run = _Run(Soak(), collector, service, load, check)
         stack.enter_context(run.listening())
         end = time.monotonic() + minutes * 60
@@ -138,26 +143,6 @@ def soak(minutes: float, seed: int, check: Callable[[], None], say: Callable[[st
 _STEPS: tuple[Step, ...] = tuple(
     step for row in ROWS if len(row.steps) == 1 for step in row.steps if isinstance(step.fault, Fault)
 )
-
-
-def _service(collector: FaultyCollector, directory: Path) -> tuple[Child, int]:
-    (directory / "service").mkdir()
-    with socket.create_server(("127.0.0.1", 0), backlog=2048) as listener:
-        os.set_inheritable(listener.fileno(), True)
-        command = [
-            *(sys.executable, "-m", "gunicorn", "--config", "python:benchmarks.faults.service"),
-            *("--bind", f"fd://{listener.fileno()}", "--worker-class", "gevent"),
-            *("--workers", str(_WORKERS), "--timeout", "120", "--graceful-timeout", "10"),
-            "benchmarks.faults.app:app",
-        ]
-        environment = {
-            **SETTINGS,
-            "OTEL_EXPORTER_OTLP_ENDPOINT": collector.http_base,
-            "FAULTS_WIRING": "hooks",
-            "FAULTS_PRELOAD": "",
-        }
-        child = Child(command, environment, directory / "service", [listener.fileno()])
-        return child, int(listener.getsockname()[1])
 
 
 class _Run:
