@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import socket
+import struct
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -45,6 +48,18 @@ def hang_up(handler: BaseHTTPRequestHandler) -> None:
     handler.close_connection = True
 
 
+def leave_unread(handler: BaseHTTPRequestHandler) -> None:
+    """Close the connection, in good order, with the request's body unread."""
+    handler.close_connection = True
+
+
+def reset(handler: BaseHTTPRequestHandler) -> None:
+    """Reset the connection, as a host does that knows nothing of it any more."""
+    handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    handler.close_connection = True
+    os.close(handler.connection.detach())
+
+
 class Server:
     """Plays `script`, one entry a request, then answers 200."""
 
@@ -63,10 +78,10 @@ class Server:
                 self.number = owner._connections
 
             def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
+                act = owner._script.pop(0) if owner._script else answer(200)
+                body = b"" if act is leave_unread else self.rfile.read(int(self.headers["Content-Length"]))
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 owner.requests.append(Request(self.path, headers, body, self.number))
-                act = owner._script.pop(0) if owner._script else answer(200)
                 act(self)
 
             def log_message(self, *_: object) -> None:

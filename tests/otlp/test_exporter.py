@@ -13,6 +13,7 @@ import time
 import zlib
 from collections.abc import Sequence
 from email.utils import formatdate
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ from breaker_exporter.testing import Fault, FaultyCollector
 from ..semantics._children import in_child
 from ..semantics._spans import spans
 from ..semantics._waiting import start, until
-from ._server import Make, answer, hang_up, serving
+from ._server import Make, answer, hang_up, leave_unread, reset, serving
 
 pytestmark = pytest.mark.usefixtures("no_variables_from_outside")
 
@@ -566,19 +567,51 @@ def test_connections_are_kept_alive(make: Make) -> None:
 
 @pytest.mark.parametrize("given", [False, True])
 def test_a_kept_alive_connection_found_closed_is_tried_again_at_once(make: Make, given: bool) -> None:
-    with serving(answer(200), hang_up, answer(200)) as server, requests.Session() as session:
+    with serving(answer(200), reset, answer(200)) as server, requests.Session() as session:
         exporter = make(server.url, session=session if given else None)
         assert exporter.export(spans(1)) is SUCCESS
         assert exporter.export(spans(1)) is SUCCESS
         assert [request.connection for request in server.requests] == [1, 1, 2]
 
 
+def test_one_closed_while_idle_is_not_used_again(make: Make) -> None:
+    def answer_and_close(handler: BaseHTTPRequestHandler) -> None:
+        answer(200)(handler)
+        handler.connection.shutdown(socket.SHUT_RDWR)
+        handler.close_connection = True
+
+    with serving(answer_and_close, answer_and_close, answer_and_close) as server:
+        exporter = make(server.url)
+        assert all(exporter.export(spans(1)) is SUCCESS for _ in range(3))
+        assert [request.connection for request in server.requests] == [1, 2, 3]
+
+
 def test_it_is_tried_again_once_alone(make: Make) -> None:
-    with serving(answer(200), hang_up, hang_up) as server:
+    with serving(answer(200), reset, reset) as server:
         exporter = make(server.url)
         exporter.export(spans(1))
-        assert exporter.export_and_report(spans(1)).reason == "no answer: RemoteDisconnected"
+        assert exporter.export_and_report(spans(1)).reason == "no answer: ConnectionResetError"
         assert len(server.requests) == 3
+
+
+@pytest.mark.parametrize("given", [False, True])
+def test_what_may_have_been_taken_is_not_sent_again(make: Make, given: bool) -> None:
+    """The collector has read it, and ends the connection before its answer: twice would be once too often."""
+    with serving(answer(200), hang_up) as server, requests.Session() as session:
+        exporter = make(server.url, session=session if given else None)
+        exporter.export(spans(1))
+        assert exporter.export_and_report(spans(1)).reason == "no answer: RemoteDisconnected"
+        assert len(server.requests) == 2
+
+
+def test_a_connection_that_ends_before_all_was_sent_is_found_closed(make: Make) -> None:
+    """Its other side cannot have taken half a request. A body this large is in no kernel's buffers."""
+    with serving(answer(200), leave_unread) as server:
+        exporter = make(server.url)
+        exporter.export(spans(1))
+        large = ReadableSpan("x" * (16 << 20), spans(1)[0].get_span_context())
+        assert exporter.export([large]) is SUCCESS
+        assert [request.connection for request in server.requests] == [1, 1, 2]
 
 
 def test_a_new_connection_that_is_closed_is_a_failure_at_once(make: Make) -> None:

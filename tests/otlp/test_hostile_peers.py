@@ -23,7 +23,7 @@ from ..semantics._children import in_child
 from ..semantics._spans import spans
 from ..semantics._waiting import start, until
 from ._peer import drip, peer, read_request, tunnel
-from ._server import Make, answer, hang_up, serving
+from ._server import Make, answer, reset, serving
 
 pytestmark = pytest.mark.usefixtures("no_variables_from_outside")
 
@@ -255,7 +255,7 @@ def test_connections_from_before_the_monkey_patch_are_left_behind(
 
 def test_the_reason_is_of_the_export_and_not_of_the_application(make: Make) -> None:
     """An export while the application handles an error of its own."""
-    with serving(answer(200), hang_up, answer(200)) as server:
+    with serving(answer(200), reset, answer(200)) as server:
         exporter = make(server.url)
         exporter.export(spans(1))
         with socket.socket() as free:

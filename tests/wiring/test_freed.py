@@ -18,7 +18,7 @@ from breaker_exporter._grpc import SlicingOTLPSpanExporter
 from breaker_exporter.otlp import CooperativeOTLPSpanExporter
 from breaker_exporter.testing import Fault, FaultyCollector
 
-from ..otlp._server import answer, hang_up, serving
+from ..otlp._server import answer, reset, serving
 
 pytestmark = pytest.mark.usefixtures("no_variables_from_outside")
 Make = Callable[[FaultyCollector], SpanExporter]
@@ -68,7 +68,7 @@ def test_a_failed_batch_is_freed_at_once(
 
 
 def test_so_is_one_that_a_connection_found_closed_was_tried_for(no_collections: None) -> None:
-    with serving(answer(200), hang_up, answer(200)) as server:
+    with serving(answer(200), reset, answer(200)) as server:
         exporter = CooperativeOTLPSpanExporter(server.url)
         left: list[weakref.ref[ReadableSpan]] = []
         for _ in range(2):

@@ -38,6 +38,8 @@ class Flight:
     Attributes:
         is_over: Whether it was cut off, by its deadline or by a shutdown.
         connected: Whether a connection was made in it; else one was used that had been kept alive.
+        sent: Whether its latest request was sent to its last byte, as far as this machine knows. With a
+            session that is not ours it stays true, the careful guess.
     """
 
     def __init__(self, deadline: float) -> None:
@@ -47,6 +49,7 @@ class Flight:
         self._landed = threading.Event()
         self.is_over = False
         self.connected = False
+        self.sent = True
 
     @property
     def remaining(self) -> float:
@@ -114,8 +117,11 @@ class _Timed(HTTPConnection):
         _opened[self] = os.getpid()
 
     def request(self, *args: Any, **kwargs: Any) -> None:
-        _current.get().uses(self)
+        flight = _current.get()
+        flight.uses(self)
+        flight.sent = False
         super().request(*args, **kwargs)
+        flight.sent = True
 
     def cut_off(self) -> None:
         """End what waits for it."""

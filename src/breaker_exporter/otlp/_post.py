@@ -20,7 +20,6 @@ _MOST_REDIRECTS = 5
 _REDIRECTS = (301, 302, 307, 308)
 _FOR_ANYBODY = ("accept-encoding", "content-encoding", "content-type", "user-agent")
 """Headers that may go to another host than the one they were set for."""
-_FOUND_CLOSED = (BrokenPipeError, ConnectionResetError, RemoteDisconnected)
 
 _parents: list[requests.Session] = []
 """Sessions of a parent process: to finalize them here could wait for a lock that nobody holds any more."""
@@ -129,7 +128,7 @@ class Poster:
         except requests.ConnectionError as error:
             # What was kept alive may have been closed by the other side meanwhile: that says nothing yet.
             kept_alive = self._has_posted and not flight.connected
-            if flight.is_over or not kept_alive or not isinstance(_cause(error), _FOUND_CLOSED):
+            if flight.is_over or not kept_alive or not _was_unread(error, flight):
                 raise
             let_go(error)
         self._session.close()  # others of its age may be closed too; the session stays usable
@@ -211,6 +210,14 @@ def _reason(error: Exception, flight: Flight) -> NoAnswer:
     if isinstance(cause, RuntimeError) and "interpreter shutdown" in str(cause):
         return NoThread(f"no thread can be started: {cause}")
     return NoAnswer(f"no answer: {type(cause).__name__}")
+
+
+def _was_unread(error: Exception, flight: Flight) -> bool:
+    """Whether the other side cannot have taken the request: to send it again would deliver it twice."""
+    cause = _cause(error)
+    if isinstance(cause, RemoteDisconnected):  # an end in good order: all that was sent may have been read
+        return not flight.sent
+    return isinstance(cause, (BrokenPipeError, ConnectionResetError))
 
 
 def _cause(error: BaseException) -> BaseException:
