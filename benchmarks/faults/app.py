@@ -1,7 +1,10 @@
-"""The demo's application, which counts its spans for this matrix."""
+"""The demo's application, which counts its spans for this matrix, and does to its process what it is told."""
 
 from __future__ import annotations
 
+import logging
+import os
+import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -10,9 +13,46 @@ from breaker_exporter._demo.work import answer
 
 from .facts import facts
 
+_SLOW = 1.0
+"""Seconds of a long request."""
+_CHILD = 5.0
+"""Seconds in which a forked child must have ended."""
+_logger = logging.getLogger("shop")
+
 
 def app(environ: dict[str, Any], start_response: Callable[..., object]) -> Iterable[bytes]:
     """Answer any request."""
+    path = environ["PATH_INFO"]
+    if path == "/slow":
+        time.sleep(_SLOW)
+    elif path == "/clock":
+        _set_clock_back()
+    elif path == "/fork" and not _forked_well(environ):
+        start_response("500 Internal Server Error", [("Content-Length", "0")])
+        return []
+    _logger.info("request")
     body = answer(environ, start_response)
     facts.spans_started += SPANS_PER_REQUEST
     return body
+
+
+def _set_clock_back() -> None:
+    """As far as Python sees: what is in C goes on with the machine's."""
+    seconds, nanoseconds = time.time, time.time_ns
+    time.time = lambda: seconds() - 3600
+    time.time_ns = lambda: nanoseconds() - 3600 * 10**9
+
+
+def _forked_well(environ: dict[str, Any]) -> bool:
+    """Whether a child that makes spans, and looks at its exporters, ends well and soon."""
+    child = os.fork()
+    if child == 0:
+        answer(environ, lambda *_: None)
+        os._exit(any(exporter.health().received for exporter in facts.exporters))
+    deadline = time.monotonic() + _CHILD
+    while time.monotonic() < deadline:
+        pid, status = os.waitpid(child, os.WNOHANG)
+        if pid:
+            return status == 0
+        time.sleep(0.01)
+    return False

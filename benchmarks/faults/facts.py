@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry.sdk.trace.export import SpanExportResult
 
 from breaker_exporter._demo.pipe import FD_VARIABLE, say
 from breaker_exporter._world import is_patched
 
 if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import ReadableSpan
+
     from breaker_exporter import CircuitBreakerSpanExporter, CircuitTransition
 
 _BEAT = 0.005
@@ -30,10 +36,14 @@ class Facts:
     def __init__(self) -> None:
         self.spans_started = 0
         self.exporters: tuple[CircuitBreakerSpanExporter, ...] = ()
+        self._claimed: list[str] = []
 
     def start(self) -> None:
         """Begin: in the worker, after any monkey patch."""
         os.set_blocking(int(os.environ[FD_VARIABLE]), False)
+        if os.environ.get("FAULTS_CLAIMS"):
+            for exporter in self.exporters:
+                self._listen_to(exporter)
         threading.Thread(target=self._beat, daemon=True).start()
 
     def note(self, transition: CircuitTransition) -> None:
@@ -43,8 +53,21 @@ class Facts:
     def last(self) -> None:
         """The last word, once all that was queued has had its time."""
         os.set_blocking(int(os.environ[FD_VARIABLE]), True)
-        self._say({**self._now(), "kind": "last"})
+        self._say({**self._now(), "kind": "last", "claimed": self._claimed})
         self.exporters = ()  # a gRPC channel that lives until the interpreter's end may complain there
+
+    def _listen_to(self, exporter: Any) -> None:
+        """Keep the ids of the spans that the exporter says it has exported."""
+        export = exporter.export
+
+        def noting(spans: Sequence[ReadableSpan]) -> SpanExportResult:
+            contexts = [span.get_span_context() for span in spans]
+            result: SpanExportResult = export(spans)
+            if result is SpanExportResult.SUCCESS:
+                self._claimed += [f"{context.span_id:016x}" for context in contexts if context]
+            return result
+
+        exporter.export = noting
 
     def _beat(self) -> None:
         # Without a hub there is nothing to feel, and a thread that wakes so often would be felt itself.
@@ -76,8 +99,10 @@ class Facts:
     def _say(self, line: dict[str, object]) -> None:
         try:
             say(line)
-        except (BlockingIOError, BrokenPipeError):
-            pass  # nobody reads just now, or ever again
+        except BlockingIOError:
+            pass  # nobody reads just now
+        except BrokenPipeError:
+            os.killpg(0, signal.SIGTERM)  # nobody ever will: who measured is gone, and so this should be
 
 
 def _resident() -> int:

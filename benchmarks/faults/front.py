@@ -15,6 +15,8 @@ import trustme
 
 _CHUNK = 1 << 16
 _BACKLOG = 128
+_GOAWAY = bytes.fromhex("000000040000000000000008070000000000000000000000000b")
+"""The frames SETTINGS, without any, and GOAWAY with ENHANCE_YOUR_CALM (RFC 9113, 6.5 and 6.8)."""
 _FILLERS = 8
 """Connections that fill the queue of a port which accepts none."""
 
@@ -30,6 +32,12 @@ class Fronting(enum.Enum):
     """Accepts, and says nothing."""
     EXPIRED = "expired"
     """Shows a certificate that has expired."""
+    GOAWAY = "goaway"
+    """Tells each HTTP/2 connection to go away, as one that calls too much."""
+    NAME_HANGS = "name hangs"
+    """Relays; the name server of its name is silent."""
+    NAME_FAILS = "name fails"
+    """Relays; the name server of its name knows none."""
 
 
 class Front:
@@ -41,6 +49,7 @@ class Front:
 
     Attributes:
         port: Where it listens.
+        mode: What it does now.
     """
 
     def __init__(self, target: int, directory: Path | None) -> None:
@@ -56,7 +65,7 @@ class Front:
                 Fronting.RELAY: _context(authority.issue_cert("127.0.0.1")),
                 Fronting.EXPIRED: _context(authority.issue_cert("127.0.0.1", not_after=yesterday)),
             }
-        self._mode = Fronting.RELAY
+        self.mode = Fronting.RELAY
         self._open: set[socket.socket] = set()
         self._fillers: list[socket.socket] = []
         self._accepting = threading.Event()
@@ -77,7 +86,7 @@ class Front:
 
     def switch(self, mode: Fronting) -> None:
         """From now on; open connections are dropped."""
-        self._mode = mode
+        self.mode = mode
         if mode is Fronting.FULL:
             self._accepting.clear()
             self._listener.listen(0)
@@ -98,10 +107,13 @@ class Front:
     def _drop(self, but: frozenset[socket.socket] = frozenset()) -> None:
         for connection in list(self._open):
             if connection not in but:
-                self._open.discard(connection)
-                with contextlib.suppress(OSError):
-                    connection.shutdown(socket.SHUT_RDWR)
-                connection.close()
+                self._drop_one(connection)
+
+    def _drop_one(self, connection: socket.socket) -> None:
+        self._open.discard(connection)
+        with contextlib.suppress(OSError):
+            connection.shutdown(socket.SHUT_RDWR)
+        connection.close()
 
     def _accept(self) -> None:
         with selectors.DefaultSelector() as selector, contextlib.suppress(OSError, ValueError):
@@ -114,10 +126,14 @@ class Front:
                     threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
-        if self._mode is Fronting.NO_HANDSHAKE:
+        if self.mode is Fronting.NO_HANDSHAKE:
             return
         with contextlib.suppress(OSError):
-            if context := self._contexts.get(self._mode):
+            if self.mode is Fronting.GOAWAY:
+                connection.sendall(_GOAWAY)
+                self._drop_one(connection)
+                return
+            if context := self._contexts.get(self.mode):
                 self._open.discard(connection)
                 connection = context.wrap_socket(connection, server_side=True)
                 self._open.add(connection)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
 import os
 import selectors
+import signal
 import socket
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -22,13 +25,15 @@ from breaker_exporter._demo.run import state_of
 from breaker_exporter.testing import Fault, FaultyCollector
 
 from .front import Front, Fronting
-from .plan import FAULTY, HEALTHY, RATE, RECOVERING, SETTINGS, WARM_UP, Cell, Column, Step
+from .plan import FAULTY, HEALTHY, RATE, RECOVERING, SETTINGS, WARM_UP, Cell, Column, Event, Step
 
 OURS, NONE = "ours", "none"
 _LOOK = 0.1
 """Seconds between two looks at the collector."""
 _PATIENCE = 5.0
 """Seconds that the load waits for answers after its last request."""
+_UNDER_WAY = 0.3
+"""Seconds after which a request is in the application."""
 _GRACE = 10
 """Seconds that Gunicorn gives a worker which was told to stop."""
 
@@ -47,7 +52,11 @@ class Service:
     """The longest delay of the hub until then."""
     changes: list[tuple[float, str]] = field(default_factory=list)
     first: dict[str, Any] = field(default_factory=dict)
-    last: dict[str, Any] = field(default_factory=dict)
+    latest: dict[str, Any] = field(default_factory=dict)
+    lasts: list[dict[str, Any]] = field(default_factory=list)
+    """The last words of its workers."""
+    told: int | None = None
+    """Status of the request that told the application of the event; 0: no answer."""
     returncode: int | None = None
     seconds_to_end: float = 0.0
 
@@ -60,7 +69,8 @@ class Raw:
     services: dict[str, Service] = field(default_factory=lambda: {OURS: Service(), NONE: Service()})
     delivered: list[tuple[float, int]] = field(default_factory=list)
     """Spans that the collector holds, each once."""
-    taken: int = 0
+    taken: frozenset[str] = frozenset()
+    """Ids."""
     duplicates: int = 0
     output: str = ""
 
@@ -75,9 +85,14 @@ def measure(cell: Cell, collector: FaultyCollector, check: Callable[[], None]) -
     with contextlib.ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="breaker-exporter-faults-")))
         front, place = None, _place(cell.column, collector)
+        before: tuple[str, ...] = ()
         if cell.row.front:
             front = stack.enter_context(Front(place, directory if cell.row.front == "tls" else None))
             place = front.port
+        if front and cell.row.front == "name":
+            from .names import Names
+
+            before = stack.enter_context(Names(front, directory)).command
         environment = _environment(cell, place, directory)
         children, ports = {}, {}
         for name in (OURS, NONE):
@@ -86,11 +101,11 @@ def measure(cell: Cell, collector: FaultyCollector, check: Callable[[], None]) -
             child, ports[name] = start_service(
                 *(directory / name, {**environment, **wiring}, cell.column.worker),
                 *("--workers", "1", "--threads", threads),
+                before=before,
             )
             children[name] = stack.enter_context(child)
-        seconds = WARM_UP + HEALTHY + FAULTY + RECOVERING
-        load = stack.enter_context(start_load(directory / "load", ports, RATE, seconds, _PATIENCE))
-        return _Observer(cell, collector, front, children, load, check).observe()
+        load = stack.enter_context(start_load(directory / "load", ports, RATE, cell.row.load, _PATIENCE))
+        return _Observer(cell, collector, front, children, ports, load, check).observe()
 
 
 def _place(column: Column, collector: FaultyCollector) -> int:
@@ -102,23 +117,32 @@ def _place(column: Column, collector: FaultyCollector) -> int:
 
 def _environment(cell: Cell, place: int, directory: Path) -> dict[str, str]:
     is_tls = cell.row.front == "tls"
+    host = "collector.test" if cell.row.front == "name" else "127.0.0.1"
     return {
         **SETTINGS,
-        "OTEL_EXPORTER_OTLP_ENDPOINT": f"http{'s' if is_tls else ''}://127.0.0.1:{place}",
+        **cell.row.environment,
+        "OTEL_EXPORTER_OTLP_ENDPOINT": f"http{'s' if is_tls else ''}://{host}:{place}",
         "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc" if cell.column.protocol == "grpc" else "http/protobuf",
         **({"OTEL_EXPORTER_OTLP_CERTIFICATE": str(directory / "authority.pem")} if is_tls else {}),
         "FAULTS_PRELOAD": "1" if cell.column.preload else "",
+        "FAULTS_INIT_GEVENT": "1" if cell.column.init_gevent else "",
+        "FAULTS_CLAIMS": "1",
     }
 
 
 def start_service(
-    directory: Path, environment: dict[str, str], worker: str, *arguments: str
+    directory: Path,
+    environment: dict[str, str],
+    worker: str,
+    *arguments: str,
+    before: tuple[str, ...] = (),
 ) -> tuple[Child, int]:
     """Gunicorn with this matrix's application on a free loopback port, and that port."""
     directory.mkdir()
     with socket.create_server(("127.0.0.1", 0), backlog=2048) as listener:
         os.set_inheritable(listener.fileno(), True)
         command = [
+            *before,
             *(sys.executable, "-m", "gunicorn", "--config", "python:benchmarks.faults.service"),
             *("--bind", f"fd://{listener.fileno()}", "--worker-class", worker, "--timeout", "120"),
             *("--graceful-timeout", str(_GRACE), *arguments, "benchmarks.faults.app:app"),
@@ -141,10 +165,13 @@ class _Observer:
         collector: FaultyCollector,
         front: Front | None,
         children: dict[str, Child],
+        ports: dict[str, int],
         load: Child,
         check: Callable[[], None],
     ) -> None:
         self._raw = Raw(cell)
+        self._row = cell.row
+        self._ports = ports
         self._collector = collector
         self._front = front
         self._children = children
@@ -152,24 +179,34 @@ class _Observer:
         self._check = check
         self._start = 0.0
         self._looked = 0.0
+        self._tellers: list[threading.Thread] = []
 
     def observe(self) -> Raw:
         with self._listening() as selector:
             while not self._start:
                 self._pump(selector)
             self._until(selector, HEALTHY)
-            for step in self._raw.cell.row.steps:
+            for step in self._row.steps:
                 self._until(selector, HEALTHY + step.at)
                 self._switch(step)
-            self._until(selector, HEALTHY + FAULTY)
-            self._switch(Step(Fronting.RELAY if self._front else Fault.NONE))
-            self._until(selector, HEALTHY + FAULTY + RECOVERING)
+                if step.requests:
+                    self._until_requests(selector, step.requests)
+            if self._row.event:
+                self._until(selector, HEALTHY + self._row.at)
+                self._happen(self._row.event)
+                self._until(selector, HEALTHY + self._row.at + _UNDER_WAY)
+            if not self._row.ends:
+                self._until(selector, HEALTHY + FAULTY)
+                self._switch(Step(Fronting.RELAY if self._front else Fault.NONE))
+                self._until(selector, HEALTHY + FAULTY + RECOVERING)
             deadline = time.monotonic() + _PATIENCE + 2
             while not self._load.ended and time.monotonic() < deadline:
                 self._pump(selector)
             self._stop(selector)
+        for told in self._tellers:
+            told.join()
         received = self._collector.received()
-        self._raw.taken, self._raw.duplicates = len(received.span_ids), received.duplicates
+        self._raw.taken, self._raw.duplicates = received.span_ids, received.duplicates
         self._raw.output = self._children[OURS].output
         return self._raw
 
@@ -180,12 +217,29 @@ class _Observer:
             assert self._front is not None
             self._front.switch(step.fault)
 
+    def _until_requests(self, selector: selectors.DefaultSelector, more: int) -> None:
+        wanted = state_of(self._collector)["requests"] + more
+        while time.monotonic() < self._start + HEALTHY + FAULTY:
+            self._pump(selector)
+            if state_of(self._collector)["requests"] >= wanted:
+                break
+
+    def _happen(self, event: Event) -> None:
+        for name, service in self._raw.services.items():
+            if event is Event.KILL:
+                os.kill(service.latest["pid"], signal.SIGKILL)
+            elif event.path:
+                teller = threading.Thread(target=_tell, args=(self._ports[name], event.path, service))
+                teller.start()
+                self._tellers.append(teller)
+
     def _stop(self, selector: selectors.DefaultSelector) -> None:
         """Both, as an orchestrator does; ours is timed."""
+        self._pump(selector)
         for name, child in self._children.items():
             service = self._raw.services[name]
             begun = time.monotonic()
-            child.terminate()
+            child.send(signal.SIGQUIT if self._row.event is Event.QUIT else signal.SIGTERM)
             while not child.ended and time.monotonic() < begun + _GRACE + 5:
                 self._pump(selector, ending=True)
             service.seconds_to_end = time.monotonic() - begun
@@ -234,9 +288,19 @@ class _Observer:
             if kind == "change":
                 service.changes.append((at, line["new"]))
             elif kind == "last":
-                service.last = line
+                service.lasts.append(line)
             elif self._start:
+                service.latest = line
                 if line["gap"] is not None:
                     service.gaps.append((at, line["gap"]))
                 if at <= HEALTHY:
                     service.first = line
+
+
+def _tell(port: int, path: str, service: Service) -> None:
+    service.told = 0
+    with contextlib.suppress(OSError, http.client.HTTPException):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_GRACE)
+        connection.request("GET", path, headers={"Connection": "close"})
+        service.told = connection.getresponse().status
+        connection.close()

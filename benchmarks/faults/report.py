@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .plan import COLUMNS, FAULTY, HEALTHY, MAX_COOLDOWN, RATE, RECOVERING, ROWS, SHUTDOWN_TIMEOUT, TIMEOUT
+from .plan import (
+    COLUMNS,
+    FAULTY,
+    HEALTHY,
+    MAX_COOLDOWN,
+    RATE,
+    RECOVERING,
+    ROWS,
+    SHUTDOWN_TIMEOUT,
+    TIMEOUT,
+)
 
 _METHOD = (
     "Each cell is a run on real processes: two Gunicorn services side by side, one with an exporter and one",
@@ -15,12 +25,15 @@ _METHOD = (
     "",
     "In a cell: p99 of the requests and the hub's longest delay, from the fault on, as ratios to the service",
     "without an exporter; seconds from the fault to the open circuit (`-`: it stayed closed); seconds from",
-    "its end to the next span delivered; seconds to end. **Broken** where a promise did not hold.",
+    "its end to the next span delivered (`-`: the service ended in the fault); seconds to end. What happens",
+    "to processes happens to both services, in the fault. **Broken** where a promise did not hold.",
 )
 _COUNTS = (
     "Spans: started by the application, dropped by the SDK's queue before any exporter, received by ours,",
     "exported, failed, refused (received is their sum); taken by the collector, which holds more than were",
-    "exported where its answer was lost; delivered twice. Threads and descriptors: healthy, and at the end.",
+    "exported where its answer was lost; delivered twice (OpenTelemetry's own HTTP exporter sends a batch",
+    "again whose connection was lost); said to be exported and not there (by their ids).",
+    "A worker that was killed has no say in it. Threads and descriptors: healthy, and at the end.",
 )
 
 
@@ -58,13 +71,16 @@ def _cell(cell: Mapping[str, Any] | None) -> str:
         return ""
     hub = "" if cell["gap_ratio"] is None else f" hub {cell['gap_ratio']:.1f},"
     opened = "-" if cell["opened_after"] is None else f"{cell['opened_after']:.1f}"
-    back = "never" if cell["delivered_after"] is None else f"{cell['delivered_after']:.1f}"
+    back = "-" if cell["delivered_after"] is None else f"{cell['delivered_after']:.1f}"
     text = f"p99 {cell['p99_ratio']:.1f},{hub} open {opened}, back {back}, end {cell['seconds_to_end']:.1f}"
     return f"**Broken**: {text}" if cell["broken"] else text
 
 
 def _spans(cells: Sequence[Mapping[str, Any]]) -> list[str]:
-    names = ("started", "dropped", "received", "exported", "failed", "refused", "taken", "duplicates")
+    names = (
+        *("started", "dropped", "received", "exported", "failed", "refused"),
+        *("taken", "duplicates", "unfounded"),
+    )
     return [
         *_COUNTS,
         "",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import time
 from typing import TYPE_CHECKING, Any
 
 from breaker_exporter.gunicorn import hooks
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 
 control_socket_disable = True
 preload_app = bool(os.environ.get("FAULTS_PRELOAD"))
+max_requests = int(os.environ.get("FAULTS_MAX_REQUESTS", "0"))
 
 _wiring = os.environ["FAULTS_WIRING"]
 _telemetry = Telemetry(service_name="shop", listeners=[facts.note])
@@ -27,6 +30,15 @@ def post_fork(server: Any, worker: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
+    if os.environ.get("FAULTS_INIT_GEVENT"):
+        from grpc.experimental.gevent import init_gevent
+
+        init_gevent()
+    if os.environ.get("FAULTS_LOG"):
+        logging.getLogger().addHandler(_Yielding())
+        logging.getLogger().setLevel(logging.INFO)
+    if stderr := os.environ.get("FAULTS_STDERR"):
+        _spoil_stderr(stderr)
     if _wiring == "hooks":
         _hooks.post_worker_init(worker)
         facts.exporters = _telemetry.exporters
@@ -50,6 +62,22 @@ def worker_exit(server: Any, worker: Any) -> None:
     facts.last()
 
 
+def _spoil_stderr(how: str) -> None:
+    if how == "full":
+        os.dup2(os.open("/dev/full", os.O_WRONLY), 2)
+    else:  # a pipe whose reader is gone
+        reading, writing = os.pipe()
+        os.close(reading)
+        os.dup2(writing, 2)
+
+
+class _Yielding(logging.Handler):
+    """Lets others run while it holds its lock, as one does that writes to a socket."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        time.sleep(0.001)
+
+
 def _provide(wiring: str) -> None:
     from opentelemetry import trace
     from opentelemetry.sdk.trace import TracerProvider
@@ -65,12 +93,12 @@ def _provide(wiring: str) -> None:
 
 
 def _wrapped() -> CircuitBreakerSpanExporter:
-    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-
     from breaker_exporter import CircuitBreakerSpanExporter
 
+    from .wrapped import Logging, Pooling
+
     return CircuitBreakerSpanExporter(
-        OTLPSpanExporter(),
+        Pooling() if os.environ.get("FAULTS_POOLS") else Logging(),
         name="collector",
         cooldown=float(os.environ["BREAKER_EXPORTER_COOLDOWN"]),
         max_cooldown=float(os.environ["BREAKER_EXPORTER_MAX_COOLDOWN"]),

@@ -8,7 +8,7 @@ from breaker_exporter._demo.figures import percentile
 from breaker_exporter.testing import Fault
 
 from .measure import NONE, OURS, Raw, Service
-from .plan import FAULTY, HEALTHY, MAX_COOLDOWN, RATE, RECOVERING, SHUTDOWN_TIMEOUT, TIMEOUT, WARM_UP
+from .plan import FAULTY, HEALTHY, MAX_COOLDOWN, RATE, SHUTDOWN_TIMEOUT, TIMEOUT, WARM_UP, Row
 
 _ROOM = 3.0
 """Seconds that the way back may take beyond a cooldown and a timeout: a batch's delay, a busy machine."""
@@ -16,6 +16,8 @@ _END = 5.0
 """Seconds that Gunicorn and the machine may take for an end, on top of the shutdown budget."""
 _RATIO, _FELT = 3.0, 0.05
 """A hub's delay is broken where it is so many times that of the other service, and so many seconds."""
+_CUT = 10
+"""Requests that a worker may take along when it is killed or replaced, more than the other service's did."""
 _MORE = 12
 """Threads or descriptors that may be there at the end and not at the beginning: gRPC makes its own."""
 
@@ -31,6 +33,7 @@ class Outcome:
         opened_after: From the begin of the fault; ``None``: it stayed closed.
         delivered_after: From the end of the fault to the next span that the collector took.
         dropped: Spans that were started and never handed to the exporter: the SDK's queue was full.
+        unfounded: Spans that were said to be exported, and that the collector does not hold.
     """
 
     row: str
@@ -48,6 +51,7 @@ class Outcome:
     taken: int
     duplicates: int
     dropped: int
+    unfounded: int
     threads: tuple[int, int]
     descriptors: tuple[int, int]
     seconds_to_end: float
@@ -61,27 +65,32 @@ class Outcome:
 def outcome_of(raw: Raw) -> Outcome:
     """The figures, and what was broken."""
     ours, none = raw.services[OURS], raw.services[NONE]
-    health = ours.last.get("health") or {}
-    counts = {name: int(health.get(name, 0)) for name in ("received", "exported", "failed", "refused")}
+    counts = {
+        name: sum(int((last["health"] or {}).get(name, 0)) for last in ours.lasts)
+        for name in ("received", "exported", "failed", "refused")
+    }
+    started = sum(int(last["started"]) for last in ours.lasts)
+    claimed = {span_id for last in ours.lasts for span_id in last["claimed"]}
     gap, other = _longest(ours), _longest(none)
     outcome = Outcome(
         row=raw.cell.row.name,
         column=raw.cell.column.name,
-        p99_ratio=_p99(ours) / max(_p99(none), 1e-6),
+        p99_ratio=_p99(ours, raw.cell.row) / max(_p99(none, raw.cell.row), 1e-6),
         gap_ratio=None if gap is None or other is None else gap / max(other, 1e-6),
         gap=gap,
         opened_after=next(
             (at - HEALTHY for at, new in ours.changes if new == "open" and at >= HEALTHY), None
         ),
-        delivered_after=_back(raw),
-        started=int(ours.last.get("started", 0)),
+        delivered_after=None if raw.cell.row.ends else _back(raw),
+        started=started,
         received=counts["received"],
         exported=counts["exported"],
         failed=counts["failed"],
         refused=counts["refused"],
-        taken=raw.taken,
+        taken=len(raw.taken),
         duplicates=raw.duplicates,
-        dropped=int(ours.last.get("started", 0)) - counts["received"],
+        dropped=started - counts["received"],
+        unfounded=len(claimed - raw.taken),
         threads=_before_and_after(ours, "threads"),
         descriptors=_before_and_after(ours, "descriptors"),
         seconds_to_end=ours.seconds_to_end,
@@ -92,16 +101,23 @@ def outcome_of(raw: Raw) -> Outcome:
 
 
 def _broken(raw: Raw, it: Outcome) -> list[str]:
-    ours = raw.services[OURS]
-    unanswered = _requests() - sum(status == 200 for _, status in ours.latencies.values())
-    rejected = raw.cell.row.steps[0].fault is Fault.PARTIAL_SUCCESS
+    ours, row = raw.services[OURS], raw.cell.row
+    unanswered = _unanswered(ours, row)
+    allowed = _unanswered(raw.services[NONE], row) + _CUT if row.replaces else 0
+    rejected = row.steps[0].fault is Fault.PARTIAL_SUCCESS
+    is_same = bool(ours.lasts) and ours.lasts[-1]["pid"] == ours.first.get("pid")
     checks = {
-        f"{unanswered} requests were not answered": unanswered > 0,
-        "the worker's last word is missing": not ours.last,
+        f"{unanswered} requests were not answered": unanswered > allowed,
+        f"the request that told the application got status {ours.told}": ours.told not in (None, 200),
+        "the worker's last word is missing": not ours.lasts,
+        "no other worker took over": row.replaces and is_same,
         "received is not exported + failed + refused": it.received != it.exported + it.failed + it.refused,
-        f"{it.duplicates} spans were delivered twice": it.duplicates > 0,
+        f"{it.duplicates} spans were delivered twice": it.duplicates > 0
+        and raw.cell.column.wiring == "hooks",
         f"exported {it.exported}, and the collector holds {it.taken}": it.exported > it.taken,
-        "no span was delivered after the fault": it.delivered_after is None,
+        f"{it.unfounded} spans said to be exported did not arrive": it.unfounded
+        > (it.failed if rejected else 0),
+        "no span was delivered after the fault": it.delivered_after is None and not row.ends,
         f"the first span came {it.delivered_after or 0:.1f} s after the fault": (it.delivered_after or 0)
         > MAX_COOLDOWN + TIMEOUT + _ROOM,
         f"exit status {it.returncode}": it.returncode != 0,
@@ -116,14 +132,18 @@ def _broken(raw: Raw, it: Outcome) -> list[str]:
     return [text for text, holds in checks.items() if holds]
 
 
-def _requests() -> int:
-    return int(RATE * (WARM_UP + HEALTHY + FAULTY + RECOVERING))
+def _requests(row: Row) -> int:
+    return int(RATE * row.load)
 
 
-def _p99(service: Service) -> float:
+def _unanswered(service: Service, row: Row) -> int:
+    return _requests(row) - sum(status == 200 for _, status in service.latencies.values())
+
+
+def _p99(service: Service, row: Row) -> float:
     """Of the requests due from the begin of the fault on; one without an answer counts as a minute."""
     first = int(RATE * (WARM_UP + HEALTHY))
-    latencies = sorted(service.latencies.get(index, (60.0, 0))[0] for index in range(first, _requests()))
+    latencies = sorted(service.latencies.get(index, (60.0, 0))[0] for index in range(first, _requests(row)))
     return percentile(latencies, 99.0)
 
 
@@ -139,4 +159,4 @@ def _back(raw: Raw) -> float | None:
 
 
 def _before_and_after(service: Service, name: str) -> tuple[int, int]:
-    return int(service.first.get(name, 0)), int(service.last.get(name, 0))
+    return int(service.first.get(name, 0)), int(service.lasts[-1][name]) if service.lasts else 0

@@ -15,9 +15,8 @@ from benchmarks.faults.plan import (
     FAULTY,
     HEALTHY,
     RATE,
-    RECOVERING,
     ROWS,
-    WARM_UP,
+    Cell,
     Step,
     cells,
     quick_cells,
@@ -30,16 +29,20 @@ from breaker_exporter.testing._faults import FaultSetting
 HEALTH = {"received": 100, "exported": 60, "failed": 10, "refused": 30, "state": "closed"}
 
 
-def service() -> Service:
+IDS = [f"{number:016x}" for number in range(60)]
+
+
+def service(cell: Cell) -> Service:
     """One that held all."""
-    requests = int(RATE * (WARM_UP + HEALTHY + FAULTY + RECOVERING))
-    now = {"health": HEALTH, "started": 110, "threads": 3, "descriptors": 10}
+    now = {"pid": 1, "health": HEALTH, "started": 110, "threads": 3, "descriptors": 10, "claimed": IDS}
+    if cell.row.replaces:
+        now = {**now, "pid": 2}
     return Service(
-        latencies=dict.fromkeys(range(requests), (0.01, 200)),
+        latencies=dict.fromkeys(range(int(RATE * cell.row.load)), (0.01, 200)),
         gaps=[(HEALTHY + 1, 0.004)],
         changes=[(HEALTHY + 0.5, "open")],
-        first=now,
-        last=now,
+        first={**now, "pid": 1},
+        lasts=[now],
         returncode=0,
         seconds_to_end=1.0,
     )
@@ -49,7 +52,7 @@ def raw(row: str = "silence") -> Raw:
     (cell,) = cells([row], ["gevent HTTP"])
     end = HEALTHY + FAULTY
     delivered = [(end - 1, 40), (end + 1.5, 60)]
-    return Raw(cell, {OURS: service(), NONE: service()}, delivered, taken=60)
+    return Raw(cell, {OURS: service(cell), NONE: service(cell)}, delivered, taken=frozenset(IDS))
 
 
 def test_what_held_is_not_broken() -> None:
@@ -65,11 +68,15 @@ def unanswered(raw: Raw) -> None:
 
 
 def silent(raw: Raw) -> None:
-    raw.services[OURS].last = {}
+    raw.services[OURS].lasts = []
+
+
+def say_last(raw: Raw, **changed: object) -> None:
+    raw.services[OURS].lasts = [{**raw.services[OURS].lasts[-1], **changed}]
 
 
 def miscounted(raw: Raw) -> None:
-    raw.services[OURS].last = {**raw.services[OURS].last, "health": {**HEALTH, "refused": 29}}
+    say_last(raw, health={**HEALTH, "refused": 29})
 
 
 def twice(raw: Raw) -> None:
@@ -77,7 +84,11 @@ def twice(raw: Raw) -> None:
 
 
 def lost(raw: Raw) -> None:
-    raw.taken = 59
+    raw.taken = frozenset(IDS[:59])
+
+
+def told_in_vain(raw: Raw) -> None:
+    raw.services[OURS].told = 0
 
 
 def never_back(raw: Raw) -> None:
@@ -101,7 +112,7 @@ def stood_still(raw: Raw) -> None:
 
 
 def leaked(raw: Raw) -> None:
-    raw.services[OURS].last = {**raw.services[OURS].last, "threads": 99, "descriptors": 99}
+    say_last(raw, threads=99, descriptors=99)
 
 
 def raised(raw: Raw) -> None:
@@ -114,7 +125,8 @@ def raised(raw: Raw) -> None:
         (unanswered, ["1 requests were not answered"]),
         (miscounted, ["received is not exported + failed + refused"]),
         (twice, ["1 spans were delivered twice"]),
-        (lost, ["exported 60, and the collector holds 59"]),
+        (lost, ["exported 60, and the collector holds 59", "1 spans said to be exported did not arrive"]),
+        (told_in_vain, ["the request that told the application got status 0"]),
         (never_back, ["no span was delivered after the fault"]),
         (late, ["the first span came 7.0 s after the fault"]),
         (killed, ["exit status -9"]),
@@ -142,8 +154,7 @@ def test_without_a_last_word_nothing_is_known() -> None:
 
 def test_what_a_partial_success_rejects_must_be_counted_as_failed() -> None:
     observed = raw("partial success")
-    ours = observed.services[OURS]
-    ours.last = {**ours.last, "health": {**HEALTH, "failed": 0, "refused": 40}}
+    say_last(observed, health={**HEALTH, "failed": 0, "refused": 40})
 
     assert outcome_of(observed).broken == ["partial success was not seen"]
 
@@ -172,7 +183,27 @@ def test_a_date_is_counted_from_when_it_is_used() -> None:
 
 def test_the_quick_form_takes_less_than_four_minutes() -> None:
     assert 0 < sum(cell.estimate for cell in quick_cells()) < 240
-    assert {cell.column.name for cell in quick_cells()} == {column.name for column in COLUMNS[:3]}
+    assert {cell.column.name for cell in quick_cells()} == {"gevent HTTP", "gevent gRPC", "gthread HTTP"}
+
+
+def test_every_row_names_columns_that_there_are() -> None:
+    assert {way for row in ROWS for way in row.ways} <= {column.name for column in COLUMNS}
+
+
+def test_a_service_that_ends_in_the_fault_delivers_nothing_after_it() -> None:
+    observed = raw("SIGQUIT, in silence")
+    never_back(observed)
+
+    assert outcome_of(observed).broken == []
+
+
+def test_a_killed_worker_takes_its_requests_along_and_is_replaced() -> None:
+    observed = raw("SIGKILL to the worker, in drip")
+    unanswered(observed)
+    assert outcome_of(observed).broken == []
+
+    say_last(observed, pid=1)
+    assert outcome_of(observed).broken == ["no other worker took over"]
 
 
 def test_the_report_has_a_line_for_each_fault_and_names_what_was_broken() -> None:
@@ -187,5 +218,5 @@ def test_the_report_has_a_line_for_each_fault_and_names_what_was_broken() -> Non
     )
 
     assert "| silence | p99 1.0, hub 1.0, open 0.5, back 1.5, end 1.0 |" in text
-    assert "| refuse | **Broken**: p99 1.0, hub 1.0, open -, back never, end 1.0 |" in text
+    assert "| refuse | **Broken**: p99 1.0, hub 1.0, open -, back -, end 1.0 |" in text
     assert "* refuse, gevent HTTP: exit status 3" in text

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from types import SimpleNamespace
@@ -178,3 +181,43 @@ def test_a_blackhole_costs_one_timeout(collector: FaultyCollector, exporter: Sli
     collector.fault = Fault.BLACKHOLE
     report = exporter.export_and_report(spans(300))
     assert (report.verdict, report.delivered) == (Verdict.FAILED, 0)
+
+
+GOAWAY = bytes.fromhex("000000040000000000000008070000000000000000000000000b")
+"""SETTINGS without any, and GOAWAY with ENHANCE_YOUR_CALM (RFC 9113, 6.5 and 6.8)."""
+
+
+@contextlib.contextmanager
+def sending_away() -> Iterator[str]:
+    """A server that tells each connection to go away: its endpoint."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    accepted, _ = listener.accept()
+                    with accepted, contextlib.suppress(OSError):  # it may be gone already
+                        accepted.sendall(GOAWAY)
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+def processor_time(make: Callable[[str], OTLPSpanExporter]) -> float:
+    """Seconds that two exports to a server which sends away take of the processor."""
+    with sending_away() as endpoint:
+        exporter = make(endpoint)
+        began = time.process_time()
+        assert [exporter.export(spans(1)) for _ in range(2)] == [FAILURE, FAILURE]
+        took = time.process_time() - began
+        exporter.shutdown()
+    return took
+
+
+def test_a_server_that_sends_away_is_not_stormed() -> None:
+    """gRPC by itself connects again as fast as it can, and the garbage of that holds the hub later."""
+    official = processor_time(lambda at: OTLPSpanExporter(at, timeout=1, insecure=True))
+    ours = processor_time(lambda at: SlicingOTLPSpanExporter(at, timeout=1, insecure=True, spare=1))
+
+    assert ours < official / 2

@@ -95,7 +95,11 @@ class Child:
 
     def terminate(self) -> None:
         """Tell it to stop, as an orchestrator does."""
-        self._process.terminate()
+        self.send(signal.SIGTERM)
+
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        self._process.send_signal(number)
 
 
 def allow_many_sockets() -> None:
