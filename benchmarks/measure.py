@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import os
 import selectors
-import socket
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from breaker_exporter._demo.pipe import Lines
-from breaker_exporter._demo.processes import Child
+from breaker_exporter._demo.processes import Child, start_load, start_service
 from breaker_exporter.testing import FaultyCollector
 
 from .backends import Backend, backend_for
@@ -83,41 +79,27 @@ def measure(cell: Cell, collector: FaultyCollector, check: Callable[[], None]) -
         backend = stack.enter_context(backend_for(cell.contender, collector))
         service, port = _start_service(cell, backend, directory)
         stack.enter_context(service)
-        argument = {
-            "ports": {"it": port},
-            "rate": cell.rate,
-            "seconds": WARM_UP + cell.total,
-            "patience": _PATIENCE,
-        }
-        command = [sys.executable, "-m", "breaker_exporter._demo.load", json.dumps(argument)]
-        load = stack.enter_context(Child(command, {}, _made(directory / "load")))
+        seconds = WARM_UP + cell.total
+        load = stack.enter_context(
+            start_load(directory / "load", {"it": port}, cell.rate, seconds, _PATIENCE)
+        )
         return _Observer(cell, backend, service, load, check).observe()
 
 
 def _start_service(cell: Cell, backend: Backend, directory: Path) -> tuple[Child, int]:
-    with socket.create_server(("127.0.0.1", 0), backlog=2048) as listener:
-        os.set_inheritable(listener.fileno(), True)
-        command = [
-            *(sys.executable, "-m", "gunicorn", "--config", "python:benchmarks.service.conf"),
-            *("--bind", f"fd://{listener.fileno()}", "--worker-class", cell.worker, "--workers", "1"),
-            *("--threads", "4" if cell.worker == "gthread" else "1"),
-            *("--timeout", "120", "--graceful-timeout", str(_GRACE), "benchmarks.service.app:app"),
-        ]
-        environment = {
-            **backend.environment,
-            "BENCH_CONTENDER": cell.contender,
-            "BENCH_SHORT": "1" if cell.suite == "outage" else "",
-            **(_SHORT if cell.contender.startswith("hooks") and cell.suite == "outage" else {}),
-            "TMPDIR": str(directory),  # what a killed worker leaves on the disk goes with it
-            **_TUNED.get(cell.contender, {}),
-        }
-        child = Child(command, environment, _made(directory / "service"), [listener.fileno()])
-        return child, int(listener.getsockname()[1])
-
-
-def _made(directory: Path) -> Path:
-    directory.mkdir()
-    return directory
+    environment = {
+        **backend.environment,
+        "BENCH_CONTENDER": cell.contender,
+        "BENCH_SHORT": "1" if cell.suite == "outage" else "",
+        **(_SHORT if cell.contender.startswith("hooks") and cell.suite == "outage" else {}),
+        "TMPDIR": str(directory),  # what a killed worker leaves on the disk goes with it
+        **_TUNED.get(cell.contender, {}),
+    }
+    return start_service(
+        *(directory / "service", environment, "benchmarks.service.conf", "benchmarks.service.app:app"),
+        *("--worker-class", cell.worker, "--workers", "1"),
+        *("--threads", "4" if cell.worker == "gthread" else "1", "--graceful-timeout", str(_GRACE)),
+    )
 
 
 class _Observer:

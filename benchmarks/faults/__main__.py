@@ -12,8 +12,9 @@ from breaker_exporter._demo.interruption import Interrupted, Interruption
 from breaker_exporter._demo.processes import allow_many_sockets
 from breaker_exporter.testing import FaultyCollector
 
+from ..measure import CellFailed
 from ..store import Store, load
-from .measure import CellFailed, measure
+from .measure import measure
 from .names import can_be
 from .plan import COLUMNS, ROWS, Cell, cells, quick_cells
 from .report import markdown

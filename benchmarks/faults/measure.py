@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import json
 import os
 import selectors
 import signal
-import socket
-import sys
 import tempfile
 import threading
 import time
@@ -20,10 +17,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from breaker_exporter._demo.pipe import Lines
-from breaker_exporter._demo.processes import Child
+from breaker_exporter._demo.processes import Child, start_load, start_service
 from breaker_exporter._demo.run import state_of
 from breaker_exporter.testing import Fault, FaultyCollector
 
+from ..measure import CellFailed
 from .front import Front, Fronting
 from .plan import FAULTY, HEALTHY, RATE, RECOVERING, SETTINGS, WARM_UP, Cell, Column, Event, Step
 
@@ -36,10 +34,6 @@ _UNDER_WAY = 0.3
 """Seconds after which a request is in the application."""
 _GRACE = 10
 """Seconds that Gunicorn gives a worker which was told to stop."""
-
-
-class CellFailed(RuntimeError):
-    """The cell could not be measured; the text says why."""
 
 
 @dataclass(slots=True)
@@ -98,7 +92,7 @@ def measure(cell: Cell, collector: FaultyCollector, check: Callable[[], None]) -
         for name in (OURS, NONE):
             wiring = {"FAULTS_WIRING": cell.column.wiring if name == OURS else "none"}
             threads = "4" if cell.column.worker == "gthread" else "1"
-            child, ports[name] = start_service(
+            child, ports[name] = service(
                 *(directory / name, {**environment, **wiring}, cell.column.worker),
                 *("--workers", "1", "--threads", threads),
                 before=before,
@@ -130,32 +124,19 @@ def _environment(cell: Cell, place: int, directory: Path) -> dict[str, str]:
     }
 
 
-def start_service(
+def service(
     directory: Path,
     environment: dict[str, str],
     worker: str,
     *arguments: str,
     before: tuple[str, ...] = (),
 ) -> tuple[Child, int]:
-    """Gunicorn with this matrix's application on a free loopback port, and that port."""
-    directory.mkdir()
-    with socket.create_server(("127.0.0.1", 0), backlog=2048) as listener:
-        os.set_inheritable(listener.fileno(), True)
-        command = [
-            *before,
-            *(sys.executable, "-m", "gunicorn", "--config", "python:benchmarks.faults.service"),
-            *("--bind", f"fd://{listener.fileno()}", "--worker-class", worker, "--timeout", "120"),
-            *("--graceful-timeout", str(_GRACE), *arguments, "benchmarks.faults.app:app"),
-        ]
-        child = Child(command, environment, directory, [listener.fileno()])
-        return child, int(listener.getsockname()[1])
-
-
-def start_load(directory: Path, ports: dict[str, int], rate: float, seconds: float, patience: float) -> Child:
-    """The demo's load on these ports."""
-    directory.mkdir()
-    argument = {"ports": ports, "rate": rate, "seconds": seconds, "patience": patience}
-    return Child([sys.executable, "-m", "breaker_exporter._demo.load", json.dumps(argument)], {}, directory)
+    """Gunicorn with this matrix's application, and its port."""
+    return start_service(
+        *(directory, environment, "benchmarks.faults.service", "benchmarks.faults.app:app"),
+        *("--worker-class", worker, "--graceful-timeout", str(_GRACE), *arguments),
+        before=before,
+    )
 
 
 class _Observer:

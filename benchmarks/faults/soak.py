@@ -18,10 +18,11 @@ from typing import Any
 
 from breaker_exporter._demo.interruption import Interrupted, Interruption
 from breaker_exporter._demo.pipe import Lines
-from breaker_exporter._demo.processes import Child, allow_many_sockets
+from breaker_exporter._demo.processes import Child, allow_many_sockets, start_load
 from breaker_exporter.testing import Fault, FaultyCollector
 
-from .measure import CellFailed, start_load, start_service
+from ..measure import CellFailed
+from .measure import service as start_service
 from .plan import ROWS, SETTINGS, Step
 
 _RATE = 200.0

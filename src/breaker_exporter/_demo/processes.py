@@ -15,14 +15,9 @@ from pathlib import Path
 from types import TracebackType
 
 from .pipe import FD_VARIABLE, Lines
-from .plan import Plan
 
-GRACE = 10
-"""Seconds that Gunicorn gives a worker which was told to stop."""
 _KILL = 5.0
 """Seconds in which a killed process is gone."""
-_PATIENCE = 10.0
-"""Seconds that the load waits for answers after its last request."""
 _SOCKETS = 8192
 _NOT_INHERITED = ("BREAKER_EXPORTER_", "GUNICORN_", "GRPC_", "OTEL_")
 """How variables begin that a newcomer's shell may have set for another service."""
@@ -110,32 +105,42 @@ def allow_many_sockets() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def start_service(name: str, plan: Plan, endpoint: str, directory: Path) -> tuple[Child, int]:
-    """A Gunicorn with one gevent worker on a free loopback port, and that port."""
+def start_service(
+    directory: Path,
+    environment: Mapping[str, str],
+    config: str,
+    app: str,
+    *arguments: str,
+    before: Sequence[str] = (),
+) -> tuple[Child, int]:
+    """A Gunicorn on a free loopback port, and that port.
+
+    Args:
+        directory: Made for its output.
+        environment: Of its own, on top of what it inherits.
+        config: The module that is its configuration.
+        app: The application.
+        arguments: More of its command line.
+        before: What starts it.
+    """
     directory.mkdir()
     with socket.create_server(("127.0.0.1", 0), backlog=2048) as listener:
         os.set_inheritable(listener.fileno(), True)
         command = [
-            *(sys.executable, "-m", "gunicorn", "--config", f"python:{__package__}.conf_{name}"),
-            *("--bind", f"fd://{listener.fileno()}", "--worker-class", "gevent", "--workers", "1"),
+            *(*before, sys.executable, "-m", "gunicorn", "--config", f"python:{config}"),
             # The default, 30 s, would kill a worker whose hub stands still that long, and its counts with it.
-            *("--timeout", "120", "--graceful-timeout", str(GRACE)),
-            f"{__package__}.app:app",
+            *("--bind", f"fd://{listener.fileno()}", "--timeout", "120", *arguments, app),
         ]
-        environment = {
-            "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint,
-            "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc" if plan.protocol == "grpc" else "http/protobuf",
-            "OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED": "true",
-            **plan.environment[name],
-        }
         child = Child(command, environment, directory, [listener.fileno()])
         return child, int(listener.getsockname()[1])
 
 
-def start_load(plan: Plan, ports: Mapping[str, int], seconds: float, directory: Path) -> Child:
-    """The load on these ports for so many seconds."""
+def start_load(
+    directory: Path, ports: Mapping[str, int], rate: float, seconds: float, patience: float
+) -> Child:
+    """The load on these ports: `rate` requests a second to each for so many seconds, then `patience` (s)."""
     directory.mkdir()
-    argument = {"ports": ports, "rate": plan.rate, "seconds": seconds, "patience": _PATIENCE}
+    argument = {"ports": ports, "rate": rate, "seconds": seconds, "patience": patience}
     return Child([sys.executable, "-m", f"{__package__}.load", json.dumps(argument)], {}, directory)
 
 

@@ -17,7 +17,7 @@ from ..testing import FaultyCollector
 from .intake import take
 from .pipe import Lines
 from .plan import LABELS, WARM_UP, Plan
-from .processes import GRACE, Child, allow_many_sockets, start_load, start_service
+from .processes import Child, allow_many_sockets, start_load, start_service
 from .recording import Delivered, Recording
 
 _LOOK = 0.25
@@ -26,6 +26,10 @@ _TICK = 0.05
 """Seconds without a look at whether the run was interrupted."""
 _ANSWER = 5.0
 """Seconds a collector may take to say what it has."""
+_GRACE = 10
+"""Seconds that Gunicorn gives a worker which was told to stop."""
+_PATIENCE = 10.0
+"""Seconds that the load waits for answers after its last request."""
 _MORE = 2.0
 """Seconds after which a service that outlives Gunicorn's own grace is killed."""
 
@@ -54,16 +58,30 @@ def perform(plan: Plan, watch: Callable[[Recording], None], check: Callable[[], 
             collectors[name] = stack.enter_context(FaultyCollector())
         services, ports = {}, {}
         for name, collector in collectors.items():
-            endpoint = collector.grpc_endpoint if plan.protocol == "grpc" else collector.http_base
-            service, ports[name] = start_service(name, plan, endpoint, directory / name)
+            service, ports[name] = _service(name, plan, collector, directory / name)
             services[name] = stack.enter_context(service)
-        load = stack.enter_context(start_load(plan, ports, WARM_UP + plan.total, directory / "load"))
+        seconds = WARM_UP + plan.total
+        load = stack.enter_context(start_load(directory / "load", ports, plan.rate, seconds, _PATIENCE))
         run = _Run(plan, collectors, services, load, watch, check)
         stack.callback(run.close)
         run.boot()
         run.through_phases()
         run.stop()
         return run.recording
+
+
+def _service(name: str, plan: Plan, collector: FaultyCollector, directory: Path) -> tuple[Child, int]:
+    is_grpc = plan.protocol == "grpc"
+    environment = {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": collector.grpc_endpoint if is_grpc else collector.http_base,
+        "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc" if is_grpc else "http/protobuf",
+        "OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED": "true",
+        **plan.environment[name],
+    }
+    return start_service(
+        *(directory, environment, f"{__package__}.conf_{name}", f"{__package__}.app:app"),
+        *("--worker-class", "gevent", "--workers", "1", "--graceful-timeout", str(_GRACE)),
+    )
 
 
 class _Run:
@@ -120,7 +138,7 @@ class _Run:
         for service in self._services.values():
             service.terminate()
         going = dict(self._services)
-        while (going or self._talking) and time.monotonic() < told + GRACE + _MORE:
+        while (going or self._talking) and time.monotonic() < told + _GRACE + _MORE:
             self._pump()
             for name in [name for name, service in going.items() if service.ended]:
                 del going[name]
