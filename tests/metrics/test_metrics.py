@@ -6,6 +6,7 @@ import gc
 import os
 from collections.abc import Iterator
 
+import pybreaker
 import pytest
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader, NumberDataPoint
@@ -118,14 +119,71 @@ def test_a_forked_child_counts_anew_under_its_own_pid(
     exporter = guarded()
     observe(exporter, provider)
     exporter.export(spans(5))
+    assert by(reader, EXPORTED, "error.type")[None] == 5
 
     if (child := os.fork()) == 0:
-        found = points(reader, EXPORTED)
-        is_anew = {(point.attributes or {})["process.pid"] for point in found} >= {os.getpid()} and all(
-            point.value == 0 for point in found if (point.attributes or {})["process.pid"] == os.getpid()
-        )
-        os._exit(not is_anew)
+        found = [((point.attributes or {})["process.pid"], point.value) for point in points(reader, EXPORTED)]
+        os._exit(found != [(os.getpid(), 0)] * 3)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+class Broken(pybreaker.CircuitMemoryStorage):
+    """A storage that cannot be reached, from when it is said so."""
+
+    is_broken = False
+
+    @property  # type: ignore[misc]
+    def state(self) -> str:
+        if self.is_broken:
+            raise ConnectionError("no storage")
+        return super().state
+
+
+def test_one_whose_health_cannot_be_read_is_left_out_with_one_warning(
+    reader: InMemoryMetricReader, provider: MeterProvider, caplog: pytest.LogCaptureFixture
+) -> None:
+    storage = Broken(pybreaker.STATE_CLOSED)
+    broken = CircuitBreakerSpanExporter(
+        ScriptedExporter([]), name="theirs", breaker=pybreaker.CircuitBreaker(state_storage=storage)
+    )
+    sound = guarded()
+    for exporter in (broken, sound):
+        observe(exporter, provider)
+    assert set(by(reader, STATE, "otel.component.name")) == {"theirs", "otlp"}
+
+    storage.is_broken = True
+    assert {name for _ in range(2) for name in by(reader, STATE, "otel.component.name")} == {"otlp"}
+
+    (record,) = caplog.records
+    assert (record.name, record.levelname) == ("breaker_exporter", "WARNING")
+    assert "'theirs'" in record.getMessage()
+    storage.is_broken = False
+    assert set(by(reader, STATE, "otel.component.name")) == {"theirs", "otlp"}
+
+
+SET_BETWEEN = """
+from opentelemetry import metrics
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+
+from breaker_exporter import CircuitBreakerSpanExporter
+from breaker_exporter.metrics import observe
+from breaker_exporter.testing import ScriptedExporter
+
+exporters = [CircuitBreakerSpanExporter(ScriptedExporter([]), name=name) for name in ("before", "after")]
+observe(exporters[0])
+reader = InMemoryMetricReader()
+metrics.set_meter_provider(MeterProvider([reader]))
+observe(exporters[1])
+observe(exporters[0], metrics.get_meter_provider())
+print({name: reader.get_metrics_data().to_json().count(f'"otel.component.name": "{name}"')
+       for name in ("before", "after")})
+"""
+
+
+def test_the_global_provider_may_be_set_before_or_after() -> None:
+    """3 outcomes, 3 states, 4 more, each once."""
+    assert run_code(SET_BETWEEN).strip() == "{'before': 10, 'after': 10}"
 
 
 BY_THE_ENVIRONMENT = """
@@ -147,7 +205,7 @@ telemetry.stop()
 
 @pytest.mark.parametrize(("value", "is_there"), [("1", True), ("0", False)])
 def test_the_environment_switches_them_on(
-    monkeypatch: pytest.MonkeyPatch, no_variables_from_outside: None, value: str, is_there: bool
+    monkeypatch: pytest.MonkeyPatch, value: str, is_there: bool
 ) -> None:
     monkeypatch.setenv("BREAKER_EXPORTER_METRICS", value)
     monkeypatch.setenv("OTEL_TRACES_EXPORTER", "console")

@@ -1,0 +1,105 @@
+"""README's recipes, word for word."""
+
+from __future__ import annotations
+
+import re
+import socket
+from typing import TYPE_CHECKING
+
+from ..semantics._waiting import until
+
+if TYPE_CHECKING:
+    from .._gunicorn import GunicornService
+
+BY_PUSH = """
+import os
+import socket
+
+from breaker_exporter.gunicorn import hooks
+from breaker_exporter.telemetry import Telemetry
+
+worker_class = "gevent"
+telemetry = Telemetry()
+tracing = hooks(telemetry)
+post_fork = tracing.post_fork
+meter_providers = []
+
+
+def post_worker_init(worker):
+    from opentelemetry import metrics
+    from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+    from opentelemetry.sdk.metrics import MeterProvider
+    from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+    from opentelemetry.sdk.resources import Resource
+
+    instance = Resource.create({"service.instance.id": f"{socket.gethostname()}-{os.getpid()}"})
+    reader = PeriodicExportingMetricReader(OTLPMetricExporter())
+    provider = MeterProvider([reader], resource=instance, shutdown_on_exit=False)
+    metrics.set_meter_provider(provider)
+    meter_providers.append(provider)
+    tracing.post_worker_init(worker)
+
+
+def worker_exit(server, worker):
+    exporters = telemetry.exporters  # held until their last counts are out
+    tracing.worker_exit(server, worker)
+    for provider in meter_providers:
+        provider.shutdown(timeout_millis=2_000)
+"""
+
+BY_SCRAPE = """
+from breaker_exporter.gunicorn import post_fork, post_worker_init as start, worker_exit
+
+worker_class = "gevent"
+
+
+def post_worker_init(worker):
+    from opentelemetry import metrics
+    from opentelemetry.exporter.prometheus import PrometheusMetricReader
+    from opentelemetry.sdk.metrics import MeterProvider
+    from prometheus_client import start_http_server
+
+    metrics.set_meter_provider(MeterProvider([PrometheusMetricReader()]))
+    start(worker)
+    for port in range(9464, 9480):
+        try:
+            start_http_server(port)
+            break
+        except OSError:  # another worker's, or one's that is about to end
+            continue
+"""
+
+PAGING = """
+import threading
+
+from breaker_exporter import CircuitState, CircuitTransition
+
+PAGER = "https://pager.example.com/events"
+
+
+def page(transition: CircuitTransition) -> None:
+    if transition.new is CircuitState.OPEN and transition.old is CircuitState.CLOSED:
+        threading.Thread(target=post, args=(f"{transition.name}: {transition.reason}",), daemon=True).start()
+
+
+def post(text: str) -> None:
+    import requests  # brings ssl along, so not at the top of gunicorn.conf.py
+
+    requests.post(PAGER, json={"summary": text}, timeout=10)
+"""
+
+_SAY_WHERE = "worker.log.info('scrape me at %s.', start_http_server(port)[0].server_port)"
+
+
+def on_free_ports() -> str:
+    """The second recipe with other ports, for all workers the same; see :func:`scrape_addresses`."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        first = listener.getsockname()[1]
+    conf = BY_SCRAPE.replace("9464", str(first)).replace("9480", str(first + 16))
+    return conf.replace("start_http_server(port)", _SAY_WHERE)
+
+
+def scrape_addresses(service: GunicornService) -> list[str]:
+    """Of two workers, once both are up."""
+    until(lambda: service.output.count("scrape me at") == 2)
+    return [f"127.0.0.1:{port}" for port in re.findall(r"scrape me at (\d+)", service.output)]
