@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 
 from ._pace import Pace
-from ._report import ExportReport, Verdict, raised, report_of_result
+from ._report import ExportReport, Verdict, raised, report_of_result, report_of_success
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
@@ -37,6 +37,8 @@ class SlicingOTLPSpanExporter(OTLPSpanExporter):
         kwargs: As for OpenTelemetry's.
     """
 
+    _listening: _Client | None = None
+
     def __init__(self, *args: Any, spare: float, **kwargs: Any) -> None:
         super().__init__(*args, **{"channel_options": _CHANNEL_OPTIONS, **kwargs})
         self._spare = spare
@@ -47,7 +49,7 @@ class SlicingOTLPSpanExporter(OTLPSpanExporter):
         """Export `spans`, up to the first call that fails."""
         began = time.monotonic()
         self._pace.begin(began + self._spare)
-        size, sent = self._pace.slice, 0
+        size, sent, held = self._pace.slice, 0, 0
         if self._call_took * len(spans) / size > self._spare / 2:
             size = len(spans)
         try:
@@ -56,15 +58,16 @@ class SlicingOTLPSpanExporter(OTLPSpanExporter):
                 count = len(part)
                 report = self._send(part)
                 part.clear()  # the frames of an error hold it until the garbage is collected
-                if report.verdict is not Verdict.DELIVERED:
-                    return replace(report, delivered=sent)
                 sent += count
+                held += report.held_of(count)
+                if report.verdict is not Verdict.DELIVERED:
+                    return replace(report, delivered=held)
                 if sent >= len(spans):
-                    return report
+                    return report_of_success(sent - held, sent)
                 self._pace.rest()
                 elapsed = time.monotonic() - began
                 if elapsed > self._spare:
-                    return ExportReport(Verdict.FAILED, sent, "too slow to send all of a batch")
+                    return ExportReport(Verdict.FAILED, held, "too slow to send all of a batch")
                 if elapsed > self._spare / 2:
                     size = len(spans)
         finally:
@@ -77,6 +80,34 @@ class SlicingOTLPSpanExporter(OTLPSpanExporter):
             report = report_of_result(super().export(spans))
         except Exception as error:
             return ExportReport(Verdict.FAILED, reason=raised(error))
-        if report.verdict is Verdict.DELIVERED:
-            self._call_took = time.monotonic() - began
-        return report
+        if report.verdict is not Verdict.DELIVERED:
+            return report
+        self._call_took = time.monotonic() - began
+        return report_of_success(self._listening.rejected if self._listening else 0, len(spans))
+
+    # A private door, with a test: the official exporter calls its client by this name (1.39 to 1.45), and
+    # drops what the answer says of rejected spans. Under another name they would count as taken.
+    @property  # type: ignore[override]
+    def _client(self) -> _Client | None:
+        return self._listening
+
+    @_client.setter
+    def _client(self, client: Any) -> None:
+        self._listening = None if client is None else _Client(client)
+
+
+class _Client:
+    """The client of an exporter.
+
+    Attributes:
+        rejected: How many spans its latest answer says were rejected.
+    """
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self.rejected = 0
+
+    def Export(self, *args: Any, **kwargs: Any) -> Any:  # noqa: N802
+        answer = self._client.Export(*args, **kwargs)
+        self.rejected = answer.partial_success.rejected_spans
+        return answer

@@ -98,6 +98,15 @@ def report_of_result(value: object) -> ExportReport:
     return ExportReport(Verdict.FAILED, reason=f"returned {type(value).__qualname__}, no SpanExportResult")
 
 
+def report_of_success(rejected: int, spans: int) -> ExportReport:
+    """What became of so many spans where the answer is good, and says how many of them were rejected."""
+    rejected = min(max(rejected, 0), spans)
+    if not rejected:
+        return _DELIVERED
+    # The message that comes with it may quote the spans: it stays out.
+    return ExportReport(Verdict.DELIVERED, spans - rejected, f"the collector rejected {rejected} spans")
+
+
 def raised(error: BaseException) -> str:
     """The reason where an exporter raised: the type alone, messages carry URLs, tokens and headers."""
     kind = type(error)

@@ -48,8 +48,8 @@ def service(cell: Cell) -> Service:
     )
 
 
-def raw(row: str = "silence") -> Raw:
-    (cell,) = cells([row], ["gevent HTTP"])
+def raw(row: str = "silence", column: str = "gevent HTTP") -> Raw:
+    (cell,) = cells([row], [column])
     end = HEALTHY + FAULTY
     delivered = [(end - 1, 40), (end + 1.5, 60)]
     return Raw(cell, {OURS: service(cell), NONE: service(cell)}, delivered, taken=frozenset(IDS))
@@ -157,6 +157,15 @@ def test_what_a_partial_success_rejects_must_be_counted_as_failed() -> None:
     say_last(observed, health={**HEALTH, "failed": 0, "refused": 40})
 
     assert outcome_of(observed).broken == ["partial success was not seen"]
+
+
+def test_what_the_official_exporter_does_is_its_own() -> None:
+    observed = raw("partial success", "gevent, official HTTP wrapped")
+    say_last(observed, health={**HEALTH, "exported": 70, "failed": 0})
+    twice(observed)
+    lost(observed)
+
+    assert outcome_of(observed).broken == []
 
 
 def test_a_worker_without_a_hub_has_no_delay_of_one() -> None:

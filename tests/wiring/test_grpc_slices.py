@@ -183,6 +183,32 @@ def test_a_blackhole_costs_one_timeout(collector: FaultyCollector, exporter: Sli
     assert (report.verdict, report.delivered) == (Verdict.FAILED, 0)
 
 
+def test_what_the_collector_rejects_is_failed(
+    collector: FaultyCollector, exporter: SlicingOTLPSpanExporter
+) -> None:
+    """By a private door of the official exporter: where this fails, another version has another one."""
+    collector.set_fault(Fault.PARTIAL_SUCCESS, rejected=3)  # of each call
+    guarded = CircuitBreakerSpanExporter(exporter)
+
+    assert guarded.export(spans(300)) is SUCCESS
+
+    health = guarded.health()
+    assert health.exported == len(collector.span_ids) < 300
+    assert health.failed == 300 - health.exported
+    assert exporter.export_and_report(spans(5)) == ExportReport(
+        Verdict.DELIVERED, 2, "the collector rejected 3 spans"
+    )
+
+
+def test_without_that_door_all_counts_as_taken(
+    collector: FaultyCollector, exporter: SlicingOTLPSpanExporter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(OTLPSpanExporter, "export", lambda *_: SUCCESS)
+    monkeypatch.setattr(exporter, "_listening", None)
+
+    assert exporter.export_and_report(spans(5)) == ExportReport(Verdict.DELIVERED)
+
+
 GOAWAY = bytes.fromhex("000000040000000000000008070000000000000000000000000b")
 """SETTINGS without any, and GOAWAY with ENHANCE_YOUR_CALM (RFC 9113, 6.5 and 6.8)."""
 

@@ -10,7 +10,7 @@ from email.utils import parsedate_to_datetime
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
-from .._report import ExportReport, Verdict
+from .._report import ExportReport, Verdict, report_of_success
 from ._post import Answer
 
 TOO_LARGE = 413
@@ -29,7 +29,7 @@ def report_of(answer: Answer, spans: int) -> ExportReport:
     """What became of so many spans."""
     status = answer.status
     if 200 <= status < 300:
-        return _report_of_success(answer.body, spans)
+        return report_of_success(_rejected(answer.body), spans)
     if status in _REJECTED:
         return ExportReport(Verdict.REJECTED, reason=f"HTTP {status}")
     if status in _HINTS:
@@ -38,18 +38,10 @@ def report_of(answer: Answer, spans: int) -> ExportReport:
     return ExportReport(Verdict.FAILED, reason=f"HTTP {status}", retry_after=retry_after)
 
 
-def _report_of_success(body: bytes, spans: int) -> ExportReport:
-    rejected = 0
-    if body:
-        with contextlib.suppress(Exception):  # some answer with a word of their own: taken is taken
-            response = ExportTraceServiceResponse.FromString(body)
-            rejected = min(max(response.partial_success.rejected_spans, 0), spans)
-    if not rejected:
-        return ExportReport(Verdict.DELIVERED)
-    # Its message may quote the spans: it stays out.
-    return ExportReport(
-        Verdict.DELIVERED, delivered=spans - rejected, reason=f"the collector rejected {rejected} spans"
-    )
+def _rejected(body: bytes) -> int:
+    with contextlib.suppress(Exception):  # some answer with a word of their own: taken is taken
+        return ExportTraceServiceResponse.FromString(body).partial_success.rejected_spans
+    return 0
 
 
 def seconds_of(retry_after: str | None) -> float | None:
