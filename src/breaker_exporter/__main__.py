@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from ._demo import command as demo
+from ._doctor import command as doctor
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -17,6 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     demo.configure(commands.add_parser("demo", help="two services through one outage, side by side"))
+    doctor.configure(commands.add_parser("doctor", help="what is wrong with the telemetry as set up here"))
     options = parser.parse_args(arguments)
     if "run" not in options:
         parser.print_help()

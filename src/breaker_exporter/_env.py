@@ -11,7 +11,7 @@ import contextlib
 import logging
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from typing import NamedTuple, TypeVar
 
 from . import _arguments as check
@@ -33,6 +33,9 @@ def _otlp(setting: str) -> tuple[str, str]:
 COOLDOWN = "BREAKER_EXPORTER_COOLDOWN"
 EXPORT_TIMEOUT = "BREAKER_EXPORTER_EXPORT_TIMEOUT"
 MAX_COOLDOWN = "BREAKER_EXPORTER_MAX_COOLDOWN"
+OTLP_COMPRESSION = _otlp("COMPRESSION")
+OTLP_ENDPOINT = _otlp("ENDPOINT")
+OTLP_HEADERS = _otlp("HEADERS")
 OTLP_PROTOCOL = _otlp("PROTOCOL")
 OTLP_TIMEOUT = _otlp("TIMEOUT")
 SAMPLER = "OTEL_TRACES_SAMPLER"
@@ -67,6 +70,30 @@ _profile = one_of(*(profile.value for profile in Profile))
 def any_set(names: Iterable[str]) -> bool:
     """Whether this process has a value, be it a bad one, for one of these variables."""
     return any(os.environ.get(name, "").strip() for name in names)
+
+
+def snapshot() -> dict[str, str]:
+    """All variables of this process as they stand now, for who compares."""
+    return dict(os.environ)
+
+
+@contextlib.contextmanager
+def adopted(changes: Mapping[str, str | None]) -> Iterator[None]:
+    """Inside, these variables have these values, or with ``None`` are not there."""
+    before = {name: os.environ.get(name) for name in changes}
+    _put(changes)
+    try:
+        yield
+    finally:
+        _put(before)
+
+
+def _put(values: Mapping[str, str | None]) -> None:
+    for name, value in values.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
 
 
 class TelemetryError(ValueError):
@@ -169,6 +196,21 @@ class Environment:
         endpoint = self._first((base,), otlp.http_endpoint, default)
         return endpoint and f"{endpoint.removesuffix('/')}/v1/traces"
 
+    def otlp_grpc_endpoint(self) -> str | None:
+        """The target of gRPC."""
+        return self._first(_otlp("ENDPOINT"), otlp.grpc_endpoint, "http://localhost:4317")
+
+    def otlp_insecure(self) -> tuple[str, bool] | None:
+        """Whether gRPC goes without TLS where the URL does not say it, and which variable has that."""
+        for name in _otlp("INSECURE"):
+            if text := self._text(name):
+                return name, text.lower() == "true"
+        return None
+
+    def value(self, name: str) -> str | None:
+        """What stands in a variable, good or bad."""
+        return self._text(name)
+
     def otlp_compression(self) -> otlp.Compression | None:
         return self._first(_otlp("COMPRESSION"), otlp.compression, "none", str.lower)
 
@@ -202,8 +244,12 @@ class Environment:
         for name in _LIMITS:
             self._first((name,), _limit, "OpenTelemetry's", int)
 
-    def check_batching(self, default_delay: int) -> None:
-        """What a ``BatchSpanProcessor`` reads when it is made; `default_delay` in milliseconds."""
+    def check_batching(self, default_delay: int) -> dict[str, int]:
+        """What a ``BatchSpanProcessor`` reads when it is made; `default_delay` in milliseconds.
+
+        Returns:
+            The values in force, by variable.
+        """
         found = {
             name: self._first((name,), check.count, str(default), int) or default
             for name, default in {**_BATCHING, SCHEDULE_DELAY: default_delay}.items()
@@ -211,14 +257,16 @@ class Environment:
         batch, queue = found[_BATCH_SIZE], found[_QUEUE_SIZE]
         if batch > queue:
             self._unusable.update((_BATCH_SIZE, _QUEUE_SIZE))
+            found.update({_BATCH_SIZE: 512, _QUEUE_SIZE: 2048})
             self.complain(
                 f"{_BATCH_SIZE} ({batch}) must not be above {_QUEUE_SIZE} ({queue}); using 512 and 2048"
             )
+        return found
 
     def check_otlp(self, protocol: otlp.Protocol) -> None:
         """What an OTLP exporter reads when it is made."""
         if protocol == "grpc":
-            self._first(_otlp("ENDPOINT"), otlp.grpc_endpoint, "http://localhost:4317")
+            self.otlp_grpc_endpoint()
         else:
             self._first(_otlp("ENDPOINT"), otlp.http_endpoint, "http://localhost:4318")
         compression = one_of("none", "gzip") if protocol == "grpc" else otlp.compression

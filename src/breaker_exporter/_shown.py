@@ -27,6 +27,7 @@ def origin(error: BaseException) -> str:
 
 
 def _short(text: str) -> str:
-    text = re.sub(r"(?<=//)[^/\s'\"]*@", "***@", text)
-    text = re.sub(r"(//[^\s?'\"]*)\?[^\s'\"]*", r"\1?***", text)
+    # A password may hold a slash, and a URL may lack its scheme: rather too much is hidden than too little.
+    text = re.sub(r"(?:(?<=//)|(?<=['\"])(?![\w+.-]*://))[^\s'\"]*@", "***@", text)
+    text = re.sub(r"([\w.\-\]/@:*]+)\?[^\s'\"]*", r"\1?***", text)
     return text if len(text) <= 120 else text[:117] + "..."

@@ -10,6 +10,11 @@ from __future__ import annotations
 import sys
 from types import ModuleType
 
+TAKEN = (
+    "gevent patched ssl after these modules had taken SSLContext from it: %s. With urllib3 this was seen to "
+    "end in RecursionError at the first HTTPS request. "
+)
+
 
 def holders_of_ssl() -> tuple[str, ...]:
     """The loaded modules that hold the class ``ssl.SSLContext``, or one derived from it, as it is now."""

@@ -22,10 +22,12 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
+from types import FunctionType
 from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 from ._log import say
-from ._ssl_order import holders_of_ssl
+from ._ssl_order import TAKEN, holders_of_ssl
 from ._world import is_patched
 from .telemetry import Telemetry, TelemetryError
 
@@ -70,9 +72,8 @@ def hooks(telemetry: Telemetry) -> Hooks:
         if held and is_patched("ssl"):
             say(
                 logging.WARNING,
-                "gevent patched ssl after these modules had taken SSLContext from it: %s. With urllib3 this "
-                "was seen to end in RecursionError at the first HTTPS request. Import them after the patch, "
-                "which follows post_fork: not in gunicorn.conf.py, by preload_app or by a resource detector.",
+                TAKEN + "Import them after the patch, which follows post_fork: not in gunicorn.conf.py, by "
+                "preload_app or by a resource detector.",
                 ", ".join(held),
             )
         with _fatal_in_one_line():
@@ -83,7 +84,22 @@ def hooks(telemetry: Telemetry) -> Hooks:
     def worker_exit(server: object, worker: object) -> None:
         telemetry.stop()
 
-    return Hooks(post_fork, post_worker_init, worker_exit)
+    made = Hooks(post_fork, post_worker_init, worker_exit)
+    _register(made, telemetry)
+    return made
+
+
+_origins: WeakKeyDictionary[object, tuple[str, Telemetry]] = WeakKeyDictionary()
+
+
+def _register(made: Hooks, telemetry: Telemetry) -> None:
+    for slot, hook in made._asdict().items():
+        _origins[hook] = (slot, telemetry)
+
+
+def _origin_of(hook: object) -> tuple[str, Telemetry] | None:
+    """For a hook made here: the name under which Gunicorn has to find it, and what it starts and stops."""
+    return _origins.get(hook) if isinstance(hook, FunctionType) else None
 
 
 def _flush_when_told_to_stop(worker: object, telemetry: Telemetry) -> None:
@@ -114,7 +130,8 @@ def _fatal_in_one_line() -> Iterator[None]:
         raise AppImportError(f"breaker_exporter: {error}") from None
 
 
-_by_environment = hooks(Telemetry())
+_from_environment = Telemetry()
+_by_environment = hooks(_from_environment)
 
 
 def post_fork(server: object, worker: object) -> None:
@@ -136,3 +153,6 @@ def worker_exit(server: object, worker: object) -> None:
     Does nothing in the arbiter, which calls it too, and after a boot that failed.
     """
     _by_environment.worker_exit(server, worker)
+
+
+_register(Hooks(post_fork, post_worker_init, worker_exit), _from_environment)

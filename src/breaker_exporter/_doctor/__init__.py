@@ -1,0 +1,1 @@
+"""What is wrong with the telemetry as it is set up here: ``python -m breaker_exporter doctor``."""

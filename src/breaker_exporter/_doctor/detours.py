@@ -1,0 +1,100 @@
+"""Requests that do not go straight to the endpoint: through a proxy, or after a redirect."""
+
+from __future__ import annotations
+
+import time
+from urllib.parse import urljoin, urlsplit
+
+from .._shown import shown
+from .answer import Answer, judge
+from .finding import Steps, broken, ok, warning
+from .reach import Place, reach
+from .request import Target, body_of, headers_of
+
+_PORTS = {"https": 443, "socks5": 1080, "socks5h": 1080}
+
+
+def redirected(target: Target, answer: Answer, patience: float) -> Steps[None]:
+    """Where to, and what is answered there."""
+    there = urljoin(target.url, answer.location or "")
+    before, after = urlsplit(target.url), urlsplit(there)
+    abroad = (before.scheme, before.hostname, before.port) != (after.scheme, after.hostname, after.port)
+    loses = abroad and bool(target.headers or before.username)
+    yield (broken if loses else warning)(
+        "http-redirect",
+        f"HTTP {answer.status}: the endpoint redirects to {shown(there)}"
+        + (", where the configured headers are not sent" if loses else ""),
+        "make that address the endpoint: a redirect costs each export a request",
+    )
+    yield from _posted(target, patience)
+
+
+def proxy_of(url: str) -> str | None:
+    """The proxy that the exporter would go through, as variables have it."""
+    import requests
+
+    with requests.Session() as session:
+        settings = session.merge_environment_settings(url, {}, None, None, None)
+    return requests.utils.select_proxy(url, settings["proxies"])
+
+
+def through_proxy(target: Target, proxy: str, step: float, patience: float) -> Steps[None]:
+    """Whether the proxy is there, and what is answered through it."""
+    host = urlsplit(target.url).hostname or ""
+    is_near = "." not in host or host.startswith("127.")
+    yield (warning if is_near else ok)(
+        "proxy",
+        f"requests to {host} go through the proxy {shown(proxy)}, which HTTP_PROXY, HTTPS_PROXY or "
+        "ALL_PROXY has",
+        f"where that is not meant, put {host} into NO_PROXY",
+    )
+    if (yield from is_there(proxy, step)):
+        yield from _posted(target, patience)
+
+
+def is_there(proxy: str, step: float) -> Steps[bool]:
+    """Whether a proxy takes connections."""
+    url = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+    try:
+        port = url.port or _PORTS.get(url.scheme, 80)
+    except ValueError:
+        yield broken(
+            "proxy-malformed", f"the proxy {shown(proxy)} has no port that is one", "mend the variable"
+        )
+        return False
+    connected = yield from reach(Place("the proxy", "proxy-", url.hostname or "", port, False, ""), step)
+    if connected is not None:
+        connected.socket.close()
+    return connected is not None
+
+
+def _posted(target: Target, patience: float) -> Steps[None]:
+    """Posted as the exporter itself does it, through proxies and redirects."""
+    from ..otlp._connections import Flight
+    from ..otlp._post import NoAnswer, Poster
+
+    trust = target.trust
+    certificate = (trust.certificate, trust.key) if trust.certificate and trust.key else trust.certificate
+    poster = Poster(
+        target.url,
+        headers_of(target),
+        verify=trust.authorities or True,
+        certificate=certificate,
+        session=None,
+    )
+    began = time.monotonic()
+    try:
+        answer = poster.post(body_of(target), Flight(began + patience))
+    except NoAnswer as reason:
+        yield broken(
+            "otlp-not-reached",
+            f"the request on that way failed: {reason}",
+            "look at the proxy, or at what is redirected to",
+        )
+    else:
+        yield judge(
+            Answer(answer.status, answer.body, "", answer.retry_after, None, time.monotonic() - began),
+            target.timeout,
+        )
+    finally:
+        poster.close()

@@ -1,0 +1,71 @@
+"""What the evaluation of a configuration leaves to see: who imported what, and why it failed."""
+
+from __future__ import annotations
+
+import importlib.abc
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+
+_TELLING = (NameError, AttributeError, ImportError, SyntaxError)
+"""Errors whose texts hold names, not values."""
+_PACKAGE = str(Path(__file__).parents[1])
+
+
+class Witness(importlib.abc.MetaPathFinder):
+    """Notes which line of the configuration each module is first imported for; finds none itself."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self.lines: dict[str, int] = {}
+
+    def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None) -> None:
+        frame = sys._getframe(1)
+        while frame is not None and frame.f_code.co_filename != self._path:
+            frame = frame.f_back  # type: ignore[assignment]
+        if frame is not None:
+            self.lines.setdefault(fullname, frame.f_lineno)
+
+
+def place(lines: list[str], number: int | None) -> str:
+    """A line of the configuration, its source with it where that is an import: else it may hold anything."""
+    if number is None:
+        return "a thread of it"
+    source = lines[number - 1].strip()
+    return f"line {number}: {source}" if source.startswith(("import ", "from ")) else f"line {number}"
+
+
+def holders(original: type) -> list[str]:
+    """The loaded modules that hold this class, which gevent's patch takes the place of."""
+    derived: list[type] = type.__subclasses__(original)
+    names = {each.__module__ for each in derived}
+    for name, module in list(sys.modules.items()):
+        namespace = vars(module) if issubclass(type(module), ModuleType) else {}
+        is_alias = namespace.get("__name__") != name
+        if not is_alias and any(value is original for value in list(namespace.values())):
+            names.add(name)
+    return sorted(
+        name for name in names if name not in ("ssl", "__config__") and not name.startswith("gevent.")
+    )
+
+
+def reason(error: BaseException, path: str | None) -> str:
+    """One line, without what may be secret: the text of an error only where it holds names alone."""
+    frames = traceback.extract_tb(error.__traceback__)
+    inside = [frame for frame in frames if frame.filename == path]
+    where = f" in line {inside[-1].lineno}" if inside else ""
+    text = type(error).__name__
+    if isinstance(error, SyntaxError):
+        return f"SyntaxError: {error.msg}" + (f" in line {error.lineno}" if error.lineno else "")
+    is_ours = (
+        bool(frames) and frames[-1].filename.startswith(_PACKAGE) and "_doctor" not in frames[-1].filename
+    )
+    if isinstance(error, _TELLING) or is_ours:
+        text += f": {' '.join(str(error).split())[:200]}"
+    elif isinstance(error, KeyError) and str(error.args[0]).replace("_", "").isalnum():
+        text += f": {error.args[0]}"
+    elif isinstance(error, OSError):
+        text += f": {error.strerror} {error.filename or ''}".rstrip()
+    return text + where

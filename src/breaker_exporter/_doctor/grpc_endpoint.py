@@ -1,0 +1,68 @@
+"""What OpenTelemetry's gRPC exporter makes of an endpoint."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from .._env import Environment
+from .finding import Steps, broken, warning
+from .reach import Place
+
+
+def place_of(target: str, tls: bool) -> Place | None:
+    """Host and port of what gRPC takes for a target; ``None`` for a Unix socket and the like."""
+    if target.startswith(("unix", "ipv4:", "ipv6:", "xds:", "vsock:")):
+        return None
+    name = target.removeprefix("dns:").rpartition("/")[2]
+    host, colon, port = name.rpartition(":")
+    if not colon or host.endswith(":") or name.endswith("]"):
+        host, port = name, "443"
+    if not port.isdecimal():
+        return None
+    return Place("the collector", "", host.strip("[]"), int(port), tls, "gRPC")
+
+
+def proxy_of(target: str, environment: Environment) -> tuple[str | None, str]:
+    """The proxy that gRPC would go through, and what variable has it (its ``environment_variables.md``)."""
+    name = next(filter(environment.value, ("grpc_proxy", "https_proxy", "http_proxy")), None)
+    place = place_of(target, tls=False)
+    if name is None or place is None:
+        return None, ""
+    direct = environment.value("no_grpc_proxy") or environment.value("no_proxy") or ""
+    if any(end.strip() and place.host.endswith(end.strip()) for end in direct.split(",")):
+        return None, ""
+    return environment.value(name), name
+
+
+def wants_tls(endpoint: str, insecure: tuple[str, bool] | None) -> bool:
+    """Whether OpenTelemetry's exporter speaks TLS there: https always, else a variable, else all but http."""
+    scheme = urlsplit(endpoint).scheme
+    if scheme == "https":
+        return True
+    return scheme != "http" if insecure is None else not insecure[1]
+
+
+def examine(endpoint: str) -> Steps[None]:
+    """What can be seen of a gRPC endpoint without asking anybody."""
+    scheme, has_scheme, rest = endpoint.partition("://")
+    authority, slash, path = rest.partition("/")
+    if not has_scheme or scheme not in ("http", "https"):
+        return
+    if slash and path:
+        yield warning(
+            "grpc-endpoint-path",
+            "the endpoint has a path, which gRPC ignores",
+            "leave it out; with a path, HTTP may have been meant: OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf",
+        )
+    if "@" in authority:
+        yield broken(
+            "grpc-endpoint-user",
+            "the endpoint has a user in it, which gRPC takes for a part of the host's name",
+            "send credentials in OTEL_EXPORTER_OTLP_HEADERS",
+        )
+    if ":" not in authority.rpartition("@")[2].rpartition("]")[2]:
+        yield warning(
+            "grpc-endpoint-port",
+            "the endpoint has no port, for which gRPC takes 443",
+            "write the port, which is usually 4317",
+        )

@@ -1,0 +1,37 @@
+"""The settings in force, and what is wrong with them."""
+
+from __future__ import annotations
+
+from .. import _env
+from . import mistakes, table
+from .exporters import protocols
+from .finding import Steps, warning
+from .listening import Given, InForce, Listening
+
+
+def settle(given: Given, environment: Listening) -> Steps[InForce]:
+    """Which settings hold, and what is wrong with them."""
+    with environment.hearing_log():
+        defaults = given.arguments.defaults(environment)
+        environment.check_provider(defaults.sampler)
+        settings = given.arguments.settings(environment, defaults)
+        batching = environment.check_batching(defaults.schedule_delay)
+        is_off = environment.sdk_disabled()
+        names = environment.traces_exporters()
+        ways = () if is_off else protocols(names, settings)
+        for protocol in ways:
+            environment.check_otlp("grpc" if protocol == "grpc" else "http/protobuf")
+    rows = tuple(table.rows(settings, given, environment, defaults, batching))
+    yield from mistakes.complaints(environment.complaints, environment.strict)
+    if is_off:
+        yield warning(
+            "sdk-disabled",
+            "OTEL_SDK_DISABLED is true: no spans are made or sent, and the collector is not asked here",
+            "take the variable away where that is not meant",
+        )
+    yield from mistakes.check_exporters(names, environment)
+    yield from mistakes.check_times(settings, environment, batching)
+    yield from mistakes.check_sampler(environment)
+    yield from mistakes.check_endpoint(given, environment, ways)
+    yield from mistakes.check_names(_env.snapshot())
+    return InForce(settings, given, environment, ways, rows)

@@ -1,0 +1,193 @@
+"""What is wrong with settings, as far as it can be seen without asking anybody."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from urllib.parse import urlsplit
+
+from opentelemetry.sdk import environment_variables
+
+from .. import _env
+from .._settings import Settings
+from .._shown import shown
+from .exporters import OTLP, is_installed
+from .finding import Finding, Steps, broken, ok, warning
+from .listening import Given, Listening
+
+_PREFIX = "BREAKER_EXPORTER_"
+OURS = tuple(
+    f"{_PREFIX}{name}"
+    for name in (
+        *("COOLDOWN", "EXPORT_TIMEOUT", "FAILURE_THRESHOLD", "GC_FREEZE", "MAX_COOLDOWN"),
+        *("METRICS", "PROFILE", "SENTRY_MODE", "SHUTDOWN_TIMEOUT", "STRICT", "SWITCH_INTERVAL"),
+    )
+)
+"""All variables of this package."""
+_SENTRYS = ("SENTRY_DSN", "SENTRY_ENVIRONMENT", "SENTRY_RELEASE", "SENTRY_TRACES_SAMPLE_RATE")
+_LOOKS_LIKE_MS = 1000
+"""Seconds: nobody waits that long for a collector."""
+_TOO_SHORT = 1.0
+_DELAYS = 50, 60_000
+"""Milliseconds, from which on a schedule delay is odd."""
+
+
+def complaints(texts: Iterable[str], strict: bool) -> Steps[None]:
+    """What the environment has to complain about."""
+    for text in texts:
+        yield _complaint(text, strict)
+
+
+def _complaint(text: str, strict: bool) -> Finding:
+    if "milliseconds" in text:
+        return warning("timeout-milliseconds", text, "write seconds: 5, not 5000")
+    if "; cut to" in text:
+        return warning("timeout-cut", text, "a timeout of 5 s or less suits nearly everybody")
+    advice = "write a value that is allowed, or take the variable away"
+    if "http/json" in text:
+        advice = "OpenTelemetry Python speaks no http/json: http/protobuf goes to the same port and path"
+    elif "readable file" in text:
+        advice = "mend the path, or mount the file; every TLS handshake fails as it is"
+    elif "_HEADERS" in text:
+        advice = "write name=value,name=value, without quotes; no colon, and blanks in a name are not allowed"
+    elif "_ENDPOINT" in text:
+        advice = "write scheme and host, such as http://collector:4318; as it is, spans go to localhost"
+    elif "OTEL_SDK_DISABLED" in text:
+        advice = "OpenTelemetry knows true and false alone: as it is, the SDK is on"
+    if strict:
+        return broken(
+            "variable", f"{text}; fatal, since BREAKER_EXPORTER_STRICT=1: Gunicorn will not start", advice
+        )
+    return warning("variable", text, advice)
+
+
+def check_exporters(names: tuple[str, ...], environment: Listening) -> Steps[None]:
+    """What ``OTEL_TRACES_EXPORTER`` names."""
+    if "none" in names:
+        yield warning(
+            "exporter-none",
+            "OTEL_TRACES_EXPORTER is none: no spans are exported, and the collector is not asked here",
+            "take the variable away where that is not meant",
+        )
+        return
+    for name in names:
+        if name not in OTLP and not is_installed(name):
+            yield (broken if environment.strict else warning)(
+                "exporter-unknown",
+                f"OTEL_TRACES_EXPORTER names {shown(name)}, which is not installed"
+                + ("; fatal, since BREAKER_EXPORTER_STRICT=1" if environment.strict else ""),
+                "write otlp, or install the package that has that exporter",
+            )
+        elif name not in OTLP:
+            yield ok(
+                "exporter-other", f"spans go to the exporter {shown(name)} too, which is not looked at here"
+            )
+
+
+def check_times(settings: Settings, environment: Listening, batching: Mapping[str, int]) -> Steps[None]:
+    """Whether times lie in the right order and have the right unit; `batching` by its variables."""
+    times = {
+        "export_timeout": settings.export_timeout,
+        "cooldown": settings.cooldown,
+        "max_cooldown": settings.max_cooldown,
+        "shutdown_timeout": settings.shutdown_timeout,
+    }
+    # The others may follow from these.
+    long = [name for name, value in times.items() if value >= _LOOKS_LIKE_MS]
+    if settings.max_cooldown == settings.cooldown and "max_cooldown" in long:
+        long.remove("max_cooldown")
+    for name in long:
+        yield warning(
+            "time-milliseconds",
+            f"{name} is {times[name]:g} s, which looks like milliseconds where this package reads seconds",
+            f"write seconds in BREAKER_EXPORTER_{name.upper()} or {name}=",
+        )
+    if settings.timeout < _TOO_SHORT:
+        yield warning(
+            "timeout-short",
+            f"the OTLP timeout is {settings.timeout:g} s: a worker under load takes longer for a healthy "
+            "answer",
+            "leave it at 5 s: nothing waits for it",
+        )
+    delay = batching[_env.SCHEDULE_DELAY]
+    if not _DELAYS[0] <= delay < _DELAYS[1]:
+        yield warning(
+            "schedule-delay",
+            f"{_env.SCHEDULE_DELAY} is {delay} ms between two exports",
+            "it is in milliseconds, and 5000 suits most: less costs requests, and more loses spans at a "
+            "crash or in a full queue",
+        )
+    name = "OTEL_BSP_EXPORT_TIMEOUT"
+    if environment.is_set(name):
+        small = batching[name] < _LOOKS_LIKE_MS
+        yield (warning if small else ok)(
+            "bsp-export-timeout",
+            f"{name} is {batching[name]} ms; OpenTelemetry Python reads it and keeps to no such limit"
+            + (", and the value looks like seconds" if small else ""),
+            f"the limit is export_timeout, here {settings.export_timeout:g} s: "
+            "BREAKER_EXPORTER_EXPORT_TIMEOUT",
+        )
+    yield ok(
+        "timeouts",
+        f"OTLP timeout {settings.timeout:g} s < export_timeout {settings.export_timeout:g} s; "
+        f"cooldown {settings.cooldown:g} s, doubling up to {settings.max_cooldown:g} s",
+    )
+
+
+def check_sampler(environment: Listening) -> Steps[None]:
+    """Whether anything is sampled at all."""
+    if not environment.is_set(_env.SAMPLER):
+        return
+    sampler = (environment.value(_env.SAMPLER) or "").lower()
+    argument = environment.value("OTEL_TRACES_SAMPLER_ARG")
+    none = "ratio" in sampler and argument is not None and environment.is_set("OTEL_TRACES_SAMPLER_ARG")
+    if sampler.endswith("always_off") or (none and float(argument or 1) == 0):
+        yield warning(
+            "sampler-off",
+            f"{_env.SAMPLER} is {sampler}{' of 0' if none else ''}: no trace that begins here is sampled",
+            "take the variable away where that is not meant",
+        )
+
+
+def check_endpoint(given: Given, environment: Listening, protocols: tuple[str, ...]) -> Steps[None]:
+    """Whether the path of an endpoint for HTTP is right, as far as it is known."""
+    if "http/protobuf" not in protocols or given.arguments.endpoint is not None:
+        return
+    traces, base = _env.OTLP_ENDPOINT
+    if environment.is_set(traces):
+        if urlsplit(environment.value(traces) or "").path in ("", "/"):
+            yield warning(
+                "traces-endpoint-path",
+                f"{traces} has no path, and is used as it is",
+                f"add /v1/traces to it, or use {base}, to which that is added",
+            )
+    elif environment.is_set(base) and "/v1/traces" in urlsplit(environment.value(base) or "").path:
+        yield warning(
+            "endpoint-path-twice",
+            f"{base} ends in /v1/traces, which is added to it once more",
+            f"take the path away, or use {traces}, which is used as it is",
+        )
+
+
+def check_names(variables: Mapping[str, str]) -> Steps[None]:
+    """Names of variables that are nearly right."""
+    known = {*OURS, *_SENTRYS, *filter(str.isupper, vars(environment_variables))}
+    for name in sorted(variables):
+        is_ours = name.startswith(_PREFIX)
+        if name in known or not (is_ours or name.startswith(("OTEL_", "OTLP_", "SENTRY_"))):
+            continue
+        # Others have variables in those name spaces too: there only what is nearly right is a mistake.
+        near = _near(name, known, is_ours)
+        if is_ours or near:
+            yield warning(
+                "variable-unknown",
+                f"{name} is no variable that anything here reads",
+                f"did you mean {near[0]}?" if near else "take it away",
+            )
+
+
+def _near(name: str, known: Iterable[str], is_ours: bool) -> list[str]:
+    if not is_ours:
+        return difflib.get_close_matches(name, sorted(known), 1, 0.88)
+    ends = [each.removeprefix(_PREFIX) for each in OURS]  # all alike before
+    return [f"{_PREFIX}{end}" for end in difflib.get_close_matches(name.removeprefix(_PREFIX), ends, 1)]

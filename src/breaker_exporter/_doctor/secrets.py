@@ -1,0 +1,53 @@
+"""What must never be shown, wherever it may turn up."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from urllib.parse import quote, unquote, urlsplit
+
+from .. import _env
+from .._env import Environment
+from .listening import Given
+
+_URLS = (
+    *(*_env.OTLP_ENDPOINT, _env.SENTRY_DSN),
+    *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy", "grpc_proxy"),
+)
+"""Variables that hold URLs, which may have passwords in them."""
+
+
+def secrets_of(given: Given, environment: Environment) -> Iterator[str]:
+    """Header values, and what URLs have of users, passwords and queries, well-formed or not.
+
+    Each as it stands, quoted and unquoted.
+    """
+    pairs = [pair for name in _env.OTLP_HEADERS for pair in (environment.value(name) or "").split(",")]
+    values = [re.split("[=:]", pair, maxsplit=1)[-1].strip() for pair in pairs]
+    values += (given.arguments.headers or {}).values()
+    # A scheme such as Bearer is no secret, what follows it is.
+    found = [part for value in values for part in (value, *unquote(value).split(" ")[1:])]
+    urls = [
+        *map(environment.value, _URLS),
+        given.arguments.endpoint,
+        given.sentry.dsn if given.sentry else None,
+    ]
+    for url in filter(None, urls):
+        found += _of_url(url)
+    for text in found:
+        yield from (text, unquote(text), quote(text))
+
+
+def _of_url(url: str) -> Iterator[str]:
+    user, at, _ = url.partition("://")[2].rpartition("@") if "://" in url else url.rpartition("@")
+    if at:
+        yield user
+        yield from user.split(":", 1)
+    _, mark, query = url.partition("?")
+    if mark:
+        yield query
+        yield from (value for pair in query.split("&") for value in re.split("=", pair, maxsplit=1)[1:])
+    try:
+        yield from filter(None, (urlsplit(url).username, urlsplit(url).password))
+    except ValueError:
+        return

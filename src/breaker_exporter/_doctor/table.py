@@ -1,0 +1,97 @@
+"""The table of settings in force: each with its value, unit and source."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+
+from .. import _env
+from .._env import Environment
+from .._profiles import Defaults, Profile
+from .._settings import Settings
+from .._shown import shown
+from .finding import Setting
+from .listening import Given, Listening
+
+
+def rows(
+    settings: Settings,
+    given: Given,
+    environment: Listening,
+    defaults: Defaults,
+    batching: Mapping[str, int],
+) -> Iterator[Setting]:
+    """All settings but Sentry's; `batching` by its variables."""
+    arguments = given.arguments
+
+    def source(argument: object, names: tuple[str, ...], value: object, default: str = "default") -> str:
+        if argument:
+            return "code" if value in (None, argument) else "in place of what is in code"
+        name = next(filter(environment.is_set, names), None)
+        if name is None:
+            return default
+        text = environment.value(name)
+        with contextlib.suppress(TypeError, ValueError):
+            if float(text or "") != value:
+                return f"in place of {name}"
+        return name
+
+    def row(name: str, unit: str, names: tuple[str, ...]) -> Setting:
+        value = getattr(settings, name)
+        return Setting(name, value, unit, source(getattr(arguments, name), names, value))
+
+    named = environment.profile()
+    profile = arguments.profile or named or Profile.PRODUCTION
+    yield Setting(
+        "profile", profile.value, "", source(arguments.profile, ("BREAKER_EXPORTER_PROFILE",), None)
+    )
+    yield Setting("protocol", settings.protocol, "", source(arguments.protocol, _env.OTLP_PROTOCOL, None))
+    endpoint = shown(endpoint_of(settings.protocol, settings, environment)).strip("'\"")
+    yield Setting("endpoint", endpoint, "", source(arguments.endpoint, _env.OTLP_ENDPOINT, None))
+    names = ", ".join(
+        sorted(settings.headers if settings.headers is not None else environment.otlp_headers())
+    )
+    yield Setting("headers", names or None, "", source(arguments.headers, _env.OTLP_HEADERS, None))
+    yield Setting(
+        "compression", environment.otlp_compression() or "none", "", source(None, _env.OTLP_COMPRESSION, None)
+    )
+    yield row("timeout", "s", _env.OTLP_TIMEOUT)
+    for name, unit in (
+        *(
+            ("export_timeout", "s"),
+            ("failure_threshold", "failures"),
+            ("cooldown", "s"),
+            ("max_cooldown", "s"),
+        ),
+        ("shutdown_timeout", "s"),
+    ):
+        yield row(name, unit, (f"BREAKER_EXPORTER_{name.upper()}",))
+    switching = ("BREAKER_EXPORTER_SWITCH_INTERVAL",)
+    yield Setting(
+        "switch_interval", settings.switch_interval, "s", source(None, switching, settings.switch_interval)
+    )
+    for variable, unit in (
+        (_env.SCHEDULE_DELAY, "ms"),
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "spans"),
+        ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "spans"),
+    ):
+        by_profile = "profile" if variable == _env.SCHEDULE_DELAY else "default"
+        value = batching[variable]
+        name = variable.removeprefix("OTEL_BSP_").lower()
+        yield Setting(name, value, unit, source(None, (variable,), value, by_profile))
+    sampler = environment.value(_env.SAMPLER) if environment.is_set(_env.SAMPLER) else defaults.sampler
+    yield Setting("sampler", sampler, "", source(None, (_env.SAMPLER,), None, "profile"))
+    service = given.service_name or environment.value("OTEL_SERVICE_NAME")
+    yield Setting("service_name", service, "", source(given.service_name, ("OTEL_SERVICE_NAME",), None))
+    yield Setting("strict", environment.strict, "", source(None, ("BREAKER_EXPORTER_STRICT",), None))
+    yield Setting("metrics", environment.metrics(), "", source(None, ("BREAKER_EXPORTER_METRICS",), None))
+    yield Setting(
+        "gc_freeze", environment.gc_freeze(), "", source(None, ("BREAKER_EXPORTER_GC_FREEZE",), None)
+    )
+
+
+def endpoint_of(protocol: str, settings: Settings, environment: Environment) -> str:
+    """Where spans go by this protocol, credentials and all."""
+    if protocol == "grpc":
+        return settings.endpoint or environment.otlp_grpc_endpoint() or "http://localhost:4317"
+    return settings.endpoint or environment.otlp_traces_endpoint() or "http://localhost:4318/v1/traces"

@@ -1,0 +1,73 @@
+"""Runs parts of the doctor, and what they find."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from breaker_exporter.__main__ import main
+from breaker_exporter._doctor import collector, inforce
+from breaker_exporter._doctor.finding import Finding, Level, Report, Steps
+from breaker_exporter._doctor.listening import Given, InForce, Listening
+
+STEP = 0.5
+"""Seconds for each step over the network."""
+
+
+def taken(steps: Steps[Any]) -> list[Finding]:
+    """All findings of some steps."""
+    report = Report(lambda _: None)
+    report.take(steps)
+    return report.findings
+
+
+def bad(findings: list[Finding]) -> list[str]:
+    """The checks that are not ok, each with its level."""
+    return [f"{finding.level.value} {finding.check}" for finding in findings if finding.level is not Level.OK]
+
+
+def in_force(environ: Mapping[str, str], given: Given | None = None) -> tuple[list[Finding], InForce]:
+    """What is found of settings, and which hold."""
+    report = Report(lambda _: None)
+    force = report.take(inforce.settle(given or Given(), Listening(dict(environ))))
+    return report.findings, force
+
+
+def asked(environ: Mapping[str, str], given: Given | None = None, step: float = STEP) -> list[Finding]:
+    """What is found on the way to the collector."""
+    return taken(collector.examine(in_force(environ, given)[1], step))
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What the command says with ``--json``."""
+
+    status: int
+    report: dict[str, Any]
+    text: str
+
+    @property
+    def bad(self) -> list[str]:
+        return [
+            f"{finding['level']} {finding['check']}"
+            for finding in self.report["findings"]
+            if finding["level"] != "ok"
+        ]
+
+    def settings(self) -> dict[str, tuple[Any, str]]:
+        """Value and source by name."""
+        return {each["name"]: (each["value"], each["source"]) for each in self.report["settings"]}
+
+
+def diagnosed(capsys: pytest.CaptureFixture[str], *arguments: str) -> Diagnosis:
+    """The whole command, in this process."""
+    capsys.readouterr()
+    status = main(["doctor", "--json", "--timeout", str(STEP), *arguments])
+    said = capsys.readouterr()
+    report = json.loads(said.out)
+    assert report["status"] == status
+    return Diagnosis(status, report, said.out + said.err)

@@ -1,0 +1,158 @@
+"""The command: its arguments, its exit status, its two forms of a report."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from breaker_exporter.__main__ import main
+from breaker_exporter._doctor import command
+from breaker_exporter._doctor.finding import Report, Setting, broken, ok, warning
+from breaker_exporter.testing import Fault, FaultyCollector
+
+from ..demo.test_command import run_without
+from ._findings import diagnosed
+from .test_conf import GEVENT, LINE, MAKE
+
+
+def at(monkeypatch: pytest.MonkeyPatch, collector: FaultyCollector) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.http_base)
+
+
+def test_a_healthy_service_is_status_0(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], collector: FaultyCollector
+) -> None:
+    at(monkeypatch, collector)
+    Path("gunicorn.conf.py").write_text(GEVENT + LINE)
+
+    found = diagnosed(capsys)
+
+    assert (found.status, found.bad) == (0, [])
+    assert set(found.report) == {"status", "findings", "settings", "versions"}
+    assert all(set(each) == {"level", "check", "text", "advice"} for each in found.report["findings"])
+    assert all(set(each) == {"name", "value", "unit", "source"} for each in found.report["settings"])
+    assert "ok: otlp\n" in found.text
+
+
+def test_warnings_are_status_1_and_what_is_broken_2(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], collector: FaultyCollector
+) -> None:
+    at(monkeypatch, collector)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "5000")
+    assert diagnosed(capsys).status == 1
+    collector.fault = Fault.REFUSE
+    assert diagnosed(capsys).status == 2
+
+
+def test_what_the_configuration_gives_is_in_force_and_gone_afterwards(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], collector: FaultyCollector
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip")
+    Path("own.py").write_text(
+        MAKE
+        + f"import os\nos.environ['OTEL_EXPORTER_OTLP_ENDPOINT'] = {collector.http_base!r}\n"
+        + "os.environ['OTEL_SERVICE_NAME'] = 'shop'\ndel os.environ['OTEL_EXPORTER_OTLP_COMPRESSION']\n"
+        + "post_fork, post_worker_init, worker_exit = hooks(Telemetry(cooldown=4.0))\n"
+    )
+    for _ in range(2):
+        found = diagnosed(capsys, "--conf", "own.py")
+        assert found.status == 0
+        settings = found.settings()
+        assert settings["service_name"] == ("shop", "OTEL_SERVICE_NAME")
+        assert settings["compression"] == ("none", "default")
+        assert settings["cooldown"] == (4.0, "code")
+    Path("own.py").unlink()
+    assert diagnosed(capsys).settings()["compression"] == ("gzip", "OTEL_EXPORTER_OTLP_COMPRESSION")
+
+
+def test_a_report_in_text_has_a_line_for_each_finding_and_setting(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], collector: FaultyCollector
+) -> None:
+    at(monkeypatch, collector)
+    assert main(["doctor"]) == 0
+    said = capsys.readouterr()
+    assert said.err == ""
+    assert "ok       an empty request is answered: HTTP 200" in said.out
+    assert "  cooldown               15.0 s" in said.out
+    assert said.out.endswith("checks are ok\n")
+
+    collector.set_fault(Fault.STATUS, status=401)
+    assert main(["doctor", "--timeout", "1"]) == 2
+    said = capsys.readouterr()
+    assert "broken   the collector's answer is HTTP 401  [http-401]\n         -> the credentials" in said.out
+    assert said.out.splitlines()[-1].startswith("1 broken, 0 to look at, ")
+
+
+@pytest.mark.parametrize("seconds", ["0", "-1", "nan", "inf", "601", "soon"])
+def test_a_timeout_that_is_none(capsys: pytest.CaptureFixture[str], seconds: str) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["doctor", "--timeout", seconds])
+
+    assert ended.value.code == 2
+    assert "must be a number of seconds, above 0 and at most 600" in capsys.readouterr().err
+
+
+def test_ctrl_c_is_one_line_and_the_status_that_a_shell_expects(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "examine", interrupted)
+
+    assert main(["doctor"]) == 130
+    assert capsys.readouterr().err == "interrupted by SIGINT\n"
+
+
+def test_it_needs_nothing_but_the_package() -> None:
+    missing = "rich,matplotlib,gunicorn,gevent,grpc,sentry_sdk"
+    shown = run_without(missing, "doctor", "--help")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert "--conf" in shown.stdout
+
+    done = run_without(f"{missing},requests,urllib3,certifi", "doctor", "--json", "--timeout", "0.5")
+    assert "Traceback" not in done.stderr
+    report = json.loads(done.stdout)
+    assert report["status"] == done.returncode == 2
+    checks = [finding["check"] for finding in report["findings"]]
+    assert "package-unusable" in checks
+    assert "tcp-refused" in checks
+
+
+def test_a_variable_on_which_opentelemetry_raises_is_one_finding(collector: FaultyCollector) -> None:
+    more = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.http_base, "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT": "lots"}
+    done = subprocess.run(
+        [sys.executable, "-m", "breaker_exporter", "doctor", "--json"],
+        env={**os.environ, **more},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    findings = json.loads(done.stdout)["findings"]
+    assert [each["check"] for each in findings if each["level"] != "ok"] == ["variable"]
+
+
+def test_a_report_hides_what_it_was_told_to_hide() -> None:
+    told: list[str] = []
+    report = Report(lambda finding: told.append(finding.text))
+    report.hide(["canary5ecret", "canary5ecret longer", "x"])
+    report.settings.append(Setting("endpoint", "http://canary5ecret/x", "", "code"))
+    report.settings.append(Setting("cooldown", 15.0, "s", "default"))
+
+    assert report.status == 0
+    report.add(ok("a", "x: canary5ecret\nlonger, canary5ecret longer"))
+    report.add(warning("b", "b", "canary5ecret"))
+    assert report.status == 1
+    report.add(broken("c", "c"))
+    assert report.status == 2
+    assert told[0] == "x: *** longer, ***"
+    assert "canary5ecret" not in json.dumps(report.as_json()) + "".join(report.lines_of_settings())
+    assert report.as_json()["settings"][1]["value"] == 15.0  # type: ignore[index]
