@@ -24,7 +24,7 @@ bench: .venv-bench/ready ## what exporting costs, all contenders side by side, i
 bench-quick: .venv-bench/ready ## the same with few contenders, once (4 minutes)
 	.venv-bench/bin/python -m benchmarks run --quick
 
-faults: .venv-bench/ready ## every fault by every way of running, into benchmarks/faults/RESULTS.md (40 minutes)
+faults: .venv-bench/ready ## every fault by every way of running, into benchmarks/faults/RESULTS.md (75 minutes)
 	.venv-bench/bin/python -m benchmarks.faults $(FAULTS)
 
 faults-quick: .venv-bench/ready ## a few of them (4 minutes)
@@ -32,6 +32,11 @@ faults-quick: .venv-bench/ready ## a few of them (4 minutes)
 
 soak: .venv-bench/ready ## random faults and restarts under load for 10 minutes; SOAK="--minutes 2" for another
 	.venv-bench/bin/python -m benchmarks.faults.soak $(SOAK)
+
+audit: .venv/installed ## known vulnerabilities of what this package depends on
+	$(BIN)/python $(PIP) pip-audit
+	$(BIN)/python -m pip --disable-pip-version-check freeze --exclude breaker-exporter > .venv/frozen.txt
+	$(BIN)/pip-audit --no-deps --disable-pip --requirement .venv/frozen.txt
 
 lint: .venv/installed ## ruff and mypy
 	$(BIN)/ruff check .
@@ -67,4 +72,4 @@ clean: ## remove all that was made here
 	$(BIN)/python $(PIP) '.[all,demo]' --group test --group services --group lint
 	@touch $@
 
-.PHONY: help demo test bench bench-quick faults faults-quick soak lint check clean
+.PHONY: help demo test bench bench-quick faults faults-quick soak audit lint check clean

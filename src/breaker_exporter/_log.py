@@ -10,14 +10,29 @@ from collections.abc import Callable
 
 logger = logging.getLogger("breaker_exporter")
 
+_ways: list[Callable[[Callable[[], None]], bool]] = []
+
 
 def say(level: int, message: str, *args: object, cause: BaseException | None = None) -> None:
     """Log `message`, with the traceback of `cause` where there is one."""
     if logger.isEnabledFor(level):
         try:
-            logger.log(level, message, *args, exc_info=cause, stacklevel=2)
+            if not any(way(lambda: _write(level, message, args, cause)) for way in _ways):
+                logger.log(level, message, *args, exc_info=cause, stacklevel=2)
         except Exception:
             pass  # a handler that raises is its owner's, not our caller's
+
+
+def write_by(way: Callable[[Callable[[], None]], bool]) -> None:
+    """From now on ask `way` to write a line; it says whether it does, be it elsewhere or later."""
+    _ways[:] = [way]
+
+
+def _write(level: int, message: str, args: tuple[object, ...], cause: BaseException | None) -> None:
+    try:
+        logger.log(level, message, *args, exc_info=cause)
+    except Exception:
+        pass
 
 
 def set_level(level: int) -> Callable[[], None]:

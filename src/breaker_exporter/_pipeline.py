@@ -1,22 +1,25 @@
-"""From settings to pipelines: an OpenTelemetry exporter, behind a circuit, fed by a batch processor."""
+"""From settings to pipelines: an OpenTelemetry exporter, behind a circuit, fed by a batch processor.
+
+Safe to import before gevent's monkey patch: what brings ``ssl`` along is imported where it is used.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.metadata import entry_points
+from importlib.metadata import PackageNotFoundError, distribution, entry_points
 from typing import TYPE_CHECKING, cast
 
 from opentelemetry.sdk.trace import SpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 
 from ._env import TelemetryError
-from ._exporter import CircuitBreakerSpanExporter
 from ._shown import origin, shown
 
 if TYPE_CHECKING:
     from . import _otlp_settings as otlp
     from ._env import Environment
+    from ._exporter import CircuitBreakerSpanExporter
     from ._settings import Settings
 
 _GROUP = "opentelemetry_traces_exporter"
@@ -24,8 +27,15 @@ _OTLP: dict[str, otlp.Protocol | None] = {
     "otlp": None,
     "otlp_proto_http": "http/protobuf",
     "otlp_proto_grpc": "grpc",
+    "breaker_otlp_proto_http": "http/protobuf",
+    "breaker_otlp_proto_grpc": "grpc",
 }
-"""OpenTelemetry's names for the OTLP exporter, with the protocol where the name has it."""
+"""OpenTelemetry's names for the OTLP exporter, and ours, with the protocol where the name has it.
+
+What is behind ours is wrapped already, for those who have no hooks to do it.
+"""
+COLLECTOR = "collector"
+"""The name of the circuit around it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +59,16 @@ def build(settings: Settings, environment: Environment) -> tuple[Pipeline, ...]:
 
 def guarded(name: str, exporter: SpanExporter, settings: Settings) -> Pipeline:
     """The exporter behind a circuit of its own, and a batch processor before it."""
-    breaker = CircuitBreakerSpanExporter(
+    breaker = breaking(name, exporter, settings)
+    batches = BatchSpanProcessor(breaker, schedule_delay_millis=settings.schedule_delay)
+    return Pipeline(batches, breaker)
+
+
+def breaking(name: str, exporter: SpanExporter, settings: Settings) -> CircuitBreakerSpanExporter:
+    """The exporter behind a circuit of its own."""
+    from ._exporter import CircuitBreakerSpanExporter
+
+    return CircuitBreakerSpanExporter(
         exporter,
         name=name,
         failure_threshold=settings.failure_threshold,
@@ -59,8 +78,6 @@ def guarded(name: str, exporter: SpanExporter, settings: Settings) -> Pipeline:
         listeners=settings.listeners,
         switch_interval=settings.switch_interval,
     )
-    batches = BatchSpanProcessor(breaker, schedule_delay_millis=settings.schedule_delay)
-    return Pipeline(batches, breaker)
 
 
 def _exporters(settings: Settings, environment: Environment) -> Iterator[tuple[str, SpanExporter]]:
@@ -68,10 +85,9 @@ def _exporters(settings: Settings, environment: Environment) -> Iterator[tuple[s
     for name in _names(environment):
         try:
             if name in _OTLP:
-                circuit, exporter = (
-                    "collector",
-                    _otlp(_OTLP[name] or settings.protocol, settings, environment),
-                )
+                protocol = _OTLP[name] or settings.protocol
+                environment.check_otlp(protocol)
+                circuit, exporter = COLLECTOR, otlp_exporter(protocol, settings, environment)
             else:
                 (entry_point,) = entry_points(group=_GROUP, name=name)
                 with environment.without_unusable():
@@ -98,9 +114,24 @@ def _names(environment: Environment) -> tuple[str, ...]:
     return tuple(name for name in listed if name not in unknown) or ("otlp",)
 
 
-def _otlp(protocol: otlp.Protocol, settings: Settings, environment: Environment) -> SpanExporter:
-    environment.check_otlp(protocol)
-    package = f"opentelemetry-exporter-otlp-proto-{'grpc' if protocol == 'grpc' else 'http'}"
+def check_installed(protocol: otlp.Protocol) -> None:
+    """Without importing it.
+
+    Raises:
+        ImportError: What speaks this protocol is missing; the text says how to get it.
+    """
+    try:
+        distribution(_package(protocol))
+    except PackageNotFoundError:
+        raise _missing(protocol) from None
+
+
+def otlp_exporter(protocol: otlp.Protocol, settings: Settings, environment: Environment) -> SpanExporter:
+    """The exporter for this protocol, of variables that were checked.
+
+    Raises:
+        ImportError: It is missing; the text says how to get it.
+    """
     with environment.without_unusable():
         try:
             if protocol == "grpc":
@@ -118,5 +149,13 @@ def _otlp(protocol: otlp.Protocol, settings: Settings, environment: Environment)
                 settings.endpoint, headers=settings.headers, timeout=settings.timeout
             )
         except ImportError as error:
-            extra = "grpc" if protocol == "grpc" else "otlp"
-            raise ImportError(f'{package} is missing: pip install "breaker-exporter[{extra}]"') from error
+            raise _missing(protocol) from error
+
+
+def _package(protocol: otlp.Protocol) -> str:
+    return f"opentelemetry-exporter-otlp-proto-{'grpc' if protocol == 'grpc' else 'http'}"
+
+
+def _missing(protocol: otlp.Protocol) -> ImportError:
+    extra = "grpc" if protocol == "grpc" else "otlp"
+    return ImportError(f'{_package(protocol)} is missing: pip install "breaker-exporter[{extra}]"')

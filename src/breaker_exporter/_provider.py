@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from opentelemetry import trace
 
 from ._env import SAMPLER
+from ._late_patch import any_early
 from ._log import say
 from ._shown import shown
 from ._world import is_patched, new_lock
@@ -40,12 +41,20 @@ def make(
     Raises:
         TelemetryError: A variable for it is bad, where strict.
     """
-    if not isinstance(current := trace.get_tracer_provider(), trace.ProxyTracerProvider):
+    current = trace.get_tracer_provider()
+    if not isinstance(current, trace.ProxyTracerProvider) and any_early():
+        say(
+            logging.INFO,
+            "spans go to the exporter that OTEL_TRACES_EXPORTER named to opentelemetry-instrument",
+        )
+        return None
+    if not isinstance(current, trace.ProxyTracerProvider):
         say(
             logging.WARNING,
             "a %s is set already, by the application or by opentelemetry-instrument, and is left as it is. "
             "To guard its exporter, wrap it where it is made: "
-            'BatchSpanProcessor(CircuitBreakerSpanExporter(OTLPSpanExporter(), name="collector")); '
+            'BatchSpanProcessor(CircuitBreakerSpanExporter(OTLPSpanExporter(), name="collector")), '
+            "or by OTEL_TRACES_EXPORTER=breaker_otlp_proto_http where opentelemetry-instrument makes it; "
             "to add another exporter to it, give it to Telemetry(provider=...).",
             type(current).__name__,
         )

@@ -197,6 +197,26 @@ def interrupter(is_busy: Callable[[], bool]) -> Callable[[], None] | None:
     return interrupt
 
 
+def hand_over_to_here() -> Callable[[Callable[[], None]], bool]:
+    """For the main thread of a process that was patched when it had other threads already.
+
+    Returns:
+        What runs a task in a greenlet of this thread's hub, where the caller is such a native thread: what
+        takes patched locks must not run there (R7). It says whether it does.
+    """
+    import gevent
+
+    loop = gevent.get_hub().loop
+
+    def hand_over(task: Callable[[], None]) -> bool:
+        if is_cooperative() or on_hub():
+            return False
+        loop.run_callback_threadsafe(gevent.spawn, task)
+        return True
+
+    return hand_over
+
+
 def retire_thread() -> None:
     """End the current native thread cleanly: the hub it may have is destroyed, else descriptors leak."""
     if _gevent("hub") is not None:
