@@ -27,7 +27,7 @@ bench-quick: .venv-bench/ready ## the same with few contenders, once (4 minutes)
 faults: .venv-bench/ready ## every fault by every way of running, into benchmarks/faults/RESULTS.md (75 minutes)
 	.venv-bench/bin/python -m benchmarks.faults $(FAULTS)
 
-faults-quick: .venv-bench/ready ## a few of them (4 minutes)
+faults-quick: .venv-bench/ready ## a few of them (3 minutes)
 	.venv-bench/bin/python -m benchmarks.faults --quick
 
 soak: .venv-bench/ready ## random faults and restarts under load for 10 minutes; SOAK="--minutes 2" for another

@@ -45,6 +45,8 @@ class Service:
     gaps: list[tuple[float, float]] = field(default_factory=list)
     """The longest delay of the hub until then."""
     changes: list[tuple[float, str]] = field(default_factory=list)
+    failed: list[tuple[float, int]] = field(default_factory=list)
+    """Spans that had failed by then."""
     first: dict[str, Any] = field(default_factory=dict)
     latest: dict[str, Any] = field(default_factory=dict)
     lasts: list[dict[str, Any]] = field(default_factory=list)
@@ -272,6 +274,7 @@ class _Observer:
                 service.lasts.append(line)
             elif self._start:
                 service.latest = line
+                service.failed.append((at, (line["health"] or {}).get("failed", 0)))
                 if line["gap"] is not None:
                     service.gaps.append((at, line["gap"]))
                 if at <= HEALTHY:

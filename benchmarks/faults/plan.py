@@ -259,7 +259,7 @@ COLUMNS = (
     Column("gevent, official HTTP wrapped", wiring="wrapped"),
     Column("gevent, wrapped, SimpleSpanProcessor", wiring="simple"),
 )
-_QUICK_ROWS = ("refuse", "silence", "drip", "400", "429, Retry-After 3 s")
+_QUICK_ROWS = ("silence", "drip", "429, Retry-After 3 s", "SIGKILL to the worker, in silence")
 _QUICK_COLUMNS = ("gevent HTTP", "gevent gRPC", "gthread HTTP")
 
 

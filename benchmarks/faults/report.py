@@ -24,9 +24,10 @@ _METHOD = (
     f"{MAX_COOLDOWN:g} s, shutdown budget {SHUTDOWN_TIMEOUT:g} s.",
     "",
     "In a cell: p99 of the requests and the hub's longest delay, from the fault on, as ratios to the service",
-    "without an exporter; seconds from the fault to the open circuit (`-`: it stayed closed); seconds from",
-    "its end to the next span delivered (`-`: the service ended in the fault); seconds to end. What happens",
-    "to processes happens to both services, in the fault. **Broken** where a promise did not hold.",
+    "without an exporter; seconds from the fault, and from the first failure, to the open circuit (`-`: it",
+    "stayed closed); seconds from its end to the next span delivered (`-`: the service ended in the fault);",
+    "seconds to end. What happens to processes happens to both services, in the fault. **Broken** where a",
+    "promise did not hold.",
 )
 _COUNTS = (
     "Spans: started by the application, dropped by the SDK's queue before any exporter, received by ours,",
@@ -34,8 +35,8 @@ _COUNTS = (
     "exported where its answer was lost; delivered twice; said to be exported and not there (by their ids).",
     "OpenTelemetry's own exporters, which all but the HTTP hooks have inside, send a batch again whose",
     "connection was lost, and its HTTP one takes a partial success for a whole one: that is in these counts,",
-    "and breaks no promise of ours. A worker that was killed has no say in them. Threads and descriptors:",
-    "healthy, and at the end.",
+    "and breaks no promise of ours. A worker that was killed has no say in them. Threads, descriptors and",
+    "resident memory (MB): healthy, and at the end.",
 )
 
 
@@ -72,7 +73,9 @@ def _cell(cell: Mapping[str, Any] | None) -> str:
     if cell is None:
         return ""
     hub = "" if cell["gap_ratio"] is None else f" hub {cell['gap_ratio']:.1f},"
-    opened = "-" if cell["opened_after"] is None else f"{cell['opened_after']:.1f}"
+    opened = "-"
+    if cell["opened_after"] is not None:
+        opened = f"{cell['opened_after']:.1f} ({cell['failing_for']:.1f})"
     back = "-" if cell["delivered_after"] is None else f"{cell['delivered_after']:.1f}"
     text = f"p99 {cell['p99_ratio']:.1f},{hub} open {opened}, back {back}, end {cell['seconds_to_end']:.1f}"
     return f"**Broken**: {text}" if cell["broken"] else text
@@ -86,12 +89,13 @@ def _spans(cells: Sequence[Mapping[str, Any]]) -> list[str]:
     return [
         *_COUNTS,
         "",
-        "| fault | way of running | " + " | ".join(names) + " | threads | descriptors |",
-        "| --- | --- |" + " --- |" * (len(names) + 2),
+        "| fault | way of running | " + " | ".join(names) + " | threads | descriptors | memory |",
+        "| --- | --- |" + " --- |" * (len(names) + 3),
         *(
             f"| {cell['row']} | {cell['column']} | "
             + " | ".join(f"{cell[name]:,}" for name in names)
-            + f" | {' to '.join(map(str, cell['threads']))} | {' to '.join(map(str, cell['descriptors']))} |"
+            + f" | {' to '.join(map(str, cell['threads']))} | {' to '.join(map(str, cell['descriptors']))} | "
+            + f"{' to '.join(f'{bytes_ / 1e6:.0f}' for bytes_ in cell['resident'])} |"
             for cell in cells
         ),
     ]

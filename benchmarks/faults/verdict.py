@@ -31,6 +31,7 @@ class Outcome:
         p99_ratio: Of the requests in and after the fault, to those of the service without an exporter.
         gap_ratio: The same of the hub's longest delay; ``None`` without a hub.
         opened_after: From the begin of the fault; ``None``: it stayed closed.
+        failing_for: From the first failure to that, as far as two reports (0.2 s) can tell.
         delivered_after: From the end of the fault to the next span that the collector took.
         dropped: Spans that were started and never handed to the exporter: the SDK's queue was full.
         unfounded: Spans that were said to be exported, and that the collector does not hold.
@@ -42,6 +43,7 @@ class Outcome:
     gap_ratio: float | None
     gap: float | None
     opened_after: float | None
+    failing_for: float | None
     delivered_after: float | None
     started: int
     received: int
@@ -54,6 +56,7 @@ class Outcome:
     unfounded: int
     threads: tuple[int, int]
     descriptors: tuple[int, int]
+    resident: tuple[int, int]
     seconds_to_end: float
     returncode: int | None
     broken: list[str] = field(default_factory=list)
@@ -72,15 +75,15 @@ def outcome_of(raw: Raw) -> Outcome:
     started = sum(int(last["started"]) for last in ours.lasts)
     claimed = {span_id for last in ours.lasts for span_id in last["claimed"]}
     gap, other = _longest(ours), _longest(none)
+    opened = next((at for at, new in ours.changes if new == "open" and at >= HEALTHY), None)
     outcome = Outcome(
         row=raw.cell.row.name,
         column=raw.cell.column.name,
         p99_ratio=_p99(ours, raw.cell.row) / max(_p99(none, raw.cell.row), 1e-6),
         gap_ratio=None if gap is None or other is None else gap / max(other, 1e-6),
         gap=gap,
-        opened_after=next(
-            (at - HEALTHY for at, new in ours.changes if new == "open" and at >= HEALTHY), None
-        ),
+        opened_after=None if opened is None else opened - HEALTHY,
+        failing_for=None if opened is None else max(0.0, opened - _first_failure(ours, opened)),
         delivered_after=None if raw.cell.row.ends else _back(raw),
         started=started,
         received=counts["received"],
@@ -93,6 +96,7 @@ def outcome_of(raw: Raw) -> Outcome:
         unfounded=len(claimed - raw.taken),
         threads=_before_and_after(ours, "threads"),
         descriptors=_before_and_after(ours, "descriptors"),
+        resident=_before_and_after(ours, "resident"),
         seconds_to_end=ours.seconds_to_end,
         returncode=ours.returncode,
     )
@@ -157,6 +161,12 @@ def _back(raw: Raw) -> float | None:
     end = HEALTHY + FAULTY
     before = max((count for at, count in raw.delivered if at <= end), default=0)
     return next((at - end for at, count in raw.delivered if at > end and count > before), None)
+
+
+def _first_failure(service: Service, opened: float) -> float:
+    """When it was reported; none before the circuit opened: that was it."""
+    healthy = max((failed for at, failed in service.failed if at < HEALTHY), default=0)
+    return next((at for at, failed in service.failed if at >= HEALTHY and failed > healthy), opened)
 
 
 def _before_and_after(service: Service, name: str) -> tuple[int, int]:

@@ -35,12 +35,14 @@ IDS = [f"{number:016x}" for number in range(60)]
 def service(cell: Cell) -> Service:
     """One that held all."""
     now = {"pid": 1, "health": HEALTH, "started": 110, "threads": 3, "descriptors": 10, "claimed": IDS}
+    now["resident"] = 50_000_000
     if cell.row.replaces:
         now = {**now, "pid": 2}
     return Service(
         latencies=dict.fromkeys(range(int(RATE * cell.row.load)), (0.01, 200)),
         gaps=[(HEALTHY + 1, 0.004)],
         changes=[(HEALTHY + 0.5, "open")],
+        failed=[(HEALTHY - 0.1, 0), (HEALTHY + 0.1, 0), (HEALTHY + 0.3, 5), (HEALTHY + 0.7, 10)],
         first={**now, "pid": 1},
         lasts=[now],
         returncode=0,
@@ -226,6 +228,7 @@ def test_the_report_has_a_line_for_each_fault_and_names_what_was_broken() -> Non
         {"cells": found, "versions": {"python": "3.13"}, "command": "make", "date": "-", "cores": 2}
     )
 
-    assert "| silence | p99 1.0, hub 1.0, open 0.5, back 1.5, end 1.0 |" in text
+    assert "| silence | p99 1.0, hub 1.0, open 0.5 (0.2), back 1.5, end 1.0 |" in text
+    assert "| 50 to 50 |" in text
     assert "| refuse | **Broken**: p99 1.0, hub 1.0, open -, back -, end 1.0 |" in text
     assert "* refuse, gevent HTTP: exit status 3" in text
