@@ -149,8 +149,9 @@ def _inherited() -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        # A proxy has no part in what goes from loopback to loopback.
-        if not name.startswith(_NOT_INHERITED) and not name.lower().endswith("_proxy")
+        # Proxies and authorities have no part in what goes from loopback to loopback. Of requests' the
+        # latter win over those that OpenTelemetry's exporter is given.
+        if not name.startswith(_NOT_INHERITED) and not name.lower().endswith(("_proxy", "_ca_bundle"))
     }
     return {
         **kept,
