@@ -268,10 +268,10 @@ class _Observer:
         else:
             service = self._raw.services[name]
             at = line["at"] - self._start
-            if kind == "change":
-                service.changes.append((at, line["new"]))
-            elif kind == "last":
+            if kind == "last":
                 service.lasts.append(line)
+            elif self._start and kind == "change":
+                service.changes.append((at, line["new"]))
             elif self._start:
                 service.latest = line
                 service.failed.append((at, (line["health"] or {}).get("failed", 0)))
