@@ -29,7 +29,8 @@ _RATE = 200.0
 """Requests a second, to all workers together."""
 _WORKERS = 2
 _WARM_UP = 30.0
-"""Seconds after which a worker has all that it will keep: its memory is compared with that from then on."""
+"""Seconds after which a worker has all that it will keep, once it has been through an outage: what a full
+queue takes is not given back. Its memory is compared with that from then on."""
 _GROWTH = 1.05
 _MORE = 12
 """Threads or descriptors that may be there at the end and not at the beginning."""
@@ -197,7 +198,8 @@ class _Run:
                 worker.last = line
                 return
             worker.latest = line
-            if not worker.warm and line["at"] - worker.began > _WARM_UP:
+            has_seen_outage = line["health"]["opened"] > 0 and line["health"]["state"] == "closed"
+            if not worker.warm and has_seen_outage and line["at"] - worker.began > _WARM_UP:
                 worker.warm = line
 
 
@@ -218,6 +220,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(interrupted, file=sys.stderr)
         return interrupted.status
     broken = seen.broken()
+    lived = [worker for worker in seen.workers.values() if worker.warm]
+    for worker in lived:
+        begin, end = worker.warm, worker.latest
+        print(
+            f"a worker, {begin['at'] - worker.began:.0f} to {end['at'] - worker.began:.0f} s old: "
+            f"{begin['resident'] / 1e6:.1f} to {end['resident'] / 1e6:.1f} MB"
+        )
     print(
         f"{seen.requests:,} requests, {seen.faults} faults, {seen.restarts} restarts, "
         f"{len(seen.workers)} workers; {seen.taken:,} spans at the collector"

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ._env import Environment
 
 _LOCK = "_global_shutdown_lock"
+_ONCE = "opentelemetry.util._once"
 
 
 def make(
@@ -89,7 +90,13 @@ def mend_thread_pools() -> None:
     a thread starts. Made before the patch, it stays native under gevent before 26.8, and two greenlets of
     the application that use a pool at once stop the hub for good (gevent #1865). This is what newer gevents
     do when they patch.
+
+    OpenTelemetry's ``Once`` has a lock, too, which each batch processor's spans pass. Made of the native
+    kind, a child that starts a subprocess hung in it: greenlets of the parent went on in the child.
     """
+    once = sys.modules.get(_ONCE)
+    if once is not None and is_patched() and "Lock" in vars(once):
+        vars(once)["Lock"] = threading.Lock
     pools = sys.modules.get("concurrent.futures.thread")
     if pools is not None and is_patched() and isinstance(getattr(pools, _LOCK, None), type(new_lock())):
         setattr(pools, _LOCK, threading.Lock())

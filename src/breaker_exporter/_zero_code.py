@@ -60,9 +60,8 @@ class ZeroCodeSpanExporter(SpanExporter):
         self.settings = arguments.settings(environment, defaults)
         environment.check_otlp(self.protocol)
         self._observes = environment.metrics()
-        self._breaker: CircuitBreakerSpanExporter | None = None
-        self._made_in = 0
-        self._inherited: list[CircuitBreakerSpanExporter] = []
+        # By process. A parent's stays: finalizing it here could wait for a thread that is not here.
+        self._made: dict[int, CircuitBreakerSpanExporter] = {}
         self._said_unmade = False
         self._end: float | None = None
         # Before the drain, then: the provider has been made by now.
@@ -72,7 +71,7 @@ class ZeroCodeSpanExporter(SpanExporter):
     @property
     def breaker(self) -> CircuitBreakerSpanExporter | None:
         """What exports in this process, for its ``health()``; ``None`` before its first export."""
-        return self._breaker if self.survives_fork or self._made_in == os.getpid() else None
+        return self._made.get(self._process())
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Export `spans` through the circuit breaker, which is made now where there is none yet."""
@@ -87,9 +86,10 @@ class ZeroCodeSpanExporter(SpanExporter):
 
     def shutdown(self, timeout_millis: int = 30_000) -> None:
         """End exporting, in so many milliseconds. Later exports are refused."""
-        self.begin_shutdown(0.0)
+        self.begin_shutdown(timeout_millis / 1000)
         if (breaker := self.breaker) is not None:
             breaker.shutdown(timeout_millis)
+        self._end = time.monotonic()  # for one that is yet to be made
 
     def begin_shutdown(self, timeout: float) -> None:
         """All that is still to come may take `timeout` (s) together. The first one counts."""
@@ -114,21 +114,27 @@ class ZeroCodeSpanExporter(SpanExporter):
             settings = replace(settings, timeout=min(settings.timeout, left + 0.001))
         try:
             made = breaking(COLLECTOR, otlp_exporter(self.protocol, settings, self._environment), settings)
-            if left is not None:
-                made.begin_shutdown(left)
+            # Another thread may be here too: one of them serves, and the other's has done nothing yet.
+            made = self._made.setdefault(self._process(), made)
+            if self._end is not None:  # it may have come just now
+                made.begin_shutdown(max(0.0, self._end - time.monotonic()))
             elif self._observes:
-                from .metrics import observe
-
-                observe(made)
+                self._observe(made)
         except Exception as error:
             if not self._said_unmade:
                 self._said_unmade = True
                 say(logging.WARNING, "no spans go to %s: %s", COLLECTOR, origin(error))
-            return
-        if self._breaker is not None:
-            # A parent's. Finalizing it here could wait for a thread that is not here.
-            self._inherited.append(self._breaker)
-        self._breaker, self._made_in = made, os.getpid()
+
+    def _process(self) -> int:
+        """Whose circuit breaker serves: this process's, or anybody's."""
+        return 0 if self.survives_fork else os.getpid()
+
+    def _observe(self, made: CircuitBreakerSpanExporter) -> None:
+        from .metrics import forget, observe
+
+        for inherited in set(self._made.values()) - {made}:
+            forget(inherited)
+        observe(made)
 
 
 class HTTPSpanExporter(ZeroCodeSpanExporter):

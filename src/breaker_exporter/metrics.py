@@ -67,6 +67,12 @@ def observe(exporter: CircuitBreakerSpanExporter, meter_provider: MeterProvider 
     observed.add(exporter)
 
 
+def forget(exporter: CircuitBreakerSpanExporter) -> None:
+    """Report it no more, by any provider."""
+    for observed in list(_observed.values()):
+        observed.remove(exporter)
+
+
 class _Observed:
     """The exporters that a provider reports, which are others' to keep."""
 
@@ -78,6 +84,9 @@ class _Observed:
         # Replaced, never changed: another thread may be in the middle of it, also at a fork.
         others = [known for known in self._exporters if known() not in (None, exporter)]
         self._exporters = (*others, ref(exporter))
+
+    def remove(self, exporter: CircuitBreakerSpanExporter) -> None:
+        self._exporters = tuple(known for known in self._exporters if known() is not exporter)
 
     def healths(self) -> Iterator[ExporterHealth]:
         for known in self._exporters:

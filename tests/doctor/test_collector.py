@@ -9,12 +9,14 @@ import socket
 import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
+import grpc
 import pytest
 
 from breaker_exporter._doctor import answer as answers
+from breaker_exporter._doctor import grpc_answer, rpc, wire
 from breaker_exporter._doctor import reach as reaching
-from breaker_exporter._doctor import rpc
 from breaker_exporter._doctor.finding import Level
 from breaker_exporter._doctor.listening import Given
 from breaker_exporter._settings import Arguments
@@ -604,3 +606,128 @@ def test_a_path_that_http_does_not_allow(collector: FaultyCollector, monkeypatch
 
     monkeypatch.setattr(http.client.HTTPConnection, "request", refuse)
     assert bad(asked(by("http/protobuf", collector))) == ["broken headers-unusable"]
+
+
+HTTP2_SETTINGS = b"\0\0\0\x04\0\0\0\0\0"
+PING = b"\0\0\x08\x06\0\0\0\0\0" + b"pingpong"
+
+
+@pytest.mark.parametrize(
+    ("protocol", "first", "again"),
+    [
+        ("http/protobuf", b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        ("http/protobuf", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", b"x: y\r\n"),
+        ("grpc", HTTP2_SETTINGS, PING),
+    ],
+)
+def test_an_answer_that_floods_is_given_up(protocol: str, first: bytes, again: bytes) -> None:
+    def flood(connection: socket.socket) -> None:
+        connection.recv(1 << 16)
+        connection.sendall(first)
+        while True:
+            connection.sendall(again * 1000)
+
+    with peer(flood) as port:
+        findings = asked(at(port, OTEL_EXPORTER_OTLP_PROTOCOL=protocol))
+
+    assert bad(findings) == ["broken otlp-garbage"]
+    assert "has no end" in findings[-1].text
+
+
+def test_once_the_deadline_is_over_nothing_is_read() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.sendall(b"more")
+        late = wire.Wire(ours, 0.0)
+        with pytest.raises(TimeoutError):
+            late.receive(1)
+        with pytest.raises(TimeoutError):
+            late.sendall(b"x")
+
+
+def test_a_greeting_may_come_in_pieces() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.sendall(HTTP2_SETTINGS + PING[:12])
+        rest = threading.Timer(0.1, theirs.sendall, [PING[12:] + b"\0\0\0\x04\x01\0\0\0\0"])
+        rest.start()
+        greeted, ending = wire.greet(ours, 5.0)
+        rest.join()
+
+    assert ending is wire.Ending.GREETED
+    assert greeted.count == 2 * len(HTTP2_SETTINGS) + len(PING)
+
+
+@pytest.mark.parametrize("location", ["http://127.0.0.1:port/v1/traces", "http://[collector/v1", "//[x"])
+def test_a_redirect_to_what_is_no_address(location: str) -> None:
+    with peer(saying(response(307, Location=location))) as port:
+        findings = asked(at(port))
+
+    assert bad(findings) == ["broken http-redirect"]
+    assert "which is no address" in findings[-1].text
+
+
+@pytest.mark.parametrize("proxy", ["http://[::1:3128", "http://:3128", "http://user:canary5ecret@[x"])
+def test_a_proxy_that_is_no_address(
+    collector: FaultyCollector, monkeypatch: pytest.MonkeyPatch, proxy: str
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", proxy)
+    findings = asked(by("http/protobuf", collector))
+    by_grpc = asked({**by("grpc", collector), "grpc_proxy": proxy})
+
+    assert bad(findings) == ["warning proxy", "broken proxy-malformed"]
+    assert bad(by_grpc) == ["broken proxy-malformed"]
+    assert "canary5ecret" not in str(findings + by_grpc)
+
+
+@pytest.mark.parametrize("name", ["missing.pem", ""])
+def test_files_for_tls_that_grpc_does_not_take(tmp_path: Path, name: str) -> None:
+    """Where no handshake comes before."""
+    more = {
+        "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": "unix:///nothing/here.sock",
+        "OTEL_EXPORTER_OTLP_CERTIFICATE": str(tmp_path / name),
+    }
+
+    assert bad(asked(more))[-1] == "broken tls-files"
+
+
+@pytest.mark.parametrize("port", [0, 65536, 99999])
+def test_a_number_that_is_no_port(port: int) -> None:
+    """Without a scheme, gRPC's endpoint is looked at by nobody before."""
+    environ = {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": f"127.0.0.1:{port}",
+        "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc",
+        "OTEL_EXPORTER_OTLP_INSECURE": "true",
+    }
+    findings = asked(environ)
+
+    assert bad(findings) == ["broken port"]
+    assert findings[-1].text == f"{port} is no port"
+
+
+@pytest.mark.parametrize(
+    ("code", "details", "expected"),
+    [
+        ("UNAVAILABLE", "backend: read tcp 10.0.0.1:5: connection reset by peer", "grpc-unavailable"),
+        ("UNAVAILABLE", "exporter: name resolution failure", "grpc-unavailable"),
+        ("UNAVAILABLE", "backend: socket closed", "grpc-unavailable"),
+        ("INTERNAL", "exporter: cannot load resource metadata", "grpc-internal"),
+        ("UNAVAILABLE", "Stream removed (recvmsg:Connection reset by peer (104))", "otlp-reset"),
+        ("UNAVAILABLE", "recvmsg:Connection reset by peer", "otlp-reset"),
+        ("UNAVAILABLE", "Connection reset by peer", "otlp-reset"),
+        ("UNAVAILABLE", "Stream removed (Socket closed)", "otlp-truncated"),
+        ("UNAVAILABLE", "Socket closed", "otlp-truncated"),
+        ("INTERNAL", "Invalid metadata", "headers-unusable"),
+        ("UNAVAILABLE", "failed to connect to all addresses; last error: x", "grpc-no-connection"),
+        ("UNAVAILABLE", "errors resolving collector:port: [x]", "grpc-no-connection"),
+        ("UNAVAILABLE", "DNS resolution failed for collector:4317: x", "grpc-no-connection"),
+        ("UNAVAILABLE", None, "grpc-unavailable"),
+    ],
+)
+def test_words_of_a_server_are_not_taken_for_those_of_grpc(
+    code: str, details: str | None, expected: str
+) -> None:
+    error = SimpleNamespace(code=lambda: grpc.StatusCode[code], details=lambda: details)
+
+    assert grpc_answer.failure("collector:4317", error, 0.0, 1.0, 0).check == expected

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from breaker_exporter.__main__ import main
-from breaker_exporter._doctor import command
-from breaker_exporter._doctor.finding import Report, Setting, broken, ok, warning
+from breaker_exporter._doctor import command, conf, inforce, stopping
+from breaker_exporter._doctor.finding import Report, Setting, Steps, broken, ok, warning
 from breaker_exporter.testing import Fault, FaultyCollector
 
 from ..demo.test_command import run_without
@@ -156,3 +156,43 @@ def test_a_report_hides_what_it_was_told_to_hide() -> None:
     assert told[0] == "x: *** longer, ***"
     assert "canary5ecret" not in json.dumps(report.as_json()) + "".join(report.lines_of_settings())
     assert report.as_json()["settings"][1]["value"] == 15.0  # type: ignore[index]
+
+
+def failing(*_: object) -> None:
+    raise RuntimeError("canary5ecret")
+
+
+def test_a_part_that_fails_itself_is_a_finding_and_the_others_go_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], collector: FaultyCollector
+) -> None:
+    def fail(*_: object) -> Steps[None]:
+        yield ok("before", "before")
+        failing()
+
+    at(monkeypatch, collector)
+    monkeypatch.setattr(stopping, "examine", fail)
+    monkeypatch.setattr(conf, "examine", fail)
+    found = diagnosed(capsys)
+
+    assert (found.status, found.bad) == (1, ["warning doctor-failed"] * 2)
+    (first, second) = [each for each in found.report["findings"] if each["check"] == "doctor-failed"]
+    assert "failed at Gunicorn's configuration: RuntimeError in " in first["text"]
+    assert "failed at the time for stopping: RuntimeError in " in second["text"]
+    assert "ok: before\n" in found.text
+    assert "ok: otlp\n" in found.text
+    assert "canary5ecret" not in found.text
+
+
+def test_without_settings_nobody_is_asked(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object) -> Steps[None]:
+        yield ok("before", "before")
+        failing()
+
+    monkeypatch.setattr(inforce, "settle", fail)
+
+    assert main(["doctor"]) == 1
+    said = capsys.readouterr()
+    assert "the doctor itself failed at the settings: RuntimeError in " in said.out
+    assert "canary5ecret" not in said.out + said.err

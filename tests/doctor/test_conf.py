@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -283,3 +284,24 @@ def test_where_gunicorn_or_gevent_is_missing(monkeypatch: pytest.MonkeyPatch, tm
     assert [finding.check for finding in findings] == ["gunicorn-missing", "hooks"]
     Path("gunicorn.conf.py").unlink()
     assert bad(looked_at(None)[0]) == []
+
+
+def test_a_lazy_object_is_none_of_gunicorns_settings() -> None:
+    """Like Django's settings, which set themselves up when they are asked for their class."""
+    lazy = "class Lazy:\n    @property\n    def __class__(self): raise RuntimeError\nsettings = Lazy()\n"
+
+    assert bad(looked_at(GEVENT + LINE + lazy)[0]) == []
+
+
+@pytest.mark.parametrize("command", ["exec sleep 60", "trap '' TERM; sleep 60"])
+def test_what_it_starts_is_not_left_behind(command: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        findings, _ = looked_at(
+            "import socket, subprocess\n"
+            f"held = socket.create_connection(('127.0.0.1', {listening.getsockname()[1]}))\n"
+            f"subprocess.Popen(['sh', '-c', {command!r}], pass_fds=[held.fileno()])\n" + GEVENT + LINE
+        )
+        with listening.accept()[0] as held:
+            held.settimeout(5)
+            assert held.recv(1) == b""  # nobody holds it any more
+    assert bad(findings) == []

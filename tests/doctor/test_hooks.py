@@ -93,3 +93,53 @@ def test_what_they_start_is_found_wherever_it_stands() -> None:
         "pf": "post_fork",
         "all": "post_fork, post_worker_init, worker_exit",
     }
+
+
+LAZY = """
+class Lazy:
+    @property
+    def __class__(self): raise RuntimeError("not configured")
+"""
+OURS = "from breaker_exporter.gunicorn import post_fork as ours\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        (
+            OURS + "def make():\n    def post_fork(s, w):\n        late()\n        ours(s, w)\n"
+            "    return post_fork\n    def late(): pass\npost_fork = make()",
+            "calls-ours",
+        ),
+        (LAZY + "lazy = Lazy()\n" + OURS + "def post_fork(s, w): lazy, ours(s, w)", "calls-ours"),
+        (LAZY + "post_fork = Lazy()", "unknown"),
+        (
+            "import xmlrpc.client\nproxy = xmlrpc.client.ServerProxy('http://127.0.0.1:9')\n"
+            + OURS
+            + "def post_fork(s, w): proxy.up(), ours(s, w)",
+            "calls-ours",
+        ),
+        (
+            "class Any:\n    def __call__(self, *_): pass\n    def __getattr__(self, name): return Any()\n"
+            "client = Any()\n" + OURS + "def post_fork(s, w): client.up(), ours(s, w)",
+            "calls-ours",
+        ),
+        ("class Any:\n    def __getattr__(self, name): return Any()\npost_fork = Any()", "unknown"),
+        ("class Any:\n    def __getattr__(self, name): raise OSError\npost_fork = Any()", "unknown"),
+        (
+            "import types\nlazy = types.ModuleType('lazy')\ndef fail(name): raise OSError\n"
+            "lazy.__getattr__ = fail\n" + OURS + "def post_fork(s, w): lazy.post_fork, ours(s, w)",
+            "calls-ours",
+        ),
+    ],
+)
+def test_what_cannot_be_looked_at_is_unknown_and_no_failure(source: str, expected: str) -> None:
+    assert state(source) == expected
+
+
+def test_a_lazy_object_is_nothing_of_ours() -> None:
+    namespace: dict[str, object] = {}
+    exec(LAZY + "lazy = Lazy()", namespace)
+
+    assert reading.strays(namespace) == {}
+    assert reading.telemetries(namespace) == []

@@ -231,8 +231,8 @@ def test_a_retry_after_that_says_nothing_is_none(make: Make, value: str) -> None
         assert make(server.url).export_and_report(spans(1)).retry_after is None
 
 
-def partial_success(rejected: int) -> bytes:
-    partial = ExportTracePartialSuccess(rejected_spans=rejected, error_message="quotes a secret")
+def partial_success(rejected: int, message: str = "quotes a secret") -> bytes:
+    partial = ExportTracePartialSuccess(rejected_spans=rejected, error_message=message)
     return ExportTraceServiceResponse(partial_success=partial).SerializeToString()
 
 
@@ -255,6 +255,13 @@ def test_partial_success_counts_what_the_collector_rejected_as_failed(
 def test_an_answer_in_other_words_is_a_success_all_the_same(make: Make, body: bytes) -> None:
     with serving(answer(200, body)) as server:
         assert make(server.url).export_and_report(spans(1)) == ExportReport(Verdict.DELIVERED)
+
+
+def test_an_answer_too_long_to_be_read_counts_nothing_as_exported(make: Make) -> None:
+    """It has much to say of the spans that it rejected."""
+    with serving(answer(200, partial_success(2, "long" * 20_000))) as server:
+        report = make(server.url).export_and_report(spans(5))
+    assert report == ExportReport(Verdict.DELIVERED, 0, "the collector rejected 5 spans")
 
 
 def test_a_batch_that_is_too_large_is_halved_once(make: Make) -> None:
@@ -575,14 +582,19 @@ def test_a_kept_alive_connection_found_closed_is_tried_again_at_once(make: Make,
 
 
 def test_one_closed_while_idle_is_not_used_again(make: Make) -> None:
+    closed = threading.Semaphore(0)
+
     def answer_and_close(handler: BaseHTTPRequestHandler) -> None:
         answer(200)(handler)
         handler.connection.shutdown(socket.SHUT_RDWR)
         handler.close_connection = True
+        closed.release()
 
     with serving(answer_and_close, answer_and_close, answer_and_close) as server:
         exporter = make(server.url)
-        assert all(exporter.export(spans(1)) is SUCCESS for _ in range(3))
+        for _ in range(3):
+            assert exporter.export(spans(1)) is SUCCESS
+            assert closed.acquire(timeout=10)
         assert [request.connection for request in server.requests] == [1, 2, 3]
 
 

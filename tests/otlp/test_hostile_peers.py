@@ -17,7 +17,7 @@ import trustme
 from opentelemetry.sdk.trace.export import SpanExportResult
 
 from breaker_exporter import ExportReport, Verdict
-from breaker_exporter.otlp import _post
+from breaker_exporter.otlp import _connections, _post
 
 from ..semantics._children import in_child
 from ..semantics._spans import spans
@@ -77,6 +77,40 @@ def test_the_deadline_holds_for_an_answer_that_ends_with_its_connection(
             assert call.result(timeout=10) == LATE
         finally:
             stop.set()
+
+
+@pytest.mark.parametrize(
+    ("before", "again"),
+    [
+        pytest.param(b"", b"HTTP/1.1 100 Continue\r\n\r\n", id="interim answers"),
+        pytest.param(
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", b"X-More: x\r\n", id="trailers"
+        ),
+    ],
+)
+def test_an_answer_without_end_is_given_up(make: Make, before: bytes, again: bytes) -> None:
+    """http.client reads on; under gevent nobody else would run meanwhile, who keeps the deadline included."""
+
+    def play(connection: socket.socket) -> None:
+        read_request(connection)
+        connection.sendall(before)
+        while True:
+            connection.sendall(again * 1000)
+
+    with peer(play) as port:
+        report = make(f"http://127.0.0.1:{port}/v1/traces", timeout=30).export_and_report(spans(1))
+
+    assert report.reason == "no answer: AnswerTooLarge"
+
+
+def test_what_comes_after_the_deadline_is_not_read() -> None:
+    incoming, outgoing = socket.socketpair()
+    with incoming, outgoing, _connections.Flight(0.0).under_way():
+        outgoing.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        response = _connections._Timed.response_class(incoming)
+        with pytest.raises(TimeoutError, match="no time left to read"):
+            response.begin()
+        response.close()
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

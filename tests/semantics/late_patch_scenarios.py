@@ -53,6 +53,34 @@ def made_before_and_hung_after_lets_the_process_end() -> None:
     assert exporter.state is CircuitState.OPEN
 
 
+def a_subprocess_starts_beside_greenlets_that_end_spans() -> None:
+    """Measured with a lock of OpenTelemetry's from before the patch: the child hung before its exec."""
+    from breaker_exporter.telemetry import Telemetry
+
+    telemetry = Telemetry(service_name="shop", endpoint="http://127.0.0.1:9")
+    telemetry.prepare()
+    _patch()
+    import subprocess
+
+    import gevent
+
+    telemetry.start()
+    assert telemetry.provider is not None
+    tracer = telemetry.provider.get_tracer("shop")
+
+    def request() -> None:
+        while True:
+            tracer.start_span("s").end()
+            gevent.sleep(0.002)
+
+    warnings.simplefilter("ignore", DeprecationWarning)  # threads beside a fork are the point here
+    requests = [gevent.spawn(request) for _ in range(20)]
+    for _ in range(30):
+        assert subprocess.Popen(["true"]).wait(20) == 0
+    gevent.killall(requests)
+    telemetry.stop()
+
+
 def used_before_and_after() -> None:
     """Its thread is from before the patch; two greenlets queue for it after."""
     inner = Gated()

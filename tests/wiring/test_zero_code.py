@@ -14,13 +14,14 @@ from importlib.metadata import PackageNotFoundError, entry_points
 from pathlib import Path
 
 import pytest
+from opentelemetry.metrics import get_meter_provider
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
-from breaker_exporter import CircuitBreakerSpanExporter, CircuitState, _pipeline
+from breaker_exporter import CircuitBreakerSpanExporter, CircuitState, _pipeline, _zero_code, metrics
 from breaker_exporter._zero_code import GRPCSpanExporter, HTTPSpanExporter, ZeroCodeSpanExporter
 from breaker_exporter.telemetry import Telemetry, TelemetryError
-from breaker_exporter.testing import Fault, FaultyCollector
+from breaker_exporter.testing import Fault, FaultyCollector, ScriptedExporter
 
 from .._gunicorn import GunicornService
 from ..semantics._spans import spans
@@ -273,6 +274,54 @@ def test_its_health_is_metrics_where_asked_for(collector: FaultyCollector) -> No
         env,
     )
     assert said == "4\n"
+
+
+def test_an_exit_that_comes_while_it_is_made_bounds_it_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    exporter = HTTPSpanExporter()
+
+    def slowly(*_: object) -> ScriptedExporter:
+        exporter.begin_shutdown(0.0)
+        return ScriptedExporter()
+
+    monkeypatch.setattr(_zero_code, "otlp_exporter", slowly)
+
+    assert exporter.export(spans(3)) is SpanExportResult.FAILURE
+    assert exporter.breaker is not None
+    assert exporter.breaker.health().exported == 0
+
+
+def test_of_two_threads_that_make_it_at_once_one_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    exporter, made = HTTPSpanExporter(), []
+
+    def in_the_middle_of_another(*_: object) -> ScriptedExporter:
+        made.append(ScriptedExporter())
+        if len(made) == 1:
+            assert exporter.export(spans(7)) is SpanExportResult.SUCCESS
+        return made[-1]
+
+    monkeypatch.setattr(_zero_code, "otlp_exporter", in_the_middle_of_another)
+
+    assert exporter.export(spans(2)) is SpanExportResult.SUCCESS
+    assert exporter.breaker is not None
+    assert (len(made), exporter.breaker.health().exported) == (2, 9)
+
+
+def test_a_child_s_metrics_are_not_its_parent_s_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """gRPC: the parent's circuit breaker is kept, and serves nobody here."""
+    monkeypatch.setenv("BREAKER_EXPORTER_METRICS", "1")
+    monkeypatch.setattr(_zero_code, "otlp_exporter", lambda *_: ScriptedExporter())
+    observed = metrics._observed.setdefault(get_meter_provider(), metrics._globally)
+    before = list(observed.healths())
+    exporter, process = GRPCSpanExporter(), [1]
+    monkeypatch.setattr(exporter, "_process", lambda: process[0])
+
+    exporter.export(spans(3))
+    process[0] = 2
+    exporter.export(spans(4))
+
+    assert [health.received for health in observed.healths()][len(before) :] == [4]
+    assert exporter.breaker is not None
+    metrics.forget(exporter.breaker)
 
 
 def test_the_hooks_say_so_where_opentelemetry_has_made_one_already(collector: FaultyCollector) -> None:

@@ -165,7 +165,9 @@ def _settle(cfg: Any, namespace: dict[str, object], from_variable: Any, seen: di
     seen["settings"] = sorted(cfg.settings)
     seen["raw_env"] = dict(text.split("=", 1) for text in cfg.settings["raw_env"].get() if "=" in text)
     seen["names"] = [
-        name for name, value in namespace.items() if isinstance(value, _SETTABLE) and name not in cfg.settings
+        name
+        for name, value in namespace.items()
+        if issubclass(type(value), _SETTABLE) and name not in cfg.settings
     ]
 
 

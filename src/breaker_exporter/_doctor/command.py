@@ -8,9 +8,17 @@ import math
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from typing import TYPE_CHECKING, TypeVar
 
 from .._env import adopted
-from .finding import Finding, Report, lines_of
+from .._shown import origin
+from .finding import Finding, Report, Steps, lines_of, warning
+
+if TYPE_CHECKING:
+    from .conf import Conf
+    from .listening import InForce
+
+T = TypeVar("T")
 
 _STEP = 5.0
 """Seconds for each step over the network."""
@@ -74,22 +82,52 @@ def examine(report: Report, conf_path: str | None, step: float) -> None:
         conf_path: Gunicorn's configuration, if one was named.
         step: Seconds for each step over the network.
     """
-    from . import collector, conf, inforce, secrets, sentry, stopping, versions
+    from . import collector, conf, stopping, versions
+
+    _try(report, "what is installed", versions.look(report))
+    found = _try(report, "Gunicorn's configuration", conf.examine(conf_path)) or conf.Conf()
+    with adopted(found.changes):
+        force = _try(report, "the settings", _settle(report, found))
+        if force is None:
+            return
+        _try(report, "the time for stopping", stopping.examine(found, force))
+        _try(report, "the way to the collector", collector.examine(force, step))
+        _try(report, "Sentry", _look_at_sentry(report, force, step))
+
+
+def _try(report: Report, part: str, steps: Steps[T]) -> T | None:
+    """Take the findings of a part; one that fails itself is a finding, and keeps no other from its turn."""
+    try:
+        return report.take(steps)
+    except Exception as error:
+        report.add(
+            warning(
+                "doctor-failed",
+                f"the doctor itself failed at {part}: {origin(error)}",
+                "that part is not looked at, or not wholly; report this as a bug of breaker-exporter",
+            )
+        )
+        return None
+
+
+def _settle(report: Report, found: Conf) -> Steps[InForce]:
+    from . import inforce, secrets
     from .listening import Listening
 
-    report.take(versions.look(report))
-    found = report.take(conf.examine(conf_path))
-    with adopted(found.changes):
-        environment = Listening()
-        report.hide(secrets.secrets_of(found.given, environment))
-        force = report.take(inforce.settle(found.given, environment))
-        report.settings.extend(force.rows)
-        report.take(stopping.examine(found, force))
-        report.take(collector.examine(force, step))
-        settings = report.take(sentry.settle(force))
-        if settings is not None:
-            report.settings.extend(sentry.rows(settings, force))
-            report.take(sentry.examine(settings, step))
+    environment = Listening()
+    report.hide(secrets.secrets_of(found.given, environment))
+    force = yield from inforce.settle(found.given, environment)
+    report.settings.extend(force.rows)
+    return force
+
+
+def _look_at_sentry(report: Report, force: InForce, step: float) -> Steps[None]:
+    from . import sentry
+
+    settings = yield from sentry.settle(force)
+    if settings is not None:
+        report.settings.extend(sentry.rows(settings, force))
+        yield from sentry.examine(settings, step)
 
 
 def _conclusion(report: Report) -> Iterator[str]:

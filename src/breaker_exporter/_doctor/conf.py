@@ -114,11 +114,22 @@ def _ends(child: subprocess.Popen[bytes], seconds: float) -> bool:
 
 def _end(child: subprocess.Popen[bytes]) -> None:
     """Leave nothing behind, what the configuration started included."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        if not _ends(child, _GRACE):
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(child.pid, number)
+    _ends(child, _GRACE)
+    if _signalled(child, signal.SIGTERM):
+        deadline = time.monotonic() + _GRACE
+        while _signalled(child, 0) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        _signalled(child, signal.SIGKILL)
     child.wait()
+
+
+def _signalled(child: subprocess.Popen[bytes], number: int) -> bool:
+    """Whether there was somebody to take the signal: the child, or what it started."""
+    child.poll()
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.pid, number)
+        return True
+    return False
 
 
 def _read(descriptor: int, seconds: float) -> Iterator[bytes]:

@@ -16,9 +16,18 @@ _PORTS = {"https": 443, "socks5": 1080, "socks5h": 1080}
 
 def redirected(target: Target, answer: Answer, patience: float) -> Steps[None]:
     """Where to, and what is answered there."""
-    there = urljoin(target.url, answer.location or "")
-    before, after = urlsplit(target.url), urlsplit(there)
-    abroad = (before.scheme, before.hostname, before.port) != (after.scheme, after.hostname, after.port)
+    before = urlsplit(target.url)
+    try:
+        there = urljoin(target.url, answer.location or "")
+        after = urlsplit(there)
+        abroad = (before.scheme, before.hostname, before.port) != (after.scheme, after.hostname, after.port)
+    except ValueError:
+        yield broken(
+            "http-redirect",
+            f"HTTP {answer.status}: the endpoint redirects to {shown(answer.location)}, which is no address",
+            "look at what answers there; make the address that it means the endpoint",
+        )
+        return
     loses = abroad and bool(target.headers or before.username)
     yield (broken if loses else warning)(
         "http-redirect",
@@ -54,15 +63,19 @@ def through_proxy(target: Target, proxy: str, step: float, patience: float) -> S
 
 def is_there(proxy: str, step: float) -> Steps[bool]:
     """Whether a proxy takes connections."""
-    url = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
     try:
-        port = url.port or _PORTS.get(url.scheme, 80)
+        url = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+        host, port = url.hostname, url.port or _PORTS.get(url.scheme, 80)
     except ValueError:
+        host, port = None, 0
+    if not host:
         yield broken(
-            "proxy-malformed", f"the proxy {shown(proxy)} has no port that is one", "mend the variable"
+            "proxy-malformed",
+            f"the proxy {shown(proxy)} has no host, or no port that is one",
+            "mend the variable",
         )
         return False
-    connected = yield from reach(Place("the proxy", "proxy-", url.hostname or "", port, False, ""), step)
+    connected = yield from reach(Place("the proxy", "proxy-", host, port, False, ""), step)
     if connected is not None:
         connected.socket.close()
     return connected is not None

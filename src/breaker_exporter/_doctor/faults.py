@@ -40,6 +40,15 @@ def garbage(place: Place | str) -> Finding:
     )
 
 
+def endless(place: Place | str, count: int) -> Finding:
+    """More came than an answer may have, and no end of it."""
+    return broken(
+        "otlp-garbage",
+        f"what {place} answers has no end: {count} bytes came, and no whole answer",
+        "something that is no OTLP receiver listens there: mend the port in the endpoint",
+    )
+
+
 def truncated(place: Place | str, count: int) -> Finding:
     """The answer broke off."""
     return broken(

@@ -18,6 +18,13 @@ _ADVICE = {
     "INTERNAL": "the collector fails: look at its log",
 }
 
+# gRPC's own texts, by their beginning: a server may write anything into the details.
+_WRAPPED = "stream removed ("
+_RESET = ("connection reset by peer", "recvmsg:connection reset", "sendmsg:connection reset")
+_CUT = ("socket closed", "connection closed", "stream removed", "goaway", "received goaway")
+_METADATA = ("invalid metadata", "metadata was invalid")
+_UNCONNECTED = ("failed to connect to ", "errors resolving ", "dns resolution ", "name resolution ")
+
 
 def failure(place: Place | str, error: object, took: float, patience: float, slowly: int) -> Finding:
     """What an ``RpcError`` means.
@@ -33,17 +40,13 @@ def failure(place: Place | str, error: object, took: float, patience: float, slo
     details = (error.details() or "").lower()  # type: ignore[attr-defined]
     if code == "DEADLINE_EXCEEDED" and took >= patience * 0.9:
         return faults.timed_out(place, slowly, patience)
-    if code == "UNAVAILABLE" and "reset by peer" in details:
+    if code == "UNAVAILABLE" and details.removeprefix(_WRAPPED).startswith(_RESET):
         return faults.reset(place)
-    if code in ("UNAVAILABLE", "CANCELLED", "INTERNAL") and any(
-        word in details for word in ("socket closed", "connection closed", "stream removed", "goaway")
-    ):
+    if code in ("UNAVAILABLE", "CANCELLED", "INTERNAL") and details.startswith(_CUT):
         return faults.truncated(place, 0)
-    if code == "INTERNAL" and "metadata" in details:
+    if code == "INTERNAL" and details.startswith(_METADATA):
         return unusable()
-    if code == "UNAVAILABLE" and any(
-        word in details for word in ("failed to connect", "resolving", "resolution")
-    ):
+    if code == "UNAVAILABLE" and details.startswith(_UNCONNECTED):
         return broken(
             "grpc-no-connection",
             f"gRPC cannot connect to {place}",

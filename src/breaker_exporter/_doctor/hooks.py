@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import functools
 import inspect
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import CodeType, FunctionType, MethodType, ModuleType
-from typing import Any
+from typing import Any, cast
 
 from ..gunicorn import Hooks, _origin_of
 from ..telemetry import Telemetry
@@ -50,35 +51,44 @@ def strays(namespace: Mapping[str, object]) -> dict[str, str]:
     """Names under which hooks of ours stand where Gunicorn does not look, with those that it looks for."""
     found = {}
     for name, value in namespace.items():
-        origin = _origin_of(value)
+        origin = _origin(value)
         if origin is not None and name not in SLOTS:
             found[name] = origin[0]
-        elif isinstance(value, Hooks):
+        elif _is(value, Hooks):
             found[name] = ", ".join(SLOTS)
     return found
 
 
 def telemetries(namespace: Mapping[str, object]) -> list[Telemetry]:
     """Those that the hooks start and stop, each once, in the order of slots; else those that are there."""
-    hooked = [origin[1] for slot in SLOTS for origin in [_origin_of(namespace.get(slot))] if origin]
+    hooked = [origin[1] for slot in SLOTS for origin in [_origin(namespace.get(slot))] if origin]
     if not hooked:
         for value in namespace.values():
-            origin = _origin_of(value[0] if isinstance(value, Hooks) else value)
+            origin = _origin(cast(Hooks, value)[0] if _is(value, Hooks) else value)
             if origin is not None:
                 hooked.append(origin[1])
-    there = [value for value in namespace.values() if isinstance(value, Telemetry)]
+    there = [cast(Telemetry, value) for value in namespace.values() if _is(value, Telemetry)]
     return list(dict.fromkeys(hooked or there))
+
+
+def _is(value: object, *kinds: type) -> bool:
+    """``isinstance``, but without the ``__class__`` that a lazy object may set itself up in, and fail."""
+    return issubclass(type(value), kinds)
+
+
+def _origin(value: object) -> tuple[str, Telemetry] | None:
+    return _origin_of(value) if _is(value, FunctionType) else None
 
 
 def _inspect(slot: str, namespace: Mapping[str, object], imported: Mapping[str, int]) -> Slot:
     value = namespace.get(slot)
     if value is None:
         return Slot("missing")
-    origin = _origin_of(value)
+    origin = _origin(value)
     if origin is not None:
         return Slot("ours") if origin[0] == slot else Slot("wrong-slot", imported.get(slot), origin[0])
     line = _line_of(value)
-    if any(_is_ours(reached, slot) for reached in _reached(value, slot, set())):
+    if any(_is_ours(reached, slot) for reached in _guarded(_reached(value, slot, set()))):
         return Slot("calls-ours", line)
     if slot in imported:
         return Slot("overridden", line, str(imported[slot]))
@@ -86,11 +96,19 @@ def _inspect(slot: str, namespace: Mapping[str, object], imported: Mapping[str, 
 
 
 def _is_ours(reached: object, slot: str) -> bool:
-    origin = _origin_of(reached)
+    origin = _origin(reached)
     return reached is _SEEN or (origin is not None and origin[0] == slot)
 
 
 _SEEN = object()
+
+
+def _guarded(reached: Iterator[object]) -> Iterator[object]:
+    """As far as it goes: what raises when it is looked at is unknown."""
+    try:
+        yield from reached
+    except Exception:
+        return
 
 
 def _reached(value: object, slot: str, visited: set[int]) -> Iterator[object]:
@@ -99,28 +117,35 @@ def _reached(value: object, slot: str, visited: set[int]) -> Iterator[object]:
         return
     visited.add(id(value))
     yield value
-    while isinstance(value, functools.partial | MethodType):
-        value = value.func if isinstance(value, functools.partial) else value.__func__
+    while _is(value, functools.partial, MethodType):
+        value = cast(Any, value).func if _is(value, functools.partial) else cast(MethodType, value).__func__
         yield value
     value = inspect.unwrap(value) if callable(value) else value
-    if not isinstance(value, FunctionType):
+    if not _is(value, FunctionType):
         return
-    names = set(_names(value.__code__))
-    known = [value.__globals__[name] for name in names if name in value.__globals__]
-    for there in (*known, *inspect.getclosurevars(value).nonlocals.values()):
-        yield from _within(there, names, slot, visited)
+    function = cast(FunctionType, value)
+    names = set(_names(function.__code__))
+    known = [function.__globals__[name] for name in names if name in function.__globals__]
+    for there in (*known, *_enclosed(function)):
+        yield from _guarded(_within(there, names, slot, visited))
     if "breaker_exporter.gunicorn" in names and slot in names:  # imported inside
         yield _SEEN
 
 
+def _enclosed(function: FunctionType) -> Iterator[object]:
+    for cell in function.__closure__ or ():
+        with contextlib.suppress(ValueError):  # it is empty yet
+            yield cell.cell_contents
+
+
 def _within(there: Any, names: set[str], slot: str, visited: set[int]) -> Iterator[object]:
-    if isinstance(there, Hooks | ModuleType):
+    if _is(there, Hooks, ModuleType):
         if slot in names:
             yield getattr(there, slot, None)
         gunicorn = getattr(there, "gunicorn", None)
-        if isinstance(gunicorn, ModuleType) and "gunicorn" in names and slot in names:
+        if _is(gunicorn, ModuleType) and "gunicorn" in names and slot in names:
             yield getattr(gunicorn, slot, None)
-    elif isinstance(there, Telemetry):
+    elif _is(there, Telemetry):
         if names.intersection(_CALLS[slot]):
             yield _SEEN
     else:
@@ -135,8 +160,11 @@ def _names(code: CodeType) -> Iterator[str]:
 
 
 def _line_of(value: object) -> int | None:
-    code = getattr(value, "__code__", None)
-    return code.co_firstlineno if isinstance(code, CodeType) else None
+    try:
+        code = getattr(value, "__code__", None)
+    except Exception:
+        return None
+    return cast(CodeType, code).co_firstlineno if _is(code, CodeType) else None
 
 
 def _imported(source: str) -> Iterator[tuple[str, int]]:

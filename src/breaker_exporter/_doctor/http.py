@@ -15,9 +15,10 @@ from .finding import Finding, Steps, broken
 from .reach import Connected, Place, reach
 from .request import Target, prepared
 from .tls import Trust, secure, wants_certificate
-from .wire import Speech, Wire, speech_of, speech_on
+from .wire import Speech, TooMuch, Wire, speech_of, speech_on
 
 _MOST_READ = 1 << 16
+"""Bytes of a body; as much again for all that is around it."""
 _PROBE = 1.0
 """Seconds for each look at what else may be spoken there."""
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
@@ -86,7 +87,7 @@ class _Failed:
 
 
 def _post(target: Target, url: SplitResult, talking: socket.socket, patience: float) -> Answer | _Failed:
-    wire = Wire(talking, patience)
+    wire = Wire(talking, patience, 2 * _MOST_READ)
     connection = http.client.HTTPConnection(url.hostname or "", url.port)
     connection.sock = wire
     began = time.monotonic()
@@ -146,6 +147,8 @@ def _explained(place: Place, trust: Trust, connected: Connected, failed: _Failed
 
 
 def _cut_short(place: Place, error: Exception, wire: Wire) -> Finding:
+    if isinstance(error, TooMuch):
+        return faults.endless(place, wire.count)
     if wire.first.startswith(b"HTTP/"):
         return faults.truncated(place, wire.count)
     if wire.count:

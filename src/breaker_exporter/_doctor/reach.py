@@ -56,6 +56,13 @@ _Address = tuple[int, tuple[Any, ...]]
 
 def reach(place: Place, seconds: float) -> Steps[Connected | None]:
     """Resolve and connect; `seconds` for each of the two."""
+    if not 0 < place.port < 1 << 16:
+        yield broken(
+            f"{place.prefix}port",
+            f"{place.port} is no port",
+            f"ports are 1 to 65535: mend it where {place.who} is named",
+        )
+        return None
     addresses = yield from resolve(place, seconds)
     if not addresses:
         return None

@@ -125,6 +125,8 @@ def _explained(
 
 
 def _cut_short(place: Place, wire: Wire, ending: Ending) -> Finding:
+    if ending is Ending.ENDLESS:
+        return faults.endless(place, wire.count)
     if speech_of(wire.first) is Speech.HTTP2 and ending is not Ending.NO_FRAME:
         return faults.truncated(place, wire.count)
     if wire.count:
@@ -138,7 +140,16 @@ def _ask(target: Target, patience: float, slowly: int) -> Steps[None]:
     compression = grpc.Compression.Gzip if target.gzip else grpc.Compression.NoCompression
     options = [("grpc.enable_retries", 0)]
     if target.tls:
-        channel = grpc.secure_channel(target.target, _credentials(target.trust), options, compression)
+        try:
+            credentials = _credentials(target.trust)
+        except OSError as error:
+            yield broken(
+                "tls-files",
+                f"{shown(error.filename)} cannot be used: {error.strerror}",
+                "it must be a file of PEM certificates: gRPC takes no directory",
+            )
+            return
+        channel = grpc.secure_channel(target.target, credentials, options, compression)
     else:
         channel = grpc.insecure_channel(target.target, options, compression)
     with channel:

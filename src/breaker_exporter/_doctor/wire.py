@@ -37,6 +37,11 @@ class Ending(enum.Enum):
     CLOSED = "closed"
     RESET = "reset"
     TIME_OVER = "time over"
+    ENDLESS = "endless"
+
+
+class TooMuch(OSError):
+    """More came than an answer may have."""
 
 
 def speech_of(first: bytes) -> Speech:
@@ -54,14 +59,16 @@ class Wire:
     Args:
         connected: The socket.
         seconds: From now on.
+        most: Bytes that are read.
 
     Attributes:
         first: The first bytes that came, at most 64 KiB.
         count: How many bytes came.
     """
 
-    def __init__(self, connected: socket.socket, seconds: float) -> None:
+    def __init__(self, connected: socket.socket, seconds: float, most: int = _MOST_KEPT) -> None:
         self._socket = connected
+        self._most = most
         self._deadline = time.monotonic() + seconds
         self.first = b""
         self.count = 0
@@ -75,10 +82,13 @@ class Wire:
 
         Raises:
             TimeoutError: Nothing came in time.
+            TooMuch: All that is read was read before.
             OSError: The connection broke.
         """
+        if self.count >= self._most:
+            raise TooMuch
         self._socket.settimeout(self._remaining())
-        data = self._socket.recv(most)
+        data = self._socket.recv(min(most, self._most - self.count))
         self.first += data[: _MOST_KEPT - len(self.first)]
         self.count += len(data)
         return data
@@ -90,7 +100,10 @@ class Wire:
         """Whoever connected the socket closes it."""
 
     def _remaining(self) -> float:
-        return max(0.001, self._deadline - time.monotonic())  # 0 would mean not to wait at all
+        remaining = self._deadline - time.monotonic()
+        if remaining <= 0:  # whoever keeps sending would be read for ever
+            raise TimeoutError
+        return remaining
 
 
 class _Incoming(io.RawIOBase):
@@ -109,30 +122,35 @@ class _Incoming(io.RawIOBase):
 def greet(connected: socket.socket, seconds: float) -> tuple[Wire, Ending]:
     """Begin HTTP/2, and read until the other side has taken our settings, or is seen to speak otherwise."""
     wire = Wire(connected, seconds)
-    heard = b""
+    rest = b""
+    ending = None
     try:
         wire.sendall(_PREFACE)
-        while (ending := _greeted(heard)) is None:
+        while ending is None:
             if not (more := wire.receive(_MOST_KEPT)):
                 return wire, Ending.CLOSED
-            heard += more
+            ending, rest = _greeted(rest + more)
     except TimeoutError:
         return wire, Ending.TIME_OVER
+    except TooMuch:
+        return wire, Ending.ENDLESS
     except OSError:
         return wire, Ending.RESET
     return wire, ending
 
 
-def _greeted(heard: bytes) -> Ending | None:
-    """How the greeting ended, if it has, frame by frame (RFC 9113, 4.1)."""
+def _greeted(heard: bytes) -> tuple[Ending | None, bytes]:
+    """How the greeting ended, if it has, frame by frame (RFC 9113, 4.1), and what is no whole frame yet."""
     while len(heard) >= _FRAME_HEAD:
         length = int.from_bytes(heard[:3], "big")
         if length > _LONGEST_FRAME:
-            return Ending.NO_FRAME
+            return Ending.NO_FRAME, heard
         if heard[3] == _SETTINGS and heard[4] & _ACKNOWLEDGED:
-            return Ending.GREETED
-        heard = heard[_FRAME_HEAD + length :] if len(heard) >= _FRAME_HEAD + length else b""
-    return None
+            return Ending.GREETED, heard
+        if len(heard) < _FRAME_HEAD + length:
+            break
+        heard = heard[_FRAME_HEAD + length :]
+    return None, heard
 
 
 def speech_on(address: tuple[Any, ...], family: int, host: str, seconds: float) -> Speech:

@@ -11,7 +11,7 @@ from email.utils import parsedate_to_datetime
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from .._report import ExportReport, Verdict, report_of_success
-from ._post import Answer
+from ._post import MOST_READ, Answer
 
 TOO_LARGE = 413
 _REJECTED = (400, TOO_LARGE, 422)
@@ -29,7 +29,7 @@ def report_of(answer: Answer, spans: int) -> ExportReport:
     """What became of so many spans."""
     status = answer.status
     if 200 <= status < 300:
-        return report_of_success(_rejected(answer.body), spans)
+        return report_of_success(_rejected(answer.body, spans), spans)
     if status in _REJECTED:
         return ExportReport(Verdict.REJECTED, reason=f"HTTP {status}")
     if status in _HINTS:
@@ -38,10 +38,11 @@ def report_of(answer: Answer, spans: int) -> ExportReport:
     return ExportReport(Verdict.FAILED, reason=f"HTTP {status}", retry_after=retry_after)
 
 
-def _rejected(body: bytes) -> int:
+def _rejected(body: bytes, spans: int) -> int:
     with contextlib.suppress(Exception):  # some answer with a word of their own: taken is taken
         return ExportTraceServiceResponse.FromString(body).partial_success.rejected_spans
-    return 0
+    # Only what has much to say of rejected spans is cut off: how many they were stands before that or not.
+    return spans if len(body) >= MOST_READ else 0
 
 
 def seconds_of(retry_after: str | None) -> float | None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import _thread
 import contextlib
 import contextvars
+import http.client
+import io
 import os
 import socket
 import threading
@@ -25,6 +27,9 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 _CONNECTIONS = 4
 """Kept alive at most; one is the rule, and the calls that may be stuck beside it are as few."""
+
+_MOST_READ = 1 << 18
+"""Bytes of an answer, with its heads and trailers, of which http.client reads as many as come."""
 
 _current: contextvars.ContextVar[Flight] = contextvars.ContextVar("flight")
 
@@ -56,6 +61,11 @@ class Flight:
         """Seconds left, never 0: sockets take that for no timeout at all, or for not waiting."""
         return max(0.001, self._deadline - time.monotonic())
 
+    @property
+    def is_past(self) -> bool:
+        """Whether its time is over, noticed or not."""
+        return self.is_over or time.monotonic() > self._deadline
+
     def uses(self, connection: _Timed) -> None:
         self._connections.add(connection)
         if self.is_over:
@@ -86,9 +96,48 @@ class Flight:
             self.cut_off()
 
 
+class AnswerTooLarge(OSError):
+    """More came than any answer has."""
+
+
+class _Incoming(io.RawIOBase):
+    """What a socket receives, up to a limit and a deadline.
+
+    Where there is always more to read, gevent never lets another greenlet run, and so nobody ends the call.
+    """
+
+    def __init__(self, received: io.RawIOBase) -> None:
+        self._received = received
+        self._flight = _current.get()
+        self._left = _MOST_READ
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        if self._flight.is_past:
+            raise TimeoutError("no time left to read")
+        if self._left <= 0:
+            raise AnswerTooLarge(f"more than {_MOST_READ} bytes")
+        count = self._received.readinto(buffer)
+        self._left -= count or 0
+        return count
+
+    def close(self) -> None:
+        self._received.close()
+        super().close()
+
+
+class _Response(http.client.HTTPResponse):
+    def __init__(self, sock: Any, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self.fp = io.BufferedReader(_Incoming(self.fp.detach()))
+
+
 class _Timed(HTTPConnection):
     """Serves the call under way, and keeps its deadline."""
 
+    response_class = _Response
     _sock: socket.socket | None = None
     _latest: socket.socket | None = None
 

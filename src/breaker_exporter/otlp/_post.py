@@ -14,7 +14,7 @@ import requests
 from .._errors import let_go
 from ._connections import Flight, close_inherited, new_session
 
-_MOST_READ = 1 << 16
+MOST_READ = 1 << 16
 """Bytes of an answer; there is no use for more."""
 _MOST_REDIRECTS = 5
 _REDIRECTS = (301, 302, 307, 308)
@@ -180,9 +180,7 @@ def _world() -> tuple[int, type[socket.socket]]:
 def _body_of(response: requests.Response) -> bytes:
     """As it comes: to unpack it is to trust what it says of its size."""
     body = b""
-    while len(body) < _MOST_READ and (
-        more := response.raw.read(_MOST_READ - len(body), decode_content=False)
-    ):
+    while len(body) < MOST_READ and (more := response.raw.read(MOST_READ - len(body), decode_content=False)):
         body += more
     return body
 
