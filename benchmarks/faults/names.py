@@ -70,7 +70,8 @@ class Names:
             response.set_rcode(dns.rcode.NXDOMAIN)
         elif query.question and query.question[0].rdtype == dns.rdatatype.A:
             response.answer.append(dns.rrset.from_text(query.question[0].name, 1, "IN", "A", "127.0.0.1"))
-        return response.to_wire()
+        wire: bytes = response.to_wire()
+        return wire
 
 
 @functools.cache
