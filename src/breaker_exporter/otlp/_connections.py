@@ -120,6 +120,8 @@ class _Incoming(io.RawIOBase):
         if self._left <= 0:
             raise AnswerTooLarge(f"more than {_MOST_READ} bytes")
         count = self._received.readinto(buffer)
+        if not count and self._flight.is_past:  # it was cut off: that is not the end of an answer
+            raise TimeoutError("no time left to read")
         self._left -= count or 0
         return count
 

@@ -106,12 +106,9 @@ class Poster:
             try:
                 target = response.headers.get("location")
                 if response.status_code not in _REDIRECTS or target is None:
-                    answer = Answer(
+                    return Answer(
                         response.status_code, response.headers.get("retry-after"), _body_of(response)
                     )
-                    if flight.is_over:  # the end of the connection may have been taken for the body's
-                        raise NoAnswer("no answer in time")
-                    return answer
             finally:
                 response.close()
             target = urljoin(url, target)
