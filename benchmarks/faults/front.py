@@ -13,6 +13,8 @@ from pathlib import Path
 
 import trustme
 
+NAME = "collector.test"
+"""Of its port, where a name server of ours is asked."""
 _CHUNK = 1 << 16
 _BACKLOG = 128
 _GOAWAY = bytes.fromhex("000000040000000000000008070000000000000000000000000b")

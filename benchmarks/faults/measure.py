@@ -22,7 +22,7 @@ from breaker_exporter._demo.run import state_of
 from breaker_exporter.testing import Fault, FaultyCollector
 
 from ..measure import CellFailed
-from .front import Front, Fronting
+from .front import NAME, Front, Fronting
 from .plan import FAULTY, HEALTHY, RATE, RECOVERING, SETTINGS, WARM_UP, Cell, Column, Event, Step
 
 OURS, NONE = "ours", "none"
@@ -113,7 +113,7 @@ def _place(column: Column, collector: FaultyCollector) -> int:
 
 def _environment(cell: Cell, place: int, directory: Path) -> dict[str, str]:
     is_tls = cell.row.front == "tls"
-    host = "collector.test" if cell.row.front == "name" else "127.0.0.1"
+    host = NAME if cell.row.front == "name" else "127.0.0.1"
     return {
         **SETTINGS,
         **cell.row.environment,

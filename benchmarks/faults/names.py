@@ -23,7 +23,6 @@ import dns.rrset
 
 from .front import Front, Fronting
 
-NAME = "collector.test"
 _ADDRESS = "127.0.0.53"
 _MOST = 512
 

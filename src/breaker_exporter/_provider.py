@@ -83,7 +83,7 @@ def check_provider(provider: object) -> None:
         raise TypeError(f"provider must be an opentelemetry.sdk.trace.TracerProvider, not {shown(provider)}")
 
 
-def mend_thread_pools() -> None:
+def mend_native_locks() -> None:
     """After the monkey patch: makes good that :func:`make` may have come before it.
 
     The resource detection loads ``concurrent.futures.thread``, which makes a lock that ``submit`` holds while

@@ -19,12 +19,16 @@ TAKEN = (
 def holders_of_ssl() -> tuple[str, ...]:
     """The loaded modules that hold the class ``ssl.SSLContext``, or one derived from it, as it is now."""
     ssl = sys.modules.get("ssl")
-    if ssl is None:
-        return ()
-    names = {derived.__module__ for derived in ssl.SSLContext.__subclasses__()}
+    return () if ssl is None else holders_of(ssl.SSLContext)
+
+
+def holders_of(context: type) -> tuple[str, ...]:
+    """The same for this class, ``ssl.SSLContext`` as it was at some time."""
+    derived: list[type] = type.__subclasses__(context)
+    names = {each.__module__ for each in derived}
     for name, module in list(sys.modules.items()):
         # What else stands there, such as a lazy proxy, may do anything when it is asked.
         namespace = vars(module) if issubclass(type(module), ModuleType) else {}
-        if any(value is ssl.SSLContext for value in list(namespace.values())):
+        if any(value is context for value in list(namespace.values())):
             names.add(name)
     return tuple(sorted(name for name in names if name != "ssl" and not name.startswith("gevent.")))

@@ -22,7 +22,7 @@ from ._env import Environment
 from ._late_patch import await_patch
 from ._log import say, set_level
 from ._pipeline import COLLECTOR, breaking, check_installed, otlp_exporter
-from ._provider import mend_thread_pools
+from ._provider import mend_native_locks
 from ._settings import Arguments
 from ._shown import origin
 
@@ -100,30 +100,33 @@ class ZeroCodeSpanExporter(SpanExporter):
 
     def prepare(self) -> None:
         """Once gevent has patched: import and mend now what is not to be in the middle of an export."""
-        mend_thread_pools()
+        mend_native_locks()
         self.make()
 
     def make(self) -> None:
         """Make the circuit breaker, unless it is there. Never raises an ``Exception``."""
         if self.breaker is not None:
             return
-        settings, left = self.settings, None
-        if self._end is not None:
+        settings = self.settings
+        if (left := self._left()) is not None:
             # On Python 3.12 no thread starts any more, and nobody but the wrapped exporter keeps the time.
-            left = max(0.0, self._end - time.monotonic())
             settings = replace(settings, timeout=min(settings.timeout, left + 0.001))
         try:
             made = breaking(COLLECTOR, otlp_exporter(self.protocol, settings, self._environment), settings)
             # Another thread may be here too: one of them serves, and the other's has done nothing yet.
             made = self._made.setdefault(self._process(), made)
-            if self._end is not None:  # it may have come just now
-                made.begin_shutdown(max(0.0, self._end - time.monotonic()))
+            if (left := self._left()) is not None:  # the end may have come just now
+                made.begin_shutdown(left)
             elif self._observes:
                 self._observe(made)
         except Exception as error:
             if not self._said_unmade:
                 self._said_unmade = True
                 say(logging.WARNING, "no spans go to %s: %s", COLLECTOR, origin(error))
+
+    def _left(self) -> float | None:
+        """Seconds until the end, once there is one."""
+        return None if self._end is None else max(0.0, self._end - time.monotonic())
 
     def _process(self) -> int:
         """Whose circuit breaker serves: this process's, or anybody's."""
@@ -152,7 +155,7 @@ class GRPCSpanExporter(ZeroCodeSpanExporter):
 
     def prepare(self) -> None:
         """Imports alone: a fork may still come, and a channel must not be there by then."""
-        mend_thread_pools()
+        mend_native_locks()
         from . import _exporter, _grpc  # noqa: F401
 
 

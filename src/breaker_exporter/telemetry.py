@@ -241,7 +241,7 @@ class Telemetry:
 
     def _start(self, process: _Process) -> None:
         from ._pipeline import build
-        from ._provider import mend_thread_pools
+        from ._provider import mend_native_locks
 
         environment, provider = process.environment, process.provider
         sentry = None
@@ -251,7 +251,7 @@ class Telemetry:
             sentry = (self._sentry or Sentry()).settled(environment, provider)
         if provider is None and sentry is None:
             return
-        mend_thread_pools()
+        mend_native_locks()
         process.started = True
         process.outlet = outlet = self._outlet_of(provider)
         process.take_level_back = set_level(process.defaults.log_level)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import select
 import socket
 import ssl
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ from pathlib import Path
 
 import trustme
 
-from ..otlp._peer import Play, read_request
+from ..otlp._peer import Play, hand_on, read_request
 
 
 def read_and_close(connection: socket.socket) -> None:
@@ -42,15 +41,7 @@ def relay(port: int) -> Play:
 
     def play(connection: socket.socket) -> None:
         with socket.create_connection(("127.0.0.1", port)) as onward:
-            other = {connection: onward, onward: connection}
-            while True:
-                for readable in select.select(list(other), [], [])[0]:
-                    while True:
-                        if not (data := readable.recv(1 << 16)):
-                            return
-                        other[readable].sendall(data)
-                        if not getattr(readable, "pending", lambda: 0)():
-                            break
+            hand_on(connection, onward)
 
     return play
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from breaker_exporter._doctor import collector as asking
-from breaker_exporter._doctor import http, rpc, tls
+from breaker_exporter._doctor import tls
 
 _ELSEWHERE = (
     *(
@@ -31,6 +31,5 @@ def _place(no_variables_from_outside: None, monkeypatch: pytest.MonkeyPatch, tmp
 
 @pytest.fixture(autouse=True)
 def _short(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (http, rpc, tls):
-        monkeypatch.setattr(module, "_PROBE", 0.2)
+    monkeypatch.setattr(tls, "_PROBE", 0.2)
     monkeypatch.setattr(asking, "_PATIENCE", (0.3, 15.0))

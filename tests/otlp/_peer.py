@@ -63,12 +63,17 @@ def tunnel(connection: socket.socket) -> None:
     host, _, port = target.rpartition(":")
     with socket.create_connection((host, int(port))) as onward:
         connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
-        other = {connection: onward, onward: connection}
-        while True:
-            for readable in select.select(list(other), [], [])[0]:
-                while True:
-                    if not (data := readable.recv(1 << 16)):
-                        return
-                    other[readable].sendall(data)
-                    if not getattr(readable, "pending", lambda: 0)():
-                        break
+        hand_on(connection, onward)
+
+
+def hand_on(one: socket.socket, another: socket.socket) -> None:
+    """What comes on either, to the other, until one ends."""
+    other = {one: another, another: one}
+    while True:
+        for readable in select.select(list(other), [], [])[0]:
+            while True:
+                if not (data := readable.recv(1 << 16)):
+                    return
+                other[readable].sendall(data)
+                if not getattr(readable, "pending", lambda: 0)():
+                    break

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
+from .._ssl_order import holders_of
+
 _TELLING = (NameError, AttributeError, ImportError, SyntaxError)
 """Errors whose texts hold names, not values."""
 _PACKAGE = str(Path(__file__).parents[1])
@@ -38,17 +40,13 @@ def place(lines: list[str], number: int | None) -> str:
 
 
 def holders(original: type) -> list[str]:
-    """The loaded modules that hold this class, which gevent's patch takes the place of."""
-    derived: list[type] = type.__subclasses__(original)
-    names = {each.__module__ for each in derived}
-    for name, module in list(sys.modules.items()):
-        namespace = vars(module) if issubclass(type(module), ModuleType) else {}
-        is_alias = namespace.get("__name__") != name
-        if not is_alias and any(value is original for value in list(namespace.values())):
-            names.add(name)
-    return sorted(
-        name for name in names if name not in ("ssl", "__config__") and not name.startswith("gevent.")
-    )
+    """The loaded modules that hold this class, which gevent's patch takes the place of: each by one name."""
+    return [name for name in holders_of(original) if name != "__config__" and not _is_alias(name)]
+
+
+def _is_alias(name: str) -> bool:
+    module = sys.modules.get(name)
+    return issubclass(type(module), ModuleType) and vars(module).get("__name__") != name
 
 
 def reason(error: BaseException, path: str | None) -> str:

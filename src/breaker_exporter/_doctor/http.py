@@ -14,13 +14,11 @@ from .answer import Answer, judge
 from .finding import Finding, Steps, broken
 from .reach import Connected, Place, reach
 from .request import Target, prepared
-from .tls import Trust, secure, wants_certificate
-from .wire import Speech, TooMuch, Wire, speech_of, speech_on
+from .tls import Trust, secure, spoken, wants_certificate
+from .wire import Speech, TooMuch, Wire
 
 _MOST_READ = 1 << 16
 """Bytes of a body; as much again for all that is around it."""
-_PROBE = 1.0
-"""Seconds for each look at what else may be spoken there."""
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
 _REDIRECTS = (301, 302, 307, 308)
 """Those that the exporter follows."""
@@ -55,7 +53,8 @@ def examine(target: Target, step: float, patience: float) -> Steps[None]:
         yield _explained(place, target.trust, connected, result, patience)
     elif result.location and result.status in _REDIRECTS:
         yield from detours.redirected(target, result, patience)
-    elif result.status == 400 and not place.tls and _speaks_tls(place, connected):
+    elif result.status == 400 and not place.tls and spoken(place, connected, b"") is Speech.TLS:
+        # Servers that speak TLS tell those who do not by an HTTP 400 in plain text.
         yield faults.tls_wanted(place)
     else:
         yield judge(result, target.timeout)
@@ -114,11 +113,6 @@ def _post(target: Target, url: SplitResult, talking: socket.socket, patience: fl
         return _Failed(error, wire)
 
 
-def _speaks_tls(place: Place, connected: Connected) -> bool:
-    """Servers that speak TLS tell those who do not by an HTTP 400 in plain text."""
-    return speech_on(connected.address, connected.family, place.host, _PROBE) is Speech.TLS
-
-
 def _explained(place: Place, trust: Trust, connected: Connected, failed: _Failed, patience: float) -> Finding:
     error, wire = failed.error, failed.wire
     if isinstance(error, TimeoutError):
@@ -130,9 +124,7 @@ def _explained(place: Place, trust: Trust, connected: Connected, failed: _Failed
             "look at OTEL_EXPORTER_OTLP_HEADERS and at the path of the endpoint for line breaks, blanks and "
             "letters beyond ASCII",
         )
-    speech = speech_of(wire.first)
-    if speech is Speech.UNKNOWN and not place.tls:
-        speech = speech_on(connected.address, connected.family, place.host, _PROBE)
+    speech = spoken(place, connected, wire.first)
     if speech is Speech.HTTP2:
         return broken(
             "http-meets-grpc",

@@ -15,8 +15,8 @@ from .answer import judge_message, too_slow
 from .finding import Finding, Steps, broken, ok
 from .grpc_answer import failure, unusable
 from .reach import Connected, Place, reach
-from .tls import Trust, secure, wants_certificate
-from .wire import Ending, Speech, Wire, greet, speech_of, speech_on
+from .tls import Trust, secure, spoken, wants_certificate
+from .wire import Ending, Speech, Wire, greet, speech_of
 
 if TYPE_CHECKING:
     import grpc
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 _METHOD = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 _SLOW = 1.0
 """Seconds for a greeting of a few bytes, beyond which they drip."""
-_PROBE = 1.0
-"""Seconds for each look at what else may be spoken there."""
 _UNMEANT = "where that is not meant, put the host into no_proxy, in lower case"
 
 
@@ -108,9 +106,7 @@ def _explained(
 ) -> Finding:
     if ending is Ending.TIME_OVER:
         return faults.timed_out(place, wire.count, step)
-    speech = speech_of(wire.first)
-    if speech is Speech.UNKNOWN and not place.tls:
-        speech = speech_on(connected.address, connected.family, place.host, _PROBE)
+    speech = spoken(place, connected, wire.first)
     if speech is Speech.HTTP1:
         return broken(
             "grpc-meets-http",

@@ -9,7 +9,7 @@ from pathlib import Path
 from .._shown import shown
 from .finding import Finding, Steps, broken, ok
 from .reach import Connected, Place
-from .wire import Speech, connect_to, speech_on
+from .wire import Speech, connect_to, speech_of, speech_on
 
 _PROBE = 1.0
 """Seconds for a look at what else may be spoken there."""
@@ -127,6 +127,14 @@ def _authorities_of_requests() -> str | None:
     except ImportError:
         return None
     return where()
+
+
+def spoken(place: Place, connected: Connected, first: bytes) -> Speech:
+    """What is spoken there, by an answer's first bytes, or where they do not tell, by new connections."""
+    speech = speech_of(first)
+    if speech is Speech.UNKNOWN and not place.tls:
+        return speech_on(connected.address, connected.family, place.host, _PROBE)
+    return speech
 
 
 def wants_certificate(place: Place, trust: Trust, connected: Connected) -> bool:

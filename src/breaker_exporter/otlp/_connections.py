@@ -28,7 +28,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 _CONNECTIONS = 4
 """Kept alive at most; one is the rule, and the calls that may be stuck beside it are as few."""
 
-_MOST_READ = 1 << 18
+_MOST_RECEIVED = 1 << 18
 """Bytes of an answer, with its heads and trailers, of which http.client reads as many as come."""
 
 _current: contextvars.ContextVar[Flight] = contextvars.ContextVar("flight")
@@ -109,7 +109,7 @@ class _Incoming(io.RawIOBase):
     def __init__(self, received: io.RawIOBase) -> None:
         self._received = received
         self._flight = _current.get()
-        self._left = _MOST_READ
+        self._left = _MOST_RECEIVED
 
     def readable(self) -> bool:
         return True
@@ -118,7 +118,7 @@ class _Incoming(io.RawIOBase):
         if self._flight.is_past:
             raise TimeoutError("no time left to read")
         if self._left <= 0:
-            raise AnswerTooLarge(f"more than {_MOST_READ} bytes")
+            raise AnswerTooLarge(f"more than {_MOST_RECEIVED} bytes")
         count = self._received.readinto(buffer)
         if not count and self._flight.is_past:  # it was cut off: that is not the end of an answer
             raise TimeoutError("no time left to read")
