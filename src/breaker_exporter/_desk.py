@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import replace
 
+from . import _time as time
 from . import _world
 from ._circuit import Circuit, Permit
 from ._errors import let_go

@@ -11,13 +11,13 @@ import contextvars
 import math
 import os
 import threading
-import time
 import weakref
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from . import _switching, _world
+from . import _time as time
 from ._records import Records, detour
 from ._worker import Thread, Worker, end, end_if_child_of
 
