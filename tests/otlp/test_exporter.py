@@ -722,3 +722,19 @@ def test_where_no_thread_can_start_the_timeout_is_kept_for_each_read(
         with monkeypatch.context() as patch:
             patch.setattr(_thread, "start_new_thread", refuse)
             assert exporter.export(spans(1)) is SUCCESS
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "destination"),
+    [
+        ("http://collector:4318/v1/traces", "http://collector:4318"),
+        ("https://user:s3cret@Collector.test/v1/traces?key=s3cret#s3cret", "https://Collector.test:443"),
+        ("http://user:p@ss@[::1]/?key=s3cret", "http://[::1]:80"),
+        ("http://[::1]:4318", "http://[::1]:4318"),
+    ],
+)
+def test_its_destination_is_host_and_port_without_a_secret(
+    make: Make, endpoint: str, destination: str
+) -> None:
+    """G1."""
+    assert make(endpoint).destination == destination

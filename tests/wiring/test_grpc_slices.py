@@ -247,3 +247,20 @@ def test_a_server_that_sends_away_is_not_stormed() -> None:
     ours = processor_time(lambda at: SlicingOTLPSpanExporter(at, timeout=1, insecure=True, spare=1))
 
     assert ours < official / 2
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "destination"),
+    [
+        ("http://collector:4317", "grpc://collector:4317"),
+        ("http://collector:4317/path?key=s3cret", "grpc://collector:4317"),
+        ("collector:4317", "grpc://collector:4317"),
+        ("[::1]:4317", "grpc://[::1]:4317"),
+        ("unix:///run/collector.sock", "grpc:///run/collector.sock"),
+    ],
+)
+def test_its_destination_is_host_and_port_without_a_secret(endpoint: str, destination: str) -> None:
+    """G1. By a private door of the official exporter: where this fails, another version has another one."""
+    made = SlicingOTLPSpanExporter(endpoint, insecure=True, spare=1)
+    assert made.destination == destination
+    made.shutdown()

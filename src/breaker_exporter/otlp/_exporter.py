@@ -133,6 +133,11 @@ class CooperativeOTLPSpanExporter(SpanExporter):
         self._said_failing = False
         warm()
 
+    @property
+    def destination(self) -> str:
+        """Where spans are posted to, such as ``http://collector:4318``: scheme, host and port."""
+        return self._poster.destination
+
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Export `spans`; for use alone. The first failure after a success is one WARNING.
 

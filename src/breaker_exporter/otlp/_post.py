@@ -12,6 +12,7 @@ from urllib.parse import urljoin, urlsplit, urlunsplit
 import requests
 
 from .._errors import let_go
+from .._said import place
 from ._connections import Flight, close_inherited, new_session
 
 MOST_READ = 1 << 16
@@ -70,6 +71,11 @@ class Poster:
         self._session = session or new_session()
         self._world = _world()
         self._has_posted = False
+
+    @property
+    def destination(self) -> str:
+        """Scheme, host and port of the endpoint."""
+        return f"{urlsplit(self._endpoint).scheme}://{place(self._endpoint)}"
 
     def post(self, body: bytes, flight: Flight) -> Answer:
         """The answer to `body`.
