@@ -13,7 +13,7 @@ _LONGEST_MESSAGE = 200
 _MOST_READ = 4096
 """Characters of a message that are looked at: more would hold the GIL for milliseconds."""
 _MOST_SEARCHED = 800
-"""Characters that are searched for what looks like a secret, which takes time by the square of their number."""
+"""Characters that are searched for what looks like a secret: that takes time by their number squared."""
 _SHORTEST_SECRET = 4
 """Characters: a shorter value, a tenant's number say, is in too many words that mean something else."""
 _LONG_SECRET = 8
