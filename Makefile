@@ -18,6 +18,10 @@ test: .venv/installed ## all tests on the built wheel, branch coverage 100 %
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
+RUNS ?= 3
+test-busy: .venv/installed ## the same RUNS times in a row (3) while two busy loops run beside it
+	$(BIN)/python tools/busy $(RUNS) $(MAKE) test
+
 bench: .venv-bench/ready ## what exporting costs, all contenders side by side, into benchmarks/RESULTS.md (about an hour)
 	.venv-bench/bin/python -m benchmarks run $(BENCH)
 
@@ -72,4 +76,4 @@ clean: ## remove all that was made here
 	$(BIN)/python $(PIP) '.[all,demo]' --group test --group services --group lint
 	@touch $@
 
-.PHONY: help demo test bench bench-quick faults faults-quick soak audit lint check clean
+.PHONY: help demo test test-busy bench bench-quick faults faults-quick soak audit lint check clean

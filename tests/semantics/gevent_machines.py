@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 import gevent
 from hypothesis import strategies as st
-from hypothesis.stateful import precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import precondition, rule
 
 from ._exporters import FAILURE, SUCCESS
-from ._machines import SIZES, HangingMachine, QueueingMachine, schedule_settings
+from ._machines import SIZES, TIMEOUT, Hang, HangingMachine, QueueingMachine, try_schedules
 from ._spans import spans
 from ._waiting import Gate, until
 
@@ -30,17 +30,18 @@ class CancellingHangingMachine(HangingMachine):
     def hang_alone(self, size: int) -> None:
         """C3, C2."""
         gate = Gate()
-        self.next = gate
+        self.next = Hang(gate, 0)
         calls = len(self.inner.calls)
         caller = gevent.spawn(self.exporter.export, spans(size))
-        until(lambda: self.stalled or len(self.inner.calls) > calls)
+        until(lambda: len(self.inner.calls) > calls)
         caller.kill(timeout=20)
+        self.deadlines.advance(TIMEOUT)
         self.stuck.append(gate)
         self.model.admit(size)
         self.model.cancel(size)
         self.model.overrun()
-        until(lambda: self.stalled or self.exporter.health().hung_calls == self.model.hung)
-        until(lambda: self.stalled or len(self.changes) == len(self.model.changes))
+        until(lambda: self.exporter.health().hung_calls == self.model.hung)
+        until(lambda: len(self.changes) == len(self.model.changes))
 
 
 class CancellingQueueingMachine(QueueingMachine):
@@ -74,18 +75,12 @@ class CancellingQueueingMachine(QueueingMachine):
         self.model.cancel(held.size)
 
 
-def _run(machine: type[HangingMachine | QueueingMachine]) -> None:
+def hang() -> None:
     logger = logging.getLogger("breaker_exporter")
     logger.addHandler(logging.NullHandler())
     logger.propagate = False
-    run_state_machine_as_test(machine, settings=schedule_settings(machine))
-
-
-def hang() -> None:
-    _run(CancellingHangingMachine)
+    try_schedules(CancellingHangingMachine)
 
 
 def queue() -> None:
-    run_state_machine_as_test(
-        CancellingQueueingMachine, settings=schedule_settings(CancellingQueueingMachine)
-    )
+    try_schedules(CancellingQueueingMachine)
