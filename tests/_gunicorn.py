@@ -113,11 +113,11 @@ class GunicornService:
         """How many workers have been started so far."""
         return self.output.count("Booting worker with pid")
 
-    def get(self, path: str = "/", timeout: float = 15.0) -> str:
+    def get(self, path: str = "/", timeout: float = 15.0, status: int = 200) -> str:
         """The body of a ``GET``, on a connection of its own.
 
         Raises:
-            AssertionError: The answer is not a 200.
+            AssertionError: The answer has another status.
             OSError: There is none in `timeout` seconds.
         """
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
@@ -125,7 +125,7 @@ class GunicornService:
             connection.request("GET", path, headers={"Connection": "close"})
             answer = connection.getresponse()
             body = answer.read().decode()
-        assert answer.status == 200, f"{answer.status} {body}\n{self.output}"
+        assert answer.status == status, f"{answer.status} {body}\n{self.output}"
         return body
 
     def wait_for_line(self, pattern: str, timeout: float = 15.0) -> re.Match[str]:

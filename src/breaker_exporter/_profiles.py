@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import enum
 import logging
 from dataclasses import dataclass
 
+from ._state import TextEnum
 
-class Profile(enum.Enum):
+
+class Profile(TextEnum):
     """Defaults for a kind of surroundings; any explicit setting wins over them."""
 
     DEVELOPMENT = "development"

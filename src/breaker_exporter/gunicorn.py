@@ -31,7 +31,7 @@ from ._ssl_order import TAKEN, holders_of_ssl
 from ._world import is_patched
 from .telemetry import Telemetry, TelemetryError
 
-__all__ = ["Hooks", "hooks", "post_fork", "post_worker_init", "worker_exit"]
+__all__ = ["Hooks", "hooks", "post_fork", "post_worker_init", "telemetry", "worker_exit"]
 
 
 # Why encodings.idna: a worker hangs for good in an import that a thread of the arbiter was in the middle of
@@ -130,8 +130,9 @@ def _fatal_in_one_line() -> Iterator[None]:
         raise AppImportError(f"breaker_exporter: {error}") from None
 
 
-_from_environment = Telemetry()
-_by_environment = hooks(_from_environment)
+telemetry = Telemetry()
+"""What the hooks below start and stop: for the application, ``telemetry.exporters`` with their health."""
+_by_environment = hooks(telemetry)
 
 
 def post_fork(server: object, worker: object) -> None:
@@ -155,4 +156,4 @@ def worker_exit(server: object, worker: object) -> None:
     _by_environment.worker_exit(server, worker)
 
 
-_register(Hooks(post_fork, post_worker_init, worker_exit), _from_environment)
+_register(Hooks(post_fork, post_worker_init, worker_exit), telemetry)

@@ -88,6 +88,19 @@ def post(text: str) -> None:
     requests.post(PAGER, json={"summary": text}, timeout=10)
 """
 
+HEALTHZ = """
+import dataclasses
+import json
+
+from breaker_exporter.gunicorn import telemetry
+
+
+def healthz(environ, start_response):
+    circuits = [dataclasses.asdict(exporter.health()) for exporter in telemetry.exporters]
+    start_response("200 OK", [("Content-Type", "application/json")])
+    return [json.dumps({"telemetry": circuits}).encode()]
+"""
+
 _SAY_WHERE = "worker.log.info('scrape me at %s.', start_http_server(port)[0].server_port)"
 
 

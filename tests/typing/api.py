@@ -58,6 +58,8 @@ provider.add_span_processor(BatchSpanProcessor(exporter))
 trace.set_tracer_provider(provider)
 
 state: CircuitState = exporter.state
+is_closed: bool = exporter.state == "closed"
+with_hooks: tuple[CircuitBreakerSpanExporter, ...] = gunicorn.telemetry.exporters
 health: ExporterHealth = exporter.health()
 retry_in: float | None = health.retry_in
 result: SpanExportResult = exporter.export([])
