@@ -60,7 +60,7 @@ clean: ## remove all that was made here
 
 # Apart from the tests' one: what else is installed there, Sentry and pybreaker would load, and be measured.
 .venv-bench/ready: pyproject.toml $(SOURCES)
-	@test -n "$(PYTHON)" || { echo "Python 3.10 or newer is needed, and none was found" >&2; exit 1; }
+	@test -n "$(PYTHON)" || { echo "none of the Pythons that pyproject.toml names was found" >&2; exit 1; }
 	@.venv-bench/bin/python -c '' 2>/dev/null || $(PYTHON) -m venv --clear .venv-bench
 	@echo "setting up .venv-bench ($$(.venv-bench/bin/python --version))"
 	.venv-bench/bin/python $(PIP) --upgrade 'pip>=25.1'
@@ -69,7 +69,7 @@ clean: ## remove all that was made here
 	@touch $@
 
 .venv/ready: pyproject.toml
-	@test -n "$(PYTHON)" || { echo "Python 3.10 or newer is needed, and none was found" >&2; exit 1; }
+	@test -n "$(PYTHON)" || { echo "none of the Pythons that pyproject.toml names was found" >&2; exit 1; }
 	@$(BIN)/python -c '' 2>/dev/null || $(PYTHON) -m venv --clear .venv
 	@echo "setting up .venv ($$($(BIN)/python --version))"
 	$(BIN)/python $(PIP) --upgrade 'pip>=25.1'

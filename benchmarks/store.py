@@ -6,7 +6,7 @@ import json
 import os
 import platform
 import sys
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,7 @@ class Store:
             self.data = {"method": METHOD, "cells": {}, "skipped": {}, "micro": {}}
         self.data.update(
             command=command,
-            date=datetime.now(timezone.utc).strftime("%Y-%m-%d"),
+            date=datetime.now(UTC).strftime("%Y-%m-%d"),
             versions={"python": platform.python_version(), **_versions()},
             cores=os.cpu_count(),
             pinned=cores() is not None,

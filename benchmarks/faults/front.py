@@ -8,7 +8,7 @@ import selectors
 import socket
 import ssl
 import threading
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import trustme
@@ -62,7 +62,7 @@ class Front:
         if directory is not None:
             authority = trustme.CA()
             authority.cert_pem.write_to_path(str(directory / "authority.pem"))
-            yesterday = datetime.now(timezone.utc) - timedelta(days=1)
+            yesterday = datetime.now(UTC) - timedelta(days=1)
             self._contexts = {
                 Fronting.RELAY: _context(authority.issue_cert("127.0.0.1")),
                 Fronting.EXPIRED: _context(authority.issue_cert("127.0.0.1", not_after=yesterday)),

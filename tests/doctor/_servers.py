@@ -6,7 +6,7 @@ import contextlib
 import socket
 import ssl
 from collections.abc import Iterator
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import trustme
@@ -67,8 +67,8 @@ class Authority:
         """A server's, with a certificate for `host` that ends in so many days."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.set_alpn_protocols(["h2", "http/1.1"])
-        end = datetime.now(timezone.utc) + timedelta(days=days)
-        begin = min(datetime.now(timezone.utc), end) - timedelta(days=2)
+        end = datetime.now(UTC) + timedelta(days=days)
+        begin = min(datetime.now(UTC), end) - timedelta(days=2)
         self._authority.issue_cert(host, not_before=begin, not_after=end).configure_cert(context)
         if wants_client:
             context.verify_mode = ssl.CERT_REQUIRED

@@ -35,6 +35,7 @@ def test_the_minimums_are_those_of_the_metadata(monkeypatch: pytest.MonkeyPatch)
     found = versions.minimums()
     assert found["opentelemetry-sdk"] == "1.39"
     assert found["sentry-sdk"] == "2.48"
+    assert found["gunicorn"] == "23.0"  # declared as gunicorn[gevent]
 
     def missing(_: str) -> list[str]:
         raise metadata.PackageNotFoundError
@@ -43,10 +44,20 @@ def test_the_minimums_are_those_of_the_metadata(monkeypatch: pytest.MonkeyPatch)
     assert versions.minimums() == {}
 
 
+def test_the_newest_python_is_that_of_the_metadata(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert versions.newest_python() == "3.15"
+
+    def missing(_: str) -> None:
+        raise metadata.PackageNotFoundError
+
+    monkeypatch.setattr(metadata, "metadata", missing)
+    assert versions.newest_python() is None
+
+
 def test_too_old_missing_mixed_and_too_new_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     report = Report(lambda _: None)
     fake(monkeypatch, pybreaker="1.3.9", opentelemetry_api="1.38.0", gevent=None)
-    monkeypatch.setattr(versions, "_NEWEST_PYTHON", (3, 9))
+    monkeypatch.setattr(versions, "newest_python", lambda: "3.9")
     report.take(versions.look(report))
 
     assert bad(report.findings) == [

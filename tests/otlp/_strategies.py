@@ -41,7 +41,7 @@ class UserAttributes(UserDict[str, Any]):
     """A mapping that is no dict."""
 
 
-class Method(str, enum.Enum):
+class Method(str, enum.Enum):  # noqa: UP042 (its str() is another than that of a StrEnum)
     GET = "GET"
 
 

@@ -35,9 +35,8 @@ _MODULES = {
     "sentry-sdk": "sentry_sdk",
 }
 _ALWAYS = ("opentelemetry-sdk", "pybreaker")
-_REQUIREMENT = re.compile(r"([A-Za-z0-9._-]+)\s*\(?>=\s*([0-9.]+)")
-_NEWEST_PYTHON = (3, 13)
-"""That this package is tested on."""
+_REQUIREMENT = re.compile(r"([A-Za-z0-9._-]+)(?:\[[^]]*\])?\s*\(?>=\s*([0-9.]+)")
+_PYTHON = re.compile(r"Programming Language :: Python :: (\d+)\.(\d+)")
 
 
 def collect(report: Report) -> None:
@@ -53,8 +52,8 @@ def look(report: Report) -> Steps[None]:
     collect(report)
     names = [f"{name} {version}" for name, version in report.versions.items() if version]
     yield ok("versions", ", ".join(names))
-    if tuple(map(int, platform.python_version_tuple()[:2])) > _NEWEST_PYTHON:
-        newest = ".".join(map(str, _NEWEST_PYTHON))
+    newest = newest_python()
+    if newest and number(platform.python_version())[:2] > number(newest):
         yield warning("python-untested", f"Python {platform.python_version()}: tested is up to {newest}")
     yield from check(_ALWAYS)
     yield from _check_same_release()
@@ -95,6 +94,16 @@ def minimums() -> dict[str, str]:
         declared = []
     found = (_REQUIREMENT.match(requirement) for requirement in declared)
     return {match[1]: match[2] for match in found if match}
+
+
+def newest_python() -> str | None:
+    """The newest Python that this package supports, by its metadata; ``None`` in a source tree."""
+    try:
+        classifiers = metadata.metadata(_OURS).get_all("Classifier") or []
+    except metadata.PackageNotFoundError:
+        return None
+    found = [match for match in map(_PYTHON.fullmatch, classifiers) if match]
+    return max((".".join(match.groups()) for match in found), key=number, default=None)
 
 
 def number(version: str) -> tuple[int, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from datetime import timezone
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
@@ -58,7 +58,7 @@ def seconds_of(retry_after: str | None) -> float | None:
         try:
             moment = parsedate_to_datetime(retry_after)
             if moment.tzinfo is None:
-                moment = moment.replace(tzinfo=timezone.utc)
+                moment = moment.replace(tzinfo=UTC)
             seconds = moment.timestamp() - time.time()
         except (ValueError, OverflowError):
             return None

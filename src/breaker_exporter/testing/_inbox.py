@@ -113,7 +113,7 @@ class Inbox:
         while counts[what]() < count:
             try:
                 await asyncio.wait_for(self._changed.wait(), deadline - loop.time())
-            except asyncio.TimeoutError:
+            except TimeoutError:
                 return False
         return True
 
