@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import enum
 import logging
 from dataclasses import dataclass
 
-from ._state import TextEnum
 
-
-class Profile(TextEnum):
+class Profile(enum.StrEnum):
     """Defaults for a kind of surroundings; any explicit setting wins over them."""
 
     DEVELOPMENT = "development"

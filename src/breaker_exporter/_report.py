@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -9,13 +10,12 @@ from typing import TYPE_CHECKING, Protocol
 from opentelemetry.sdk.trace.export import SpanExportResult
 
 from . import _arguments as check
-from ._state import TextEnum
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
 
 
-class Verdict(TextEnum):
+class Verdict(enum.StrEnum):
     """What an export says about the backend."""
 
     DELIVERED = "delivered"

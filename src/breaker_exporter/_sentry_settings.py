@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -10,7 +11,6 @@ from opentelemetry import trace
 
 from . import _arguments as check
 from ._shown import shown
-from ._state import TextEnum
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
@@ -21,7 +21,7 @@ _OURS = frozenset({"dsn", "release", "environment", "traces_sample_rate", "instr
 """Options of ``sentry_sdk.init`` that have an argument or follow from the mode."""
 
 
-class SentryMode(TextEnum):
+class SentryMode(enum.StrEnum):
     """How spans get to Sentry; the values are those of ``BREAKER_EXPORTER_SENTRY_MODE``."""
 
     OTLP = "otlp"

@@ -9,13 +9,7 @@ import enum
 from dataclasses import dataclass
 
 
-class TextEnum(str, enum.Enum):
-    """Members are their values, as those of ``enum.StrEnum``, which Python 3.10 does not have."""
-
-    __str__ = str.__str__  # also what format() gives, on every Python
-
-
-class CircuitState(TextEnum):
+class CircuitState(enum.StrEnum):
     """State of a circuit, in the words of the circuit breaker pattern (Nygard, "Release It!").
 
     Each is its value: ``state == "closed"``, and JSON takes it.
