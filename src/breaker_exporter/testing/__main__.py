@@ -13,6 +13,7 @@ import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from .._command import until_nobody_reads
 from ._faults import Fault, FaultSetting, connections_mode
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     try:
         return asyncio.run(run())
+    except BrokenPipeError:
+        raise
     except OSError as error:
         return _give_up(options, error.strerror or str(error))
 
@@ -129,4 +132,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(until_nobody_reads(main))
