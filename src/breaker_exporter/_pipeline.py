@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, distribution, entry_points
-from typing import TYPE_CHECKING, cast
+from importlib.metadata import PackageNotFoundError, distribution
+from typing import TYPE_CHECKING, Any, cast
 
 from opentelemetry.sdk.trace import SpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 
 from ._env import TelemetryError
+from ._exporter_names import OTLP, chosen, entry_point
 from ._shown import origin, shown
 
 if TYPE_CHECKING:
@@ -22,18 +23,6 @@ if TYPE_CHECKING:
     from ._exporter import CircuitBreakerSpanExporter
     from ._settings import Settings
 
-_GROUP = "opentelemetry_traces_exporter"
-_OTLP: dict[str, otlp.Protocol | None] = {
-    "otlp": None,
-    "otlp_proto_http": "http/protobuf",
-    "otlp_proto_grpc": "grpc",
-    "breaker_otlp_proto_http": "http/protobuf",
-    "breaker_otlp_proto_grpc": "grpc",
-}
-"""OpenTelemetry's names for the OTLP exporter, and ours, with the protocol where the name has it.
-
-What is behind ours is wrapped already, for those who have no hooks to do it.
-"""
 COLLECTOR = "collector"
 """The name of the circuit around it."""
 
@@ -84,14 +73,14 @@ def _exporters(settings: Settings, environment: Environment) -> Iterator[tuple[s
     """Each with the name of its circuit."""
     for name in _names(environment):
         try:
-            if name in _OTLP:
-                protocol = _OTLP[name] or settings.protocol
+            if name in OTLP:
+                protocol = OTLP[name] or settings.protocol
                 environment.check_otlp(protocol)
                 circuit, exporter = COLLECTOR, otlp_exporter(protocol, settings, environment)
             else:
-                (entry_point,) = entry_points(group=_GROUP, name=name)
                 with environment.without_unusable():
-                    circuit, exporter = name, cast(SpanExporter, entry_point.load()())
+                    made = cast(Any, entry_point(name)).load()()
+                circuit, exporter = name, cast(SpanExporter, made)
         except TelemetryError:
             raise
         except Exception as error:
@@ -102,16 +91,13 @@ def _exporters(settings: Settings, environment: Environment) -> Iterator[tuple[s
 
 def _names(environment: Environment) -> tuple[str, ...]:
     """What ``OTEL_TRACES_EXPORTER`` names, without what is not installed; ``otlp`` where nothing is left."""
-    listed = environment.traces_exporters()
-    if "none" in listed:  # wins over all others, as in OpenTelemetry's own reading
-        return ()
-    unknown = [name for name in listed if name not in _OTLP and not entry_points(group=_GROUP, name=name)]
+    names, unknown = chosen(environment.traces_exporters())
     if unknown:
         environment.complain(
             "OTEL_TRACES_EXPORTER must be none, or a list of otlp, console and other installed exporters, "
             f"not {', '.join(map(shown, unknown))}; left out (default: otlp)"
         )
-    return tuple(name for name in listed if name not in unknown) or ("otlp",)
+    return names
 
 
 def check_installed(protocol: otlp.Protocol) -> None:

@@ -18,8 +18,9 @@ from .._profiles import Profile
 from .._sentry_settings import Sentry, SentryMode
 from .._settings import Arguments
 from . import wiring
+from .exporters import needs_no_hooks
 from .finding import Finding, Steps, broken, ok
-from .listening import Given
+from .listening import Given, Listening
 
 _DEADLINE = 20.0
 """Seconds that a configuration may take."""
@@ -66,7 +67,7 @@ def examine(path: str | None, deadline: float = _DEADLINE) -> Steps[Conf]:
     if "worker_class" in seen and (path is not None or seen["worker_named"]):
         yield from wiring.check_worker(seen)
     if path is not None:
-        yield from wiring.check_slots(path, seen)
+        yield from wiring.check_slots(path, seen, needs_no_hooks(Listening()))
         yield from wiring.check_order(seen)
         yield from wiring.check_names(seen)
     return Conf(path, _given(seen.get("telemetry")), seen.get("changes", {}), is_gevent, seen)

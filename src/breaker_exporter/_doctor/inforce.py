@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from .. import _env
-from . import mistakes, table
-from .exporters import protocols
+from . import exporters, mistakes, table
 from .finding import Steps, warning
 from .listening import Given, InForce, Listening
 
@@ -17,8 +16,7 @@ def settle(given: Given, environment: Listening) -> Steps[InForce]:
         settings = given.arguments.settings(environment, defaults)
         batching = environment.check_batching(defaults.schedule_delay)
         is_off = environment.sdk_disabled()
-        names = environment.traces_exporters()
-        ways = () if is_off else protocols(names, settings)
+        ways = () if is_off else (yield from exporters.examine(environment, settings))
         for protocol in ways:
             environment.check_otlp("grpc" if protocol == "grpc" else "http/protobuf")
     rows = tuple(table.rows(settings, given, environment, defaults, batching))
@@ -29,7 +27,6 @@ def settle(given: Given, environment: Listening) -> Steps[InForce]:
             "OTEL_SDK_DISABLED is true: no spans are made or sent, and the collector is not asked here",
             "take the variable away where that is not meant",
         )
-    yield from mistakes.check_exporters(names, environment)
     yield from mistakes.check_times(settings, environment, batching)
     yield from mistakes.check_sampler(environment)
     yield from mistakes.check_endpoint(given, environment, ways)

@@ -10,8 +10,6 @@ from opentelemetry.sdk import environment_variables
 
 from .. import _env
 from .._settings import Settings
-from .._shown import shown
-from .exporters import OTLP, is_installed
 from .finding import Finding, Steps, broken, ok, warning
 from .listening import Given, Listening
 
@@ -59,29 +57,6 @@ def _complaint(text: str, strict: bool) -> Finding:
             "variable", f"{text}; fatal, since BREAKER_EXPORTER_STRICT=1: Gunicorn will not start", advice
         )
     return warning("variable", text, advice)
-
-
-def check_exporters(names: tuple[str, ...], environment: Listening) -> Steps[None]:
-    """What ``OTEL_TRACES_EXPORTER`` names."""
-    if "none" in names:
-        yield warning(
-            "exporter-none",
-            "OTEL_TRACES_EXPORTER is none: no spans are exported, and the collector is not asked here",
-            "take the variable away where that is not meant",
-        )
-        return
-    for name in names:
-        if name not in OTLP and not is_installed(name):
-            yield (broken if environment.strict else warning)(
-                "exporter-unknown",
-                f"OTEL_TRACES_EXPORTER names {shown(name)}, which is not installed"
-                + ("; fatal, since BREAKER_EXPORTER_STRICT=1" if environment.strict else ""),
-                "write otlp, or install the package that has that exporter",
-            )
-        elif name not in OTLP:
-            yield ok(
-                "exporter-other", f"spans go to the exporter {shown(name)} too, which is not looked at here"
-            )
 
 
 def check_times(settings: Settings, environment: Listening, batching: Mapping[str, int]) -> Steps[None]:

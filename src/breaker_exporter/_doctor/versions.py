@@ -54,7 +54,9 @@ def look(report: Report) -> Steps[None]:
     yield ok("versions", ", ".join(names))
     newest = newest_python()
     if newest and number(platform.python_version())[:2] > number(newest):
-        yield warning("python-untested", f"Python {platform.python_version()}: tested is up to {newest}")
+        yield ok(
+            "python-untested", f"Python {platform.python_version()} is newer than the newest tested, {newest}"
+        )
     yield from check(_ALWAYS)
     yield from _check_same_release()
 

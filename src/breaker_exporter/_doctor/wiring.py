@@ -55,17 +55,35 @@ def check_worker(seen: dict[str, Any]) -> Steps[None]:
         yield ok("worker-class", f"worker class {name}", hint)
 
 
-def check_slots(path: str, seen: dict[str, Any]) -> Steps[None]:
-    """Whether each hook is in its slot."""
+def check_slots(path: str, seen: dict[str, Any], zero_code: bool) -> Steps[None]:
+    """Check that each hook is in its slot; with `zero_code` none is needed."""
     slots, strays = seen["slots"], seen["strays"]
     states = {slot: state for slot, (state, _, _) in slots.items()}
-    if set(states.values()) == {"missing"}:
+    if zero_code:
+        missing = [slot for slot, state in states.items() if state == "missing"]
+        if missing:
+            yield ok(
+                "hooks-not-needed",
+                f"{', '.join(missing)} not in {path}, and not needed: OTEL_TRACES_EXPORTER names an "
+                "exporter that opentelemetry-instrument makes",
+            )
+        slots = {slot: slots[slot] for slot in slots if slot not in missing}
+    elif set(states.values()) == {"missing"}:
         where = ""
         if strays:
             names = ", ".join(f"{name} ({slot})" for name, slot in strays.items())
             where = f"; ours are there under names that Gunicorn does not look at: {names}"
+        late = "OTEL_TRACES_EXPORTER" in seen.get("changes", {})
         yield broken(
-            "hooks-missing", f"none of the three hooks is in {path}{where}", f"add the line: {_LINE}"
+            "hooks-missing",
+            f"none of the three hooks is in {path}{where}",
+            f"add the line: {_LINE}"
+            + (
+                "; for opentelemetry-instrument, which needs no hooks, set OTEL_TRACES_EXPORTER where it is "
+                f"started: it does not see what {path} sets"
+                if late
+                else ""
+            ),
         )
         return
     for slot, (state, line, note) in slots.items():
@@ -99,7 +117,7 @@ def check_slots(path: str, seen: dict[str, Any]) -> Steps[None]:
                 f"call breaker_exporter.gunicorn.{slot} in it, with what it got",
             )
     good = [slot for slot, state in states.items() if state in ("ours", "calls-ours")]
-    if len(good) == len(slots):
+    if len(good) == len(states):
         own = [slot for slot in good if states[slot] == "calls-ours"]
         yield ok(
             "hooks",
