@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import pybreaker
 
-from ._state import CircuitState, CircuitTransition
+from ._state import PROBE_CANCELLED, CircuitState, CircuitTransition
 
 _STATES = {
     pybreaker.STATE_CLOSED: CircuitState.CLOSED,
@@ -124,6 +124,11 @@ class Circuit:
         self._listener_error: BaseException | None = None
 
     @property
+    def now(self) -> float:
+        """Seconds, by the clock that the cooldown runs on."""
+        return self._clock()
+
+    @property
     def state(self) -> CircuitState:
         self._notice()
         return self._seen
@@ -174,7 +179,7 @@ class Circuit:
         if permit.probe and permit.generation == self._generation:
             self._probe_out = False
             self._breaker.open()
-            self._move(CircuitState.OPEN, "probe cancelled before it was sent")
+            self._move(CircuitState.OPEN, PROBE_CANCELLED)
             self._wait = 0.0
 
     def succeeded(self, permit: Permit) -> None:
@@ -203,6 +208,11 @@ class Circuit:
             held = min(retry_after, self._cooldown.longest)
             self._hold_until = max(self._hold_until, self._clock() + held)
         self._settle(permit, error or ExportFailed(reason), reason, at_once=at_once)
+
+    @property
+    def is_closed(self) -> bool:
+        """As last seen: no clock and no storage is asked."""
+        return self._seen is CircuitState.CLOSED
 
     def take_transitions(self) -> list[CircuitTransition]:
         """What has changed since this was last asked, oldest first; each is handed out once."""

@@ -13,21 +13,25 @@ from dataclasses import replace
 
 from . import _time as time
 from . import _world
+from ._announcer import Announcer
 from ._circuit import Circuit, Permit
 from ._errors import let_go
-from ._ledger import Announcer, Ledger
-from ._log import say
+from ._ledger import Ledger, Loss
+from ._log import counted, say
 from ._report import ExportReport, Verdict, raised
 from ._runner import CannotStart, Outcome, Overran, Raised, Refused, Returned, Runner, Turn, Unfinished
+from ._shown import message
 from ._state import CircuitState, ExporterHealth
 
-_LONGEST_REASON = 200
-"""Characters: classes have been seen with names of a page."""
-_OF_THE_BATCH = (Verdict.REJECTED, Verdict.UNSENT)
+_LOSSES = {
+    Verdict.DELIVERED: Loss.REJECTED,
+    Verdict.REJECTED: Loss.REJECTED,
+    Verdict.UNSENT: Loss.UNSENT,
+    Verdict.FAILED: Loss.FAILED,
+    Verdict.MISCONFIGURED: Loss.FAILED,
+}
 _MANY_ITEMS = 32
 """Items of a batch processor; whoever exports one by one has others in between, and wants to go on."""
-_MANY_REJECTIONS = 3
-"""Batches in a row after which somebody should know."""
 
 
 class Desk:
@@ -40,6 +44,7 @@ class Desk:
         circuit: When to let a call through.
         announcer: Who is told.
         runner: Where calls run.
+        unit: What is counted, in the plural.
     """
 
     def __init__(
@@ -50,6 +55,7 @@ class Desk:
         circuit: Circuit,
         announcer: Announcer,
         runner: Runner,
+        unit: str = "spans",
     ) -> None:
         self._name = name
         self._export_timeout = export_timeout
@@ -57,7 +63,10 @@ class Desk:
         self._circuit = circuit
         self._announcer = announcer
         self._runner = runner
-        self._ledger = Ledger()
+        self._unit = unit
+        self._ledger = Ledger(unit, in_outage=not circuit.is_closed)
+        self._latest = 0.0
+        self._said_stopped = False
         self._lock = self._new_lock()
         _world.renew_in_child(self)
         self._said_blocked = False
@@ -72,6 +81,7 @@ class Desk:
             self._circuit.forked(),
             self._announcer.forked(),
             self._runner.forked(),
+            self._unit,
         )
 
     @property
@@ -131,9 +141,9 @@ class Desk:
             self._fail(batch, f"no thread can be started: {reason}")
             say(
                 logging.WARNING,
-                "%s: %d spans not exported: no thread can be started: %s",
+                "%s: %s not exported: no thread can be started: %s",
                 self._name,
-                items,
+                counted(items, self._unit),
                 reason,
             )
         except _world.Thrown as thrown:
@@ -195,7 +205,16 @@ class Desk:
                 )
             elif outcome is None:
                 say(logging.DEBUG, "%s: wrapped exporter still shutting down after its time", self._name)
-        self._runner.tend()
+        finally:
+            self._runner.tend()
+            self.say_stopped()
+
+    def say_stopped(self) -> None:
+        """Say once what this process has exported and lost, when nothing more is to come (G2)."""
+        with self._lock:
+            said, self._said_stopped = self._said_stopped, True
+            if not said:
+                self._announcer.add_line(self._ledger.balance())
         self._announcer.announce()
 
     def _new_lock(self) -> threading.RLock:
@@ -240,17 +259,18 @@ class Desk:
 
     def _settle(self, batch: _Batch, permit: Permit, outcome: Outcome) -> bool:
         report = self._report(outcome)
-        lived = report.verdict in (Verdict.DELIVERED, Verdict.REJECTED)
+        kind = _LOSSES[report.verdict]
         with self._lock:
             items, batch.owed = batch.owed, 0
             held = report.held_of(items)
-            if lived:
+            if kind is Loss.REJECTED:
                 self._circuit.succeeded(permit)
-                moved = self._collect()  # before the loss so far is forgotten
-                self._ledger.settle(held, items - held, report.reason, lived=True)
+                moved = self._collect()  # what is rejected is not of the outage that it ends
+                self._ledger.settle(held, items - held, report.reason, kind, self._now())
+                self._collect()
             else:
-                self._ledger.settle(held, items - held, report.reason, lived=False)
-                if report.verdict is Verdict.UNSENT:
+                self._ledger.settle(held, items - held, report.reason, kind, self._now())
+                if kind is Loss.UNSENT:
                     self._circuit.cancel(permit)
                 else:
                     self._circuit.failed(
@@ -262,20 +282,10 @@ class Desk:
                     )
                 moved = self._collect()
             listener_error = self._circuit.take_listener_error()
-            rejections = self._ledger.count_rejection(is_one=report.verdict in _OF_THE_BATCH)
         if isinstance(outcome, Raised):
             let_go(outcome.error)
         if moved:
             self._runner.recheck()
-        if rejections == _MANY_REJECTIONS:
-            say(
-                logging.WARNING,
-                "%s: %d batches in a row were not taken for what is in them, the last: %s; that is no "
-                "failure of the backend, so the circuit does not open, and their spans are lost",
-                self._name,
-                rejections,
-                report.reason,
-            )
         if listener_error is not None and not self._said_broken:
             self._said_broken = True
             say(
@@ -289,13 +299,11 @@ class Desk:
     def _report(self, outcome: Outcome) -> ExportReport:
         if isinstance(outcome, Returned):
             report = self._judge(outcome.value)
-            if len(report.reason) > _LONGEST_REASON:
-                report = replace(report, reason=report.reason[:_LONGEST_REASON])
-            return report
+            return replace(report, reason=message(report.reason)) if report.reason else report
         if isinstance(outcome, Raised):
             error = outcome.error
             reason = str(error) if isinstance(error, CannotStart) else raised(error)
-            return ExportReport(Verdict.FAILED, reason=reason[:_LONGEST_REASON])
+            return ExportReport(Verdict.FAILED, reason=message(reason))
         return ExportReport(
             Verdict.FAILED, reason=f"gave no answer for {outcome.seconds:.3g} s and was given up"
         )
@@ -307,26 +315,40 @@ class Desk:
     def _refuse(self, batch: _Batch, reason: str) -> None:
         with self._lock:
             items, batch.owed = batch.owed, 0
-            self._ledger.refuse(items)
+            self._collect()
+            self._ledger.refuse(items, reason)
             self._collect()
         if reason == self._runner.blocked_reason and not self._said_blocked:
             self._said_blocked = True
             say(logging.WARNING, "%s: no probe may run: %s", self._name, reason)
-        say(logging.DEBUG, "%s: %d spans refused: %s", self._name, items, reason)
+        say(logging.DEBUG, "%s: %s refused: %s", self._name, counted(items, self._unit), reason)
 
     def _fail(self, batch: _Batch, reason: str) -> None:
         with self._lock:
             items, batch.owed = batch.owed, 0
-            self._ledger.fail(items, reason)
+            self._ledger.fail(items, reason, Loss.FAILED, self._now())
 
     def _collect(self) -> bool:
-        """Take what the circuit did to whoever is told, under the lock: the order is the circuit's."""
+        """Hand what is to be told to the announcer, under the lock: the order is the circuit's."""
+        now = self._now()
         transitions = self._circuit.take_transitions()
         for transition in transitions:
-            self._announcer.add(
-                transition, refused=self._ledger.refused, lost=self._ledger.lost_since_success
-            )
+            self._announcer.add(transition, lost=self._ledger.lost_in_outage, now=now)
+            if transition.new is CircuitState.OPEN:
+                self._ledger.open()
+            elif transition.new is CircuitState.CLOSED:
+                self._ledger.close()
+        if line := self._ledger.due(now):
+            self._announcer.add_line(line)
         return bool(transitions)
+
+    def _now(self) -> float:
+        """The circuit's time. A clock that raises is told of elsewhere, and must not raise here."""
+        try:
+            self._latest = self._circuit.now
+        except Exception:
+            pass
+        return self._latest
 
 
 class _Batch:

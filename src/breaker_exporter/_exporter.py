@@ -17,12 +17,13 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from . import _arguments as check
 from . import _world
+from ._announcer import Announcer
 from ._circuit import given_circuit, own_circuit
 from ._desk import Desk
-from ._ledger import Announcer
 from ._log import say
 from ._report import ReportingSpanExporter, report_of_result
 from ._runner import Runner
+from ._shown import message
 from ._state import CircuitState, CircuitTransition, ExporterHealth
 
 if TYPE_CHECKING:
@@ -149,7 +150,12 @@ class CircuitBreakerSpanExporter(SpanExporter):
             check.seconds("export_timeout", export_timeout),
             report_of_result,
             circuit,
-            Announcer(self._name, check.functions("listeners", listeners)),
+            Announcer(
+                self._name_and_destination,
+                "spans",
+                check.functions("listeners", listeners),
+                outage_began=None if circuit.is_closed else circuit.now,
+            ),
             Runner(
                 self._name,
                 cooperative=getattr(exporter, "cooperative", False) is True,
@@ -241,6 +247,17 @@ class CircuitBreakerSpanExporter(SpanExporter):
                 call that is still out gets half of them to end by itself.
         """
         self._desk().shutdown(self._shutdown_wrapped, _seconds(timeout_millis))
+
+    def _say_stopped(self) -> None:
+        """Say what this process has exported and lost, unless :meth:`shutdown` has: its time is over."""
+        self._desk().say_stopped()
+
+    def _name_and_destination(self) -> str:
+        try:
+            destination = getattr(self._exporter, "destination", None)
+        except Exception:  # of a property that is somebody else's
+            destination = None
+        return f"{self._name} ({message(destination)})" if isinstance(destination, str) else self._name
 
     def _shutdown_wrapped(self, timeout: float) -> None:
         shutdown = getattr(self._exporter, "shutdown", None)

@@ -1,146 +1,184 @@
-"""What became of every span, and who is told of it: counts, log lines, listeners.
+"""What became of every item, and which loss an operator has not been told of yet: counts, no lock, no I/O.
 
-The counts are guarded by their owner's lock; announcing happens outside every lock.
+The owner's lock guards them; the lines they give are written outside of it.
 """
 
 from __future__ import annotations
 
 import logging
-import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterable
+from collections import Counter
 
-from ._log import say
-from ._state import CircuitState, CircuitTransition
+from ._log import Line, counted
+from ._state import TextEnum
 
-Listener = Callable[[CircuitTransition], object]
+_SUMMARY_EVERY = 60.0
+"""Seconds."""
+
+
+class Loss(TextEnum):
+    """Kinds of loss, in the words of the line at the stop."""
+
+    FAILED = "failed"
+    REJECTED = "rejected by the backend"
+    UNSENT = "impossible to send"
+    REFUSED_IN_OUTAGE = "refused while the circuit was open"
+    REFUSED = "refused with the circuit closed"
 
 
 class Ledger:
-    """Counts of spans: each that is received ends in exactly one of exported, failed, refused (P3)."""
+    """Counts of items: each that is received ends in exactly one of exported, failed, refused (P3).
 
-    def __init__(self) -> None:
+    Args:
+        unit: What is counted, in the plural.
+        in_outage: The circuit is not closed as this process begins.
+
+    Attributes:
+        lost_in_outage: Items lost to failures since the last success, and refused since the circuit opened.
+    """
+
+    def __init__(self, unit: str, *, in_outage: bool = False) -> None:
+        self._unit = unit
         self.received = 0
         self.exported = 0
         self.failed = 0
         self.refused = 0
-        self.lost_since_success = 0
+        self.lost_in_outage = 0
         self.last_error: str | None = None
         self.last_success_at: float | None = None
         self.last_failure_at: float | None = None
-        self._rejections = 0
+        self._in_outage = in_outage
+        self._losses: Counter[Loss] = Counter()
+        self._summary = _Summary(unit)
+        self._pending = _Pending()
 
     @property
     def in_flight(self) -> int:
         return self.received - self.exported - self.failed - self.refused
 
-    def receive(self, spans: int) -> None:
-        self.received += spans
+    def receive(self, items: int) -> None:
+        self.received += items
 
-    def settle(self, exported: int, failed: int, reason: str, *, lived: bool) -> None:
-        """What became of a batch; `lived` is whether the backend did its work."""
+    def settle(self, exported: int, lost: int, reason: str, kind: Loss, now: float) -> None:
+        """What became of a batch; a backend that rejects has done its work."""
+        lived = kind is Loss.REJECTED
         self.exported += exported
-        if lived:
-            self.lost_since_success = 0
-        if exported or (lived and not failed):
+        if lived and not self._in_outage:
+            self._summary.add(*self._pending.taken())  # the failures before it have opened no circuit
+            self.lost_in_outage = 0
+        if exported or (lived and not lost):
             self.last_success_at = time.time()
-        if failed or not lived:
-            self.fail(failed, reason)
+        if lost or not lived:
+            self.fail(lost, reason, kind, now)
 
-    def count_rejection(self, *, is_one: bool) -> int:
-        """How many batches in a row the backend has rejected, this one included."""
-        self._rejections = self._rejections + 1 if is_one else 0
-        return self._rejections
-
-    def fail(self, spans: int, reason: str) -> None:
-        self.failed += spans
-        self.lost_since_success += spans
+    def fail(self, items: int, reason: str, kind: Loss, now: float) -> None:
+        self.failed += items
+        self._losses[kind] += items
         self.last_error = reason
         self.last_failure_at = time.time()
+        if kind is not Loss.FAILED:
+            self._summary.add(items, reason)
+            return
+        self.lost_in_outage += items
+        if not self._in_outage:
+            self._pending.add(items, reason, now)
 
-    def refuse(self, spans: int) -> None:
-        self.refused += spans
-        self.lost_since_success += spans
-
-
-class Announcer:
-    """Tells log and listeners of transitions, in order, one teller at a time.
-
-    Args:
-        name: The exporter's name.
-        listeners: Called with each transition; one that raises is logged and hurts nobody (C8).
-    """
-
-    def __init__(self, name: str, listeners: Iterable[Listener], outage_began: float | None = None) -> None:
-        self._name = name
-        self._listeners = tuple(listeners)
-        self._pending: deque[tuple[CircuitTransition, int, int]] = deque()
-        self._telling = threading.Lock()
-        self._outage_began = outage_began
-
-    def forked(self) -> Announcer:
-        """For a forked child: the same listeners, an outage that goes on, nothing pending."""
-        return Announcer(self._name, self._listeners, self._outage_began)
-
-    def add(self, transition: CircuitTransition, *, refused: int, lost: int) -> None:
-        """Note a transition, with the spans refused so far and those lost since the last success."""
-        self._pending.append((transition, refused, lost))
-
-    def announce(self) -> None:
-        """Tell what is pending. Whoever comes while another tells leaves it to that one."""
-        while self._pending and self._telling.acquire(blocking=False):
-            try:
-                while self._pending:
-                    transition, refused, lost = self._pending.popleft()
-                    self._log(transition, refused, lost)
-                    self._call_listeners(transition)
-            finally:
-                self._telling.release()
-
-    def _log(self, transition: CircuitTransition, refused: int, lost: int) -> None:
-        if transition.new is CircuitState.OPEN and self._outage_began is None:
-            self._outage_began = time.monotonic()
-            say(
-                logging.WARNING,
-                "%s: circuit opened after %d consecutive failures, the last: %s; "
-                "%d spans refused so far; next probe within %.3g s",
-                self._name,
-                transition.consecutive_failures,
-                transition.reason,
-                refused,
-                transition.cooldown,
-            )
-        elif transition.new is CircuitState.CLOSED and self._outage_began is not None:
-            outage = time.monotonic() - self._outage_began
-            self._outage_began = None
-            say(logging.INFO, "%s: circuit closed after %.1f s; %d spans were lost", self._name, outage, lost)
+    def refuse(self, items: int, reason: str) -> None:
+        self.refused += items
+        if self._in_outage:
+            self._losses[Loss.REFUSED_IN_OUTAGE] += items
+            self.lost_in_outage += items
         else:
-            say(
-                logging.DEBUG,
-                "%s: circuit %s -> %s: %s; cooldown %.3g s",
-                self._name,
-                transition.old.value,
-                transition.new.value,
-                transition.reason,
-                transition.cooldown,
-            )
+            self._losses[Loss.REFUSED] += items
+            self._summary.add(items, reason)
 
-    def _call_listeners(self, transition: CircuitTransition) -> None:
-        errors = []
-        for listener in self._listeners:
-            try:
-                listener(transition)
-            except Exception as error:
-                errors.append(error)
-        if errors:
-            say(
-                logging.WARNING,
-                "%s: %d of %d listeners raised at %s -> %s, the first:",
-                self._name,
-                len(errors),
-                len(self._listeners),
-                transition.old.value,
-                transition.new.value,
-                cause=errors[0],
-            )
+    def open(self) -> None:
+        """The circuit has opened: from now on, what is lost is lost in this outage."""
+        self._in_outage = True
+        self._pending.taken()
+
+    def close(self) -> None:
+        """The outage is over."""
+        self._in_outage = False
+        self.lost_in_outage = 0
+
+    def due(self, now: float) -> Line | None:
+        """The line about loss that has opened no circuit, where it is time for one (G3)."""
+        if self._pending.since is not None and now - self._pending.since >= _SUMMARY_EVERY:
+            self._summary.add(*self._pending.taken())
+        return self._summary.due(now)
+
+    def balance(self) -> Line:
+        """The line at the stop (G2)."""
+        lost = self.failed + self.refused
+        waiting = f", {counted(self.in_flight, self._unit)} still in a call" if self.in_flight else ""
+        exported = counted(self.exported, self._unit)
+        if not lost:
+            return Line(logging.INFO, "stopped: %s exported, none lost%s", (exported, waiting))
+        kinds = ", ".join(f"{self._losses[kind]} {kind}" for kind in Loss if self._losses[kind])
+        return Line(
+            logging.WARNING,
+            "stopped: %s exported, %d lost since this process began: %s%s%s",
+            (exported, lost, kinds, waiting, f"; the last error: {self.last_error}" if self.failed else ""),
+        )
+
+
+class _Pending:
+    """Failures of a closed circuit: it may open yet, and then they are of that outage."""
+
+    def __init__(self) -> None:
+        self.since: float | None = None
+        self._items = 0
+        self._reason = ""
+
+    def add(self, items: int, reason: str, now: float) -> None:
+        self.since = now if self.since is None else self.since
+        self._items += items
+        self._reason = reason
+
+    def taken(self) -> tuple[int, str]:
+        taken = self._items, self._reason
+        self.since, self._items, self._reason = None, 0, ""
+        return taken
+
+
+class _Summary:
+    """Loss that opens no circuit: a line as it begins, one a minute while it lasts, one when it is over."""
+
+    def __init__(self, unit: str) -> None:
+        self._unit = unit
+        self._items = 0
+        self._reason = ""
+        self._told = 0
+        self._began: float | None = None
+        self._said_at = 0.0
+
+    def add(self, items: int, reason: str) -> None:
+        if items:
+            self._items += items
+            self._reason = reason
+
+    def due(self, now: float) -> Line | None:
+        if self._began is None:
+            if not self._items:
+                return None
+            self._began = now
+            text = "%s lost: %s; this opens no circuit, a line a minute follows while it lasts"
+            return self._line(now, text, counted(self._items, self._unit), self._reason)
+        elapsed = now - self._said_at
+        if elapsed < _SUMMARY_EVERY:
+            return None
+        if self._items:
+            text = "%s lost in the last %.0f s, %d since this began %.0f s ago; the last reason: %s"
+            lost, total = counted(self._items, self._unit), self._told + self._items
+            return self._line(now, text, lost, elapsed, total, now - self._began, self._reason)
+        text = "nothing lost in the last %.0f s; %s lost in the %.0f s before"
+        line = self._line(now, text, elapsed, counted(self._told, self._unit), self._said_at - self._began)
+        self._told, self._began = 0, None
+        return line
+
+    def _line(self, now: float, text: str, *args: object) -> Line:
+        self._told += self._items
+        self._items = 0
+        self._said_at = now
+        return Line(logging.WARNING, text, args)

@@ -7,10 +7,24 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from typing import NamedTuple
 
 logger = logging.getLogger("breaker_exporter")
 
 _ways: list[Callable[[Callable[[], None]], bool]] = []
+
+
+class Line(NamedTuple):
+    """A line to come."""
+
+    level: int
+    text: str
+    args: tuple[object, ...]
+
+
+def counted(items: int, unit: str) -> str:
+    """So many of `unit`, which is a plural."""
+    return f"{items} {unit.removesuffix('s') if items == 1 else unit}"
 
 
 def say(level: int, message: str, *args: object, cause: BaseException | None = None) -> None:

@@ -56,7 +56,8 @@ def message(text: str, secrets: Iterable[str] = ()) -> str:
     if hidden and len(text) > _MOST_READ:
         line = line[: -len(hidden[0])]  # a secret may stand there, cut in two
     if len(line) > _MOST_SEARCHED:
-        line = line[:_MOST_SEARCHED].rpartition(" ")[0] or "..."  # the last may be half a URL
+        head, blank, last = line[:_MOST_SEARCHED].rpartition(" ")
+        line = head if blank else "..." if re.search("[/@?=]", last) else last  # the last may be half a URL
     line = _NAMED_SECRETS.sub(r"\1=***", _CREDENTIALS.sub(r"\1 ***", _without_credentials(line)))
     return _cut(line, _LONGEST_MESSAGE)
 

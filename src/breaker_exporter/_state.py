@@ -23,6 +23,10 @@ class CircuitState(enum.StrEnum):
     """The probe is out; all other exports are refused."""
 
 
+PROBE_CANCELLED = "probe cancelled before it was sent"
+"""The reason of a transition back to open that says nothing about the backend."""
+
+
 @dataclass(frozen=True, slots=True)
 class CircuitTransition:
     """One change of a circuit's state, as listeners get it.

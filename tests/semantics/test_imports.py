@@ -23,6 +23,7 @@ ALLOWED = {
     "_log": set[str](),
     "_circuit": {"_state", "_log"},
     "_ledger": {"_state", "_log"},
+    "_announcer": {"_state", "_log"},
 }
 """What these rooms may import of the package: design.md's arrows, and the logger."""
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-import re
 from typing import TYPE_CHECKING
 
 import pytest
 
-from breaker_exporter import CircuitBreakerSpanExporter, CircuitState
+from breaker_exporter import CircuitBreakerSpanExporter
 from breaker_exporter.testing import ScriptedExporter, fail, hang, succeed
 
 from ._spans import spans
@@ -38,27 +37,6 @@ def test_a_healthy_exporter_says_nothing_aloud(clock: ManualClock, log: pytest.L
     assert [level for level in _levels(log) if level != "DEBUG"] == []
 
 
-def test_an_outage_is_one_warning_and_one_info(clock: ManualClock, log: pytest.LogCaptureFixture) -> None:
-    """WARNING once when the circuit opens, INFO when it closes; failed probes and refusals are DEBUG."""
-    exporter = CircuitBreakerSpanExporter(
-        ScriptedExporter([fail, fail, fail, fail, succeed]),
-        failure_threshold=2,
-        cooldown=10,
-        jitter=0,
-        clock=clock,
-    )
-    for _ in range(2):
-        exporter.export(spans(1))
-    for cooldown in (10, 20, 40):
-        for _ in range(5):
-            exporter.export(spans(1))
-        clock.advance(cooldown)
-        exporter.export(spans(1))
-    assert exporter.state is CircuitState.CLOSED
-
-    assert [level for level in _levels(log) if level != "DEBUG"] == ["WARNING", "INFO"]
-
-
 def test_the_warning_names_exporter_reason_and_cooldown(
     clock: ManualClock, log: pytest.LogCaptureFixture
 ) -> None:
@@ -78,40 +56,6 @@ def test_the_warning_names_exporter_reason_and_cooldown(
     assert "ConnectionRefusedError" in said
     assert "17" in said
     assert "hunter2" not in log.text
-
-
-def test_the_warning_says_what_was_refused_so_far(clock: ManualClock, log: pytest.LogCaptureFixture) -> None:
-    """The second outage's warning counts what the first one cost."""
-    exporter = CircuitBreakerSpanExporter(
-        ScriptedExporter([fail, succeed, fail]), failure_threshold=1, cooldown=10, clock=clock
-    )
-    exporter.export(spans(1))
-    exporter.export(spans(4321))
-    clock.advance(10)
-    exporter.export(spans(1))
-    exporter.export(spans(1))
-
-    warnings = [record.getMessage() for record in log.records if record.levelno == logging.WARNING]
-    assert len(warnings) == 2
-    assert "4321" in warnings[1].replace(",", "")
-
-
-def test_the_info_says_how_long_the_outage_was_and_what_it_cost(
-    clock: ManualClock, log: pytest.LogCaptureFixture
-) -> None:
-    exporter = CircuitBreakerSpanExporter(
-        ScriptedExporter([fail, fail, succeed]), failure_threshold=1, cooldown=10, jitter=0, clock=clock
-    )
-    exporter.export(spans(1))
-    exporter.export(spans(4321))
-    clock.advance(10)
-    exporter.export(spans(1))
-    clock.advance(27)
-    exporter.export(spans(1))
-
-    (info,) = [record for record in log.records if record.levelno == logging.INFO]
-    assert re.search(r"\d s\b", info.getMessage()), "its length, in seconds"
-    assert "4323" in info.getMessage().replace(",", ""), "4321 refused, two failed"
 
 
 def test_there_is_one_logger(clock: ManualClock, log: pytest.LogCaptureFixture) -> None:

@@ -35,7 +35,8 @@ def test_a_message_becomes_one_printable_line(text: str, line: str) -> None:
 
 def test_a_message_is_cut_at_200_characters() -> None:
     assert message("x" * 300) == "x" * 197 + "..."
-    assert message("x" * 3000) == "..."
+    assert message("x" * 3000) == "x" * 197 + "..."
+    assert message("http://me:" + "pw" * 1000 + "@host") == "..."
     assert message("word " * 2000) == ("word " * 40)[:197] + "..."
 
 
