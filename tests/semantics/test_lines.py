@@ -184,7 +184,8 @@ def test_loss_that_opens_no_circuit_is_a_warning_and_then_a_line_a_minute(
     assert summary == [
         (
             "WARNING",
-            f"{who}: 295 spans lost in the last 60 s, 300 since this began 60 s ago; the last reason: {reason}",
+            f"{who}: 295 spans lost in the last 60 s, 300 since this began 60 s ago; "
+            f"the last reason: {reason}",
         )
     ]
     assert [text.partition(";")[0] for _, text in lines(log)] == [
@@ -273,8 +274,8 @@ def test_a_process_that_ends_in_an_outage_says_what_it_lost(
         (
             "WARNING",
             "otlp (http://collector:4318): stopped: 200 spans exported, 107 lost since this process began: "
-            "3 failed, 5 rejected by the backend, 2 impossible to send, 97 refused while the circuit was open; "
-            "the last error: HTTP 503: come back later",
+            "3 failed, 5 rejected by the backend, 2 impossible to send, 97 refused while the circuit was "
+            "open; the last error: HTTP 503: come back later",
         )
     ]
 
