@@ -5,18 +5,18 @@ The owner's lock guards them; the lines they give are written outside of it.
 
 from __future__ import annotations
 
+import enum
 import logging
 import time
 from collections import Counter
 
 from ._log import Line, counted
-from ._state import TextEnum
 
 _SUMMARY_EVERY = 60.0
 """Seconds."""
 
 
-class Loss(TextEnum):
+class Loss(enum.StrEnum):
     """Kinds of loss, in the words of the line at the stop."""
 
     FAILED = "failed"
