@@ -1,4 +1,8 @@
-"""``python -m benchmarks run`` measures, ``report`` renders again what was measured."""
+"""``python -m benchmarks``: ``run`` measures, ``report`` renders again what was measured.
+
+``compare A B`` is for a developer before and after a change, ``instructions`` counts what encoding and
+sending a batch executes.
+"""
 
 from __future__ import annotations
 
@@ -12,25 +16,29 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 from breaker_exporter._demo.interruption import Interrupted, Interruption
-from breaker_exporter._demo.processes import allow_many_sockets
 from breaker_exporter.testing import FaultyCollector
 
-from .cores import cores
+from .compare import Side, compare, side
 from .figures import figures_of
+from .instructions import STEPS, CannotCount, counts
 from .measure import CellFailed, measure
-from .plan import ALL, SUITES, Cell, cells, quick_cells
+from .plan import ALL, SUITES, Cell, cells, cost_cells, quick_cells
 from .plots import draw
 from .report import markdown
+from .session import session, with_progress
 from .store import Store, load
+from .targets import Results, cost_verdicts
 
 _HERE = Path(__file__).parent
 _MICRO = 20.0
 """Seconds the single steps take, about."""
+_MOST_ROUNDS = 15
+"""Of the suite ``cost``, however wide the spread still is."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -48,9 +56,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--dry-run", action="store_true", help="say what would be measured, and how long it takes"
     )
     commands.add_parser("report", help="render results.json again")
+    both = commands.add_parser("compare", help="two contenders, or one at two commits: NAME or NAME@COMMIT")
+    both.add_argument("sides", nargs=2, type=_side, metavar="NAME[@COMMIT]")
+    both.add_argument("--rounds", type=_positive, default=6, help="6 by default, two and a half minutes each")
+    counted = commands.add_parser("instructions", help="count what a batch executes, by valgrind or perf")
+    counted.add_argument("--steps", type=_listed(STEPS), default=tuple(STEPS), help=f"of {','.join(STEPS)}")
     options = parser.parse_args(arguments)
     if options.command == "report":
         return _report(load(_HERE / "results.json"), _HERE)
+    if options.command == "instructions":
+        return _interruptible(lambda check: print(counts(options.steps, check)))
+    if options.command == "compare":
+        return _interruptible(lambda check: print(compare(tuple(options.sides), options.rounds, check)))
+    return _run_suites(options)
+
+
+def _run_suites(options: argparse.Namespace) -> int:
     planned = quick_cells() if options.quick else cells(options.rounds, options.suites, options.only)
     total = sum(cell.estimate for cell in planned) + (0 if options.no_micro else _MICRO)
     print(f"{len(planned)} cells, about {total / 60:.0f} minutes", flush=True)
@@ -60,16 +81,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
     folder = _HERE / "out" if options.quick else _HERE
     command = "make bench-quick" if options.quick else _said(options)
     store = Store(folder / "results.json", command, resume=options.resume)
+
+    def measured(check: Callable[[], None]) -> None:
+        with session() as collector:
+            _measure(store, planned, collector, check)
+            if "cost" in options.suites and not options.quick:
+                _measure_until_decided(store, collector, check)
+        if not options.no_micro:
+            store.data["micro"] = _micro(check)
+            store.save()
+
+    status = _interruptible(measured)
+    if status:
+        print("what was measured is kept, --resume goes on", file=sys.stderr)
+        return status
+    return _report(store.data, folder)
+
+
+def _interruptible(work: Callable[[Callable[[], None]], object]) -> int:
+    """Do it until it is done or a signal comes; the exit status."""
     try:
         with Interruption() as interruption:
-            _measure(store, planned, interruption.check)
-            if not options.no_micro:
-                store.data["micro"] = _micro(interruption.check)
-                store.save()
+            work(interruption.check)
     except Interrupted as interrupted:
-        print(f"{interrupted}; what was measured is kept, --resume goes on", file=sys.stderr)
+        print(interrupted, file=sys.stderr)
         return interrupted.status
-    return _report(store.data, folder)
+    except (CellFailed, CannotCount) as failure:
+        print(failure, file=sys.stderr)
+        return 1
+    return 0
 
 
 def _said(options: argparse.Namespace) -> str:
@@ -83,30 +123,22 @@ def _said(options: argparse.Namespace) -> str:
     return "make bench" if len(parts) == 1 else " ".join(parts)
 
 
-def _measure(store: Store, planned: Sequence[Cell], check: Callable[[], None]) -> None:
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+def _measure(
+    store: Store, planned: Sequence[Cell], collector: FaultyCollector, check: Callable[[], None]
+) -> None:
+    for cell in with_progress(planned, check):
+        if not store.has(cell.key):
+            _measure_cell(store, cell, collector, check)
 
-    allow_many_sockets()
-    pinned = cores()
-    if pinned:
-        os.sched_setaffinity(0, pinned[1])  # all children inherit it; the worker goes to the other core
-        os.environ["BENCH_CORE"] = str(pinned[0])
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    is_terminal = sys.stdout.isatty()
-    with contextlib.ExitStack() as stack:
-        collector = stack.enter_context(FaultyCollector())
-        progress = stack.enter_context(Progress(*columns, disable=not is_terminal))
-        task = progress.add_task("measuring", total=len(planned))
-        left = sum(cell.estimate for cell in planned)
-        for cell in planned:
-            check()
-            progress.update(task, description=cell.key)
-            if not is_terminal:
-                print(f"{cell.key}; {left / 60:.0f} minutes left", flush=True)
-            if not store.has(cell.key):
-                _measure_cell(store, cell, collector, check)
-            left -= cell.estimate
-            progress.advance(task)
+
+def _measure_until_decided(store: Store, collector: FaultyCollector, check: Callable[[], None]) -> None:
+    """More rounds of the suite ``cost`` while the spread of one of its targets straddles the limit."""
+    results = Results(store.data)
+    while len(results.rounds()) < _MOST_ROUNDS and not all(
+        verdict.is_decided for verdict in cost_verdicts(results)
+    ):
+        _measure(store, cost_cells(len(results.rounds())), collector, check)
+        results = Results(store.data)
 
 
 def _measure_cell(store: Store, cell: Cell, collector: FaultyCollector, check: Callable[[], None]) -> None:
@@ -172,7 +204,14 @@ def _positive(text: str) -> int:
     return int(text)
 
 
-def _listed(allowed: Sequence[str] | dict[str, str]) -> Any:
+def _side(text: str) -> Side:
+    try:
+        return side(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _listed(allowed: Collection[str]) -> Any:
     def parse(text: str) -> tuple[str, ...]:
         names = tuple(name.strip() for name in text.split(","))
         for name in names:

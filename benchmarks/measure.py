@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import selectors
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -63,13 +65,16 @@ class Raw:
     ended: float = 0.0
 
 
-def measure(cell: Cell, collector: FaultyCollector, check: Callable[[], None]) -> Raw:
+def measure(
+    cell: Cell, collector: FaultyCollector, check: Callable[[], None], checkout: Path | None = None
+) -> Raw:
     """Measure a cell; whatever happens, no process of it is left.
 
     Args:
         cell: What is measured.
         collector: Where its spans go.
         check: Called all the time; what it raises ends the cell.
+        checkout: Of another commit, whose package and configuration the service runs; ``None``: of this one.
 
     Raises:
         CellFailed: Service or load did not run.
@@ -77,7 +82,7 @@ def measure(cell: Cell, collector: FaultyCollector, check: Callable[[], None]) -
     with contextlib.ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="breaker-exporter-bench-")))
         backend = stack.enter_context(backend_for(cell.contender, collector))
-        service, port = _start_service(cell, backend, directory)
+        service, port = _start_service(cell, backend, directory, checkout)
         stack.enter_context(service)
         seconds = WARM_UP + cell.total
         load = stack.enter_context(
@@ -86,10 +91,12 @@ def measure(cell: Cell, collector: FaultyCollector, check: Callable[[], None]) -
         return _Observer(cell, backend, service, load, check).observe()
 
 
-def _start_service(cell: Cell, backend: Backend, directory: Path) -> tuple[Child, int]:
+def _start_service(cell: Cell, backend: Backend, directory: Path, checkout: Path | None) -> tuple[Child, int]:
     environment = {
+        **({} if checkout is None else {"PYTHONPATH": _path_of(checkout)}),
         **backend.environment,
         "BENCH_CONTENDER": cell.contender,
+        "BENCH_CPU_ONLY": "1" if cell.suite == "cost" else "",
         "BENCH_SHORT": "1" if cell.suite == "outage" else "",
         **(_SHORT if cell.contender.startswith("hooks") and cell.suite == "outage" else {}),
         "TMPDIR": str(directory),  # what a killed worker leaves on the disk goes with it
@@ -100,6 +107,11 @@ def _start_service(cell: Cell, backend: Backend, directory: Path) -> tuple[Child
         *("--worker-class", cell.worker, "--workers", "1"),
         *("--threads", "4" if cell.worker == "gthread" else "1", "--graceful-timeout", str(_GRACE)),
     )
+
+
+def _path_of(checkout: Path) -> str:
+    """What is importable here, with the package and the benchmarks of another commit in front."""
+    return os.pathsep.join([str(checkout / "src"), str(checkout), *map(os.path.abspath, sys.path)])
 
 
 class _Observer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 CONTENDERS = {
@@ -34,6 +34,7 @@ _PRINCIPAL = ("none", "bare-http", "wrapped-http", "hooks")
 _MEETING_REFUSE = ("bare-http", "bare-grpc", "wrapped-http", "hooks")
 _MEETING_DRIP = ("bare-http", "wrapped-http", "hooks")
 _GROWING = ("none", "bare-http", "bare-grpc", "wrapped-http", "hooks")
+_PAYING = ("none", "bare-http", "hooks", "bare-grpc", "hooks-grpc")
 _QUICK = ("none", "bare-http", "bare-grpc", "hooks")
 
 FAULTS = ("blackhole", "refuse", "drip")
@@ -42,6 +43,8 @@ WARM_UP = 1.5
 """Seconds of load before the first phase: imports, first connections."""
 _LONG = (8.0, 4.5, 2.5, 3.0)
 """Of the phases, where p99.9 counts: healthy for more than a thousand requests and heartbeats."""
+_COST = (20.0, 0.0, 0.0, 0.0)
+"""Of a cell that measures CPU alone: half a second of CPU time is the difference between two contenders."""
 _ELSE = 1.5
 """Seconds a cell takes besides its load, about: it boots, and is stopped."""
 
@@ -60,7 +63,7 @@ class Cell:
     """One service under one load, measured once.
 
     Attributes:
-        suite: ``outage`` or ``growth``.
+        suite: ``outage``, ``cost`` or ``growth``.
         contender: Who exports.
         worker: Gunicorn's worker class.
         fault: What the collector does in the middle.
@@ -110,7 +113,7 @@ def cells(rounds: int, suites: Sequence[str], only: Sequence[str]) -> list[Cell]
 
     Args:
         rounds: How often each is measured.
-        suites: Which of ``outage``, ``tuning``, ``faults``, ``workers`` and ``growth``.
+        suites: Which of ``outage``, ``tuning``, ``faults``, ``workers``, ``cost`` and ``growth``.
         only: Contenders; all where empty.
     """
     found: list[Cell] = []
@@ -118,6 +121,12 @@ def cells(rounds: int, suites: Sequence[str], only: Sequence[str]) -> list[Cell]
         for suite in suites:
             found += _SUITES[suite](number)
     return [cell for cell in found if not only or cell.contender in only]
+
+
+def cost_cells(number: int, contenders: Sequence[str] = _PAYING) -> list[Cell]:
+    """A round of what exporting costs in CPU. Every other round runs backwards: a machine's speed drifts."""
+    found = [Cell("cost", name, "gevent", "none", 150, number, seconds=_COST) for name in contenders]
+    return found[::-1] if number % 2 else found
 
 
 def quick_cells() -> list[Cell]:
@@ -155,5 +164,12 @@ def _growth(number: int) -> Iterator[Cell]:
             yield Cell("growth", name, "gevent", "none", rate, number, seconds=(4.0, 0.0, 0.0, 0.0))
 
 
-_SUITES = {"outage": _outage, "tuning": _tuning, "faults": _faults, "workers": _workers, "growth": _growth}
+_SUITES: dict[str, Callable[[int], Iterable[Cell]]] = {
+    "outage": _outage,
+    "tuning": _tuning,
+    "faults": _faults,
+    "workers": _workers,
+    "cost": cost_cells,
+    "growth": _growth,
+}
 SUITES = tuple(_SUITES)

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from .plan import ALL
-from .targets import Results, spread, verdicts
+from .spreads import spread
+from .targets import Results, verdicts
 
 _LATE = 5.0
 """Milliseconds by which a load may be late before its cell is said to be doubtful."""
@@ -37,7 +38,9 @@ def _lines(results: Results) -> Iterator[str]:
         "",
         f"{rounds} rounds, all contenders in turn within each. {where}; "
         "ten spans a request; latency from the instant a request was due. Ratios are "
-        "formed within a round; given are the median and, in brackets, least and greatest of the rounds. "
+        "formed within a round; given are the median and, in brackets, the interval that holds the true "
+        "median with 95 % confidence (below six rounds: least and greatest). A target is met where all of "
+        "that is. "
         "Absolute times are of this machine and only colour. In outages ours has a timeout and a cooldown of "
         "1 s, so that failing and coming back fit into a cell; where the load grows it has its defaults. A "
         "request without an answer at the end counts with its age.",
@@ -55,6 +58,7 @@ def _lines(results: Results) -> Iterator[str]:
         yield from _section(results, f"gevent, 150 requests/s, {fault}", "gevent", fault)
     for worker in ("gthread", "sync"):
         yield from _section(results, f"{worker}, 60 requests/s, blackhole", worker, "blackhole")
+    yield from _cost(results)
     yield from _growth(results)
     yield from _micro(results)
     yield from _doubts(results)
@@ -161,6 +165,44 @@ def _outage(results: Results, worker: str, fault: str) -> Iterator[str]:
                 spread(cells(name, "seconds_to_recover")),
                 spread(cells(name, "spans_started")),
                 spread(cells(name, "spans_delivered")),
+            )
+            for name in names
+        ),
+    )
+
+
+def _cost(results: Results) -> Iterator[str]:
+    cells = [cell for cell in results.cells.values() if cell["suite"] == "cost"]
+    names = [name for name in ALL if any(cell["contender"] == name for cell in cells)]
+    if not names:
+        return
+    rounds = len({cell["round"] for cell in cells})
+    seconds = cells[0]["seconds"][0]
+    yield from (
+        "## CPU of exporting",
+        "",
+        f"gevent, 150 requests/s, healthy; CPU time of the worker's process over {seconds:g} s, in {rounds} "
+        "rounds. The heartbeat that feels the hub is off. Exporting is what is above no exporter in the same "
+        "round.",
+        "",
+    )
+    yield from _table(
+        ("", "CPU %", "of that, exporting"),
+        (
+            (
+                f"`{name}`",
+                spread(
+                    100 * cell["phases"]["healthy"]["cpu"]
+                    for cell in cells
+                    if cell["contender"] == name and cell["phases"]["healthy"]["cpu"] is not None
+                ),
+                "-"
+                if name == "none"
+                else spread(
+                    100 * cost
+                    for number in results.rounds()
+                    if (cost := results.cost(name, number)) is not None
+                ),
             )
             for name in names
         ),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
 from .plan import FAULTS
+from .spreads import interval
 
 _HOOKS = ("hooks", "hooks-grpc")
 _DROP_INS = ("wrapped-http", "wrapped-grpc", "wrapped-cooperative")
@@ -39,9 +40,19 @@ class Verdict:
 
     @property
     def met(self) -> bool | None:
-        if self.middle is None:
+        """Whether the whole spread is within the limit; ``None`` where nothing was measured."""
+        if not self.values:
             return None
-        return self.middle >= self.limit if self.at_least else self.middle <= self.limit
+        low, high = interval(self.values)
+        return low >= self.limit if self.at_least else high <= self.limit
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether the whole spread is on one side of the limit: more rounds would say nothing new."""
+        if not self.values:
+            return False
+        low, high = interval(self.values)
+        return high <= self.limit or low >= self.limit
 
 
 class Results:
@@ -55,13 +66,17 @@ class Results:
         return range(1 + max((cell["round"] for cell in self.cells.values()), default=-1))
 
     def cell(
-        self, contender: str, number: int, *, worker: str = "gevent", fault: str = "blackhole"
+        self,
+        contender: str,
+        number: int,
+        *,
+        suite: str = "outage",
+        worker: str = "gevent",
+        fault: str = "blackhole",
     ) -> dict[str, Any] | None:
+        wanted = (suite, contender, number, worker, fault)
         for cell in self.cells.values():
-            if (cell["suite"], cell["contender"], cell["round"]) == ("outage", contender, number) and (
-                cell["worker"],
-                cell["fault"],
-            ) == (worker, fault):
+            if tuple(cell[name] for name in ("suite", "contender", "round", "worker", "fault")) == wanted:
                 return cell
         return None
 
@@ -70,11 +85,12 @@ class Results:
         value = cell["phases"][phase][name] if cell else None
         return None if value is None else float(value)
 
-    def ratios(self, phase: str, name: str, contender: str, against: str) -> tuple[float, ...]:
+    def ratios(self, phase: str, name: str, contender: str, against: str, **where: str) -> tuple[float, ...]:
         """One a round in which both were measured."""
         return self._each(
             lambda number: _divided(
-                self.figure(contender, number, phase, name), self.figure(against, number, phase, name)
+                self.figure(contender, number, phase, name, **where),
+                self.figure(against, number, phase, name, **where),
             )
         )
 
@@ -103,16 +119,17 @@ class Results:
         met = {cell["fault"] for cell in self.cells.values() if cell["worker"] == "gevent"} & set(FAULTS)
         return "any fault" if met == set(FAULTS) else ", ".join(sorted(met)) or "no fault yet"
 
-    def costs(self) -> tuple[float, ...]:
-        """CPU of exporting, hooks against the bare exporter, each less that of the service without."""
+    def cost(self, contender: str, number: int) -> float | None:
+        """CPU seconds a second of exporting: with this exporter, less those of the same load without one."""
+        none, with_it = (
+            self.figure(name, number, "healthy", "cpu", suite="cost", fault="none")
+            for name in ("none", contender)
+        )
+        return None if none is None or with_it is None else with_it - none
 
-        def cost(number: int) -> float | None:
-            none, bare, hooks = (
-                self.figure(name, number, "healthy", "cpu") for name in ("none", "bare-http", "hooks")
-            )
-            return None if none is None or bare is None or hooks is None else (hooks - none) / (bare - none)
-
-        return self._each(cost)
+    def costs(self, contender: str, against: str) -> tuple[float, ...]:
+        """CPU of exporting by one against the other, one a round."""
+        return self._each(lambda number: _divided(self.cost(contender, number), self.cost(against, number)))
 
     def memory(self, phase: str, against: str = "bare-http") -> tuple[float, ...]:
         """MB of the hooks over another at the end of a phase: what a failing export left in the queue is
@@ -211,7 +228,7 @@ def verdicts(results: Results) -> list[Verdict]:
             math.inf,
             results.largest_gaps(_DROP_INS),
         ),
-        Verdict("CPU of exporting, hooks / bare", "<= 0.6", 0.6, results.costs()),
+        *cost_verdicts(results),
         Verdict(
             "CPU with the circuit open, hooks / none",
             "<= 1.1",
@@ -225,8 +242,9 @@ def verdicts(results: Results) -> list[Verdict]:
             results.ratios("open", "cpu", "sdk-only", "none"),
         ),
         Verdict(
-            "direct encoding / official", "<= 0.35", 0.35, _micro(results, "encode_direct", "encode_official")
+            "direct encoding / official, values repeat", "<= 0.35", 0.35, _encoding(results, "repeating")
         ),
+        Verdict("the same, values vary", "stated", math.inf, _encoding(results, "varied")),
         Verdict("refused export, µs", "<= 5", 5, _in_us(results.micro("refused_export"))),
         Verdict(
             "closed export less the hop, threads, µs",
@@ -256,6 +274,16 @@ def verdicts(results: Results) -> list[Verdict]:
     ]
 
 
+def cost_verdicts(results: Results) -> list[Verdict]:
+    """What exporting costs in CPU: the targets of the suite ``cost``."""
+    return [
+        Verdict("CPU of exporting, HTTP, hooks / bare", "<= 0.6", 0.6, results.costs("hooks", "bare-http")),
+        Verdict(
+            "CPU of exporting, gRPC, hooks / bare", "<= 0.8", 0.8, results.costs("hooks-grpc", "bare-grpc")
+        ),
+    ]
+
+
 def _largest_gap(cell: Mapping[str, Any]) -> float:
     return max(float(cell["phases"][phase]["hub_p100_ms"]) for phase in ("fault", "open", "recovering"))
 
@@ -264,8 +292,9 @@ def _p99(results: Results, contender: str, against: str) -> tuple[float, ...]:
     return results.ratios("healthy", "p99_ms", contender, against)
 
 
-def _micro(results: Results, name: str, against: str) -> tuple[float, ...]:
-    return _some(_divided(results.micro(name), results.micro(against)))
+def _encoding(results: Results, batch: str) -> tuple[float, ...]:
+    direct, official = (results.micro(f"encode_{by}[{batch}]") for by in ("direct", "official"))
+    return _some(_divided(direct, official))
 
 
 def _less(results: Results, name: str, hop: str) -> tuple[float, ...]:
@@ -283,17 +312,3 @@ def _some(value: float | None) -> tuple[float, ...]:
 
 def _divided(value: float | None, by: float | None) -> float | None:
     return None if value is None or not by else value / by
-
-
-def spread(values: Iterable[float]) -> str:
-    """The median, and the least and the greatest where there are several."""
-    ordered = sorted(values)
-    if not ordered:
-        return "-"
-    middle = short(median(ordered))
-    return middle if len(ordered) == 1 else f"{middle} ({short(ordered[0])}-{short(ordered[-1])})"
-
-
-def short(value: float) -> str:
-    """Three digits, and no exponent."""
-    return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"

@@ -11,17 +11,15 @@ from typing import Any
 
 import pybreaker
 import pytest
-from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter, SpanExportResult
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from breaker_exporter import CircuitBreakerSpanExporter, CircuitState
 from breaker_exporter.otlp._encoder import BatchEncoder
 
-SPANS = 512
+from ..batches import repeating, varied
+
 ONE: Any = (object(),)
 
 
@@ -35,40 +33,10 @@ class _Failing(SpanExporter):
         return SpanExportResult.FAILURE
 
 
-@pytest.fixture(scope="module")
-def batch() -> Sequence[ReadableSpan]:
-    """What web services make: a server span and its queries, an exception and a link now and then."""
-    memory = InMemorySpanExporter()
-    provider = TracerProvider(resource=Resource.create({"service.name": "shop"}))
-    provider.add_span_processor(SimpleSpanProcessor(memory))
-    web, database = provider.get_tracer("flask", "1.0"), provider.get_tracer("sqlalchemy", "1.0")
-    for number in range(SPANS // 8):
-        with web.start_as_current_span("GET /goods/{id}", kind=trace.SpanKind.SERVER) as request:
-            request.set_attributes(
-                {
-                    "http.request.method": "GET",
-                    "url.path": f"/goods/{number}",
-                    "http.route": "/goods/{id}",
-                    "http.response.status_code": 200,
-                    "client.address": f"10.0.0.{number}",
-                    "user_agent.original": "Mozilla/5.0 (X11; Linux x86_64)",
-                }
-            )
-            for step in range(7):
-                links = [trace.Link(request.get_span_context())] if step == 3 else None
-                with database.start_as_current_span("SELECT", links=links) as query:
-                    query.set_attributes(
-                        {
-                            "db.system.name": "postgresql",
-                            "db.query.text": f"SELECT name FROM goods WHERE shelf = {number * 7 + step}",
-                            "db.namespace": "shop",
-                            "server.address": "database",
-                            "server.port": 5432,
-                        }
-                    )
-                    if step == 5:
-                        query.record_exception(ValueError("no such shelf"))
-    return memory.get_finished_spans()
+@pytest.fixture(scope="module", params=[repeating, varied], ids=["repeating", "varied"])
+def batch(request: pytest.FixtureRequest) -> Sequence[ReadableSpan]:
+    made: Sequence[ReadableSpan] = request.param()
+    return made
 
 
 def test_encode_direct(benchmark: Any, batch: Sequence[ReadableSpan]) -> None:

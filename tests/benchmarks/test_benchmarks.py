@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 
 from benchmarks.__main__ import main
+from benchmarks.compare import Side, lines, side
 from benchmarks.figures import figures_of
 from benchmarks.measure import Raw
-from benchmarks.plan import CONTENDERS, SUITES, WARM_UP, Cell, cells, quick_cells
+from benchmarks.plan import CONTENDERS, SUITES, WARM_UP, Cell, cells, cost_cells, quick_cells
 from benchmarks.report import markdown
+from benchmarks.spreads import interval, spread
 from benchmarks.store import Store
-from benchmarks.targets import Results, spread, verdicts
+from benchmarks.targets import Results, Verdict, cost_verdicts, verdicts
 
 
 def raw(contender: str, number: int = 0, latency: float = 0.002, cpu: float = 0.1, gap: float = 0.001) -> Raw:
@@ -39,6 +41,12 @@ def growth(contender: str, rate: float, p99: float, delivered: float = 1000) -> 
     return figures_of(observed)
 
 
+def cost(contender: str, number: int, cpu: float) -> dict[str, Any]:
+    cell = Cell("cost", contender, "gevent", "none", 10, number, seconds=(20.0, 0.0, 0.0, 0.0))
+    observed = Raw(cell, ended=cell.total, cpu=[(0.25 * line, 0.25 * line * cpu) for line in range(81)])
+    return figures_of(observed)
+
+
 def results() -> dict[str, Any]:
     found = []
     for number in range(3):
@@ -49,6 +57,9 @@ def results() -> dict[str, Any]:
             figures_of(raw("bare-http", number, 0.010 * slower, 0.20 * slower)),
             figures_of(raw("wrapped-http", number, 0.003 * slower, 0.19 * slower)),
             figures_of(raw("hooks", number, 0.0022 * slower, 0.15 * slower, 0.0015)),
+            cost("none", number, 0.10 * slower),
+            cost("bare-http", number, 0.20 * slower),
+            cost("hooks", number, 0.15 * slower),
         ]
     for rate in (50, 100, 200):
         found += [
@@ -63,7 +74,11 @@ def results() -> dict[str, Any]:
         "cores": 2,
         "cells": {cell["key"]: cell for cell in found},
         "skipped": {"outage/gevent/blackhole/150/logfire/0": "logfire is not installed"},
-        "micro": {"encode_direct": 0.003, "encode_official": 0.012, "refused_export": 3e-6},
+        "micro": {
+            "encode_direct[repeating]": 0.003,
+            "encode_official[repeating]": 0.012,
+            "refused_export": 3e-6,
+        },
     }
 
 
@@ -116,10 +131,10 @@ def test_ratios_are_formed_within_a_round_and_judged_by_their_median() -> None:
     assert p99.values == pytest.approx((1.1, 1.1, 1.1))
     assert p99.met
     assert judged["the same / bare"].values == pytest.approx((0.3, 0.3, 0.3))
-    assert judged["CPU of exporting, hooks / bare"].middle == pytest.approx(0.5)
+    assert judged["CPU of exporting, HTTP, hooks / bare"].middle == pytest.approx(0.5)
     assert judged["blackhole, any protocol, hooks: largest hub gap / none"].middle == pytest.approx(1.5)
     assert judged["CPU with the circuit open, hooks / none"].met is False
-    assert judged["direct encoding / official"].middle == pytest.approx(0.25)
+    assert judged["direct encoding / official, values repeat"].middle == pytest.approx(0.25)
     assert judged["import over `opentelemetry.sdk.trace`, ms"].met is None
     doubling = judged["spans/s at which request p99 doubles, hooks / bare"]
     assert doubling.middle == pytest.approx(2.0)
@@ -152,7 +167,7 @@ def test_the_report_has_targets_tables_and_what_is_missing() -> None:
     assert "| CPU with the circuit open, hooks / none | <= 1.1 | 1.5 (1.5-1.5) | **not met** |" in text
     assert "Not measured: `logfire`: logfire is not installed" in text
     assert "## Growth" in text
-    assert "| `encode_direct` | 3e+03 |" in text
+    assert "| `encode_direct[repeating]` | 3e+03 |" in text
     assert "p99.9 of a request is the greatest of its phase" in text
     assert markdown({**results(), "cells": {}, "micro": {}}).count("not measured") > 10
 
@@ -201,6 +216,68 @@ def test_a_run_does_not_go_on_where_another_way_of_measuring_began(tmp_path: Pat
         Store(path, "make bench", resume=True)
 
 
+def test_a_target_is_met_where_its_whole_spread_is() -> None:
+    def verdict(*values: float, at_least: bool = False) -> Verdict:
+        return Verdict("a figure", "", 1.0, values, at_least)
+
+    assert verdict(0.8, 0.9, 1.0).met is True
+    assert verdict(0.8, 0.9, 1.1).met is False
+    assert not verdict(0.8, 0.9, 1.1).is_decided
+    assert verdict(1.1, 1.2, 1.3).is_decided
+    assert verdict(1.1, 1.2, 1.3, at_least=True).met is True
+    assert verdict(0.9, 1.2, 1.3, at_least=True).met is False
+    assert verdict().met is None
+    assert not verdict().is_decided
+
+
+def test_a_spread_narrows_as_rounds_are_added() -> None:
+    """Of nine values the second to the eighth hold the true median with 95 % confidence (sign test)."""
+    assert [interval(range(1, count + 1)) for count in (1, 5, 8, 9, 12, 15)] == [
+        *((1, 1), (1, 5), (1, 8)),
+        *((2, 8), (3, 10), (4, 12)),
+    ]
+    with pytest.raises(ValueError, match="at least one value"):
+        interval([])
+
+
+def test_what_exporting_costs_is_measured_round_by_round_against_no_exporter() -> None:
+    forth, back = cost_cells(0), cost_cells(1)
+
+    assert {cell.contender for cell in forth} >= {"none", "bare-http", "hooks", "bare-grpc", "hooks-grpc"}
+    assert [cell.contender for cell in back] == [cell.contender for cell in forth][::-1]
+    assert forth[0].total > 2 * quick_cells()[0].phases[0].end
+    http, grpc = cost_verdicts(Results(results()))
+    assert http.values == pytest.approx((0.5, 0.5, 0.5))
+    assert http.met
+    assert grpc.met is None
+    assert "| `hooks` | 16.5 (15-18) | 5.5 (5-6) |" in markdown(results())
+
+
+def test_a_comparison_has_ratios_within_a_round_and_their_spread() -> None:
+    found = []
+    for number in range(2):
+        slower = 1 + number / 10
+        for label, latency, cpu in (("none", 0.002, 0.1), ("A", 0.003, 0.15), ("B", 0.006, 0.2)):
+            found.append({**figures_of(raw("hooks", number, latency * slower, cpu)), "contender": label})
+            found.append({**cost("hooks", number, cpu * slower), "contender": label})
+    cells = {f"{cell['suite']}/{cell['contender']}/{cell['round']}": cell for cell in found}
+    sides = (Side("hooks", "abc"), Side("hooks", None))
+
+    text = "\n".join(lines(sides, 2, Results({"cells": cells, "micro": {}})))
+
+    assert text.startswith("A is `hooks@abc`, B is `hooks`; 2 rounds, interleaved")
+    assert "| request p99, ms | 2.1 (2-2.2) | 3.15 (3-3.3) | 6.3 (6-6.6) | 0.5 (0.5-0.5) |" in text
+    assert "| CPU of exporting, % | - | 5.25 (5-5.5) | 10.5 (10-11) | 0.5 (0.5-0.5) |" in text
+
+
+def test_a_side_is_a_contender_and_may_name_a_commit() -> None:
+    assert side("hooks") == Side("hooks", None)
+    with pytest.raises(ValueError, match="contender must be of api-only, none"):
+        side("nobody")
+    with pytest.raises(ValueError, match="commit must be one that git knows, not 'no-such'"):
+        side("hooks@no-such")
+
+
 def test_a_spread_is_the_median_with_the_least_and_the_greatest() -> None:
     assert spread([3, 1, 2]) == "2 (1-3)"
     assert spread([1234.5]) == "1,234"
@@ -214,7 +291,12 @@ def test_a_spread_is_the_median_with_the_least_and_the_greatest() -> None:
     [
         (["run", "--rounds", "0"], "must be a whole number, 1 or more, not '0'"),
         (["run", "--only", "nobody"], "must be of api-only, none"),
-        (["run", "--suites", "outage,all"], "must be of outage, tuning, faults, workers, growth, not 'all'"),
+        (["compare", "hooks", "nobody"], "contender must be of api-only, none"),
+        (["instructions", "--steps", "fly"], "must be of encode, encode-varied"),
+        (
+            ["run", "--suites", "outage,all"],
+            "of outage, tuning, faults, workers, cost, growth, not 'all'",
+        ),
     ],
 )
 def test_a_wrong_option_is_named(arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,145 @@
+"""Two contenders, or one at two commits, side by side: what a developer runs before and after a change.
+
+A contender is a name, or ``name@commit``. The rounds are interleaved: no exporter, A, B, and every other
+round backwards, so that a machine whose speed drifts favours nobody.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .figures import figures_of
+from .measure import measure
+from .plan import ALL, Cell, cost_cells
+from .session import session, with_progress
+from .spreads import spread
+from .targets import Results
+
+_ROOT = Path(__file__).parent.parent
+_OUTAGE = (8.0, 4.5, 2.5, 3.0)
+"""Seconds of the phases of a cell in which latency counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One side of a comparison: a contender, at a commit or as it stands here."""
+
+    contender: str
+    commit: str | None
+
+    def __str__(self) -> str:
+        return self.contender if self.commit is None else f"{self.contender}@{self.commit}"
+
+
+def side(text: str) -> Side:
+    """Read ``name`` or ``name@commit``.
+
+    Raises:
+        ValueError: No contender has this name, or git knows no such commit.
+    """
+    name, at, commit = text.partition("@")
+    if name not in ALL:
+        raise ValueError(f"contender must be of {', '.join(ALL)}, not {name!r}")
+    if at and subprocess.run(_git("cat-file", "-e", f"{commit}^{{commit}}"), check=False).returncode:
+        raise ValueError(f"commit must be one that git knows, not {commit!r}")
+    return Side(name, commit if at else None)
+
+
+def compare(sides: tuple[Side, Side], rounds: int, check: Callable[[], None]) -> str:
+    """Measure both in turn, and no exporter beside them.
+
+    Args:
+        sides: A and B.
+        rounds: How often each is measured, in each of two kinds of cells.
+        check: Called all the time; what it raises ends the run.
+
+    Returns:
+        The figures as Markdown.
+
+    Raises:
+        CellFailed: One of them did not run.
+    """
+    names = {"none": Side("none", None), "A": sides[0], "B": sides[1]}
+    planned = [cell for number in range(rounds) for cell in _round(number)]
+    data: dict[str, Any] = {"cells": {}, "micro": {}, "skipped": {}}
+    with session() as collector, contextlib.ExitStack() as stack:
+        checkouts = {label: stack.enter_context(_checkout(each.commit)) for label, each in names.items()}
+        for cell in with_progress(planned, check):
+            label, real = cell.contender, _really(cell, names[cell.contender].contender)
+            figures = figures_of(measure(real, collector, check, checkouts[label]))
+            data["cells"][cell.key] = {**figures, "contender": label}
+    return "\n".join(lines(sides, rounds, Results(data)))
+
+
+def _round(number: int) -> Iterator[Cell]:
+    """Cells whose contenders are the labels none, A and B."""
+    labels = ("none", "A", "B")
+    yield from cost_cells(number, labels)
+    for label in labels[::-1] if number % 2 else labels:
+        yield Cell("outage", label, "gevent", "blackhole", 150, number, seconds=_OUTAGE)
+
+
+def _really(cell: Cell, contender: str) -> Cell:
+    return Cell(cell.suite, contender, cell.worker, cell.fault, cell.rate, cell.round, cell.seconds)
+
+
+@contextlib.contextmanager
+def _checkout(commit: str | None) -> Iterator[Path | None]:
+    if commit is None:
+        yield None
+        return
+    with tempfile.TemporaryDirectory(prefix="breaker-exporter-compare-") as directory:
+        path = Path(directory) / "checkout"
+        subprocess.run(_git("worktree", "add", "--quiet", "--detach", str(path), commit), check=True)
+        try:
+            yield path
+        finally:
+            subprocess.run(_git("worktree", "remove", "--force", str(path)), check=True)
+
+
+def _git(*arguments: str) -> list[str]:
+    return ["git", "-C", str(_ROOT), *arguments]
+
+
+_FIGURES = (
+    ("request p99, ms", "outage", "healthy", "p99_ms", 1.0),
+    ("hub p99.9, ms", "outage", "healthy", "hub_p99.9_ms", 1.0),
+    ("largest hub gap in a blackhole, ms", "outage", "fault", "hub_p100_ms", 1.0),
+    ("CPU of the worker, %", "cost", "healthy", "cpu", 100.0),
+    ("memory, MB", "outage", "healthy", "resident_mb", 1.0),
+)
+"""What is compared: suite, phase, name, and the factor to its unit."""
+
+
+def lines(sides: Sequence[Side], rounds: int, results: Results) -> Iterator[str]:
+    """The comparison as Markdown, from cells of the contenders none, A and B."""
+    yield f"A is `{sides[0]}`, B is `{sides[1]}`; {rounds} rounds, interleaved; ratios within a round."
+    yield ""
+    yield "| figure | none | A | B | A / B |"
+    yield "| --- | --- | --- | --- | --- |"
+    for title, suite, phase, name, unit in _FIGURES:
+        where = {"suite": suite, "fault": "none" if suite == "cost" else "blackhole"}
+        columns = [_column(results, label, phase, name, unit, where) for label in ("none", "A", "B")]
+        yield _row(title, *columns, results.ratios(phase, name, "A", "B", **where))
+    costs = [
+        [100 * cost for number in results.rounds() if (cost := results.cost(label, number)) is not None]
+        for label in ("A", "B")
+    ]
+    yield _row("CPU of exporting, %", [], *costs, results.costs("A", "B"))
+
+
+def _column(
+    results: Results, label: str, phase: str, name: str, unit: float, where: Mapping[str, str]
+) -> list[float]:
+    found = (results.figure(label, number, phase, name, **where) for number in results.rounds())
+    return [unit * value for value in found if value is not None]
+
+
+def _row(title: str, *columns: Sequence[float]) -> str:
+    return f"| {title} | {' | '.join(map(spread, columns))} |"

@@ -1,0 +1,136 @@
+"""How many instructions encoding and sending a batch executes: the same number on a busy machine.
+
+Counted by ``perf stat`` where the machine lets it, else by valgrind's cachegrind. A step runs in a process of
+its own, once with a few batches and once with more; the difference, divided by the batches, is free of
+imports and start-up. `PYTHONHASHSEED` is fixed, so that two runs agree.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from breaker_exporter.testing import FaultyCollector
+
+from .batches import SPANS, repeating, varied
+from .session import session
+
+_FEW, _MORE = 2, 8
+"""Batches in the two runs of a step."""
+_ROOT = Path(__file__).parent.parent
+_PERF = ("perf", "stat", "-x,", "-e", "instructions:u")
+_VALGRIND = ("valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null")
+
+
+class CannotCount(RuntimeError):
+    """Nothing on this machine counts instructions, or a step failed; the text says which."""
+
+
+def _encode_direct(batches: int, kind: Callable[[], Sequence[object]]) -> None:
+    from breaker_exporter.otlp._encoder import BatchEncoder
+
+    spans = kind()
+    for _ in range(batches):
+        encoder = BatchEncoder()
+        for start in range(0, len(spans), 32):
+            encoder.add(spans[start : start + 32])  # type: ignore[arg-type]
+        encoder.body()
+
+
+def _encode_official(batches: int, kind: Callable[[], Sequence[object]]) -> None:
+    from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+
+    spans = kind()
+    for _ in range(batches):
+        encode_spans(spans).SerializeToString()  # type: ignore[arg-type]
+
+
+def _export_http(batches: int, kind: Callable[[], Sequence[object]]) -> None:
+    from breaker_exporter import Verdict
+    from breaker_exporter.otlp import CooperativeOTLPSpanExporter
+
+    exporter, spans = CooperativeOTLPSpanExporter(os.environ["BENCH_ENDPOINT"], timeout=60), kind()
+    for _ in range(batches):
+        report = exporter.export_and_report(spans)  # type: ignore[arg-type]
+        if report.verdict is not Verdict.DELIVERED:
+            raise SystemExit(report.reason)
+
+
+STEPS: dict[str, Callable[[int], None]] = {
+    "encode": lambda batches: _encode_direct(batches, repeating),
+    "encode-varied": lambda batches: _encode_direct(batches, varied),
+    "encode-official": lambda batches: _encode_official(batches, repeating),
+    "encode-official-varied": lambda batches: _encode_official(batches, varied),
+    "export-http": lambda batches: _export_http(batches, repeating),
+}
+"""What is counted, by name: each makes its spans, then encodes or exports so many batches of them."""
+
+
+def counts(steps: Sequence[str], check: Callable[[], None]) -> str:
+    """Count each step; Markdown.
+
+    Raises:
+        CannotCount: It cannot be done here.
+    """
+    counter = _counter()
+    lines = [
+        f"Instructions for a batch of {SPANS} spans, by {counter[0]}; Python {sys.version.split()[0]}.",
+        "",
+        "| step | instructions | a span |",
+        "| --- | --- | --- |",
+    ]
+    with session() as collector:
+        for step in steps:
+            few, more = (_count(counter, step, batches, collector, check) for batches in (_FEW, _MORE))
+            batch = (more - few) / (_MORE - _FEW)
+            lines.append(f"| `{step}` | {batch:,.0f} | {batch / SPANS:,.0f} |")
+            print(lines[-1], file=sys.stderr, flush=True)
+    return "\n".join(lines)
+
+
+def _counter() -> Sequence[str]:
+    if shutil.which("perf"):
+        tried = subprocess.run([*_PERF, "true"], capture_output=True, text=True, check=False)
+        if re.match(r"\d+,", tried.stderr):
+            return _PERF
+    if shutil.which("valgrind"):
+        return _VALGRIND
+    raise CannotCount("perf or valgrind count instructions, and neither works here: install valgrind")
+
+
+def _count(
+    counter: Sequence[str], step: str, batches: int, collector: FaultyCollector, check: Callable[[], None]
+) -> int:
+    check()
+    environment = {**os.environ, "PYTHONHASHSEED": "0", "BENCH_ENDPOINT": collector.http_endpoint}
+    command = [*counter, sys.executable, "-m", "benchmarks.instructions", step, str(batches)]
+    with tempfile.TemporaryFile("w+") as said:
+        process = subprocess.Popen(
+            command, cwd=_ROOT, env=environment, stdout=said, stderr=said, start_new_session=True
+        )
+        try:
+            while process.poll() is None:
+                check()
+                try:
+                    process.wait(0.2)
+                except subprocess.TimeoutExpired:
+                    pass
+        finally:
+            process.kill()
+            process.wait()
+        said.seek(0)
+        text = said.read()
+    found = re.search(r"^(\d+),.*instructions|I\s+refs:\s+([\d,]+)", text, re.MULTILINE)
+    if process.returncode or not found:
+        raise CannotCount(f"{step}: status {process.returncode}\n{text}")
+    return int((found[1] or found[2]).replace(",", ""))
+
+
+if __name__ == "__main__":
+    STEPS[sys.argv[1]](int(sys.argv[2]))
