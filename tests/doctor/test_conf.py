@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import socket
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -265,6 +266,45 @@ def test_a_variable_that_gunicorn_does_not_take(monkeypatch: pytest.MonkeyPatch)
     findings, _ = looked_at(LINE)
 
     assert bad(findings) == ["broken conf-setting"]
+
+
+@pytest.mark.parametrize("kind", ["gevent", "gevent_pywsgi", "gunicorn.workers.ggevent.GeventWorker"])
+def test_what_a_worker_class_needs_beside_gevent_is_named(
+    kind: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As Gunicorn 26.1 and newer without its extra gevent."""
+    missing = "raise ModuleNotFoundError(\"No module named 'packaging'\", name='packaging')\n"
+    (tmp_path / "missing" / "packaging").mkdir(parents=True)
+    (tmp_path / "missing" / "packaging" / "__init__.py").write_text(missing)
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path / 'missing'}:{os.environ.get('PYTHONPATH', '')}")
+    requirements = ['packaging; extra == "gevent"', "packaging ; extra == 'testing'", "packaging-more"]
+    monkeypatch.setattr(metadata, "requires", lambda _: requirements)
+    findings, _ = looked_at(f"worker_class = {kind!r}\n" + LINE)
+
+    assert bad(findings) == ["broken worker-class"]
+    assert findings[0].text == f"the worker class {kind!r} cannot be loaded: No module named 'packaging'"
+    assert findings[0].advice == 'pip install packaging, or "gunicorn[gevent]", which brings it'
+
+    monkeypatch.setattr(metadata, "requires", lambda _: None)  # as with Gunicorn 23
+    findings, _ = looked_at(f"worker_class = {kind!r}\n" + LINE)
+    assert findings[0].advice == "mend worker_class, or install what has the module packaging"
+
+
+@pytest.mark.parametrize(
+    ("worker", "text"),
+    [
+        ("nowhere.Worker", "No module named 'nowhere'"),
+        ("gunicorn.workers.nowhere.Worker", "No module named 'gunicorn.workers.nowhere'"),
+        ("shop", "Entry point ('gunicorn.workers', 'shop') not found"),
+        ("gunicorn.util.nowhere", "there is no such class"),
+    ],
+)
+def test_a_worker_class_that_is_not_there_is_told_by_its_reason(worker: str, text: str) -> None:
+    findings, _ = looked_at(f"worker_class = {worker!r}\n" + LINE)
+
+    assert bad(findings) == ["broken worker-class"]
+    assert text in findings[0].text
+    assert findings[0].advice.startswith("mend worker_class")
 
 
 def test_where_gunicorn_or_gevent_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -41,8 +41,6 @@ _KINDS = {
 }
 _SETTABLE = (str, int, float, list, tuple, dict, FunctionType)
 """What Gunicorn's settings are made of."""
-_PACKAGES = ("gevent", "eventlet", "tornado")
-"""What workers of these names need."""
 
 
 def main(descriptor: int, conf: str | None) -> None:
@@ -184,17 +182,32 @@ def _load_worker(cfg: Any, seen: dict[str, Any]) -> None:
     """The class of the workers, as the arbiter loads it."""
     seen["worker_kind"] = seen["worker_class"]
     try:
-        for name in _PACKAGES:
-            if name in seen["worker_class"]:
-                importlib.import_module(name)
-        bases = cfg.worker_class.__mro__
+        worker = cfg.worker_class
+        if not isinstance(worker, type):  # the module has no such attribute, or one that is no class
+            raise TypeError("there is no such class")
     except Exception as error:
-        # Gunicorn's has a whole traceback for its text: the reason is its last line.
-        lines = [line.strip(" ]") for line in str(error).splitlines()]
-        seen["worker_error"] = next(filter(None, reversed(lines)), type(error).__name__)[:200]
+        seen["worker_error"], seen["worker_missing"] = _why_not(error)
         return
-    modules = [base.__module__ for base in bases]
+    modules = [base.__module__ for base in worker.__mro__]
     seen["worker_kind"] = next((_KINDS[name] for name in modules if name in _KINDS), "other")
+
+
+def _why_not(error: BaseException) -> tuple[str, str | None]:
+    """The reason why a class cannot be loaded, and the module that is missing, if that is it.
+
+    A failed import is the reason for what Gunicorn and its worker raised over it: they say that the worker
+    needs gevent, where gevent needs something.
+    """
+    chain = [error]
+    while under := chain[-1].__cause__ or chain[-1].__context__:
+        chain.append(under)
+    for each in reversed(chain):
+        if isinstance(each, ImportError):
+            missing = each.name if isinstance(each, ModuleNotFoundError) else None
+            return " ".join(str(each).split())[:200], missing
+    # Gunicorn's has a whole traceback for its text: the reason is its last line.
+    lines = [line.strip(" ]") for line in str(error).splitlines()]
+    return next(filter(None, reversed(lines)), type(error).__name__)[:200], None
 
 
 if __name__ == "__main__":

@@ -90,12 +90,22 @@ def check(names: Iterable[str]) -> Steps[bool]:
 
 def minimums() -> dict[str, str]:
     """The oldest version of each distribution that this package declares, by its metadata."""
-    try:
-        declared = metadata.requires(_OURS) or []
-    except metadata.PackageNotFoundError:  # run from a source tree
-        declared = []
-    found = (_REQUIREMENT.match(requirement) for requirement in declared)
+    found = (_REQUIREMENT.match(requirement) for requirement in _requirements(_OURS))
     return {match[1]: match[2] for match in found if match}
+
+
+def extras_with(name: str, *, of: str) -> list[str]:
+    """The extras of the installed distribution `of` that bring `name`, without that for its tests."""
+    pattern = re.compile(rf"{re.escape(name)}\b.*;.*\bextra\s*==\s*['\"]([\w.-]+)")
+    found = (pattern.match(requirement) for requirement in _requirements(of))
+    return [match[1] for match in found if match and match[1] != "testing"]
+
+
+def _requirements(name: str) -> list[str]:
+    try:
+        return metadata.requires(name) or []
+    except metadata.PackageNotFoundError:  # run from a source tree
+        return []
 
 
 def newest_python() -> str | None:

@@ -6,6 +6,7 @@ import difflib
 from typing import Any
 
 from .._shown import shown
+from . import versions
 from .finding import Steps, broken, ok, warning
 
 _LINE = "from breaker_exporter.gunicorn import post_fork, post_worker_init, worker_exit"
@@ -36,9 +37,7 @@ def check_worker(seen: dict[str, Any]) -> Steps[None]:
         yield broken(
             "worker-class",
             f"the worker class {name} cannot be loaded: {seen['worker_error']}",
-            'pip install "breaker-exporter[gunicorn]", which brings gevent'
-            if kind in _GEVENT
-            else "mend worker_class, or install what it needs",
+            _how_to_load(seen),
         )
     elif kind in ("tornado", "other"):
         yield warning(
@@ -53,6 +52,18 @@ def check_worker(seen: dict[str, Any]) -> Steps[None]:
             else "with -k on Gunicorn's command line, say it in GUNICORN_CMD_ARGS here"
         )
         yield ok("worker-class", f"worker class {name}", hint)
+
+
+def _how_to_load(seen: dict[str, Any]) -> str:
+    """Advice for a worker class that cannot be loaded."""
+    missing = seen["worker_missing"]
+    if missing == "gevent" or (missing is None and seen["worker_kind"] in _GEVENT):
+        return 'pip install --upgrade "breaker-exporter[gunicorn]", which brings gevent'
+    if missing is None:
+        return "mend worker_class, or install what it needs"
+    for extra in versions.extras_with(missing, of="gunicorn"):
+        return f'pip install {missing}, or "gunicorn[{extra}]", which brings it'
+    return f"mend worker_class, or install what has the module {missing}"
 
 
 def check_slots(path: str, seen: dict[str, Any], zero_code: bool) -> Steps[None]:
