@@ -202,27 +202,45 @@ def test_sentry_does_not_belong_there() -> None:
 
 FAILURES = {
     "import sys\nsys.modules['breaker_exporter._doctor.inspection'] = None\n": "import of",
-    "x = 1 / 0\n": "ZeroDivisionError in line 1",
-    "import os\n\nx = os.environ['MISSING_NAME']\n": "KeyError: MISSING_NAME in line 3",
-    "x = {}['a secret']\n": "KeyError in line 1",
-    "raise RuntimeError('a secret')\n": "RuntimeError in line 1",
-    "open('/no/such/file')\n": "FileNotFoundError: No such file or directory /no/such/file in line 1",
-    "\ndef x(:\n": "SyntaxError: invalid syntax in line 2",
+    "x = 1 / 0\n": "ZeroDivisionError: division by zero (gunicorn.conf.py:1)",
+    "import os\n\nx = os.environ['MISSING_NAME']\n": "KeyError: 'MISSING_NAME' (gunicorn.conf.py:3)",
+    "raise RuntimeError('no vault\\nat https://me:5ecret@vault/x?key=5ecret')\n": (
+        "RuntimeError: no vault at https://***@vault/x?*** (gunicorn.conf.py:1)"
+    ),
+    "import os\nraise RuntimeError('no ' + os.environ['VAULT_TOKEN'])\n": (
+        "RuntimeError: no *** (gunicorn.conf.py:2)"
+    ),
+    "import os\nraise RuntimeError('at ' + os.environ['DATABASE'].split(':')[2])\n": (
+        "RuntimeError: at ***@database/x (gunicorn.conf.py:2)"
+    ),
+    "API_KEY = 'canary5ecret'\nraise RuntimeError(f'not {API_KEY}')\n": (
+        "RuntimeError: not *** (gunicorn.conf.py:2)"
+    ),
+    "raise RuntimeError\n": "RuntimeError (gunicorn.conf.py:1)",
+    "open('/no/such/file')\n": (
+        "FileNotFoundError: [Errno 2] No such file or directory: '/no/such/file' (gunicorn.conf.py:1)"
+    ),
+    "\ndef x(:\n": "SyntaxError: invalid syntax (gunicorn.conf.py:2)",
+    "import broken_syntax\n": "invalid syntax (gunicorn.conf.py:1, raised in broken_syntax.py:3)",
     "\0": "Error",
-    "import nowhere\n": "ModuleNotFoundError: No module named 'nowhere' in line 1",
-    "import sys\nsys.exit('a secret')\n": "SystemExit in line 2",
+    "import nowhere\n": "ModuleNotFoundError: No module named 'nowhere' (gunicorn.conf.py:1)",
+    "import sys\nsys.exit('good bye')\n": "SystemExit: good bye (gunicorn.conf.py:2)",
     MAKE + "Telemetry(timeout=0)\n": "ValueError: timeout must be a finite number of seconds, above 0",
     "import os\nos._exit(3)\n": "it ends the process, with status 3",
 }
 
 
 @pytest.mark.parametrize("source", FAILURES)
-def test_a_configuration_that_fails_is_one_line(source: str) -> None:
+def test_a_configuration_that_fails_is_one_line(source: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Type, message and place of what was raised, and no secret of the environment or of its own."""
+    monkeypatch.setenv("VAULT_TOKEN", "canary5ecret")
+    monkeypatch.setenv("DATABASE", "postgres://me:5ecret@database/x")
+    Path("broken_syntax.py").write_text("\n\ndef x(:\n")
     findings, _ = looked_at(source)
 
     assert bad(findings) == ["broken conf-raises"]
     assert FAILURES[source] in findings[0].text
-    assert "a secret" not in findings[0].text
+    assert "5ecret" not in findings[0].text
 
 
 def test_the_child_does_nothing_where_it_is_only_imported() -> None:
@@ -236,11 +254,20 @@ def test_it_is_read_as_python_reads_it() -> None:
     assert bad(looked_at(None)[0]) == []
 
 
-def test_one_that_hangs_is_given_up() -> None:
-    findings, found = looked_at("import threading\nthreading.Event().wait()\n", deadline=1.0)
+def test_one_that_hangs_is_given_up_and_the_line_is_told() -> None:
+    findings, found = looked_at("import threading\nthreading.Event().wait()\n", deadline=6.0)
 
     assert bad(findings) == ["broken conf-hangs"]
+    assert "; it is at gunicorn.conf.py:2 in threading.py:" in findings[0].text
     assert found.given.arguments.timeout is None
+
+
+def test_one_that_hangs_where_it_cannot_be_seen_is_given_up_too() -> None:
+    deaf = "import signal, threading\nsignal.signal(signal.SIGUSR1, signal.SIG_IGN)\n"
+    findings, _ = looked_at(deaf + "threading.Event().wait()\n", deadline=1.0)
+
+    assert bad(findings) == ["broken conf-hangs"]
+    assert findings[0].text.endswith("was not evaluated within 1 s")
 
 
 @pytest.mark.parametrize("path", ["nowhere.py", "file:nowhere.py", "python:nowhere", "python:nowhere.deeper"])

@@ -6,17 +6,20 @@ runs here: whatever it prints, raises or patches stays here.
 
 from __future__ import annotations
 
+import faulthandler
 import importlib
 import importlib.util
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
 from .. import _env
-from .early import Witness, holders, place, reason
+from .early import Witness, holders, place
+from .raised import reason, said
 
 _VARIABLES = ("OTEL_", "BREAKER_EXPORTER_", "SENTRY_")
 _MORE_VARIABLES = (
@@ -46,11 +49,12 @@ _SETTABLE = (str, int, float, list, tuple, dict, FunctionType)
 def main(descriptor: int, conf: str | None) -> None:
     """Write the report, a JSON object, to the descriptor."""
     seen: dict[str, Any] = {}
+    faulthandler.register(signal.SIGUSR1, descriptor, all_threads=False)  # where does it hang?
     sys.argv = ["gunicorn"]  # what a configuration may look at
     try:
         _look(conf, seen)
     except BaseException as error:
-        seen.setdefault("error", reason(error, None))
+        seen.setdefault("error", reason(error))
     with os.fdopen(descriptor, "w") as pipe:
         json.dump(seen, pipe, default=str)
     os._exit(0)  # threads that the configuration started, and what it has at exit, are its own affair
@@ -99,7 +103,7 @@ def _gunicorn(seen: dict[str, Any]) -> Any:
     try:
         from gunicorn.config import Config
     except Exception as error:
-        seen["gunicorn_error"] = reason(error, None)
+        seen["gunicorn_error"] = reason(error)
         return None
     return Config(prog="gunicorn")
 
@@ -137,7 +141,7 @@ def _executed(module: ModuleType, path: str, seen: dict[str, Any]) -> dict[str, 
         source = importlib.util.decode_source(Path(path).read_bytes())
         exec(compile(source, path, "exec"), module.__dict__)
     except BaseException as error:
-        seen["error"] = reason(error, path)
+        seen["error"] = reason(error, path, vars(module))
     finally:
         sys.meta_path.remove(witness)
     lines = source.splitlines()
@@ -173,9 +177,7 @@ def _set(cfg: Any, name: str, value: object, seen: dict[str, Any]) -> None:
     try:
         cfg.set(name, value)
     except Exception as error:
-        seen.setdefault(
-            "settings_error", f"{name} has a value that Gunicorn does not take ({type(error).__name__})"
-        )
+        seen.setdefault("settings_error", f"{name} has a value that Gunicorn does not take: {said(error)}")
 
 
 def _load_worker(cfg: Any, seen: dict[str, Any]) -> None:

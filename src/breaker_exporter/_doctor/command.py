@@ -82,8 +82,10 @@ def examine(report: Report, conf_path: str | None, step: float) -> None:
         conf_path: Gunicorn's configuration, if one was named.
         step: Seconds for each step over the network.
     """
-    from . import collector, conf, stopping, versions
+    from . import collector, conf, secrets, stopping, versions
+    from .listening import Given, Listening
 
+    report.hide(secrets.secrets_of(Given(), Listening()))
     _try(report, "what is installed", versions.look(report))
     found = _try(report, "Gunicorn's configuration", conf.examine(conf_path)) or conf.Conf()
     with adopted(found.changes):

@@ -1,19 +1,13 @@
-"""What the evaluation of a configuration leaves to see: who imported what, and why it failed."""
+"""What the evaluation of a configuration leaves to see: which line imported what."""
 
 from __future__ import annotations
 
 import importlib.abc
 import sys
-import traceback
 from collections.abc import Sequence
-from pathlib import Path
 from types import ModuleType
 
 from .._ssl_order import holders_of
-
-_TELLING = (NameError, AttributeError, ImportError, SyntaxError)
-"""Errors whose texts hold names, not values."""
-_PACKAGE = str(Path(__file__).parents[1])
 
 
 class Witness(importlib.abc.MetaPathFinder):
@@ -47,23 +41,3 @@ def holders(original: type) -> list[str]:
 def _is_alias(name: str) -> bool:
     module = sys.modules.get(name)
     return issubclass(type(module), ModuleType) and vars(module).get("__name__") != name
-
-
-def reason(error: BaseException, path: str | None) -> str:
-    """One line, without what may be secret: the text of an error only where it holds names alone."""
-    frames = traceback.extract_tb(error.__traceback__)
-    inside = [frame for frame in frames if frame.filename == path]
-    where = f" in line {inside[-1].lineno}" if inside else ""
-    text = type(error).__name__
-    if isinstance(error, SyntaxError):
-        return f"SyntaxError: {error.msg}" + (f" in line {error.lineno}" if error.lineno else "")
-    is_ours = (
-        bool(frames) and frames[-1].filename.startswith(_PACKAGE) and "_doctor" not in frames[-1].filename
-    )
-    if isinstance(error, _TELLING) or is_ours:
-        text += f": {' '.join(str(error).split())[:200]}"
-    elif isinstance(error, KeyError) and str(error.args[0]).replace("_", "").isalnum():
-        text += f": {error.args[0]}"
-    elif isinstance(error, OSError):
-        text += f": {error.strerror} {error.filename or ''}".rstrip()
-    return text + where

@@ -33,12 +33,13 @@ def secrets_of(given: Given, environment: Environment) -> Iterator[str]:
         given.sentry.dsn if given.sentry else None,
     ]
     for url in filter(None, urls):
-        found += _of_url(url)
+        found += of_url(url)
     for text in found:
         yield from (text, unquote(text), quote(text))
 
 
-def _of_url(url: str) -> Iterator[str]:
+def of_url(url: str) -> Iterator[str]:
+    """What a URL has of user, password and query."""
     user, at, _ = url.partition("://")[2].rpartition("@") if "://" in url else url.rpartition("@")
     if at:
         yield user
