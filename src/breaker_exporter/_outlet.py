@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from opentelemetry.sdk.trace import SpanProcessor
@@ -51,35 +52,55 @@ class Outlet(SpanProcessor):
     def shutdown(self) -> None:
         self.close(self._shutdown_timeout)
 
-    def close(self, seconds: float, beside: Iterable[Callable[[], object]] = ()) -> None:
-        """Drains and shuts down all pipelines, side by side and beside the other calls, within `seconds`."""
-        deadline = time.monotonic() + seconds
+    def close(self, seconds: float, beside: Iterable[Callable[[float], object]] = ()) -> None:
+        """Shuts down all pipelines and makes the other calls, as :func:`shut_down` does."""
         pipelines, self._pipelines = self._pipelines, ()
-        for pipeline in pipelines:
-            if pipeline.exporter:
-                pipeline.exporter.begin_shutdown(seconds)
-        calls = [pipeline.processor.shutdown for pipeline in pipelines]
-        threads = [thread for call in [*calls, *beside] if (thread := _started(call))]
-        for thread in threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
+        shut_down(pipelines, seconds, beside)
 
 
-def _started(call: Callable[[], object]) -> threading.Thread | None:
-    """A daemon thread that makes the call, or ``None`` where no thread can start and it was made here.
+def shut_down(
+    pipelines: Iterable[Pipeline], seconds: float, beside: Iterable[Callable[[float], object]] = ()
+) -> None:
+    """Drain and shut down all pipelines, side by side and beside the other calls, within `seconds`.
 
-    ``threading.Thread`` is right in both worlds: after gevent's patch it is a greenlet.
+    Where no thread can start, at interpreter exit from Python 3.12 on, one follows the other, and each may
+    take its share of the time that is left: a dead backend does not use up what a healthy one needs.
+
+    Args:
+        pipelines: What to shut down.
+        seconds: For all together.
+        beside: What else to call, with the seconds that it may take.
     """
-
-    def quietly() -> None:
+    deadline = time.monotonic() + seconds
+    calls: list[Callable[[float], object]] = [partial(_shut_down_one, each) for each in pipelines]
+    calls += beside
+    threads: list[threading.Thread] = []
+    for done, call in enumerate(calls):
+        thread = _thread(partial(call, max(0.0, deadline - time.monotonic())))
         try:
-            call()
-        except Exception as error:
-            say(logging.WARNING, "a span processor's shutdown failed: %s", origin(error))
+            thread.start()
+        except RuntimeError:
+            share = (deadline - time.monotonic()) / (len(calls) - done)
+            _quietly(partial(call, max(0.0, share)))
+        else:
+            threads.append(thread)
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
 
-    thread = threading.Thread(target=quietly, name="breaker-exporter-shutdown", daemon=True)
+
+def _shut_down_one(pipeline: Pipeline, seconds: float) -> None:
+    if pipeline.exporter:
+        pipeline.exporter.begin_shutdown(seconds)
+    pipeline.processor.shutdown()
+
+
+def _thread(call: Callable[[], object]) -> threading.Thread:
+    """A daemon thread that makes the call; after gevent's patch it is a greenlet."""
+    return threading.Thread(target=_quietly, args=(call,), name="breaker-exporter-shutdown", daemon=True)
+
+
+def _quietly(call: Callable[[], object]) -> None:
     try:
-        thread.start()
-    except RuntimeError:  # at interpreter exit, from Python 3.12 on
-        quietly()
-        return None
-    return thread
+        call()
+    except Exception as error:
+        say(logging.WARNING, "a span processor's shutdown failed: %s", origin(error))

@@ -15,6 +15,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 
 from ._env import TelemetryError
 from ._exporter_names import OTLP, chosen, entry_point
+from ._outlet import shut_down
 from ._shown import origin, shown
 
 if TYPE_CHECKING:
@@ -41,9 +42,19 @@ def build(settings: Settings, environment: Environment) -> tuple[Pipeline, ...]:
     Raises:
         TelemetryError: One cannot, or another variable is bad, where strict.
     """
-    exporters = list(_exporters(settings, environment))
-    with environment.without_unusable():
-        return tuple(guarded(name, exporter, settings) for name, exporter in exporters)
+    exporters: list[SpanExporter] = []
+    pipelines: list[Pipeline] = []
+    try:
+        for name, exporter in _exporters(settings, environment):
+            exporters.append(exporter)
+            with environment.without_unusable():
+                pipelines.append(guarded(name, exporter, settings))
+    except BaseException:
+        shut_down(pipelines, settings.shutdown_timeout)
+        for exporter in exporters[len(pipelines) :]:
+            exporter.shutdown()
+        raise
+    return tuple(pipelines)
 
 
 def guarded(name: str, exporter: SpanExporter, settings: Settings) -> Pipeline:

@@ -5,19 +5,21 @@ Importing this loads nothing that brings ``ssl`` along.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import gc
 import logging
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from . import _arguments as check
 from ._env import SENTRY_DSN, SENTRY_MODE, Environment, TelemetryError, any_set
 from ._log import say, set_level
+from ._once import Once
 from ._profiles import PROFILES, Defaults, Profile
 from ._sentry_settings import Sentry
 from ._settings import Arguments
@@ -122,28 +124,33 @@ class Telemetry:
         self._own: TracerProvider | None = None
         self._outlet: Outlet | None = None
         self._process: _Process | None = None
+        self._said: str | None = None
 
     def prepare(self) -> None:
         """Resource and provider only, and the provider set for the process: safe before a monkey patch.
 
-        Spans that end before :meth:`start` are not exported. A second call does nothing.
+        Spans that end before :meth:`start` are not exported. A second call does nothing, unless the first
+        one failed: then it tries again.
 
         Raises:
             TelemetryError: Something is wrong, where ``BREAKER_EXPORTER_STRICT=1``.
         """
         if self._here() is not None:
             return
-        process = self._process = _Process(os.getpid(), Environment())
-        with _failing_open(process.environment):
+        process = _Process(os.getpid(), Environment())
+        with self._failing_open(process.environment):
             if not process.environment.sdk_disabled():
                 process.defaults = self._arguments.defaults(process.environment)
                 process.provider = self._given or self._own_provider(process)
+            self._process = process
 
     def start(self) -> None:
         """Exporters, circuits and batch processors, with their threads, and Sentry: after fork and patch.
 
         Prepares first where that was not done in this process. A second call does nothing, unless
-        :meth:`stop` came between: then it starts anew.
+        :meth:`stop` came between or the first one failed, which leaves nothing behind: then it starts anew.
+
+        From now on the interpreter's exit calls :meth:`stop`, where nobody has.
 
         Raises:
             TelemetryError: Something is wrong, where ``BREAKER_EXPORTER_STRICT=1``.
@@ -152,7 +159,7 @@ class Telemetry:
         process = self._here()
         if process is None or process.started:
             return
-        with _failing_open(process.environment):
+        with self._failing_open(process.environment):
             self._start(process)
 
     def _freeze_garbage(self) -> None:
@@ -162,7 +169,7 @@ class Telemetry:
         """
         process = self._here()
         if process is not None and process.exporters:
-            with _failing_open(process.environment):
+            with self._failing_open(process.environment):
                 if process.environment.gc_freeze():
                     gc.collect()
                     gc.freeze()
@@ -178,30 +185,19 @@ class Telemetry:
 
         All exporters side by side, under one deadline. A provider made here is shut down with them, and with
         it what others added; of a given one only what was added here. Never raises, and does nothing in a
-        process that did not start.
+        process that did not start. May be called from several threads and signal handlers at once: the first
+        call stops, the others wait for it.
 
         Args:
             timeout: Seconds; by default the ``shutdown_timeout``.
         """
         process = self._here()
-        if process is None or not process.started or process.outlet is None:
+        if process is None or process.outlet is None:
             return
-        process.started = False
-        process.take_level_back()
-        process.exporters = ()  # a gRPC channel that lives until the interpreter's end may complain there
         seconds = process.shutdown_timeout
         if isinstance(timeout, int | float) and timeout >= 0:
             seconds = min(timeout, threading.TIMEOUT_MAX)
-        beside: list[Callable[[], object]] = []
-        if self._own is not None and self._own is process.provider:
-            beside.append(self._own.shutdown)
-        if process.sentry is not None:
-            process.sentry.detach()
-            beside.append(partial(process.sentry.flush, seconds))
-        try:
-            process.outlet.close(seconds, beside)
-        except Exception as error:
-            say(logging.WARNING, "telemetry did not stop as it should: %s", origin(error))
+        process.stopping.run(partial(self._stop, process, process.outlet, seconds), seconds)
 
     @property
     def provider(self) -> TracerProvider | None:
@@ -235,45 +231,95 @@ class Telemetry:
         if provider is None:
             return Outlet()
         if self._outlet is None:  # else it was added before a stop, or before a fork
-            self._outlet = Outlet()
-            provider.add_span_processor(self._outlet)
+            outlet = Outlet()
+            provider.add_span_processor(outlet)
+            self._outlet = outlet
         return self._outlet
 
     def _start(self, process: _Process) -> None:
+        """Start all of it, or take back what was started and raise."""
+        from ._outlet import shut_down
         from ._pipeline import build
         from ._provider import mend_native_locks
 
         environment, provider = process.environment, process.provider
-        sentry = None
-        if self._sentry or any_set((SENTRY_DSN, SENTRY_MODE)):
-            from . import _sentry
+        with contextlib.ExitStack() as undo:
+            undo.callback(self._start_over)
+            sentry = None
+            if self._sentry or any_set((SENTRY_DSN, SENTRY_MODE)):
+                from . import _sentry
 
-            sentry = (self._sentry or Sentry()).settled(environment, provider)
-        if provider is None and sentry is None:
-            return
-        mend_native_locks()
+                sentry = (self._sentry or Sentry()).settled(environment, provider)
+            if provider is None and sentry is None:
+                undo.pop_all()
+                return
+            mend_native_locks()
+            take_level_back = set_level(process.defaults.log_level)
+            undo.callback(take_level_back)
+            settings = self._arguments.settings(environment, process.defaults)
+            if sentry is not None:
+                settings = _sentry.with_listener(settings, sentry)
+            seconds = settings.shutdown_timeout
+            pipelines = build(settings, environment) if provider else ()
+            undo.callback(lambda: shut_down(pipelines, seconds))
+            outlet = self._outlet_of(provider)
+            undo.callback(outlet.open, (), seconds)
+            outlet.open(pipelines, seconds)
+            connection = None
+            if sentry is not None:
+                connection = _sentry.connected_or_off(sentry, settings, environment, provider)
+                if connection is not None:
+                    undo.callback(connection.detach)
+                    if connection.pipeline:
+                        pipelines = (*pipelines, connection.pipeline)
+                        outlet.open(pipelines, seconds)
+            exporters = tuple(pipeline.exporter for pipeline in pipelines if pipeline.exporter)
+            if environment.metrics():
+                from .metrics import observe
+
+                for exporter in exporters:
+                    observe(exporter)
+            undo.pop_all()
+        process.take_level_back, process.shutdown_timeout = take_level_back, seconds
+        process.outlet, process.sentry, process.exporters = outlet, connection, exporters
+        process.stopping = Once()
         process.started = True
-        process.outlet = outlet = self._outlet_of(provider)
-        process.take_level_back = set_level(process.defaults.log_level)
-        settings = self._arguments.settings(environment, process.defaults)
-        if sentry is not None:
-            settings = _sentry.with_listener(settings, sentry)
-        process.shutdown_timeout = settings.shutdown_timeout
-        pipelines = build(settings, environment) if provider else ()
-        outlet.open(pipelines, settings.shutdown_timeout)
-        if sentry is not None:
-            process.sentry = _sentry.connected_or_off(sentry, settings, environment, provider)
-            if process.sentry and process.sentry.pipeline:
-                pipelines = (*pipelines, process.sentry.pipeline)
-                outlet.open(pipelines, settings.shutdown_timeout)
-        process.exporters = tuple(pipeline.exporter for pipeline in pipelines if pipeline.exporter)
-        if environment.metrics():
-            from .metrics import observe
-
-            for exporter in process.exporters:
-                observe(exporter)
-        names = ", ".join(exporter.health().name for exporter in process.exporters)
+        # Before the handlers of what was made or imported until now: exit handlers run in reverse order.
+        atexit.register(self.stop)
+        names = ", ".join(exporter.health().name for exporter in exporters)
         say(logging.INFO, "telemetry started; exporters: %s", names or "none")
+
+    def _start_over(self) -> None:
+        self._process = None
+
+    def _stop(self, process: _Process, outlet: Outlet, seconds: float) -> None:
+        process.started = False
+        atexit.unregister(self.stop)
+        process.take_level_back()
+        process.exporters = ()  # a gRPC channel that lives until the interpreter's end may complain there
+        beside: list[Callable[[float], object]] = []
+        if (own := self._own) is not None and own is process.provider:
+            beside.append(lambda left: own.shutdown())
+        if process.sentry is not None:
+            process.sentry.detach()
+            beside.append(process.sentry.flush)
+        try:
+            outlet.close(seconds, beside)
+        except Exception as error:
+            say(logging.WARNING, "telemetry did not stop as it should: %s", origin(error))
+
+    @contextlib.contextmanager
+    def _failing_open(self, environment: Environment) -> Iterator[None]:
+        failure = None
+        try:
+            yield
+        except TelemetryError:
+            raise
+        except Exception as error:
+            failure = origin(error)
+        if failure and (environment.strict or failure != self._said):
+            self._said = failure  # once, where one call after another fails by it
+            environment.complain(f"telemetry is off: {failure}")
 
 
 @dataclass(slots=True)
@@ -289,20 +335,8 @@ class _Process:
     outlet: Outlet | None = None
     sentry: Connection | None = None
     started: bool = False
+    stopping: Once = field(default_factory=Once)
     take_level_back: Callable[[], None] = lambda: None
-
-
-@contextlib.contextmanager
-def _failing_open(environment: Environment) -> Iterator[None]:
-    failure = None
-    try:
-        yield
-    except TelemetryError:
-        raise
-    except Exception as error:
-        failure = origin(error)
-    if failure:
-        environment.complain(f"telemetry is off: {failure}")
 
 
 def _attributes(

@@ -335,3 +335,100 @@ def test_a_span_is_exported_once_in_a_patched_process(run: Run, collector: Fault
 
     assert len(collector.span_ids) == 1
     assert collector.duplicates == 0
+
+
+PATCH = "from gevent import monkey; monkey.patch_all()\n"
+
+
+@pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
+@pytest.mark.parametrize("patch", ["", PATCH])
+@pytest.mark.parametrize(
+    "made", ["Telemetry()", "Telemetry(provider=TracerProvider())"], ids=["own provider", "given provider"]
+)
+def test_the_interpreters_exit_stops_what_nobody_has_stopped(
+    run: Run, collector: FaultyCollector, protocol: str, patch: str, made: str
+) -> None:
+    """Nobody holds the Telemetry either."""
+    endpoint = collector.grpc_endpoint if protocol == "grpc" else collector.http_base
+    output = run(
+        patch
+        + SELL
+        + f"""
+from opentelemetry.sdk.trace import TracerProvider
+telemetry = {made}
+telemetry.start()
+provider = telemetry.provider
+del telemetry
+provider.get_tracer("tests").start_span("sell").end()
+provider.force_flush()  # so that a thread that exports is there
+provider.get_tracer("tests").start_span("sell").end()
+""",
+        OTEL_EXPORTER_OTLP_ENDPOINT=endpoint,
+        OTEL_EXPORTER_OTLP_PROTOCOL=protocol,
+    )
+
+    assert "breaker_exporter" not in output
+    assert len(collector.span_ids) == 2
+    assert collector.duplicates == 0
+
+
+@pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
+@pytest.mark.parametrize("patch", ["", PATCH])
+def test_the_interpreters_exit_takes_no_longer_than_stop_may(
+    run: Run, collector: FaultyCollector, protocol: str, patch: str
+) -> None:
+    """S5. A minute is the export's own time here."""
+    collector.fault = Fault.BLACKHOLE
+    endpoint = collector.grpc_endpoint if protocol == "grpc" else collector.http_base
+    began = time.monotonic()
+    run(
+        patch + SELL + "Telemetry(timeout=60.0, export_timeout=70.0, shutdown_timeout=1.0).start()\nsell()\n",
+        OTEL_EXPORTER_OTLP_ENDPOINT=endpoint,
+        OTEL_EXPORTER_OTLP_PROTOCOL=protocol,
+    )
+
+    assert time.monotonic() - began < 30
+
+
+def test_a_child_that_started_nothing_stops_nothing_at_its_exit(run: Run, collector: FaultyCollector) -> None:
+    run(
+        SELL
+        + """
+telemetry = Telemetry()
+telemetry.start()
+if os.fork() == 0:
+    sys.exit()
+os.wait()
+sell()
+"""
+    )
+
+    assert len(collector.span_ids) == 1
+    assert collector.duplicates == 0
+
+
+def test_a_signal_handler_that_stops_while_the_main_thread_stops_comes_back(
+    run: Run, collector: FaultyCollector
+) -> None:
+    collector.set_fault(Fault.SLOW, seconds=0.5)
+    output = run(
+        SELL
+        + """
+import signal, time
+telemetry = Telemetry(shutdown_timeout=20.0)
+telemetry.start()
+sell()
+
+def stop(number, frame):
+    began = time.monotonic()
+    telemetry.stop()
+    print(time.monotonic() - began < 10)
+
+signal.signal(signal.SIGALRM, stop)
+signal.setitimer(signal.ITIMER_REAL, 0.1)
+telemetry.stop()
+"""
+    )
+
+    assert output == "True\n"
+    assert len(collector.span_ids) == 1

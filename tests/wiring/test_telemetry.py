@@ -537,6 +537,87 @@ def test_and_strict_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
         telemetry.start()
 
 
+def test_a_start_that_failed_leaves_nothing_behind_and_is_tried_again(
+    collector: FaultyCollector, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BREAKER_EXPORTER_PROFILE", "development")  # which sets the logger's level
+    provider = Unhelpful(resource=Resource({}), shutdown_on_exit=False)
+    telemetry = Telemetry(provider=provider, endpoint=collector.http_base)
+    logger = logging.getLogger("breaker_exporter")
+    before = logger.level
+
+    telemetry.start()
+    telemetry.start()
+    assert (telemetry.exporters, batch_threads(), logger.level) == ((), [], before)
+    assert len([line for line in warnings(caplog) if "telemetry is off" in line]) == 1
+
+    monkeypatch.delattr(Unhelpful, "add_span_processor")
+    telemetry.start()
+    sent = end_a_span(provider)
+    telemetry.stop()
+    assert collector.span_ids == {sent}
+    assert (batch_threads(), logger.level) == ([], before)
+
+
+@pytest.mark.parametrize(
+    ("name", "bad", "good"),
+    [
+        ("BREAKER_EXPORTER_COOLDOWN", "soon", "3"),
+        ("OTEL_TRACES_EXPORTER", "otlp,zipkin", "otlp"),
+        ("OTEL_TRACES_EXPORTER", "console,otlp_proto_grpc", "otlp"),
+        ("BREAKER_EXPORTER_METRICS", "perhaps", "0"),
+        ("SENTRY_DSN", "not a DSN", ""),
+    ],
+)
+def test_a_strict_start_that_failed_leaves_nothing_behind_and_is_tried_again(
+    collector: FaultyCollector,
+    provider: TracerProvider,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    bad: str,
+    good: str,
+) -> None:
+    monkeypatch.setenv("BREAKER_EXPORTER_STRICT", "1")
+    monkeypatch.setenv(name, bad)
+    monkeypatch.setitem(sys.modules, "breaker_exporter._grpc", None)
+    telemetry = Telemetry(provider=provider, endpoint=collector.http_base)
+
+    for _ in range(2):
+        with pytest.raises(TelemetryError):
+            telemetry.start()
+        assert (telemetry.exporters, batch_threads()) == ((), [])
+
+    monkeypatch.setenv(name, good)
+    telemetry.start()
+    sent = end_a_span(provider)
+    telemetry.stop()
+    assert collector.span_ids == {sent}
+    assert collector.duplicates == 0
+
+
+def test_stop_from_two_threads_stops_once_and_both_wait_for_it(
+    collector: FaultyCollector, provider: TracerProvider
+) -> None:
+    collector.set_fault(Fault.SLOW, seconds=0.3)
+    telemetry = Telemetry(provider=provider, endpoint=collector.http_base)
+    telemetry.start()
+    sent = end_a_span(provider)
+    arrived: list[frozenset[str]] = []
+
+    def stop() -> None:
+        telemetry.stop()
+        arrived.append(collector.span_ids)
+
+    threads = [threading.Thread(target=stop) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert arrived == [{sent}] * 4
+    assert collector.duplicates == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
