@@ -151,7 +151,7 @@ class CircuitBreakerSpanExporter(SpanExporter):
             report_of_result,
             circuit,
             Announcer(
-                self._name_and_destination,
+                partial(_name_and_destination, self._name, exporter),
                 "spans",
                 check.functions("listeners", listeners),
                 outage_began=None if circuit.is_closed else circuit.now,
@@ -252,13 +252,6 @@ class CircuitBreakerSpanExporter(SpanExporter):
         """Say what this process has exported and lost, unless :meth:`shutdown` has: its time is over."""
         self._desk().say_stopped()
 
-    def _name_and_destination(self) -> str:
-        try:
-            destination = getattr(self._exporter, "destination", None)
-        except Exception:  # of a property that is somebody else's
-            destination = None
-        return f"{self._name} ({message(destination)})" if isinstance(destination, str) else self._name
-
     def _shutdown_wrapped(self, timeout: float) -> None:
         shutdown = getattr(self._exporter, "shutdown", None)
         if shutdown is not None:
@@ -316,6 +309,14 @@ def _call_of(exporter: SpanExporter) -> Callable[[Sequence[ReadableSpan]], objec
         if "export" in vars(kind):
             break
     return exporter.export
+
+
+def _name_and_destination(name: str, exporter: SpanExporter) -> str:
+    try:
+        destination = getattr(exporter, "destination", None)
+    except Exception:  # of a property that is somebody else's
+        destination = None
+    return f"{name} ({message(destination)})" if isinstance(destination, str) else name
 
 
 def _seconds(millis: object) -> float:

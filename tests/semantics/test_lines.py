@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import weakref
 from collections.abc import Sequence
 from typing import Any
 
@@ -374,3 +375,14 @@ def test_a_hostile_reason_stays_on_its_line(clock: ManualClock, log: pytest.LogC
     assert "circuit opened: no WARNING all is well xxx" in text
     assert text.isprintable()
     assert len(exporter.health().last_error or "") == 200
+
+
+def test_an_exporter_that_nobody_holds_is_gone_at_once(clock: ManualClock) -> None:
+    """What tells the log its name must not keep it, and with it its thread, until the next collection."""
+    exporter = guard(clock, DELIVERED)
+    exporter.export(spans(1))
+    gone = weakref.ref(exporter)
+
+    del exporter
+
+    assert gone() is None
