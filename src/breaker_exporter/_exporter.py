@@ -248,6 +248,10 @@ class CircuitBreakerSpanExporter(SpanExporter):
         """
         self._desk().shutdown(self._shutdown_wrapped, _seconds(timeout_millis))
 
+    @property
+    def _destination(self) -> str:
+        return _destination_of(self._exporter)
+
     def _say_stopped(self) -> None:
         """Say what this process has exported and lost, unless :meth:`shutdown` has: its time is over."""
         self._desk().say_stopped()
@@ -312,11 +316,17 @@ def _call_of(exporter: SpanExporter) -> Callable[[Sequence[ReadableSpan]], objec
 
 
 def _name_and_destination(name: str, exporter: SpanExporter) -> str:
+    destination = _destination_of(exporter)
+    return f"{name} ({destination})" if destination else name
+
+
+def _destination_of(exporter: SpanExporter) -> str:
+    """Where it says that it sends to; empty where it does not say."""
     try:
         destination = getattr(exporter, "destination", None)
     except Exception:  # of a property that is somebody else's
         destination = None
-    return f"{name} ({message(destination)})" if isinstance(destination, str) else name
+    return message(destination) if isinstance(destination, str) else ""
 
 
 def _seconds(millis: object) -> float:

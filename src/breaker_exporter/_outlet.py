@@ -71,6 +71,7 @@ def shut_down(
         seconds: For all together.
         beside: What else to call, with the seconds that it may take.
     """
+    pipelines = tuple(pipelines)
     deadline = time.monotonic() + seconds
     calls: list[Callable[[float], object]] = [partial(_shut_down_one, each) for each in pipelines]
     calls += beside
@@ -86,6 +87,9 @@ def shut_down(
             threads.append(thread)
     for thread in threads:
         thread.join(max(0.0, deadline - time.monotonic()))
+    for pipeline in pipelines:
+        if pipeline.exporter:
+            pipeline.exporter._say_stopped()  # one whose shutdown is late has not said it yet
 
 
 def _shut_down_one(pipeline: Pipeline, seconds: float) -> None:

@@ -25,6 +25,7 @@ from ._pipeline import COLLECTOR, breaking, check_installed, otlp_exporter
 from ._provider import mend_native_locks
 from ._settings import Arguments
 from ._shown import origin
+from ._start_line import say_started
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
@@ -117,8 +118,10 @@ class ZeroCodeSpanExporter(SpanExporter):
             made = self._made.setdefault(self._process(), made)
             if (left := self._left()) is not None:  # the end may have come just now
                 made.begin_shutdown(left)
-            elif self._observes:
-                self._observe(made)
+            else:
+                if self._observes:
+                    self._observe(made)
+                say_started(None, [made], settings)
         except Exception as error:
             if not self._said_unmade:
                 self._said_unmade = True

@@ -26,6 +26,7 @@ from types import FunctionType
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
+from ._gunicorn_log import write_to_error_log
 from ._log import say
 from ._ssl_order import TAKEN, holders_of_ssl
 from ._world import is_patched
@@ -61,9 +62,12 @@ def hooks(telemetry: Telemetry) -> Hooks:
     if not isinstance(telemetry, Telemetry):
         raise TypeError(f"telemetry must be a Telemetry, not {telemetry!r}")
     held: tuple[str, ...] = ()
+    logging_here = contextlib.ExitStack()
 
     def post_fork(server: object, worker: object) -> None:
         nonlocal held
+        logging_here.close()
+        logging_here.callback(write_to_error_log(server))
         with _fatal_in_one_line():
             telemetry.prepare()
         held = () if is_patched("ssl") else holders_of_ssl()
@@ -83,6 +87,7 @@ def hooks(telemetry: Telemetry) -> Hooks:
 
     def worker_exit(server: object, worker: object) -> None:
         telemetry.stop()
+        logging_here.close()
 
     made = Hooks(post_fork, post_worker_init, worker_exit)
     _register(made, telemetry)

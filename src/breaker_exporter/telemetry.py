@@ -241,6 +241,7 @@ class Telemetry:
         from ._outlet import shut_down
         from ._pipeline import build
         from ._provider import mend_native_locks
+        from ._start_line import say_started
 
         environment, provider = process.environment, process.provider
         with contextlib.ExitStack() as undo:
@@ -286,8 +287,7 @@ class Telemetry:
         process.started = True
         # Before the handlers of what was made or imported until now: exit handlers run in reverse order.
         atexit.register(self.stop)
-        names = ", ".join(exporter.health().name for exporter in exporters)
-        say(logging.INFO, "telemetry started; exporters: %s", names or "none")
+        say_started(provider, exporters, settings)
 
     def _start_over(self) -> None:
         self._process = None
@@ -295,7 +295,6 @@ class Telemetry:
     def _stop(self, process: _Process, outlet: Outlet, seconds: float) -> None:
         process.started = False
         atexit.unregister(self.stop)
-        process.take_level_back()
         process.exporters = ()  # a gRPC channel that lives until the interpreter's end may complain there
         beside: list[Callable[[float], object]] = []
         if (own := self._own) is not None and own is process.provider:
@@ -307,6 +306,8 @@ class Telemetry:
             outlet.close(seconds, beside)
         except Exception as error:
             say(logging.WARNING, "telemetry did not stop as it should: %s", origin(error))
+        finally:
+            process.take_level_back()  # the line about what was exported and lost has been written
 
     @contextlib.contextmanager
     def _failing_open(self, environment: Environment) -> Iterator[None]:

@@ -1,0 +1,156 @@
+"""The log of a service, as an operator reads it: at the start, in an outage, at the end (G1, G2, G5, G6)."""
+
+from __future__ import annotations
+
+import logging
+import re
+
+import pytest
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+
+from breaker_exporter import gunicorn
+from breaker_exporter.telemetry import Telemetry
+from breaker_exporter.testing import Fault, FaultyCollector
+
+from .._gunicorn import GunicornService
+from ..semantics._processes import run_code
+from ..semantics._waiting import until
+from .test_gunicorn import APP, BY_ENVIRONMENT, to
+
+OWN_LOGGING = """
+import logging, sys
+logging.basicConfig(level="INFO", format="mine: %(levelname)s %(message)s", stream=sys.stderr)
+"""
+STAMP = r"^\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{4}\] \[(\d+)\] "
+"""As Gunicorn has it: time and pid."""
+
+
+def about(text: str, *words: str) -> list[str]:
+    return [line for line in text.splitlines() if any(word in line for word in words)]
+
+
+@pytest.mark.parametrize("worker", ["sync", "gevent"])
+def test_lines_stand_in_gunicorns_error_log_with_time_pid_and_level(
+    collector: FaultyCollector, worker: str
+) -> None:
+    """The lines of a deployment during an outage, too: what was lost is in the last one of each worker."""
+    env = to(
+        collector,
+        OTEL_SERVICE_NAME="shop",
+        OTEL_BSP_SCHEDULE_DELAY="50",
+        BREAKER_EXPORTER_FAILURE_THRESHOLD="2",
+        BREAKER_EXPORTER_COOLDOWN="0.1",
+        BREAKER_EXPORTER_MAX_COOLDOWN="0.1",
+    )
+    with GunicornService(APP, conf=BY_ENVIRONMENT, env=env, args=["-k", worker]) as service:
+
+        def ask_until(pattern: str) -> None:
+            until(lambda: service.get() and re.search(pattern, service.output), within=20)
+
+        service.wait_for_line("telemetry started")
+        collector.fault = Fault.REFUSE
+        ask_until("circuit opened")
+        collector.fault = Fault.NONE
+        ask_until("circuit closed")
+        collector.fault = Fault.REFUSE
+        until(lambda: service.get() and service.output.count("circuit opened") == 2, within=20)
+        service.terminate()
+
+    who = re.escape(f"collector ({collector.http_base})")
+    started, opened, closed, _, stopped = about(
+        service.output, "telemetry started", "circuit opened", "circuit closed", "stopped"
+    )
+    settings = "failure_threshold 2, cooldown 0.1 s, max_cooldown 0.1 s"
+    place = f"collector ({collector.http_base}, OTLP by http/protobuf)"
+    assert re.search(STAMP + r"\[INFO\] telemetry started: service shop, spans go to ", started)
+    assert started.endswith(f"spans go to {place}; not the defaults: {settings}")
+    assert re.search(STAMP + rf"\[WARNING\] {who}: circuit opened: .*\d+ spans? lost so far", opened)
+    assert re.search(STAMP + rf"\[WARNING\] {who}: circuit closed after [\d.]+ s; \d+ spans? lost", closed)
+    assert re.search(STAMP + rf"\[WARNING\] {who}: stopped: \d+ spans? exported, \d+ lost since", stopped)
+    assert len({line.split("]")[1] for line in (started, opened, closed, stopped)}) == 1, "the worker's pid"
+
+
+def test_where_the_application_sets_up_logging_the_lines_are_its_own(collector: FaultyCollector) -> None:
+    with GunicornService(OWN_LOGGING + APP, conf=BY_ENVIRONMENT, env=to(collector)) as service:
+        service.get()
+        service.terminate()
+
+    found = about(service.output, "telemetry started", "stopped")
+    assert [line.partition(":")[0] for line in found] == ["mine", "mine"]
+
+
+LEVELS = """
+import logging, sys
+from types import SimpleNamespace
+from gunicorn.config import Config
+from gunicorn.glogging import Logger
+from breaker_exporter._gunicorn_log import write_to_error_log
+
+config = Config()
+config.set("loglevel", "warning")
+server = SimpleNamespace(log=Logger(config))
+take_back = write_to_error_log(server)
+logger = logging.getLogger("breaker_exporter")
+logger.setLevel("DEBUG")
+logger.warning("loud enough")
+logger.info("too quiet for the error log")
+server.log.error_log.handlers[0].setLevel("ERROR")
+logger.warning("too quiet for its handler")
+server.log.error_log.handlers[0].setLevel("NOTSET")
+(ours,) = logger.handlers
+ours.addFilter(lambda record: "filtered" not in record.msg)
+logger.warning("filtered")
+take_back()
+assert not logger.handlers
+"""
+
+
+def test_levels_and_filters_of_gunicorns_error_log_hold() -> None:
+    lines = run_code(LEVELS).splitlines()
+
+    assert [line.partition("] [WARNING] ")[2] for line in lines] == ["loud enough"]
+
+
+def test_a_server_without_an_error_log_changes_nothing() -> None:
+    class Server:
+        log = object()
+
+    made = gunicorn.hooks(Telemetry())
+    before = logging.getLogger("breaker_exporter").handlers[:]
+
+    made.post_fork(Server(), None)
+    made.worker_exit(Server(), None)
+
+    assert logging.getLogger("breaker_exporter").handlers == before
+
+
+def test_the_start_names_service_places_and_what_is_not_default(
+    collector: FaultyCollector, caplog: pytest.LogCaptureFixture
+) -> None:
+    """G5."""
+    caplog.set_level(logging.INFO, logger="breaker_exporter")
+    provider = TracerProvider(resource=Resource({"service.name": "shop\n"}))
+    for telemetry in (
+        Telemetry(provider=provider, endpoint=collector.http_endpoint),
+        Telemetry(
+            provider=provider, endpoint=collector.grpc_endpoint, protocol="grpc", timeout=3, cooldown=90
+        ),
+    ):
+        telemetry.start()
+        telemetry.stop()
+
+    lines = [record.getMessage() for record in caplog.records]
+    http, grpc = (line for line in lines if "started" in line)
+    assert http == (
+        f"telemetry started: service shop, spans go to collector ({collector.http_base}, "
+        "OTLP by http/protobuf); all circuit settings are the defaults"
+    )
+    place = collector.grpc_endpoint.replace("http://", "grpc://")
+    assert grpc == (
+        f"telemetry started: service shop, spans go to collector ({place}, OTLP by grpc); "
+        "not the defaults: cooldown 90 s, timeout 3 s"
+    )
+    assert [line.partition(": ")[2] for line in lines if "stopped" in line] == [
+        "stopped: 0 spans exported, none lost"
+    ] * 2
