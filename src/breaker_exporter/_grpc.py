@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 
+from ._address import place
 from ._pace import Pace
 from ._report import ExportReport, Verdict, raised, report_of_result, report_of_success
-from ._said import place
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan

@@ -98,13 +98,19 @@ def report_of_result(value: object) -> ExportReport:
     return ExportReport(Verdict.FAILED, reason=f"returned {type(value).__qualname__}, no SpanExportResult")
 
 
-def report_of_success(rejected: int, spans: int) -> ExportReport:
-    """What became of so many spans where the answer is good, and says how many of them were rejected."""
+def report_of_success(rejected: int, spans: int, said: str = "") -> ExportReport:
+    """What became of so many spans where the answer is good, and says how many of them were rejected.
+
+    Args:
+        rejected: Number of spans, as the answer has it.
+        spans: Number of spans that were sent.
+        said: The message that came with it, without secrets.
+    """
     rejected = min(max(rejected, 0), spans)
     if not rejected:
         return _DELIVERED
-    # The message that comes with it may quote the spans: it stays out.
-    return ExportReport(Verdict.DELIVERED, spans - rejected, f"the collector rejected {rejected} spans")
+    reason = f"the collector rejected {rejected} spans{said and f': {said}'}"
+    return ExportReport(Verdict.DELIVERED, spans - rejected, reason)
 
 
 def raised(error: BaseException) -> str:

@@ -1,11 +1,14 @@
-"""Exporters that are shut down in the end; silence for the official encoder, which logs what it drops."""
+"""Exporters that are shut down in the end; certificates; silence for the official encoder."""
 
 from __future__ import annotations
 
 import logging
+import ssl
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import trustme
 
 from breaker_exporter.otlp import CooperativeOTLPSpanExporter
 
@@ -27,6 +30,25 @@ def make() -> Iterator[Make]:
     yield make
     for exporter in made:
         exporter.shutdown()
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def tls(authority: trustme.CA) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1", "localhost").configure_cert(context)
+    return context
+
+
+@pytest.fixture
+def trusted(authority: trustme.CA, tmp_path: Path) -> str:
+    """The file that the certificates of `tls` are verified by."""
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    return str(tmp_path / "ca.pem")
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -13,7 +13,6 @@ import time
 import zlib
 from collections.abc import Sequence
 from email.utils import formatdate
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +35,8 @@ from breaker_exporter.testing import Fault, FaultyCollector
 from ..semantics._children import in_child
 from ..semantics._spans import spans
 from ..semantics._waiting import start, until
-from ._server import Make, answer, hang_up, leave_unread, reset, serving
+from ._reports import is_late
+from ._server import Make, answer, serving
 
 pytestmark = pytest.mark.usefixtures("no_variables_from_outside")
 
@@ -116,7 +116,7 @@ def test_the_environment_says_how(make: Make, monkeypatch: pytest.MonkeyPatch) -
     with serving(answer(200), lambda handler: until(cut.is_set)) as server:
         exporter = make(server.url)
         assert exporter.export(spans(1)) is SUCCESS
-        assert exporter.export_and_report(spans(1)).reason == "no answer in time"
+        assert is_late(exporter.export_and_report(spans(1)))
         cut.set()
         assert names(gzip.decompress(server.requests[0].body)) == ["span-0"]
 
@@ -161,7 +161,7 @@ def test_certificates_come_from_the_environment_or_the_code(
     missing = tmp_path / "missing.pem"
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_CERTIFICATE", str(missing))
     exporter = make("https://127.0.0.1:9/v1/traces")
-    assert exporter.export_and_report(spans(1)).reason == "no answer: OSError"
+    assert str(missing) in exporter.export_and_report(spans(1)).reason
 
     exporter = make("https://127.0.0.1:9/v1/traces", certificate_file=__file__, client_key_file=str(missing))
     assert exporter.export_and_report(spans(1)).verdict is Verdict.FAILED
@@ -171,7 +171,7 @@ def test_certificates_come_from_the_environment_or_the_code(
         client_key_file=__file__,
         client_certificate_file=str(missing),
     )
-    assert exporter.export_and_report(spans(1)).reason == "no answer: OSError"
+    assert str(missing) in exporter.export_and_report(spans(1)).reason
 
 
 @pytest.mark.parametrize(
@@ -231,7 +231,7 @@ def test_a_retry_after_that_says_nothing_is_none(make: Make, value: str) -> None
         assert make(server.url).export_and_report(spans(1)).retry_after is None
 
 
-def partial_success(rejected: int, message: str = "quotes a secret") -> bytes:
+def partial_success(rejected: int, message: str = "quota used up") -> bytes:
     partial = ExportTracePartialSuccess(rejected_spans=rejected, error_message=message)
     return ExportTraceServiceResponse(partial_success=partial).SerializeToString()
 
@@ -247,21 +247,9 @@ def test_partial_success_counts_what_the_collector_rejected_as_failed(
 
         health = exporter.health()
         assert (health.exported, health.failed, health.state) == (held, 5 - held, CircuitState.CLOSED)
-        assert "secret" not in (health.last_error or "")
+        told = f"the collector rejected {5 - held} spans: quota used up"
+        assert health.last_error == (None if held == 5 else told)
         exporter.shutdown()
-
-
-@pytest.mark.parametrize("body", [b"OK", b"<html>", b"{}"])
-def test_an_answer_in_other_words_is_a_success_all_the_same(make: Make, body: bytes) -> None:
-    with serving(answer(200, body)) as server:
-        assert make(server.url).export_and_report(spans(1)) == ExportReport(Verdict.DELIVERED)
-
-
-def test_an_answer_too_long_to_be_read_counts_nothing_as_exported(make: Make) -> None:
-    """It has much to say of the spans that it rejected."""
-    with serving(answer(200, partial_success(2, "long" * 20_000))) as server:
-        report = make(server.url).export_and_report(spans(5))
-    assert report == ExportReport(Verdict.DELIVERED, 0, "the collector rejected 5 spans")
 
 
 def test_a_batch_that_is_too_large_is_halved_once(make: Make) -> None:
@@ -339,7 +327,7 @@ def test_one_deadline_holds_for_the_whole_call(collector: FaultyCollector, make:
     began = time.monotonic()
     report = exporter.export_and_report(spans(1))
 
-    assert report == ExportReport(Verdict.FAILED, reason="no answer in time")
+    assert is_late(report)
     assert time.monotonic() - began < 3
     collector.fault = Fault.NONE
     assert exporter.export(spans(1)) is SUCCESS
@@ -360,23 +348,24 @@ def test_the_deadline_holds_for_a_body_that_drips(make: Make) -> None:
         handler.close_connection = True
 
     with serving(drip) as server:
-        assert make(server.url, timeout=0.3).export_and_report(spans(1)).reason == "no answer in time"
+        assert is_late(make(server.url, timeout=0.3).export_and_report(spans(1)))
         stop.set()
 
 
 @pytest.mark.parametrize(
     ("fault", "says"),
     [
-        (Fault.REFUSE, "ConnectionRefusedError"),
-        (Fault.RESET, "ConnectionResetError"),
-        (Fault.GARBAGE, "BadStatusLine"),
-        (Fault.TRUNCATED, "IncompleteRead"),
+        (Fault.REFUSE, "connection refused by {}"),
+        (Fault.RESET, "connection reset by {} after the whole request was sent"),
+        (Fault.GARBAGE, "the answer of {} is not HTTP (BadStatusLine)"),
+        (Fault.TRUNCATED, "connection closed by {} in the middle of its answer"),
     ],
 )
 def test_no_good_answer_is_a_failure(collector: FaultyCollector, make: Make, fault: Fault, says: str) -> None:
     exporter = make(collector.http_endpoint)
     collector.fault = fault
-    assert exporter.export_and_report(spans(1)) == ExportReport(Verdict.FAILED, reason=f"no answer: {says}")
+    said = says.format(collector.http_base.removeprefix("http://"))
+    assert exporter.export_and_report(spans(1)) == ExportReport(Verdict.FAILED, reason=said)
     collector.fault = Fault.NONE
     assert exporter.export(spans(1)) is SUCCESS
 
@@ -387,14 +376,6 @@ def test_of_an_endless_answer_only_the_beginning_is_read(make: Make) -> None:
         assert exporter.export(spans(1)) is SUCCESS
         assert exporter.export(spans(1)) is SUCCESS
         assert [request.connection for request in server.requests] == [1, 2]
-
-
-def test_an_answer_is_not_unpacked(make: Make) -> None:
-    """A bomb of 10 MB in 10 kB is read as 10 kB, and means nothing."""
-    bomb = gzip.compress(bytes(10_000_000))
-    with serving(answer(200, bomb, Content_Encoding="gzip")) as server:
-        assert make(server.url).export_and_report(spans(1)) == ExportReport(Verdict.DELIVERED)
-        assert server.requests[0].headers["accept-encoding"] == "identity"
 
 
 def test_the_deadline_holds_through_a_proxy(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -412,17 +393,9 @@ def test_the_deadline_holds_through_a_proxy(make: Make, monkeypatch: pytest.Monk
         monkeypatch.setenv("HTTP_PROXY", proxy.base)
         exporter = make("http://collector.test:4318/v1/traces", timeout=0.3)
         assert exporter.export(spans(1)) is SUCCESS
-        assert exporter.export_and_report(spans(1)).reason == "no answer in time"
+        assert is_late(exporter.export_and_report(spans(1)))
         assert proxy.requests[0].path == "http://collector.test:4318/v1/traces"
         stop.set()
-
-
-def test_the_deadline_holds_for_redirects_without_end(make: Make) -> None:
-    with serving(*[answer(307, Location="/v1/traces")] * 20) as server:
-        report = make(server.url).export_and_report(spans(1))
-
-        assert report == ExportReport(Verdict.FAILED, reason="redirected more than 5 times")
-        assert len(server.requests) == 5
 
 
 def test_the_deadline_holds_for_a_tls_handshake_that_hangs(make: Make) -> None:
@@ -432,7 +405,7 @@ def test_the_deadline_holds_for_a_tls_handshake_that_hangs(make: Make) -> None:
         began = time.monotonic()
         report = exporter.export_and_report(spans(1))
 
-    assert report == ExportReport(Verdict.FAILED, reason="no answer in time")
+    assert is_late(report)
     assert time.monotonic() - began < 3
 
 
@@ -443,6 +416,7 @@ if sys.argv[1] == "patched":
     monkey.patch_all()
 import contextlib, socket, threading, time
 from breaker_exporter.otlp import CooperativeOTLPSpanExporter
+from tests.otlp._reports import is_late
 from tests.semantics._spans import spans
 
 def drip():
@@ -456,7 +430,7 @@ def drip():
 silent = socket.create_server(("127.0.0.1", 0))
 threading.Thread(target=drip, daemon=True).start()
 exporter = CooperativeOTLPSpanExporter(f"https://127.0.0.1:{silent.getsockname()[1]}/v1/traces", timeout=0.3)
-print(exporter.export_and_report(spans(1)).reason)
+print(is_late(exporter.export_and_report(spans(1))))
 """
 
 
@@ -470,7 +444,7 @@ def test_the_deadline_holds_for_a_tls_handshake_that_drips(world: str) -> None:
         timeout=30,
         check=False,
     )
-    assert (done.stdout, done.returncode) == ("no answer in time\n", 0), done.stderr
+    assert (done.stdout, done.returncode) == ("True\n", 0), done.stderr
 
 
 def test_the_deadline_holds_for_a_host_of_several_addresses(
@@ -491,7 +465,7 @@ def test_the_deadline_holds_for_a_host_of_several_addresses(
         began = time.monotonic()
         report = make(f"http://several.test:{port}", timeout=0.6).export_and_report(spans(1))
 
-        assert report == ExportReport(Verdict.FAILED, reason="no answer in time")
+        assert is_late(report)
         assert time.monotonic() - began < 1.5
         for filler in fillers:
             filler.close()
@@ -510,7 +484,7 @@ def test_the_time_that_resolving_a_name_takes_counts(make: Make, monkeypatch: py
 
         report = exporter.export_and_report(spans(1))
 
-        assert report == ExportReport(Verdict.FAILED, reason="no answer in time")
+        assert is_late(report)
         assert server.requests == []
 
 
@@ -522,46 +496,7 @@ def test_a_name_that_cannot_be_resolved_is_a_failure(make: Make, monkeypatch: py
 
     report = make("http://nowhere.test:4318").export_and_report(spans(1))
 
-    assert report == ExportReport(Verdict.FAILED, reason="no answer: gaierror")
-
-
-@pytest.mark.parametrize("status", [301, 302, 307, 308])
-def test_a_redirect_is_followed_with_the_body_and_the_headers(make: Make, status: int) -> None:
-    with serving(answer(status, Location="/elsewhere")) as server:
-        assert make(server.url, headers={"x-key": "s3cret"}).export(spans(1)) is SUCCESS
-
-        first, second = server.requests
-        assert second.path == "/elsewhere"
-        assert (second.body, second.headers["x-key"]) == (first.body, "s3cret")
-
-
-def test_a_redirect_to_another_host_gets_no_credentials(make: Make) -> None:
-    with serving() as other, serving(answer(307, Location=f"{other.base}/theirs")) as server:
-        exporter = make(server.url, headers={"x-key": "s3cret", "Authorization": "Bearer s3cret"})
-        assert exporter.export(spans(1)) is SUCCESS
-
-        (request,) = other.requests
-        assert "s3cret" not in str(request.headers)
-        assert request.headers["content-type"] == "application/x-protobuf"
-
-
-def test_a_given_session_does_not_follow_to_another_host(make: Make) -> None:
-    """What it carries is not ours to leave out."""
-    with (
-        serving() as other,
-        serving(answer(307, Location=other.base)) as server,
-        requests.Session() as session,
-    ):
-        report = make(server.url, session=session).export_and_report(spans(1))
-
-        assert report.reason == "redirected to another host, where a given session does not follow"
-        assert other.requests == []
-
-
-def test_a_redirect_to_another_scheme_is_not_followed(make: Make) -> None:
-    with serving(answer(307, Location="ftp://127.0.0.1/")) as server:
-        report = make(server.url).export_and_report(spans(1))
-    assert report.reason == "redirected to another scheme"
+    assert report.reason == "the name of nowhere.test:4318 cannot be resolved: not known"
 
 
 def test_connections_are_kept_alive(make: Make) -> None:
@@ -570,66 +505,6 @@ def test_connections_are_kept_alive(make: Make) -> None:
         for _ in range(3):
             assert exporter.export(spans(1)) is SUCCESS
         assert {request.connection for request in server.requests} == {1}
-
-
-@pytest.mark.parametrize("given", [False, True])
-def test_a_kept_alive_connection_found_closed_is_tried_again_at_once(make: Make, given: bool) -> None:
-    with serving(answer(200), reset, answer(200)) as server, requests.Session() as session:
-        exporter = make(server.url, session=session if given else None)
-        assert exporter.export(spans(1)) is SUCCESS
-        assert exporter.export(spans(1)) is SUCCESS
-        assert [request.connection for request in server.requests] == [1, 1, 2]
-
-
-def test_one_closed_while_idle_is_not_used_again(make: Make) -> None:
-    closed = threading.Semaphore(0)
-
-    def answer_and_close(handler: BaseHTTPRequestHandler) -> None:
-        answer(200)(handler)
-        handler.connection.shutdown(socket.SHUT_RDWR)
-        handler.close_connection = True
-        closed.release()
-
-    with serving(answer_and_close, answer_and_close, answer_and_close) as server:
-        exporter = make(server.url)
-        for _ in range(3):
-            assert exporter.export(spans(1)) is SUCCESS
-            assert closed.acquire(timeout=10)
-        assert [request.connection for request in server.requests] == [1, 2, 3]
-
-
-def test_it_is_tried_again_once_alone(make: Make) -> None:
-    with serving(answer(200), reset, reset) as server:
-        exporter = make(server.url)
-        exporter.export(spans(1))
-        assert exporter.export_and_report(spans(1)).reason == "no answer: ConnectionResetError"
-        assert len(server.requests) == 3
-
-
-@pytest.mark.parametrize("given", [False, True])
-def test_what_may_have_been_taken_is_not_sent_again(make: Make, given: bool) -> None:
-    """The collector has read it, and ends the connection before its answer: twice would be once too often."""
-    with serving(answer(200), hang_up) as server, requests.Session() as session:
-        exporter = make(server.url, session=session if given else None)
-        exporter.export(spans(1))
-        assert exporter.export_and_report(spans(1)).reason == "no answer: RemoteDisconnected"
-        assert len(server.requests) == 2
-
-
-def test_a_connection_that_ends_before_all_was_sent_is_found_closed(make: Make) -> None:
-    """Its other side cannot have taken half a request. A body this large is in no kernel's buffers."""
-    with serving(answer(200), leave_unread) as server:
-        exporter = make(server.url)
-        exporter.export(spans(1))
-        large = ReadableSpan("x" * (16 << 20), spans(1)[0].get_span_context())
-        assert exporter.export([large]) is SUCCESS
-        assert [request.connection for request in server.requests] == [1, 1, 2]
-
-
-def test_a_new_connection_that_is_closed_is_a_failure_at_once(make: Make) -> None:
-    with serving(hang_up) as server:
-        assert make(server.url).export_and_report(spans(1)).reason == "no answer: RemoteDisconnected"
-        assert len(server.requests) == 1
 
 
 def test_a_forked_child_has_connections_of_its_own(make: Make) -> None:

@@ -1,4 +1,4 @@
-"""Compressing a request piece by piece, so that nobody is held for long."""
+"""Compressing a request piece by piece, so that nobody is held for long, and unpacking a bounded answer."""
 
 from __future__ import annotations
 
@@ -25,3 +25,23 @@ def compressed(body: bytes, compression: Compression, rest: Callable[[], None]) 
         pieces.append(stream.compress(body[start : start + _PIECE]))
     pieces.append(stream.flush())
     return b"".join(pieces)
+
+
+def unpacked(body: bytes, encoding: str, most: int) -> bytes | None:
+    """`body` without this encoding, cut at so many bytes; ``None`` where that cannot be done.
+
+    Args:
+        body: It may be cut off.
+        encoding: The value of a ``Content-Encoding`` header.
+        most: Bytes: to unpack all is to trust what it says of its size.
+    """
+    for name in reversed([one.strip().lower().removeprefix("x-") for one in encoding.split(",")]):
+        if name in ("", "identity"):
+            continue
+        try:
+            # Some send what is inside of "deflate" bare.
+            is_bare = name == "deflate" and body[:1] != b"\x78"
+            body = zlib.decompressobj(wbits=-15 if is_bare else _WBITS[name]).decompress(body, most)
+        except (KeyError, zlib.error):
+            return None
+    return body

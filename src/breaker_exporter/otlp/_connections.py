@@ -8,6 +8,7 @@ from __future__ import annotations
 import _thread
 import contextlib
 import contextvars
+import enum
 import http.client
 import io
 import os
@@ -24,6 +25,7 @@ import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.util.connection import allowed_gai_family
 
 _CONNECTIONS = 4
 """Kept alive at most; one is the rule, and the calls that may be stuck beside it are as few."""
@@ -34,6 +36,16 @@ _MOST_RECEIVED = 1 << 18
 _current: contextvars.ContextVar[Flight] = contextvars.ContextVar("flight")
 
 
+class Step(enum.Enum):
+    """What a call waits for."""
+
+    RESOLVE = "the name of {peer} was not resolved in {seconds:.3g} s"
+    CONNECT = "no connection to {peer} in {seconds:.3g} s"
+    PREPARE = "{peer} took the connection, and was not ready for a request in {seconds:.3g} s (TLS, proxy)"
+    SEND = "{peer} did not take the whole request in {seconds:.3g} s"
+    ANSWER = "no answer from {peer} in {seconds:.3g} s"
+
+
 class Flight:
     """One call on its way, with one deadline for all of it.
 
@@ -42,9 +54,11 @@ class Flight:
 
     Attributes:
         is_over: Whether it was cut off, by its deadline or by a shutdown.
-        connected: Whether a connection was made in it; else one was used that had been kept alive.
-        sent: Whether its latest request was sent to its last byte, as far as this machine knows. With a
-            session that is not ours it stays true, the careful guess.
+        is_late: Whether it was its deadline.
+        peer: Host and port of the latest connection, which may be a proxy's; empty where a session that is
+            not ours connects.
+        step: What it waits for. With a session that is not ours it stays ``ANSWER``, the careful guess.
+        seconds: The time that it has been given.
     """
 
     def __init__(self, deadline: float) -> None:
@@ -53,8 +67,10 @@ class Flight:
         self._process = os.getpid()
         self._landed = threading.Event()
         self.is_over = False
-        self.connected = False
-        self.sent = True
+        self.is_late = False
+        self.peer = ""
+        self.step = Step.ANSWER
+        self.seconds = max(0.0, deadline - time.monotonic())
 
     @property
     def remaining(self) -> float:
@@ -93,6 +109,7 @@ class Flight:
 
     def _watch(self) -> None:
         if not self._landed.wait(self.remaining):
+            self.is_late = True
             self.cut_off()
 
 
@@ -135,6 +152,13 @@ class _Response(http.client.HTTPResponse):
         super().__init__(sock, *args, **kwargs)
         self.fp = io.BufferedReader(_Incoming(self.fp.detach()))
 
+    def begin(self) -> None:
+        """Read up to the final answer: http.client takes ``103 Early Hints`` and 102 for one."""
+        super().begin()
+        while 100 <= self.status < 200 and self.status != http.HTTPStatus.SWITCHING_PROTOCOLS:
+            self.headers = self.msg = None  # type: ignore[assignment]  # else it has begun, and does nothing
+            super().begin()
+
 
 class _Timed(HTTPConnection):
     """Serves the call under way, and keeps its deadline."""
@@ -154,25 +178,54 @@ class _Timed(HTTPConnection):
             self._latest = new  # an answer that ends with its connection takes it along
             new.settimeout(_current.get().remaining)  # connecting had a share of the time
 
+    @property
+    def peer(self) -> str:
+        """Host and port, as they stand in a URL."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
     def connect(self) -> None:
         flight = _current.get()
-        flight.connected = True
         flight.uses(self)  # a proxy may keep it waiting on the way
-        # Each address that does not answer takes the whole timeout of a connection.
-        addresses = _count_addresses(self.host, self.port)
-        if flight.is_over:
-            raise TimeoutError("resolving the name took all the time")
-        self.timeout = flight.remaining / addresses
         super().connect()
+        flight.step = Step.SEND
         flight.uses(self)  # the time may be over by now
         _opened[self] = os.getpid()
+
+    def _new_conn(self) -> socket.socket:
+        """Connect: one lookup, of the name with its trailing dot, and a share of the time for each address.
+
+        A private door of urllib3's (2.2 to 2.7), by which its own support of SOCKS goes too. Where another
+        version has another one, each address that does not answer takes all the time that is left; a test
+        sees that.
+        """
+        flight = _current.get()
+        flight.peer, flight.step = self.peer, Step.RESOLVE
+        addresses = socket.getaddrinfo(
+            self._dns_host.strip("[]"), self.port, allowed_gai_family(), socket.SOCK_STREAM
+        )
+        flight.step = Step.CONNECT
+        failed: OSError = OSError("the name has no address")
+        for tried, address in enumerate(addresses):
+            if flight.is_over:
+                raise TimeoutError("no time left to connect")
+            try:
+                opened = _connected(address, self.socket_options, flight.remaining / (len(addresses) - tried))
+            except OSError as error:
+                failed = error
+            else:
+                flight.step = Step.PREPARE
+                return opened
+        try:
+            raise failed
+        finally:
+            del failed  # it holds this frame
 
     def request(self, *args: Any, **kwargs: Any) -> None:
         flight = _current.get()
         flight.uses(self)
-        flight.sent = False
+        flight.peer, flight.step = self.peer, Step.SEND
         super().request(*args, **kwargs)
-        flight.sent = True
+        flight.step = Step.ANSWER
 
     def cut_off(self) -> None:
         """End what waits for it."""
@@ -224,11 +277,18 @@ def _shut(opened: socket.socket | None) -> None:
             socket.socket.shutdown(opened, socket.SHUT_RDWR)
 
 
-def _count_addresses(host: str, port: int | None) -> int:
+def _connected(address: Any, options: Any, timeout: float) -> socket.socket:
+    family, kind, protocol, _, where = address
+    opened = socket.socket(family, kind, protocol)
     try:
-        return len(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)) or 1
-    except OSError:
-        return 1  # connecting will say it
+        for option in options or ():
+            opened.setsockopt(*option)
+        opened.settimeout(timeout)
+        opened.connect(where)
+    except BaseException:
+        opened.close()
+        raise
+    return opened
 
 
 class _HTTPPool(HTTPConnectionPool):

@@ -16,12 +16,13 @@ from .. import _otlp_settings as otlp
 from .._env import Environment
 from .._log import say
 from .._pace import Pace
+from .._remarks import Remarks
 from .._report import ExportReport, Verdict, raised
-from ._answer import TOO_LARGE, report_of
+from ._answer import TOO_LARGE, meaning_of
 from ._compression import compressed
 from ._connections import Flight
 from ._encoder import BatchEncoder, warm
-from ._post import NoAnswer, NoThread, Poster
+from ._post import NoAnswer, NotFollowed, NoThread, Poster
 
 if TYPE_CHECKING:
     import enum
@@ -131,6 +132,7 @@ class CooperativeOTLPSpanExporter(SpanExporter):
         self._flights: set[Flight] = set()
         self._is_shut_down = False
         self._said_failing = False
+        self._remarks = Remarks(self._poster.destination)
         warm()
 
     @property
@@ -199,9 +201,13 @@ class CooperativeOTLPSpanExporter(SpanExporter):
             except NoAnswer as reason:
                 if isinstance(reason, NoThread):  # the last word: no circuit opens any more to tell of it
                     say(logging.WARNING, "%d spans not exported: %s", encoder.count, reason)
-                return ExportReport(Verdict.FAILED, reason=str(reason))
+                is_elsewhere = isinstance(reason, NotFollowed)
+                verdict = Verdict.MISCONFIGURED if is_elsewhere else Verdict.FAILED
+                return ExportReport(verdict, reason=str(reason))
             is_too_large = answer.status == TOO_LARGE
-            report = report_of(answer, encoder.count)
+            meaning = meaning_of(answer, encoder.count, self._poster.said)
+            self._remarks.note(meaning.remark)
+            report = meaning.report
         if is_too_large and may_halve and len(spans) > 1:
             return self._export_halves(spans, flight)
         if encoder.left_out and report.verdict is Verdict.DELIVERED:

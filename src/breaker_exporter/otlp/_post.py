@@ -1,4 +1,4 @@
-"""One request posted, within one deadline: redirects, a connection found closed, and what the answer says."""
+"""One request posted once, within one deadline: redirects, and what comes back."""
 
 from __future__ import annotations
 
@@ -6,21 +6,22 @@ import os
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
-from http.client import RemoteDisconnected
-from urllib.parse import urljoin, urlsplit, urlunsplit
+from urllib.parse import unquote_plus, urljoin, urlsplit, urlunsplit
 
 import requests
 
+from .._address import origin, place
 from .._errors import let_go
-from .._said import place
+from .._shown import message
 from ._connections import Flight, close_inherited, new_session
+from ._failures import cause, reason_of
 
 MOST_READ = 1 << 16
 """Bytes of an answer; there is no use for more."""
 _MOST_REDIRECTS = 5
 _REDIRECTS = (301, 302, 307, 308)
 _FOR_ANYBODY = ("accept-encoding", "content-encoding", "content-type", "user-agent")
-"""Headers that may go to another host than the one they were set for."""
+"""Headers that hold no secret."""
 
 _parents: list[requests.Session] = []
 """Sessions of a parent process: to finalize them here could wait for a lock that nobody holds any more."""
@@ -30,17 +31,23 @@ class NoAnswer(Exception):
     """The text says why, without secrets."""
 
 
+class NotFollowed(NoAnswer):
+    """There was an answer: the address of another place, where spans are not sent."""
+
+
 class NoThread(NoAnswer):
     """gevent resolves names on threads, and at interpreter exit none starts any more (Python 3.12)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An HTTP response, as far as it matters: `body` is cut at 64 KiB."""
+    """An HTTP response, as far as it matters: `body` is as it came, cut at 64 KiB."""
 
     status: int
-    retry_after: str | None
     body: bytes
+    content_type: str = ""
+    content_encoding: str = ""
+    retry_after: str | None = None
 
 
 class Poster:
@@ -70,7 +77,7 @@ class Poster:
         self._given = session is not None
         self._session = session or new_session()
         self._world = _world()
-        self._has_posted = False
+        self._secrets = _secrets_of(endpoint, self._headers)
 
     @property
     def destination(self) -> str:
@@ -78,7 +85,7 @@ class Poster:
         return f"{urlsplit(self._endpoint).scheme}://{place(self._endpoint)}"
 
     def post(self, body: bytes, flight: Flight) -> Answer:
-        """The answer to `body`.
+        """The answer to `body`, which is sent once: what a peer has done with a byte of it nobody can know.
 
         Raises:
             NoAnswer: There was none in time.
@@ -90,14 +97,16 @@ class Poster:
             except NoAnswer:
                 raise
             except Exception as error:
-                reason = _reason(error, flight)
+                reason = self._reason(error, flight)
                 let_go(error)
-            finally:
-                self._has_posted = True
         try:
             raise reason
         finally:
             del reason  # it would hold its own frame, and that the batch
+
+    def said(self, text: str) -> str:
+        """The words of the other side, fit for a log line, without the secrets of this endpoint."""
+        return message(text, self._secrets)
 
     def close(self) -> None:
         """Close what is kept alive; a given session is its owner's."""
@@ -106,66 +115,73 @@ class Poster:
             self._session.close()
 
     def _follow(self, body: bytes, flight: Flight) -> Answer:
-        url, headers = self._endpoint, self._headers
+        url = self._endpoint
         for _ in range(_MOST_REDIRECTS):
-            response = self._send(url, headers, body, flight)
+            response = self._send(url, body, flight)
             try:
-                target = response.headers.get("location")
-                if response.status_code not in _REDIRECTS or target is None:
+                status, headers = response.status_code, response.headers
+                target = headers.get("location")
+                if not 300 <= status < 400 or target is None:
                     return Answer(
-                        response.status_code, response.headers.get("retry-after"), _body_of(response)
+                        status,
+                        _body_of(response),
+                        content_type=headers.get("content-type", ""),
+                        content_encoding=headers.get("content-encoding", ""),
+                        retry_after=headers.get("retry-after"),
                     )
             finally:
                 response.close()
-            target = urljoin(url, target)
-            if _origin(target) != _origin(url):
-                headers = self._headers_abroad(url, target, headers)
-                url = target
-            else:
-                url = _with_user_of(url, target)
+            url = self._redirected(url, target, status)
         raise NoAnswer(f"redirected more than {_MOST_REDIRECTS} times")
 
-    def _send(self, url: str, headers: Mapping[str, str], body: bytes, flight: Flight) -> requests.Response:
-        try:
-            return self._send_once(url, headers, body, flight)
-        except requests.ConnectionError as error:
-            # What was kept alive may have been closed by the other side meanwhile: that says nothing yet.
-            kept_alive = self._has_posted and not flight.connected
-            if flight.is_over or not kept_alive or not _was_unread(error, flight):
-                raise
-            let_go(error)
-        self._session.close()  # others of its age may be closed too; the session stays usable
-        return self._send_once(url, headers, body, flight)
-
-    def _send_once(
-        self, url: str, headers: Mapping[str, str], body: bytes, flight: Flight
-    ) -> requests.Response:
+    def _send(self, url: str, body: bytes, flight: Flight) -> requests.Response:
         return self._session.post(
             url,
             data=body,
-            headers=headers,
+            headers=self._headers,
             timeout=flight.remaining,
             allow_redirects=False,
             stream=True,
             # A header that was asked for is not replaced by what a netrc file says.
-            auth=_as_it_is if any(name.lower() == "authorization" for name in headers) else None,
+            auth=_as_it_is if any(name.lower() == "authorization" for name in self._headers) else None,
             verify=self._verify,
             cert=self._certificate,
         )
 
-    def _headers_abroad(self, url: str, target: str, headers: Mapping[str, str]) -> dict[str, str]:
-        if self._given:
-            raise NoAnswer("redirected to another host, where a given session does not follow")
-        if urlsplit(target).scheme != urlsplit(url).scheme and not target.startswith("https://"):
-            raise NoAnswer("redirected to another scheme")
-        return {name: value for name, value in headers.items() if name in _FOR_ANYBODY}
+    def _redirected(self, url: str, target: str, status: int) -> str:
+        """Where `target` leads to: a host is never another than the endpoint's, by the endpoint's own name.
+
+        Raises:
+            NotFollowed: It leads elsewhere, or there with another method than POST.
+        """
+        try:
+            target = urljoin(url, target.encode("latin-1").decode("utf-8", "replace"))
+            here, there = origin(url), origin(target)
+        except ValueError:
+            raise NotFollowed(f"HTTP {status}: redirected to what is no address") from None
+        if status not in _REDIRECTS or not (there == here or _is_upgrade(here, there)):
+            where = self.said(f"{there[0]}://{place(target)}")
+            raise NotFollowed(
+                f"HTTP {status}: redirected to {where}, which is not followed: look at the endpoint"
+            )
+        parts = urlsplit(target)
+        netloc = urlsplit(self._endpoint).netloc
+        if there[0] != urlsplit(self._endpoint).scheme:
+            user, at, host = netloc.rpartition("@")
+            netloc = f"{user}{at}{host.removesuffix(':80')}"
+        return urlunsplit((there[0], netloc, parts.path, parts.query, ""))
+
+    def _reason(self, error: Exception, flight: Flight) -> NoAnswer:
+        bottom = cause(error)
+        if isinstance(bottom, RuntimeError) and "interpreter shutdown" in str(bottom):
+            return NoThread(f"no thread can be started: {bottom}")
+        return NoAnswer(reason_of(error, flight, place(self._endpoint), self._secrets))
 
     def _leave_other_world(self) -> None:
         """Leave connections from before a fork, and from before the monkey patch: they would hold the hub."""
         before, self._world = self._world, _world()
         if before == self._world:
             return
-        self._has_posted = False
         is_child = before[0] != self._world[0]
         if is_child:
             close_inherited()
@@ -192,39 +208,15 @@ def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
     return request
 
 
-def _origin(url: str) -> tuple[str, str | None, int | None]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.hostname, parts.port
+def _is_upgrade(here: tuple[str, str, int | None], there: tuple[str, str, int | None]) -> bool:
+    """Whether it is the same host by TLS, each on its default port."""
+    return here == ("http", there[1], 80) and there == ("https", here[1], 443)
 
 
-def _with_user_of(url: str, target: str) -> str:
-    """`target`, of the same origin, with the user and password that `url` has, unless it has its own."""
-    user, at, _ = urlsplit(url).netloc.rpartition("@")
-    parts = urlsplit(target)
-    return target if "@" in parts.netloc else urlunsplit(parts._replace(netloc=f"{user}{at}{parts.netloc}"))
-
-
-def _reason(error: Exception, flight: Flight) -> NoAnswer:
-    if flight.is_over or isinstance(error, requests.Timeout):
-        return NoAnswer("no answer in time")
-    cause = _cause(error)
-    if isinstance(cause, RuntimeError) and "interpreter shutdown" in str(cause):
-        return NoThread(f"no thread can be started: {cause}")
-    return NoAnswer(f"no answer: {type(cause).__name__}")
-
-
-def _was_unread(error: Exception, flight: Flight) -> bool:
-    """Whether the other side cannot have taken the request: to send it again would deliver it twice."""
-    cause = _cause(error)
-    if isinstance(cause, RemoteDisconnected):  # an end in good order: all that was sent may have been read
-        return not flight.sent
-    return isinstance(cause, (BrokenPipeError, ConnectionResetError))
-
-
-def _cause(error: BaseException) -> BaseException:
-    """What is at the bottom of an error of requests: its texts carry URLs, this has a telling type."""
-    inner = next(
-        (one for one in (*error.args, getattr(error, "reason", None)) if isinstance(one, BaseException)), None
-    )
-    inner = inner or error.__cause__  # what it happened in the context of may be the application's
-    return error if inner is None else _cause(inner)
+def _secrets_of(endpoint: str, headers: Mapping[str, str]) -> tuple[str, ...]:
+    """What must not be seen of what is sent along."""
+    parts = urlsplit(endpoint)
+    user = parts.netloc.rpartition("@")[0]
+    found = [value for name, value in headers.items() if name.lower() not in _FOR_ANYBODY]
+    found += [user, *user.split(":", 1), *(pair.partition("=")[2] or pair for pair in parts.query.split("&"))]
+    return tuple({form for text in found if text for form in (text, unquote_plus(text))})

@@ -1,0 +1,50 @@
+"""Where a URL leads to: host and port, as people read them and as they are compared."""
+
+from __future__ import annotations
+
+import ipaddress
+from urllib.parse import urlsplit
+
+_PORTS = {"http": 80, "https": 443}
+
+
+def place(url: str) -> str:
+    """Host and port of a URL, or of a target of gRPC's: no user, path or query.
+
+    Args:
+        url: Such as ``http://user:word@collector:4318/v1/traces?key=secret`` or ``collector:4317``.
+    """
+    scheme, separator, rest = url.partition("://")
+    if not separator:
+        scheme, rest = "", url
+    authority = rest.partition("?")[0].partition("#")[0]
+    if not authority.startswith("/"):  # as that of a socket of the file system does
+        authority = authority.partition("/")[0]
+    authority = authority.rpartition("@")[2]
+    try:
+        has_port = urlsplit(f"//{authority}").port is not None
+    except ValueError:
+        has_port = True
+    port = _PORTS.get(scheme.lower())
+    return authority if has_port or port is None else f"{authority}:{port}"
+
+
+def origin(url: str) -> tuple[str, str, int | None]:
+    """Scheme, host and port of a URL, each in the one form that can be compared.
+
+    Raises:
+        ValueError: It is no URL.
+    """
+    parts = urlsplit(url)
+    return parts.scheme, _host(parts.hostname or ""), parts.port or _PORTS.get(parts.scheme)
+
+
+def _host(host: str) -> str:
+    try:
+        return ipaddress.ip_address(host).compressed
+    except ValueError:
+        pass
+    try:
+        return host.encode("idna").decode().lower().rstrip(".")
+    except UnicodeError:  # no name of a host at all, or one of those that DNS takes all the same
+        return host.lower().rstrip(".")

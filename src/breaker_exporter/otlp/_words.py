@@ -1,0 +1,127 @@
+"""What the body of an HTTP answer says: a partial success, an error in words, a page of the web."""
+
+from __future__ import annotations
+
+import enum
+import json
+import re
+from typing import Any
+
+from google.protobuf.message import DecodeError
+from google.rpc.status_pb2 import Status
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+
+_PAGES = ("text/html", "application/xhtml+xml")
+_PROTOBUF = "application/x-protobuf"
+_MESSAGES = ("message", "error", "detail", "errorMessage", "error_description", "reason", "title", "errors")
+
+
+class Kind(enum.Enum):
+    """What the body of a good answer is."""
+
+    OTLP = "OTLP"
+    PAGE = "a web page (text/html)"
+    """Something for people: no OTLP receiver answers so, and nothing was delivered."""
+    OTHER = "no OTLP"
+    """OpenTelemetry's own exporters take it for a success without looking."""
+
+
+def partial_success(body: bytes, content_type: str) -> tuple[Kind, int, str]:
+    """What a good answer is, how many spans it says were rejected, and its message.
+
+    Servers have been seen to answer protobuf with JSON, and under any content type.
+    """
+    if not body:
+        return Kind.OTLP, 0, ""
+    if is_page(body, content_type):
+        return Kind.PAGE, 0, ""
+    try:
+        partial = ExportTraceServiceResponse.FromString(body).partial_success
+    except DecodeError:
+        found = _json(body)
+        if found is None:
+            return Kind.OTHER, 0, ""
+        told = _field(found, "partialSuccess")
+        return Kind.OTLP, _number(_field(told, "rejectedSpans")), _text(_field(told, "errorMessage"))
+    return Kind.OTLP, partial.rejected_spans, partial.error_message
+
+
+def error_message(body: bytes, content_type: str) -> str:
+    """The words of an answer that is an error: ``google.rpc.Status``, JSON, the title of a page, or text."""
+    if is_page(body, content_type):
+        title = re.search(rb"(?is)<title[^>]*>(.*?)</title", body)
+        return title[1].decode("utf-8", "replace") if title else ""
+    if (found := _json(body)) is not None:
+        return _told(found)
+    if media_type(content_type) == _PROTOBUF:
+        try:
+            return str(Status.FromString(body).message)
+        except DecodeError:
+            return ""
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        return ""
+
+
+def is_page(body: bytes, content_type: str) -> bool:
+    """Whether it is something for a browser."""
+    begin = body[:200].lstrip().lower()
+    return bool(body) and (
+        media_type(content_type) in _PAGES or begin.startswith((b"<!doctype html", b"<html"))
+    )
+
+
+def media_type(content_type: str) -> str:
+    """A content type without its parameters."""
+    return content_type.partition(";")[0].strip().lower()
+
+
+def _json(body: bytes) -> Any:
+    if not body.lstrip().startswith((b"{", b"[")):
+        return None
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _told(found: Any) -> str:
+    """The message of a JSON error, under the names that are in use."""
+    for name in (
+        "message",
+        "error",
+        "detail",
+        "errorMessage",
+        "error_description",
+        "reason",
+        "title",
+        "errors",
+    ):
+        value = _field(found, name)
+        if isinstance(value, list):
+            value = value[0] if value else None
+        if isinstance(value, dict):
+            value = _told(value)
+        if isinstance(value, str) and value:
+            return value
+    return ""
+
+
+def _field(found: Any, name: str) -> Any:
+    """By its name in JSON, or by that in protobuf."""
+    if not isinstance(found, dict):
+        return None
+    return found.get(name, found.get(re.sub("([A-Z])", r"_\1", name).lower()))
+
+
+def _number(value: Any) -> int:
+    """64 bits are a string in protobuf's JSON; many write a number."""
+    try:
+        return int(value)
+    except (TypeError, ValueError, OverflowError):
+        return 0
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
