@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
-from .._shown import shown
+from .._shown import message, shown
 from .answer import Answer, judge
 from .finding import Steps, broken, ok, warning
 from .reach import Place, reach
@@ -15,24 +15,22 @@ _PORTS = {"https": 443, "socks5": 1080, "socks5h": 1080}
 
 
 def redirected(target: Target, answer: Answer, patience: float) -> Steps[None]:
-    """Where to, and what is answered there."""
-    before = urlsplit(target.url)
+    """Where to, and what is answered there: the exporter's own rule says whether it is followed."""
+    from ..otlp._failures import NotFollowed
+    from ..otlp._redirects import next_url
+
     try:
-        there = urljoin(target.url, answer.location or "")
-        after = urlsplit(there)
-        abroad = (before.scheme, before.hostname, before.port) != (after.scheme, after.hostname, after.port)
-    except ValueError:
+        there = next_url(target.url, target.url, answer.location or "", answer.status, message)
+    except NotFollowed as reason:
         yield broken(
             "http-redirect",
-            f"HTTP {answer.status}: the endpoint redirects to {shown(answer.location)}, which is no address",
-            "look at what answers there; make the address that it means the endpoint",
+            f"{reason}",
+            "where that address is right, make it the endpoint: spans and credentials go to no other host",
         )
         return
-    loses = abroad and bool(target.headers or before.username)
-    yield (broken if loses else warning)(
+    yield warning(
         "http-redirect",
-        f"HTTP {answer.status}: the endpoint redirects to {shown(there)}"
-        + (", where the configured headers are not sent" if loses else ""),
+        f"HTTP {answer.status}: the endpoint redirects to {shown(there)}",
         "make that address the endpoint: a redirect costs each export a request",
     )
     yield from _posted(target, patience)
@@ -84,7 +82,8 @@ def is_there(proxy: str, step: float) -> Steps[bool]:
 def _posted(target: Target, patience: float) -> Steps[None]:
     """Posted as the exporter itself does it, through proxies and redirects."""
     from ..otlp._connections import Flight
-    from ..otlp._post import NoAnswer, Poster
+    from ..otlp._failures import NoAnswer
+    from ..otlp._post import Poster
 
     trust = target.trust
     certificate = (trust.certificate, trust.key) if trust.certificate and trust.key else trust.certificate
@@ -106,7 +105,14 @@ def _posted(target: Target, patience: float) -> Steps[None]:
         )
     else:
         yield judge(
-            Answer(answer.status, answer.body, "", answer.retry_after, None, time.monotonic() - began),
+            Answer(
+                answer.status,
+                answer.body,
+                answer.content_type,
+                answer.retry_after,
+                None,
+                time.monotonic() - began,
+            ),
             target.timeout,
         )
     finally:

@@ -20,8 +20,6 @@ from .wire import Speech, TooMuch, Wire
 _MOST_READ = 1 << 16
 """Bytes of a body; as much again for all that is around it."""
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
-_REDIRECTS = (301, 302, 307, 308)
-"""Those that the exporter follows."""
 
 
 def place_of(url: SplitResult) -> Place:
@@ -51,7 +49,7 @@ def examine(target: Target, step: float, patience: float) -> Steps[None]:
         result = _post(target, url, talking, patience)
     if isinstance(result, _Failed):
         yield _explained(place, target.trust, connected, result, patience)
-    elif result.location and result.status in _REDIRECTS:
+    elif result.location and 300 <= result.status < 400:
         yield from detours.redirected(target, result, patience)
     elif result.status == 400 and not place.tls and spoken(place, connected, b"") is Speech.TLS:
         # Servers that speak TLS tell those who do not by an HTTP 400 in plain text.

@@ -22,7 +22,8 @@ from ._answer import TOO_LARGE, meaning_of
 from ._compression import compressed
 from ._connections import Flight
 from ._encoder import BatchEncoder, warm
-from ._post import NoAnswer, NotFollowed, NoThread, Poster
+from ._failures import NoAnswer, NotFollowed, NoThread
+from ._post import Poster
 
 if TYPE_CHECKING:
     import enum

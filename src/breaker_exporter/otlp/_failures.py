@@ -15,6 +15,18 @@ from ._connections import AnswerTooLarge, Flight, Step
 _ENDED = (ConnectionResetError, BrokenPipeError, ConnectionAbortedError, http.client.RemoteDisconnected)
 
 
+class NoAnswer(Exception):
+    """The text says why, without secrets."""
+
+
+class NotFollowed(NoAnswer):
+    """There was an answer: the address of another place, where spans are not sent."""
+
+
+class NoThread(NoAnswer):
+    """gevent resolves names on threads, and at interpreter exit none starts any more (Python 3.12)."""
+
+
 def is_late(error: Exception, flight: Flight) -> bool:
     """Whether the call ended for want of time."""
     return flight.is_over or isinstance(error, requests.Timeout) or isinstance(cause(error), TimeoutError)

@@ -6,37 +6,25 @@ import os
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import unquote_plus, urljoin, urlsplit, urlunsplit
+from urllib.parse import unquote_plus, urlsplit
 
 import requests
 
-from .._address import origin, place
+from .._address import place
 from .._errors import let_go
 from .._shown import message
 from ._connections import Flight, close_inherited, new_session
-from ._failures import cause, reason_of
+from ._failures import NoAnswer, NoThread, cause, reason_of
+from ._redirects import next_url
 
 MOST_READ = 1 << 16
 """Bytes of an answer; there is no use for more."""
 _MOST_REDIRECTS = 5
-_REDIRECTS = (301, 302, 307, 308)
 _FOR_ANYBODY = ("accept-encoding", "content-encoding", "content-type", "user-agent")
 """Headers that hold no secret."""
 
 _parents: list[requests.Session] = []
 """Sessions of a parent process: to finalize them here could wait for a lock that nobody holds any more."""
-
-
-class NoAnswer(Exception):
-    """The text says why, without secrets."""
-
-
-class NotFollowed(NoAnswer):
-    """There was an answer: the address of another place, where spans are not sent."""
-
-
-class NoThread(NoAnswer):
-    """gevent resolves names on threads, and at interpreter exit none starts any more (Python 3.12)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +119,7 @@ class Poster:
                     )
             finally:
                 response.close()
-            url = self._redirected(url, target, status)
+            url = next_url(self._endpoint, url, target, status, self.said)
         raise NoAnswer(f"redirected more than {_MOST_REDIRECTS} times")
 
     def _send(self, url: str, body: bytes, flight: Flight) -> requests.Response:
@@ -147,29 +135,6 @@ class Poster:
             verify=self._verify,
             cert=self._certificate,
         )
-
-    def _redirected(self, url: str, target: str, status: int) -> str:
-        """Where `target` leads to: a host is never another than the endpoint's, by the endpoint's own name.
-
-        Raises:
-            NotFollowed: It leads elsewhere, or there with another method than POST.
-        """
-        try:
-            target = urljoin(url, target.encode("latin-1").decode("utf-8", "replace"))
-            here, there = origin(url), origin(target)
-        except ValueError:
-            raise NotFollowed(f"HTTP {status}: redirected to what is no address") from None
-        if status not in _REDIRECTS or not (there == here or _is_upgrade(here, there)):
-            where = self.said(f"{there[0]}://{place(target)}")
-            raise NotFollowed(
-                f"HTTP {status}: redirected to {where}, which is not followed: look at the endpoint"
-            )
-        parts = urlsplit(target)
-        netloc = urlsplit(self._endpoint).netloc
-        if there[0] != urlsplit(self._endpoint).scheme:
-            user, at, host = netloc.rpartition("@")
-            netloc = f"{user}{at}{host.removesuffix(':80')}"
-        return urlunsplit((there[0], netloc, parts.path, parts.query, ""))
 
     def _reason(self, error: Exception, flight: Flight) -> NoAnswer:
         bottom = cause(error)
@@ -206,11 +171,6 @@ def _body_of(response: requests.Response) -> bytes:
 
 def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
     return request
-
-
-def _is_upgrade(here: tuple[str, str, int | None], there: tuple[str, str, int | None]) -> bool:
-    """Whether it is the same host by TLS, each on its default port."""
-    return here == ("http", there[1], 80) and there == ("https", here[1], 443)
 
 
 def _secrets_of(endpoint: str, headers: Mapping[str, str]) -> tuple[str, ...]:
