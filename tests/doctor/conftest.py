@@ -26,6 +26,7 @@ _ELSEWHERE = (
 def _place(no_variables_from_outside: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in _ELSEWHERE:
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("OTEL_SERVICE_NAME", "shop")
     monkeypatch.chdir(tmp_path)
 
 

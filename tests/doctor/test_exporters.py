@@ -69,7 +69,7 @@ def _installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def test_the_collector_is_asked_for_every_name_of_an_otlp_exporter(
     listed: str, protocols: tuple[str, ...], expected: list[str]
 ) -> None:
-    findings, force = in_force({"OTEL_TRACES_EXPORTER": listed})
+    findings, force = in_force({"OTEL_SERVICE_NAME": "shop", "OTEL_TRACES_EXPORTER": listed})
 
     assert force.protocols == protocols
     assert bad(findings) == expected
@@ -84,7 +84,7 @@ def test_a_dead_collector_is_found_by_every_name(name: str) -> None:
 
 @pytest.mark.parametrize("name", WRAPPERS)
 def test_a_name_of_another_package_is_known_by_what_it_makes(name: str) -> None:
-    findings, force = in_force({"OTEL_TRACES_EXPORTER": name})
+    findings, force = in_force({"OTEL_SERVICE_NAME": "shop", "OTEL_TRACES_EXPORTER": name})
 
     assert force.protocols == WRAPPERS[name][1]
     assert bad(findings) == []
@@ -92,7 +92,7 @@ def test_a_name_of_another_package_is_known_by_what_it_makes(name: str) -> None:
 
 
 def test_one_that_cannot_be_loaded_is_told() -> None:
-    findings, force = in_force({"OTEL_TRACES_EXPORTER": "own_broken"})
+    findings, force = in_force({"OTEL_SERVICE_NAME": "shop", "OTEL_TRACES_EXPORTER": "own_broken"})
 
     assert bad(findings) == ["broken exporter-unusable"]
     assert "No module named 'own_exporters_that_are_not_there'" in findings[0].text
@@ -101,7 +101,7 @@ def test_one_that_cannot_be_loaded_is_told() -> None:
 
 @pytest.mark.parametrize("name", ["breaker_otlp_proto_htp", "breaker_otlp_http", "OTLP_PROTO_GRPC"])
 def test_a_name_that_is_nearly_right_is_told_the_right_one(name: str) -> None:
-    findings, _ = in_force({"OTEL_TRACES_EXPORTER": name})
+    findings, _ = in_force({"OTEL_SERVICE_NAME": "shop", "OTEL_TRACES_EXPORTER": name})
 
     assert bad(findings) == ["warning exporter-unknown"]
     assert "did you mean " in findings[0].advice
@@ -143,7 +143,7 @@ def test_zero_code_without_what_reads_the_name_is_told(monkeypatch: pytest.Monke
         lambda *, group: () if group == "opentelemetry_configurator" else found(group=group),
     )
 
-    findings, _ = in_force({"OTEL_TRACES_EXPORTER": OURS})
+    findings, _ = in_force({"OTEL_SERVICE_NAME": "shop", "OTEL_TRACES_EXPORTER": OURS})
 
     assert bad(findings) == ["warning zero-code-missing"]
     assert "opentelemetry-distro" in findings[0].advice

@@ -99,4 +99,4 @@ def _given(said: dict[str, Any] | None) -> Given:
             mode=SentryMode(mode) if mode else None,
             traces_sample_rate=sentry["traces_sample_rate"],
         )
-    return Given(Arguments(**told, profile=Profile(profile) if profile else None), service_name, sentry)
+    return Given(Arguments(**told, profile=Profile(profile) if profile else None), service_name, sentry, True)

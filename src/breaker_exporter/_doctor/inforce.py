@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from .. import _env
-from . import exporters, mistakes, table
+from . import exporters, mistakes, names, service, table, values
 from .finding import Steps, warning
 from .listening import Given, InForce, Listening
 
@@ -19,16 +18,21 @@ def settle(given: Given, environment: Listening) -> Steps[InForce]:
         ways = () if is_off else (yield from exporters.examine(environment, settings))
         for protocol in ways:
             environment.check_otlp("grpc" if protocol == "grpc" else "http/protobuf")
-    rows = tuple(table.rows(settings, given, environment, defaults, batching))
-    yield from mistakes.complaints(environment.complaints, environment.strict)
+    named = service.of(given, environment)
+    rows = tuple(table.rows(settings, given, environment, defaults, batching, named))
+    variables = environment.everything()
+    yield from values.check(variables, environment.complaints, environment.strict)
+    yield from mistakes.complaints(environment.complaints, environment.strict, values.quoted(variables))
     if is_off:
         yield warning(
             "sdk-disabled",
             "OTEL_SDK_DISABLED is true: no spans are made or sent, and the collector is not asked here",
             "take the variable away where that is not meant",
         )
+    elif "none" not in environment.traces_exporters():
+        yield from service.check(named, sees_code=given.seen)
     yield from mistakes.check_times(settings, environment, batching)
     yield from mistakes.check_sampler(environment)
     yield from mistakes.check_endpoint(given, environment, ways)
-    yield from mistakes.check_names(_env.snapshot())
+    yield from names.check(variables)
     return InForce(settings, given, environment, ways, rows)

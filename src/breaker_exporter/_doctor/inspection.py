@@ -41,7 +41,7 @@ def _given(telemetry: Any) -> dict[str, Any]:
         **given,
         "headers": None if arguments.headers is None else dict(arguments.headers),
         "profile": arguments.profile.value if arguments.profile else None,
-        "service_name": telemetry._attributes.get("service.name"),
+        "service_name": _service_name(telemetry),
         "sentry": None
         if sentry is None
         else {
@@ -50,3 +50,8 @@ def _given(telemetry: Any) -> dict[str, Any]:
             "traces_sample_rate": sentry.traces_sample_rate,
         },
     }
+
+
+def _service_name(telemetry: Any) -> object:
+    provider = telemetry._given
+    return (telemetry._attributes if provider is None else provider.resource.attributes).get("service.name")

@@ -16,11 +16,12 @@ from .finding import Setting
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What was given in code."""
+    """What was given in code; `seen` where there was code to look at."""
 
     arguments: Arguments = field(default_factory=Arguments)
     service_name: str | None = None
     sentry: Sentry | None = None
+    seen: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,10 @@ class Listening(Environment):
     def complain(self, text: str) -> None:
         if text not in self.complaints:
             self.complaints.append(text)
+
+    def everything(self) -> dict[str, str]:
+        """All variables, as they stand."""
+        return dict(self._variables)
 
     @contextlib.contextmanager
     def hearing_log(self) -> Iterator[None]:

@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
-
-from opentelemetry.sdk import environment_variables
 
 from .. import _env
 from .._settings import Settings
 from .finding import Finding, Steps, broken, ok, warning
 from .listening import Given, Listening
 
-_PREFIX = "BREAKER_EXPORTER_"
-OURS = tuple(
-    f"{_PREFIX}{name}"
-    for name in (
-        *("COOLDOWN", "EXPORT_TIMEOUT", "FAILURE_THRESHOLD", "GC_FREEZE", "MAX_COOLDOWN"),
-        *("METRICS", "PROFILE", "SENTRY_MODE", "SHUTDOWN_TIMEOUT", "STRICT", "SWITCH_INTERVAL"),
-    )
-)
-"""All variables of this package."""
-_SENTRYS = ("SENTRY_DSN", "SENTRY_ENVIRONMENT", "SENTRY_RELEASE", "SENTRY_TRACES_SAMPLE_RATE")
 _LOOKS_LIKE_MS = 1000
 """Seconds: nobody waits that long for a collector."""
 _TOO_SHORT = 1.0
@@ -30,10 +17,11 @@ _DELAYS = 50, 60_000
 """Milliseconds, from which on a schedule delay is odd."""
 
 
-def complaints(texts: Iterable[str], strict: bool) -> Steps[None]:
-    """What the environment has to complain about."""
+def complaints(texts: Iterable[str], strict: bool, told: Iterable[str] = ()) -> Steps[None]:
+    """What the environment has to complain about, but for what is `told` of these variables already."""
     for text in texts:
-        yield _complaint(text, strict)
+        if not text.startswith(tuple(told)):
+            yield _complaint(text, strict)
 
 
 def _complaint(text: str, strict: bool) -> Finding:
@@ -142,27 +130,3 @@ def check_endpoint(given: Given, environment: Listening, protocols: tuple[str, .
             f"{base} ends in /v1/traces, which is added to it once more",
             f"take the path away, or use {traces}, which is used as it is",
         )
-
-
-def check_names(variables: Mapping[str, str]) -> Steps[None]:
-    """Names of variables that are nearly right."""
-    known = {*OURS, *_SENTRYS, *filter(str.isupper, vars(environment_variables))}
-    for name in sorted(variables):
-        is_ours = name.startswith(_PREFIX)
-        if name in known or not (is_ours or name.startswith(("OTEL_", "OTLP_", "SENTRY_"))):
-            continue
-        # Others have variables in those name spaces too: there only what is nearly right is a mistake.
-        near = _near(name, known, is_ours)
-        if is_ours or near:
-            yield warning(
-                "variable-unknown",
-                f"{name} is no variable that anything here reads",
-                f"did you mean {near[0]}?" if near else "take it away",
-            )
-
-
-def _near(name: str, known: Iterable[str], is_ours: bool) -> list[str]:
-    if not is_ours:
-        return difflib.get_close_matches(name, sorted(known), 1, 0.88)
-    ends = [each.removeprefix(_PREFIX) for each in OURS]  # all alike before
-    return [f"{_PREFIX}{end}" for end in difflib.get_close_matches(name.removeprefix(_PREFIX), ends, 1)]

@@ -12,6 +12,7 @@ from .._settings import Settings
 from .._shown import shown
 from .finding import Setting
 from .listening import Given, Listening
+from .service import Service
 
 
 def rows(
@@ -20,6 +21,7 @@ def rows(
     environment: Listening,
     defaults: Defaults,
     batching: Mapping[str, int],
+    service: Service,
 ) -> Iterator[Setting]:
     """All settings but Sentry's; `batching` by its variables."""
     arguments = given.arguments
@@ -81,8 +83,7 @@ def rows(
         yield Setting(name, value, unit, source(None, (variable,), value, by_profile))
     sampler = environment.value(_env.SAMPLER) if environment.is_set(_env.SAMPLER) else defaults.sampler
     yield Setting("sampler", sampler, "", source(None, (_env.SAMPLER,), None, "profile"))
-    service = given.service_name or environment.value("OTEL_SERVICE_NAME")
-    yield Setting("service_name", service, "", source(given.service_name, ("OTEL_SERVICE_NAME",), None))
+    yield Setting("service_name", service.name, "", service.source)
     yield Setting("strict", environment.strict, "", source(None, ("BREAKER_EXPORTER_STRICT",), None))
     yield Setting("metrics", environment.metrics(), "", source(None, ("BREAKER_EXPORTER_METRICS",), None))
     yield Setting(

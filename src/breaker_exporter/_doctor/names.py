@@ -1,0 +1,71 @@
+"""Names of variables: those that are known, and those that are nearly right."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import importlib
+from collections.abc import Mapping
+
+from .._variable_names import OURS, misspelt
+from .finding import Steps, warning
+
+SENTRYS = ("SENTRY_DSN", "SENTRY_ENVIRONMENT", "SENTRY_RELEASE", "SENTRY_TRACES_SAMPLE_RATE")
+_MODULES = (
+    "opentelemetry.environment_variables",
+    "opentelemetry.sdk.environment_variables",
+    "opentelemetry.instrumentation.environment_variables",
+)
+"""Where OpenTelemetry lists its variables."""
+_CREDENTIALS = tuple(
+    f"OTEL_PYTHON_EXPORTER_OTLP_{way}{signal}_CREDENTIAL_PROVIDER"
+    for way in ("HTTP", "GRPC")
+    for signal in ("", "_TRACES", "_METRICS", "_LOGS")
+)
+"""Newer releases of OpenTelemetry's exporters read these."""
+_EXPORTERS = "OTEL_EXPORTER_OTLP_"
+_FILLERS = {"OTEL", "OTLP", "OLTP", "EXPORT", "EXPORTER", "EXPORTERS"}
+"""Words in names of an exporter's variables that are left out or mixed up."""
+_ALIKE = 0.88
+_FIRST_WORDS = ("OTEL", "OTLP", "SENTRY")
+
+
+@functools.cache
+def known() -> frozenset[str]:
+    """All variables that this package, OpenTelemetry or Sentry reads, as far as they are listed."""
+    found = {*OURS, *SENTRYS, *_CREDENTIALS}
+    for module in _MODULES:
+        try:
+            values = vars(importlib.import_module(module)).values()
+        except ImportError:
+            continue
+        found.update(value for value in values if isinstance(value, str) and value.startswith("OTEL_"))
+    return frozenset(found)
+
+
+def check(variables: Mapping[str, str]) -> Steps[None]:
+    """Find names that are nearly right."""
+    ours = dict(misspelt(variables))
+    for name in sorted(variables):
+        if name in known():
+            continue
+        near = ours.get(name) or _near(name.upper())
+        # Others have variables in the other name spaces too: there only what is nearly right is a mistake.
+        if near or name in ours:
+            yield warning(
+                "variable-unknown",
+                f"{name} is no variable that anything here reads",
+                f"did you mean {near}?" if near else "take it away",
+            )
+
+
+def _near(name: str) -> str | None:
+    """The one that was meant, in upper case."""
+    words = name.split("_")
+    if not difflib.get_close_matches(words[0], _FIRST_WORDS, 1, 0.75):
+        return None
+    if near := difflib.get_close_matches(name, sorted(known()), 1, _ALIKE):
+        return near[0]
+    end = "_".join(word for word in words if word not in _FILLERS)
+    meant = f"{_EXPORTERS}{end}"
+    return meant if words[0] == "OTEL" and meant in known() else None

@@ -1,0 +1,59 @@
+"""The service's name, under which its spans arrive."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from .finding import Steps, warning
+from .listening import Given, Listening
+from .values import is_quoted
+
+_NAME = "OTEL_SERVICE_NAME"
+_ATTRIBUTES = "OTEL_RESOURCE_ATTRIBUTES"
+_DETECTORS = "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS"
+_NAMELESS = {"", "otel", "process", "os", "host", "container"}
+"""Resource detectors that name no service."""
+_UNKNOWN = "unknown_service"
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """The name, and where it comes from: ``code``, a variable, or ``default``."""
+
+    name: str
+    source: str
+
+
+def of(given: Given, environment: Listening) -> Service:
+    """The name as OpenTelemetry takes it: from code, else from variables."""
+    if given.service_name:
+        return Service(given.service_name, "code")
+    if name := environment.value(_NAME):
+        return Service(name, _NAME)
+    pairs = [pair.partition("=") for pair in (environment.value(_ATTRIBUTES) or "").split(",")]
+    found = [unquote(value.strip()) for key, _, value in pairs if key.strip() == "service.name"]
+    if found and found[-1]:
+        return Service(found[-1], _ATTRIBUTES)
+    detectors = {name.strip() for name in (environment.value(_DETECTORS) or "").split(",")}
+    # Theirs may name it, and they may ask over the network.
+    return Service(_UNKNOWN, "default" if detectors <= _NAMELESS else _DETECTORS)
+
+
+def check(service: Service, *, sees_code: bool) -> Steps[None]:
+    """Find that there is no name, or a quoted one; `sees_code`: a ``Telemetry`` was looked at."""
+    if service.source == _DETECTORS:
+        return
+    if service.name.startswith(_UNKNOWN) or not service.name.strip():
+        yield warning(
+            "service-name-missing",
+            "the service has no name: its spans arrive as unknown_service, as those of others without one",
+            f"set {_NAME}, or service_name= of Telemetry"
+            + ("" if sees_code else "; one that the application sets in its own code is not seen here"),
+        )
+    elif service.source == "code" and is_quoted(service.name):
+        yield warning(
+            "value-quoted",
+            f"the service's name, given in code, has quotation marks as a part of it: {service.name}",
+            "take them away where it comes from",
+        )

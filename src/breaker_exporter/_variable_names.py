@@ -1,0 +1,45 @@
+"""The names of this package's variables, and which names in an environment are misspelt ones."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator
+
+PREFIX = "BREAKER_EXPORTER_"
+OURS = tuple(
+    f"{PREFIX}{name}"
+    for name in (
+        *("COOLDOWN", "EXPORT_TIMEOUT", "FAILURE_THRESHOLD", "GC_FREEZE", "MAX_COOLDOWN"),
+        *("METRICS", "PROFILE", "SENTRY_MODE", "SHUTDOWN_TIMEOUT", "STRICT", "SWITCH_INTERVAL"),
+    )
+)
+"""All variables of this package."""
+_ENDS = [name.removeprefix(PREFIX) for name in OURS]
+_ALIKE = 0.85
+
+
+def misspelt(names: Iterable[str]) -> Iterator[tuple[str, str | None]]:
+    """Names that are meant for this package and that it does not read, each with the nearest right one.
+
+    ``BREAKER_EXPORTER_COOL_DOWN``, ``BRAKER_EXPORTER_COOLDOWN``, ``breaker_exporter_cooldown``; ``None``
+    where a name begins as ours do and ends as none of them does.
+    """
+    for name in names:
+        end = None if name in OURS else _end(name.upper())
+        if end is None:
+            continue
+        near = difflib.get_close_matches(end, _ENDS, 1)
+        if near or name.startswith(PREFIX):
+            yield name, f"{PREFIX}{near[0]}" if near else None
+
+
+def _end(name: str) -> str | None:
+    """What follows the prefix, be that misspelt too; ``None`` where there is none."""
+    if name.startswith(PREFIX):
+        return name.removeprefix(PREFIX)
+    words = name.split("_")
+    for count in (2, 1):
+        begin, end = "".join(words[:count]), "_".join(words[count:])
+        if end and difflib.SequenceMatcher(None, begin, PREFIX.replace("_", "")).ratio() >= _ALIKE:
+            return end
+    return None
