@@ -115,9 +115,6 @@ def _session(options: Mapping[str, Any], scheme: str) -> requests.Session | None
     proxy = (options["https_proxy"] if scheme == "https" else None) or options["http_proxy"]
     if proxy is None:
         return None
-    from .otlp._connections import new_session
+    from .otlp._connections import OwnSession
 
-    session = new_session()
-    session.trust_env = False  # else its proxies would win
-    session.proxies.update({scheme: proxy} if proxy else {})
-    return session
+    return OwnSession({scheme: proxy} if proxy else {})

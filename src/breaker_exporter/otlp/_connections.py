@@ -16,7 +16,7 @@ import socket
 import threading
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
@@ -314,15 +314,26 @@ class _Adapter(HTTPAdapter):
         return manager
 
 
-class _Session(requests.Session):
+class OwnSession(requests.Session):
+    """A session of this package's: its connections keep the deadline of the flight that they serve.
+
+    Args:
+        proxies: By scheme, in place of the environment's; empty: none.
+    """
+
+    def __init__(self, proxies: Mapping[str, str] | None = None) -> None:
+        super().__init__()
+        self._own_proxies = proxies
+        if proxies is not None:
+            self.trust_env = False  # else the environment's would win
+            self.proxies.update(proxies)
+        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        for scheme in ("http://", "https://"):
+            self.mount(scheme, _Adapter(pool_connections=2, pool_maxsize=_CONNECTIONS))
+
+    def renewed(self) -> OwnSession:
+        """Another one like it, without its connections."""
+        return OwnSession(self._own_proxies)
+
     def get_redirect_target(self, resp: requests.Response) -> None:
         """Nowhere: to say where, requests reads and unpacks the answer, however large."""
-
-
-def new_session() -> requests.Session:
-    """A session whose connections keep the deadline of the flight that they serve."""
-    session = _Session()
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    for scheme in ("http://", "https://"):
-        session.mount(scheme, _Adapter(pool_connections=2, pool_maxsize=_CONNECTIONS))
-    return session

@@ -13,7 +13,7 @@ import requests
 from .._address import place
 from .._errors import let_go
 from .._shown import message
-from ._connections import Flight, close_inherited, new_session
+from ._connections import Flight, OwnSession, close_inherited
 from ._failures import NoAnswer, NoThread, cause, reason_of
 from ._redirects import next_url
 
@@ -46,7 +46,8 @@ class Poster:
         headers: Sent along, to this host alone.
         verify: Whether TLS certificates are verified, or by which file.
         certificate: The client's own, or its file and that of its key.
-        session: The user's; its adapters then decide how far a deadline is kept.
+        session: The user's; its adapters then decide how far a deadline is kept. An ``OwnSession`` is closed,
+            and renewed after a fork, here.
     """
 
     def __init__(
@@ -62,8 +63,7 @@ class Poster:
         self._headers = dict(headers)
         self._verify = verify
         self._certificate = certificate
-        self._given = session is not None
-        self._session = session or new_session()
+        self._session = OwnSession() if session is None else session
         self._world = _world()
         self._secrets = _secrets_of(endpoint, self._headers)
 
@@ -99,7 +99,7 @@ class Poster:
     def close(self) -> None:
         """Close what is kept alive; a given session is its owner's."""
         self._leave_other_world()
-        if not self._given:
+        if isinstance(self._session, OwnSession):
             self._session.close()
 
     def _follow(self, body: bytes, flight: Flight) -> Answer:
@@ -150,9 +150,9 @@ class Poster:
         is_child = before[0] != self._world[0]
         if is_child:
             close_inherited()
-        if is_child and not self._given:
+        if is_child and isinstance(self._session, OwnSession):
             _parents.append(self._session)
-            self._session = new_session()
+            self._session = self._session.renewed()
         else:
             self._session.close()
 
