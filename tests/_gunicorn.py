@@ -19,6 +19,9 @@ from types import TracebackType
 
 _OURS = ("BREAKER_EXPORTER_", "GUNICORN_", "OTEL_", "SENTRY_")
 
+IN_TIME = 20.0
+"""Seconds that an end may take on a busy machine; Gunicorn alone gives a worker 30."""
+
 
 @dataclass(frozen=True)
 class Ended:
@@ -113,7 +116,7 @@ class GunicornService:
         """How many workers have been started so far."""
         return self.output.count("Booting worker with pid")
 
-    def get(self, path: str = "/", timeout: float = 15.0, status: int = 200) -> str:
+    def get(self, path: str = "/", timeout: float = 30.0, status: int = 200) -> str:
         """The body of a ``GET``, on a connection of its own.
 
         Raises:
@@ -128,7 +131,7 @@ class GunicornService:
         assert answer.status == status, f"{answer.status} {body}\n{self.output}"
         return body
 
-    def wait_for_line(self, pattern: str, timeout: float = 15.0) -> re.Match[str]:
+    def wait_for_line(self, pattern: str, timeout: float = 30.0) -> re.Match[str]:
         """The first match in what it writes, written already or to come.
 
         Raises:
@@ -144,14 +147,14 @@ class GunicornService:
         assert matched is not None, f"nothing like {pattern!r} in:\n{self.output}"
         return matched
 
-    def terminate(self, timeout: float = 30.0) -> Ended:
+    def terminate(self, timeout: float = 60.0) -> Ended:
         """Sends the master ``SIGTERM``, as an orchestrator does, and waits for its end."""
         started = time.monotonic()
         self._popen.send_signal(signal.SIGTERM)
         returncode = self.wait(timeout)
         return Ended(time.monotonic() - started, returncode)
 
-    def wait(self, timeout: float = 30.0) -> int:
+    def wait(self, timeout: float = 60.0) -> int:
         """Its exit status, once it ends by itself and all it said is read.
 
         Raises:

@@ -34,7 +34,7 @@ from breaker_exporter.testing import Fault, FaultyCollector
 
 from ..semantics._children import in_child
 from ..semantics._spans import spans
-from ..semantics._waiting import start, until
+from ..semantics._waiting import PATIENCE, start, until
 from ._reports import is_late
 from ._server import Make, answer, serving
 
@@ -328,9 +328,9 @@ def test_one_deadline_holds_for_the_whole_call(collector: FaultyCollector, make:
     report = exporter.export_and_report(spans(1))
 
     assert is_late(report)
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < PATIENCE
     collector.fault = Fault.NONE
-    assert exporter.export(spans(1)) is SUCCESS
+    until(lambda: exporter.export(spans(1)) is SUCCESS)
 
 
 def test_the_deadline_holds_for_a_body_that_drips(make: Make) -> None:
@@ -406,7 +406,7 @@ def test_the_deadline_holds_for_a_tls_handshake_that_hangs(make: Make) -> None:
         report = exporter.export_and_report(spans(1))
 
     assert is_late(report)
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < PATIENCE
 
 
 _DRIPPING_HANDSHAKE = """
@@ -460,13 +460,13 @@ def test_the_deadline_holds_for_a_host_of_several_addresses(
             filler.connect_ex(("127.0.0.1", port))
             fillers.append(filler)
         address = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))
-        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [address] * 3)
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [address] * 100)
 
         began = time.monotonic()
         report = make(f"http://several.test:{port}", timeout=0.6).export_and_report(spans(1))
 
         assert is_late(report)
-        assert time.monotonic() - began < 1.5
+        assert time.monotonic() - began < PATIENCE
         for filler in fillers:
             filler.close()
 

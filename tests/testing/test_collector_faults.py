@@ -139,7 +139,7 @@ def test_spans_are_decoded_with_resource_and_attributes(
 def test_a_connection_that_exists_falls_into_a_blackhole_too(
     collector: FaultyCollector, connect: Connect, make_spans: MakeSpans
 ) -> None:
-    send = connect(0.4)
+    send = connect(1.0)
     assert send(make_spans(1))
     before = collector.received()
 
@@ -147,7 +147,7 @@ def test_a_connection_that_exists_falls_into_a_blackhole_too(
     began = time.monotonic()
     assert not send(make_spans(1))
 
-    assert time.monotonic() - began >= 0.35, "it waited for an answer, nobody closed the connection"
+    assert time.monotonic() - began >= 0.9, "it waited for an answer, nobody closed the connection"
     after = collector.received()
     assert (after.connections, after.requests) == (before.connections, before.requests + 1)
     assert after.spans == 1
@@ -203,7 +203,7 @@ def test_waiting_ends_at_its_deadline_or_when_reached(
 def test_as_new_means_other_ports_and_nothing_received(
     collector: FaultyCollector, connect: Connect, export: Export, make_spans: MakeSpans
 ) -> None:
-    send = connect(0.4)
+    send = connect(1.0)
     assert send(make_spans(1))
     endpoints = {collector.http_endpoint, collector.grpc_endpoint}
     collector.fault = Fault.REFUSE
