@@ -22,6 +22,9 @@ RUNS ?= 3
 test-busy: .venv/installed ## the same RUNS times in a row (3) while two busy loops run beside it
 	$(BIN)/python tools/busy $(RUNS) $(MAKE) test
 
+extras: .venv/installed ## the wheel with each extra alone: what the extra is for boots, and a span arrives (2 minutes)
+	$(BIN)/python -m tools.extras $(EXTRAS)
+
 bench: .venv-bench/ready ## what exporting costs, all contenders side by side, into benchmarks/RESULTS.md (about an hour)
 	.venv-bench/bin/python -m benchmarks run $(BENCH)
 

@@ -1,0 +1,104 @@
+"""What is installed together, and what is booted with it: each extra alone, and all that the docs name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from . import checks
+from .checks import Check
+
+WORKERS = ("sync", "gthread", "gevent", "gevent_pywsgi")
+"""Gunicorn's worker classes that the hooks serve."""
+_GRPC = "grpc"
+
+
+@dataclass(frozen=True)
+class Case:
+    """What ``pip install "breaker-exporter[extras]" more`` makes, and what is booted in it."""
+
+    extras: str
+    checks: tuple[Check, ...]
+    more: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """As on pip's command line."""
+        return " ".join((f"[{self.extras}]" if self.extras else "no extra", *self.more))
+
+
+# The longest first: what is left for the end is short.
+CASES = (
+    Case("demo", (checks.demo(),)),
+    Case(
+        "gunicorn,grpc",
+        (
+            *(checks.gunicorn(worker, protocol=_GRPC) for worker in WORKERS),
+            checks.doctor(protocol=_GRPC, worker="gevent"),
+        ),
+    ),
+    Case(
+        "gunicorn",
+        (
+            *(checks.gunicorn(worker) for worker in WORKERS),
+            checks.example("gunicorn_basic", "app:app", has_sentry=False),
+            checks.metrics_pushed(),
+            checks.doctor(worker="gevent"),
+        ),
+    ),
+    Case(
+        "gunicorn,sentry",
+        (
+            checks.gunicorn_sentry("gthread"),
+            checks.gunicorn_sentry("gevent"),
+            checks.doctor(worker="gevent", has_sentry=True),
+        ),
+    ),
+    Case("all", (checks.gunicorn_sentry("sync"), checks.gunicorn_sentry("gevent", protocol=_GRPC))),
+    Case(
+        "gunicorn",
+        tuple(checks.zero_code(worker) for worker in WORKERS),
+        ("opentelemetry-distro", "opentelemetry-instrumentation-flask", "flask"),
+    ),
+    Case(
+        "gunicorn,grpc",
+        tuple(checks.zero_code(worker, protocol=_GRPC) for worker in ("sync", "gevent")),
+        ("opentelemetry-distro", "opentelemetry-instrumentation-flask", "flask"),
+    ),
+    Case(
+        "gunicorn,sentry",
+        (checks.example("flask_sentry", "app:app", has_sentry=True),),
+        ("flask", "opentelemetry-instrumentation-flask"),
+    ),
+    Case(
+        "gunicorn,sentry",
+        (checks.example("django_sentry", "wsgi:application", has_sentry=True),),
+        ("django", "opentelemetry-instrumentation-django"),
+    ),
+    Case("gunicorn", (checks.metrics_scraped(),), ("opentelemetry-exporter-prometheus",)),
+    Case("sentry", (checks.sentry("otlp"), checks.sentry("span_processor"))),
+    Case(
+        "otlp",
+        (
+            checks.readme("otlp"),
+            checks.script("wrapped", "http"),
+            checks.script("started"),
+            checks.collector(speaks_grpc=False),
+            checks.doctor(),
+        ),
+    ),
+    Case(
+        "grpc",
+        (
+            checks.script("wrapped", "grpc", protocol=_GRPC),
+            checks.script("started", protocol=_GRPC),
+            checks.collector(speaks_grpc=True),
+            checks.doctor(protocol=_GRPC),
+        ),
+    ),
+    Case("gevent", (checks.script("foreign", "gevent"),)),
+    Case(
+        "",
+        (checks.script("foreign"), checks.doctor_without_an_exporter(), checks.pytest_plugin()),
+        ("pytest",),
+    ),
+)
