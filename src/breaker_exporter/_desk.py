@@ -30,6 +30,8 @@ _LOSSES = {
     Verdict.FAILED: Loss.FAILED,
     Verdict.MISCONFIGURED: Loss.FAILED,
 }
+_LONGEST_REASON = 280
+"""Characters: the words of a backend, and ours around them. Classes have been seen with names of a page."""
 _MANY_ITEMS = 32
 """Items of a batch processor; whoever exports one by one has others in between, and wants to go on."""
 
@@ -299,11 +301,15 @@ class Desk:
     def _report(self, outcome: Outcome) -> ExportReport:
         if isinstance(outcome, Returned):
             report = self._judge(outcome.value)
-            return replace(report, reason=message(report.reason)) if report.reason else report
+            return (
+                replace(report, reason=message(report.reason, longest=_LONGEST_REASON))
+                if report.reason
+                else report
+            )
         if isinstance(outcome, Raised):
             error = outcome.error
             reason = str(error) if isinstance(error, CannotStart) else raised(error)
-            return ExportReport(Verdict.FAILED, reason=message(reason))
+            return ExportReport(Verdict.FAILED, reason=message(reason, longest=_LONGEST_REASON))
         return ExportReport(
             Verdict.FAILED, reason=f"gave no answer for {outcome.seconds:.3g} s and was given up"
         )

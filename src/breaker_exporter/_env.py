@@ -13,6 +13,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from typing import NamedTuple, TypeVar
+from urllib.parse import unquote
 
 from . import _arguments as check
 from . import _otlp_settings as otlp
@@ -75,6 +76,12 @@ def any_set(names: Iterable[str]) -> bool:
 def snapshot() -> dict[str, str]:
     """All variables of this process as they stand now, for who compares."""
     return dict(os.environ)
+
+
+def header_values() -> list[str]:
+    """The values of OTLP headers in this process's variables, good or bad: not to be shown."""
+    pairs = [pair for name in OTLP_HEADERS for pair in os.environ.get(name, "").split(",")]
+    return [unquote(pair.partition("=")[2]).strip() for pair in pairs]
 
 
 @contextlib.contextmanager

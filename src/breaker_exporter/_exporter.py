@@ -20,8 +20,9 @@ from . import _world
 from ._announcer import Announcer
 from ._circuit import given_circuit, own_circuit
 from ._desk import Desk
+from ._heard import Listener, in_words
 from ._log import say
-from ._report import ReportingSpanExporter, report_of_result
+from ._report import ReportingSpanExporter, explained, report_of_result
 from ._runner import Runner
 from ._shown import message
 from ._state import CircuitState, CircuitTransition, ExporterHealth
@@ -117,6 +118,7 @@ class CircuitBreakerSpanExporter(SpanExporter):
             )
         self._exporter = exporter
         self._call = _call_of(exporter)
+        self._listener = Listener(exporter)
         self._name = type(exporter).__name__ if name is None else check.text("name", name)
         given = {
             "failure_threshold": failure_threshold,
@@ -203,7 +205,7 @@ class CircuitBreakerSpanExporter(SpanExporter):
                     cause=error,
                 )
             return SpanExportResult.FAILURE
-        succeeded = count == 0 or self._desk().export(count, _Call(self._call, spans))
+        succeeded = count == 0 or self._desk().export(count, _Call(self._call, self._listener, spans))
         _world.free_slowly(spans)
         return SpanExportResult.SUCCESS if succeeded else SpanExportResult.FAILURE
 
@@ -290,17 +292,23 @@ class _Call:
     them: a batch that is held there too waits for the garbage collector, which then stops everybody for it.
     """
 
-    __slots__ = ("_call", "_spans")
+    __slots__ = ("_call", "_listener", "_spans")
 
     def __init__(
-        self, call: Callable[[Sequence[ReadableSpan]], object], spans: Sequence[ReadableSpan]
+        self,
+        call: Callable[[Sequence[ReadableSpan]], object],
+        listener: Listener,
+        spans: Sequence[ReadableSpan],
     ) -> None:
         self._call = call
+        self._listener = listener
         self._spans = spans
 
     def __call__(self) -> object:
         try:
-            return self._call(self._spans)
+            with self._listener.listening() as heard:
+                result = self._call(self._spans)
+            return explained(result, in_words(heard)) if heard else result
         finally:
             self._spans = ()
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from opentelemetry.sdk.trace.export import SpanExportResult
 
 from . import _arguments as check
+from ._env import header_values
+from ._shown import message, origin
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
@@ -98,6 +100,15 @@ def report_of_result(value: object) -> ExportReport:
     return ExportReport(Verdict.FAILED, reason=f"returned {type(value).__qualname__}, no SpanExportResult")
 
 
+def explained(value: object, words: str) -> object:
+    """`value`, an exporter's, with what it logged where it says FAILURE and no more."""
+    report = report_of_result(value)
+    if report.reason != _RETURNED_FAILURE.reason:
+        return value
+    words = message(words, header_values())
+    return replace(report, reason=f"{_RETURNED_FAILURE.reason} and logged: {words}") if words else report
+
+
 def report_of_success(rejected: int, spans: int, said: str = "") -> ExportReport:
     """What became of so many spans where the answer is good, and says how many of them were rejected.
 
@@ -114,10 +125,5 @@ def report_of_success(rejected: int, spans: int, said: str = "") -> ExportReport
 
 
 def raised(error: BaseException) -> str:
-    """The reason where an exporter raised: the type alone, messages carry URLs, tokens and headers."""
-    kind = type(error)
-    return (
-        f"raised {kind.__qualname__}"
-        if kind.__module__ == "builtins"
-        else f"raised {kind.__module__}.{kind.__qualname__}"
-    )
+    """The reason where an exporter raised: type, place, and of the text what is safe to show."""
+    return f"raised {origin(error)}"

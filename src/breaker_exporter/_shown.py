@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import base64
 import binascii
+import os
 import re
-import traceback
 from collections.abc import Iterable, Iterator
+from types import TracebackType
 
 _LONGEST_MESSAGE = 200
 """Characters."""
@@ -38,13 +39,14 @@ def shown(value: object) -> str:
     return _short(repr(value))
 
 
-def message(text: str, secrets: Iterable[str] = ()) -> str:
+def message(text: str, secrets: Iterable[str] = (), longest: int = _LONGEST_MESSAGE) -> str:
     """The words of somebody else, a backend say: one line, 200 characters, printable, secrets masked.
 
     Args:
         text: May hold anything, escape sequences of a terminal too.
         secrets: Values that must not be seen, such as those of headers. The credentials in an
             ``Authorization`` are masked without the scheme too, those of ``Basic`` also when decoded.
+        longest: Characters.
     """
     cut = _ESCAPE_SEQUENCES.sub("", text[:_MOST_READ])
     seen = "".join(one if one.isprintable() else " " if one.isspace() else "" for one in cut)
@@ -59,22 +61,41 @@ def message(text: str, secrets: Iterable[str] = ()) -> str:
         head, blank, last = line[:_MOST_SEARCHED].rpartition(" ")
         line = head if blank else "..." if re.search("[/@?=]", last) else last  # the last may be half a URL
     line = _NAMED_SECRETS.sub(r"\1=***", _CREDENTIALS.sub(r"\1 ***", _without_credentials(line)))
-    return _cut(line, _LONGEST_MESSAGE)
+    return _cut(line, longest)
 
 
 def origin(error: BaseException) -> str:
     """What went wrong and where.
 
     The text of an error may hold anything, so it stays out, but for import errors, which name a module, and
-    those of the operating system, which name a file.
+    what the operating system, its resolver or OpenSSL says.
     """
-    name = type(error).__name__
+    kind = type(error)
+    name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+    text = _safe_text(error)
+    return f"{name}{text and f': {text}'}{_place(error.__traceback__)}"
+
+
+def _safe_text(error: BaseException) -> str:
     if isinstance(error, ImportError):
-        return f"{name}: {_short(' '.join(str(error).split()))}"
-    if isinstance(error, OSError):
-        return f"{name}: {error.strerror} {shown(error.filename)}"
-    frames = traceback.extract_tb(error.__traceback__)
-    return f"{name} in {frames[-1].filename}:{frames[-1].lineno}" if frames else name
+        return _short(" ".join(str(error).split()))
+    if not isinstance(error, OSError) or not isinstance(error.strerror, str):
+        return ""
+    of_system = isinstance(error.errno, int) and error.strerror == os.strerror(error.errno)
+    if not of_system and type(error).__module__ not in ("socket", "ssl"):
+        return ""
+    text = message(error.strerror)
+    return text if error.filename is None else f"{text} {shown(error.filename)}"
+
+
+def _place(trace: TracebackType | None) -> str:
+    """Where it was raised. By hand: to extract a traceback reads the sources."""
+    if trace is None:
+        return ""
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    path = trace.tb_frame.f_code.co_filename
+    return f" in {path.rpartition('/site-packages/')[2]}:{trace.tb_lineno}"
 
 
 def _forms(secret: str) -> Iterator[str]:

@@ -374,7 +374,7 @@ def test_a_hostile_reason_stays_on_its_line(clock: ManualClock, log: pytest.LogC
     ((_, text),) = lines(log)
     assert "circuit opened: no WARNING all is well xxx" in text
     assert text.isprintable()
-    assert len(exporter.health().last_error or "") == 200
+    assert len(exporter.health().last_error or "") == 280
 
 
 def test_an_exporter_that_nobody_holds_is_gone_at_once(clock: ManualClock) -> None:

@@ -205,7 +205,7 @@ def test_an_exporter_whose_export_is_its_own_attribute_is_called_by_it(clock: Ma
 def test_a_long_reason_is_cut(clock: ManualClock) -> None:
     exporter = guard(clock, ExportReport(Verdict.FAILED, reason="x" * 5000))
     exporter.export(spans(1))
-    assert exporter.health().last_error == "x" * 197 + "..."
+    assert exporter.health().last_error == "x" * 277 + "..."
 
 
 @pytest.mark.parametrize(
