@@ -195,7 +195,7 @@ class _Observer:
 
     def _switch(self, step: Step) -> None:
         if isinstance(step.fault, Fault):
-            self._collector.set_fault(step.fault, **step.settings_now())  # type: ignore[arg-type]
+            self._collector.set_fault(step.fault, connections=step.connections, **step.settings_now())  # type: ignore[arg-type]
         else:
             assert self._front is not None
             self._front.switch(step.fault)

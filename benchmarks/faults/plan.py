@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from email.utils import formatdate
 from typing import Literal
 
-from breaker_exporter.testing import Fault
+from breaker_exporter.testing import Connections, Fault
 
 from .front import Fronting
 
@@ -64,6 +64,7 @@ class Step:
     """A fault, from so many seconds after the begin of the faulty phase on.
 
     Attributes:
+        connections: What becomes of those that are open; ``None``: as with any such fault.
         requests: The next step comes after so many requests at the collector, where not 0.
     """
 
@@ -71,6 +72,7 @@ class Step:
     settings: Mapping[str, object] = field(default_factory=dict)
     at: float = 0.0
     requests: int = 0
+    connections: Connections | None = None
 
     def settings_now(self) -> dict[str, object]:
         """With a ``Retry-After`` that is a date counted from now."""
@@ -172,6 +174,7 @@ ROWS = (
     Row("silence", (Step(Fault.BLACKHOLE),)),
     Row("drip", (Step(Fault.DRIP),)),
     Row("reset", (Step(Fault.RESET),)),
+    Row("taken, then reset", (Step(Fault.TAKEN_THEN_RESET, connections=Connections.KEEP),)),
     Row("garbage", (Step(Fault.GARBAGE),)),
     Row("truncated", (Step(Fault.TRUNCATED),)),
     Row("slow, 3 s", (Step(Fault.SLOW, {"seconds": 3}),)),

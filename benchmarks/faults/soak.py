@@ -127,7 +127,7 @@ def soak(minutes: float, seed: int, check: Callable[[], None], say: Callable[[st
             left = end - time.monotonic()
             step = chance.choice(_STEPS)
             say(f"{left / 60:.1f} minutes left; {step.fault.value} {dict(step.settings) or ''}")
-            collector.set_fault(step.fault, **step.settings_now())  # type: ignore[arg-type]
+            collector.set_fault(step.fault, connections=step.connections, **step.settings_now())  # type: ignore[arg-type]
             run.seen.faults += 1
             if chance.random() < 0.3 and run.alive:
                 os.kill(chance.choice(run.alive), signal.SIGTERM)

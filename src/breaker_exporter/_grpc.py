@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 
 from ._address import place
+from ._grpc_client import Client, Told
 from ._pace import Pace
+from ._remarks import Remarks
 from ._report import ExportReport, Verdict, raised, report_of_result, report_of_success
 
 if TYPE_CHECKING:
@@ -23,9 +25,8 @@ if TYPE_CHECKING:
 _SLICE = 64
 """Spans in a call: a call costs more than the pause between two slices of ours."""
 _CHANNEL_OPTIONS = (("grpc.enable_retries", 0),)
-"""The exporter tries again by itself, with a pause. gRPC does it at once, as often as it can connect: to a
-server that says GOAWAY to each connection 300 times a second were measured, 60 % of a processor, and then up
-to 245 ms in which it held the GIL to clean up."""
+"""gRPC would try again by itself, as often as it can connect: to a server that says GOAWAY to each connection
+300 times a second were measured, 60 % of a processor, and then up to 245 ms in which it held the GIL."""
 
 
 class SlicingOTLPSpanExporter(OTLPSpanExporter):
@@ -38,10 +39,12 @@ class SlicingOTLPSpanExporter(OTLPSpanExporter):
         kwargs: As for OpenTelemetry's.
     """
 
-    _listening: _Client | None = None
+    _listening: Client | None = None
 
     def __init__(self, *args: Any, spare: float, **kwargs: Any) -> None:
+        self._told = Told()
         super().__init__(*args, **{"channel_options": _CHANNEL_OPTIONS, **kwargs})
+        self._remarks = Remarks(self.destination)
         self._spare = spare
         self._pace = Pace(_SLICE)
         self._call_took = math.inf  # the first one tells
@@ -55,7 +58,7 @@ class SlicingOTLPSpanExporter(OTLPSpanExporter):
         """Export `spans`, up to the first call that fails."""
         began = time.monotonic()
         self._pace.begin(began + self._spare)
-        size, sent, held = self._pace.slice, 0, 0
+        size, sent, held, said = self._pace.slice, 0, 0, ""
         if self._call_took * len(spans) / size > self._spare / 2:
             size = len(spans)
         try:
@@ -66,10 +69,11 @@ class SlicingOTLPSpanExporter(OTLPSpanExporter):
                 part.clear()  # the frames of an error hold it until the garbage is collected
                 sent += count
                 held += report.held_of(count)
+                said = self._told.message or said
                 if report.verdict is not Verdict.DELIVERED:
                     return replace(report, delivered=held)
                 if sent >= len(spans):
-                    return report_of_success(sent - held, sent)
+                    return report_of_success(sent - held, sent, said)
                 self._pace.rest()
                 elapsed = time.monotonic() - began
                 if elapsed > self._spare:
@@ -82,38 +86,28 @@ class SlicingOTLPSpanExporter(OTLPSpanExporter):
 
     def _send(self, spans: Sequence[ReadableSpan]) -> ExportReport:
         began = time.monotonic()
+        self._told.failure = None
         try:
             report = report_of_result(super().export(spans))
         except Exception as error:
             return ExportReport(Verdict.FAILED, reason=raised(error))
+        told = self._told
         if report.verdict is not Verdict.DELIVERED:
-            return report
+            return told.failure or report
         self._call_took = time.monotonic() - began
-        return report_of_success(self._listening.rejected if self._listening else 0, len(spans))
+        warns = told.message and told.rejected <= 0
+        self._remarks.note(f"the collector warns: {told.message}" if warns else "")
+        return report_of_success(told.rejected, len(spans), told.message)
 
     # A private door, with a test: the official exporter calls its client by this name (1.39 to 1.45), and
-    # drops what the answer says of rejected spans. Under another name they would count as taken.
+    # keeps to itself what the answer says. Under another name rejected spans would count as taken, failures
+    # would have no reason, and it would send again what was lost on the way.
     @property  # type: ignore[override]
-    def _client(self) -> _Client | None:
+    def _client(self) -> Client | None:
         return self._listening
 
     @_client.setter
     def _client(self, client: Any) -> None:
-        self._listening = None if client is None else _Client(client)
-
-
-class _Client:
-    """The client of an exporter.
-
-    Attributes:
-        rejected: How many spans its latest answer says were rejected.
-    """
-
-    def __init__(self, client: Any) -> None:
-        self._client = client
-        self.rejected = 0
-
-    def Export(self, *args: Any, **kwargs: Any) -> Any:  # noqa: N802
-        answer = self._client.Export(*args, **kwargs)
-        self.rejected = answer.partial_success.rejected_spans
-        return answer
+        headers: Any = self._headers
+        secrets = [str(value) for _, value in headers]
+        self._listening = None if client is None else Client(client, self._told, secrets)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan
 
-from breaker_exporter.testing import Fault, FaultyCollector
+from breaker_exporter.testing import Connections, Fault, FaultyCollector
 
 MakeSpans = Callable[[int], Sequence[ReadableSpan]]
 Export = Callable[..., bool]
@@ -84,6 +84,33 @@ def test_after_any_fault_the_same_ports_work_again(
 
     assert (collector.http_endpoint, collector.grpc_endpoint) == endpoints
     assert collector.spans_received == 2
+
+
+@pytest.mark.parametrize("kept_alive", [False, True])
+def test_a_request_that_was_taken_is_reset(
+    collector: FaultyCollector, connect: Connect, make_spans: MakeSpans, kept_alive: bool
+) -> None:
+    send = connect(0.4)
+    if kept_alive:
+        assert send(make_spans(1))
+    collector.set_fault(Fault.TAKEN_THEN_RESET, connections=Connections.KEEP)
+
+    assert not send(make_spans(ALL))
+
+    assert len(collector.span_ids) == ALL + kept_alive
+    collector.fault = Fault.NONE
+    assert connect(5.0)(make_spans(1))
+
+
+def test_who_sends_again_what_was_taken_delivers_it_twice(
+    collector: FaultyCollector, connect: Connect, make_spans: MakeSpans
+) -> None:
+    send = connect(5.0)
+    collector.fault = Fault.TAKEN_THEN_RESET
+
+    assert not send(make_spans(ALL))
+
+    assert (len(collector.span_ids), collector.duplicates > 0) == (ALL, True)
 
 
 def test_refused_and_back_on_the_same_port_many_times(

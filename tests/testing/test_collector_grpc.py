@@ -165,7 +165,7 @@ def test_a_drip_on_a_connection_that_exists_takes_the_spans(
     assert (collector.spans_received, collector.received().connections) == (2, 1)
 
 
-@pytest.mark.parametrize("fault", [Fault.RESET, Fault.GARBAGE, Fault.TRUNCATED])
+@pytest.mark.parametrize("fault", [Fault.RESET, Fault.GARBAGE, Fault.TRUNCATED, Fault.TAKEN_THEN_RESET])
 def test_a_broken_connection_is_unavailable(
     collector: FaultyCollector, channel: grpc.Channel, fault: Fault
 ) -> None:
@@ -175,7 +175,7 @@ def test_a_broken_connection_is_unavailable(
     call = refused(channel)
 
     assert call.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN)
-    assert collector.spans_received == (2 if fault is Fault.TRUNCATED else 1)
+    assert collector.spans_received == (2 if fault in (Fault.TRUNCATED, Fault.TAKEN_THEN_RESET) else 1)
 
 
 def test_a_kept_connection_stays_under_the_fault_it_met(

@@ -354,6 +354,7 @@ def test_a_fault_that_answers_answers_an_envelope_too(
         (Fault.BLACKHOLE, TimeoutError, 0),
         (Fault.RESET, ConnectionResetError, 0),
         (Fault.GARBAGE, http.client.BadStatusLine, 0),
+        (Fault.TAKEN_THEN_RESET, ConnectionResetError, 1),
         (Fault.TRUNCATED, http.client.IncompleteRead, 1),
     ],
 )

@@ -24,7 +24,7 @@ _SETTLE = 3.0
 
 _HARMLESS = frozenset({Fault.NONE, Fault.PARTIAL_SUCCESS})
 """Faults that no exporter sees as a failure: the circuit has no reason to open."""
-_UNTOLD = frozenset({Fault.DRIP, Fault.SLOW, Fault.TRUNCATED})
+_UNTOLD = frozenset({Fault.DRIP, Fault.SLOW, Fault.TRUNCATED, Fault.TAKEN_THEN_RESET})
 """Faults under which the collector takes spans without saying so; the wrapped exporter sends them again."""
 
 

@@ -30,6 +30,9 @@ class Fault(enum.Enum):
     before that is over."""
     RESET = "reset"
     """The connection is reset (RST) in the middle of the request's body. Not taken."""
+    TAKEN_THEN_RESET = "taken_then_reset"
+    """The connection is reset (RST) once the whole request is read, without an answer. Taken: who sends the
+    request again delivers it twice. With ``Connections.KEEP`` those that are kept alive meet it."""
     GARBAGE = "garbage"
     """The answer is bytes that are neither HTTP nor HTTP/2, then the connection ends. Not taken.
     gRPC: the garbage is sent as soon as the client says anything."""

@@ -129,6 +129,8 @@ class GRPCReceiver:
             message = self._inbox.take(body, setting)
         except Malformed as error:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+        if setting.fault is Fault.TAKEN_THEN_RESET and connection is not None:
+            connection.reset()
         if setting.fault is Fault.SLOW:
             await asyncio.sleep(setting.seconds or 0.0)
         return message

@@ -66,6 +66,9 @@ class HTTPReceiver:
         else:
             again = {} if (header := setting.retry_after_header) is None else {"Retry-After": header}
             answer = _refusal(head.target, status, "as this fault has it", again)
+        if setting.fault is Fault.TAKEN_THEN_RESET:
+            connection.reset()
+            return False
         if setting.fault is Fault.SLOW:
             await asyncio.sleep(setting.seconds or 0.0)
         if setting.fault is Fault.DRIP:

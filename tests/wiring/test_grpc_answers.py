@@ -1,0 +1,227 @@
+"""The gRPC exporter of the hooks: a request is sent once, and the reason is what the backend said."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import grpc
+import pytest
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.rpc.error_details_pb2 import RetryInfo
+from google.rpc.status_pb2 import Status
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTracePartialSuccess,
+    ExportTraceServiceResponse,
+)
+from opentelemetry.sdk.trace.export import SpanExportResult
+
+from breaker_exporter import ExportReport, Verdict
+from breaker_exporter._grpc import SlicingOTLPSpanExporter
+from breaker_exporter.testing import Connections, Fault, FaultyCollector
+
+from ..semantics._spans import spans
+
+pytestmark = pytest.mark.usefixtures("no_variables_from_outside")
+
+DELIVERED = ExportReport(Verdict.DELIVERED)
+Answer = Callable[[grpc.ServicerContext], ExportTraceServiceResponse]
+_PATH = "opentelemetry.proto.collector.trace.v1.TraceService"
+
+
+@contextlib.contextmanager
+def exporting(endpoint: str, timeout: float = 20, **more: Any) -> Iterator[SlicingOTLPSpanExporter]:
+    made = SlicingOTLPSpanExporter(endpoint, insecure=True, timeout=timeout, spare=60, **more)
+    try:
+        yield made
+    finally:
+        made.shutdown()
+
+
+@contextlib.contextmanager
+def answering(*script: Answer) -> Iterator[str]:
+    """A server that answers so, one call after the other: its endpoint."""
+    left = list(script)
+
+    def export(_: bytes, context: Any) -> ExportTraceServiceResponse:
+        return left.pop(0)(context)
+
+    server = grpc.server(ThreadPoolExecutor(1))
+    handler: Any = grpc.unary_unary_rpc_method_handler(
+        export, response_serializer=ExportTraceServiceResponse.SerializeToString
+    )
+    server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(_PATH, {"Export": handler})])
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.stop(None).wait()
+
+
+def abort(code: grpc.StatusCode, details: str, metadata: tuple[tuple[str, bytes], ...] = ()) -> Answer:
+    def act(context: grpc.ServicerContext) -> ExportTraceServiceResponse:
+        context.set_trailing_metadata(metadata)
+        context.abort(code, details)
+        raise AssertionError
+
+    return act
+
+
+def partial(rejected: int, message: str) -> Answer:
+    told = ExportTracePartialSuccess(rejected_spans=rejected, error_message=message)
+    return lambda _: ExportTraceServiceResponse(partial_success=told)
+
+
+@pytest.mark.parametrize("kept_alive", [False, True])
+def test_what_a_peer_has_read_before_it_resets_the_connection_is_not_sent_again(
+    collector: FaultyCollector, kept_alive: bool
+) -> None:
+    """O5. By a private door of the official exporter: where this fails, another version has another one."""
+    with exporting(collector.grpc_endpoint) as exporter:
+        for _ in range(kept_alive):
+            assert exporter.export_and_report(spans(1)) == DELIVERED
+        collector.set_fault(Fault.TAKEN_THEN_RESET, connections=Connections.KEEP)
+
+        report = exporter.export_and_report(spans(3))
+
+        received = collector.received()
+        assert (received.requests, received.duplicates) == (1 + kept_alive, 0)
+        assert len(received.span_ids) == 3 + kept_alive
+        assert report.verdict is Verdict.FAILED
+        assert report.reason.startswith("UNAVAILABLE: ")
+
+        collector.fault = Fault.NONE
+        assert exporter.export_and_report(spans(1)) == DELIVERED, "it has connected again at once"
+
+
+def test_what_a_server_refuses_is_not_sent_again(collector: FaultyCollector) -> None:
+    """The circuit breaker is the retry policy, as with HTTP."""
+    collector.fault = Fault.UNAVAILABLE
+    with exporting(collector.grpc_endpoint) as exporter:
+        report = exporter.export_and_report(spans(1))
+
+    assert collector.received().requests == 1
+    assert report == ExportReport(Verdict.FAILED, 0, "UNAVAILABLE: as this fault has it")
+
+
+def test_a_port_that_is_closed_is_told_as_the_system_does(collector: FaultyCollector) -> None:
+    collector.fault = Fault.REFUSE
+    with exporting(collector.grpc_endpoint) as exporter:
+        reason = exporter.export_and_report(spans(1)).reason
+    assert reason.startswith("UNAVAILABLE: ")
+    assert "Connection refused" in reason
+
+
+def test_the_time_that_was_waited_for_an_answer_is_said(collector: FaultyCollector) -> None:
+    collector.fault = Fault.BLACKHOLE
+    with exporting(collector.grpc_endpoint, timeout=0.25) as exporter:
+        assert exporter.export_and_report(spans(1)).reason == "DEADLINE_EXCEEDED: no answer in 0.25 s"
+    collector.fault = Fault.DEADLINE
+    with exporting(collector.grpc_endpoint) as exporter:
+        reason = exporter.export_and_report(spans(1)).reason
+    assert reason == "DEADLINE_EXCEEDED: as this fault has it"
+
+
+@pytest.mark.parametrize(
+    ("code", "verdict"),
+    [
+        (grpc.StatusCode.INVALID_ARGUMENT, Verdict.REJECTED),
+        (grpc.StatusCode.OUT_OF_RANGE, Verdict.REJECTED),
+        (grpc.StatusCode.UNAUTHENTICATED, Verdict.MISCONFIGURED),
+        (grpc.StatusCode.PERMISSION_DENIED, Verdict.MISCONFIGURED),
+        (grpc.StatusCode.UNIMPLEMENTED, Verdict.MISCONFIGURED),
+        (grpc.StatusCode.NOT_FOUND, Verdict.MISCONFIGURED),
+        (grpc.StatusCode.RESOURCE_EXHAUSTED, Verdict.FAILED),
+        (grpc.StatusCode.INTERNAL, Verdict.FAILED),
+        (grpc.StatusCode.UNKNOWN, Verdict.FAILED),
+    ],
+)
+def test_a_status_says_what_became_of_the_batch(code: grpc.StatusCode, verdict: Verdict) -> None:
+    """G4."""
+    script = abort(code, "ingest token\nexpired"), abort(code, "")
+    with answering(*script) as endpoint, exporting(endpoint) as exporter:
+        reports = [exporter.export_and_report(spans(1)) for _ in range(2)]
+
+    assert reports[0] == ExportReport(verdict, 0, f"{code.name}: ingest token expired")
+    assert reports[1] == ExportReport(verdict, 0, code.name)
+
+
+def retry(seconds: float) -> RetryInfo:
+    asked = RetryInfo()
+    asked.retry_delay.FromNanoseconds(round(seconds * 1e9))
+    return asked
+
+
+def details(*messages: Any) -> bytes:
+    packed = [AnyMessage() for _ in messages]
+    for one, told in zip(packed, messages, strict=True):
+        one.Pack(told)
+    return bytes(Status(code=14, details=packed).SerializeToString())
+
+
+@pytest.mark.parametrize(
+    ("metadata", "expected"),
+    [
+        ((("grpc-status-details-bin", details(Status(), retry(7.5))),), 7.5),
+        ((("google.rpc.retryinfo-bin", retry(7.5).SerializeToString()),), 7.5),
+        ((("grpc-status-details-bin", details(Status())),), None),
+        ((("grpc-status-details-bin", b"\xff"),), None),
+        ((("google.rpc.retryinfo-bin", b"\xff"),), None),
+        ((("google.rpc.retryinfo-bin", retry(0).SerializeToString()),), None),
+        ((), None),
+    ],
+)
+def test_a_server_that_asks_for_a_pause_is_heard(
+    metadata: tuple[tuple[str, bytes], ...], expected: float | None
+) -> None:
+    script = abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "later", metadata)
+    with answering(script) as endpoint, exporting(endpoint) as exporter:
+        assert exporter.export_and_report(spans(1)).retry_after == expected
+
+
+def test_the_message_of_a_partial_success_goes_along() -> None:
+    """G4."""
+    with answering(partial(2, "monthly quota\nis used up")) as endpoint, exporting(endpoint) as exporter:
+        report = exporter.export_and_report(spans(5))
+    assert report == ExportReport(
+        Verdict.DELIVERED, 3, "the collector rejected 2 spans: monthly quota is used up"
+    )
+
+
+def test_a_warning_of_a_collector_that_takes_all_is_said_when_it_begins(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    script = [partial(0, "deprecated"), partial(0, "deprecated"), partial(0, "")]
+    with answering(*script) as endpoint, exporting(endpoint) as exporter:
+        assert [exporter.export_and_report(spans(1)) for _ in script] == [DELIVERED] * 3
+    place = endpoint.removeprefix("http://")
+    assert caplog.messages == [f"grpc://{place}: the collector warns: deprecated"]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        abort(grpc.StatusCode.UNAUTHENTICATED, "you sent hunter2-header"),
+        partial(1, "you sent hunter2-header"),
+    ],
+)
+def test_no_secret_comes_back_in_the_words_of_a_backend(answer: Answer) -> None:
+    """G4."""
+    with answering(answer) as endpoint, exporting(endpoint, headers={"x-key": "hunter2-header"}) as exporter:
+        reason = exporter.export_and_report(spans(2)).reason
+    assert reason.endswith("you sent ***")
+
+
+def test_a_failure_that_was_not_seen_is_the_exporters_word(
+    collector: FaultyCollector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a failure that was: the reason is not an older one's."""
+    collector.fault = Fault.UNAVAILABLE
+    with exporting(collector.grpc_endpoint) as exporter:
+        assert exporter.export_and_report(spans(1)).reason.startswith("UNAVAILABLE")
+        exporter.shutdown()
+        assert exporter.export_and_report(spans(1)).reason == "returned FAILURE"
+        assert exporter.export(spans(1)) is SpanExportResult.FAILURE
