@@ -86,6 +86,7 @@ def test_a_mistake_on_the_command_line_is_named(
         ("rich", [], "rich is missing"),
         ("matplotlib", [], "matplotlib is missing"),
         ("gunicorn,gevent", ["--no-plot"], "gevent and gunicorn are missing"),
+        ("packaging", ["--no-plot"], "packaging is missing"),
         (
             "grpc,opentelemetry.exporter.otlp.proto.grpc",
             [],

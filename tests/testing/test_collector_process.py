@@ -275,13 +275,40 @@ def test_without_grpc_there_is_http(without: Callable[..., None]) -> None:
 
 
 @pytest.mark.parametrize(("package", "missing"), [("google", "google.rpc"), ("grpc", "a_part_of_grpc")])
-def test_without_what_it_needs_it_says_what_to_install(
+def test_without_what_it_needs_it_says_why_and_what_to_install(
     without: Callable[..., None], package: str, missing: str
 ) -> None:
     without(package, missing)
 
-    with pytest.raises(RuntimeError, match=rf"{missing} is missing: pip install 'breaker-exporter\[otlp\]'"):
+    with pytest.raises(
+        RuntimeError, match=r"no such module\): pip install --upgrade 'breaker-exporter\[grpc\]'"
+    ):
         FaultyCollector().start()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        "ImportError(\"cannot import name 'runtime_version' from 'google.protobuf'\")",
+        "TypeError('Descriptors cannot be created directly')",
+    ],
+)
+def test_what_is_there_and_too_old_is_told_by_its_own_error(tmp_path: Path, error: str) -> None:
+    (tmp_path / "google").mkdir()
+    (tmp_path / "google" / "__init__.py").write_text(f"raise {error}\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "breaker_exporter.testing"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert error.partition("(")[0] in done.stderr
+    assert "pip install --upgrade 'breaker-exporter[grpc]'" in done.stderr
 
 
 def test_one_that_breaks_at_the_start_says_where_to_look(

@@ -129,7 +129,8 @@ def _complain(text: str) -> None:
 def missing(protocol: Protocol, plot: Path | None) -> Iterator[str]:
     """The modules that a run needs and that are not installed."""
     exporter = f"opentelemetry.exporter.otlp.proto.{protocol}"
-    needed = ["gevent", "gunicorn", "rich", *(["grpc"] if protocol == "grpc" else []), exporter]
+    # Gunicorn's gevent worker imports packaging, which it brings by an extra.
+    needed = ["gevent", "gunicorn", "packaging", "rich", *(["grpc"] if protocol == "grpc" else []), exporter]
     for module in [*needed, *(["matplotlib"] if plot else [])]:
         try:
             found = importlib.util.find_spec(module)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import importlib.util
 import json
 import os
 import signal
@@ -28,8 +29,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         from ._server import CollectorServer
-    except ModuleNotFoundError as error:
-        return _give_up(options, f"{error.name} is missing: pip install 'breaker-exporter[otlp]'")
+    except (
+        Exception
+    ) as error:  # protobuf raises a TypeError where it does not fit the code that was generated
+        return _give_up(options, _what_to_install(error))
 
     async def run() -> int:
         server = CollectorServer(options.http_port, options.grpc_port, options.control_port)
@@ -77,6 +80,14 @@ def _announce(state: dict[str, object], options: argparse.Namespace) -> None:
     print(f"control    {state['control_url']}")
     print(f"fault      {state['fault']}; to switch it:")
     print(f"""  curl -d '{{"fault": "blackhole"}}' {state["control_url"]}/fault""", flush=True)
+
+
+def _what_to_install(error: Exception) -> str:
+    extra = (
+        "grpc" if importlib.util.find_spec("grpc") else "otlp"
+    )  # either is enough; what is there has to work
+    cause = " ".join(f"{type(error).__name__}: {error}".split())
+    return f"what it needs cannot be imported ({cause}): pip install --upgrade 'breaker-exporter[{extra}]'"
 
 
 def _give_up(options: argparse.Namespace, reason: str) -> int:
