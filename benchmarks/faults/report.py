@@ -33,10 +33,10 @@ _COUNTS = (
     "Spans: started by the application, dropped by the SDK's queue before any exporter, received by ours,",
     "exported, failed, refused (received is their sum); taken by the collector, which holds more than were",
     "exported where its answer was lost; delivered twice; said to be exported and not there (by their ids).",
-    "OpenTelemetry's own exporters, which all but the HTTP hooks have inside, send a batch again whose",
-    "connection was lost, and its HTTP one takes a partial success for a whole one: that is in these counts,",
-    "and breaks no promise of ours. A worker that was killed has no say in them. Threads, descriptors and",
-    "resident memory (MB): healthy, and at the end.",
+    "OpenTelemetry's own exporter, where it is wrapped, sends a batch again whose connection was lost, and",
+    "takes a partial success for a whole one: that is in these counts, and breaks no promise of ours. A",
+    "worker that was killed has no say in them. Threads, descriptors and resident memory (MB): healthy, and",
+    "at the end.",
 )
 
 

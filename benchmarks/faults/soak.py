@@ -125,7 +125,7 @@ def soak(minutes: float, seed: int, check: Callable[[], None], say: Callable[[st
         end = time.monotonic() + minutes * 60
         while time.monotonic() < end:
             left = end - time.monotonic()
-            step = chance.choice(_STEPS)
+            step = chance.choice(STEPS)
             say(f"{left / 60:.1f} minutes left; {step.fault.value} {dict(step.settings) or ''}")
             collector.set_fault(step.fault, connections=step.connections, **step.settings_now())  # type: ignore[arg-type]
             run.seen.faults += 1
@@ -145,7 +145,7 @@ def soak(minutes: float, seed: int, check: Callable[[], None], say: Callable[[st
         return run.seen
 
 
-_STEPS: tuple[Step, ...] = tuple(
+STEPS: tuple[Step, ...] = tuple(
     step for row in ROWS if len(row.steps) == 1 for step in row.steps if isinstance(step.fault, Fault)
 )
 

@@ -6,6 +6,8 @@ import ipaddress
 from urllib.parse import urlsplit
 
 _PORTS = {"http": 80, "https": 443}
+_LONGEST_HOST = 255
+"""Characters: no name is longer, and to look at a longer one takes long."""
 
 
 def place(url: str) -> str:
@@ -40,6 +42,8 @@ def origin(url: str) -> tuple[str, str, int | None]:
 
 
 def _host(host: str) -> str:
+    if len(host) > _LONGEST_HOST:
+        return host.lower()
     try:
         return ipaddress.ip_address(host).compressed
     except ValueError:

@@ -72,7 +72,10 @@ class Client:
             told.rejected = answer.partial_success.rejected_spans
             told.message = message(answer.partial_success.error_message, self._secrets)
             return answer
-        raise final
+        try:
+            raise final
+        finally:
+            del final  # it would hold its own frame, and that the request
 
     def _failure(self, error: _Final, took: float, timeout: float | None) -> ExportReport:
         code = error.code()

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.faults import soak
 from benchmarks.faults.measure import NONE, OURS, Raw, Service
 from benchmarks.faults.plan import (
     COLUMNS,
@@ -23,7 +24,7 @@ from benchmarks.faults.plan import (
 )
 from benchmarks.faults.report import markdown
 from benchmarks.faults.verdict import outcome_of
-from breaker_exporter.testing import Fault
+from breaker_exporter.testing import Connections, Fault
 from breaker_exporter.testing._faults import FaultSetting
 
 HEALTH = {"received": 100, "exported": 60, "failed": 10, "refused": 30, "state": "closed"}
@@ -184,6 +185,14 @@ def test_every_fault_can_be_set_as_it_is_planned() -> None:
     for step in (step for row in ROWS for step in row.steps):
         if isinstance(step.fault, Fault):
             FaultSetting.of(step.fault, step.settings_now())
+
+
+def test_the_soak_can_see_what_is_delivered_twice() -> None:
+    """A request that is taken on a connection that was kept alive, which is then reset."""
+    step = next(step for step in soak.STEPS if step.fault is Fault.TAKEN_THEN_RESET)
+
+    assert step.connections is Connections.KEEP
+    assert soak.Soak(duplicates=1, requests=1, answered=1).broken() == ["1 spans were delivered twice"]
 
 
 def test_a_date_is_counted_from_when_it_is_used() -> None:

@@ -221,6 +221,8 @@ def test_the_words_of_an_error_go_into_the_reason(
         (b"\xff\xfe", PROTOBUF),
         (b"{broken", PROTOBUF),
         (b"<html>no title</html>", HTML),
+        (b"<html><title></title></html>", HTML),
+        (b"<html><title", HTML),
         (b'{"message": 7, "errors": []}', JSON),
         (b"[1]", JSON),
     ],

@@ -74,6 +74,7 @@ def test_a_redirect_to_another_host_is_not_followed_and_named(make: Make, given:
         (307, "http://b\xfccher.test", "redirected to http://b"),
         (307, "http://[::1]/", "redirected to http://[::1]:80,"),
         (307, "http://[::1", "redirected to http://[::1, which is no address"),
+        (307, f"http://{'x' * 30_000}/", "redirected to ..."),
         (307, "http://host:port/", "redirected to http://host:port/, which is no address"),
     ],
 )

@@ -43,7 +43,18 @@ def watched(left: list[weakref.ref[ReadableSpan]]) -> list[ReadableSpan]:
     return [span]
 
 
-@pytest.mark.parametrize("fault", [Fault.NONE, Fault.BLACKHOLE, Fault.REFUSE, Fault.RESET, Fault.GARBAGE])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault.NONE,
+        Fault.BLACKHOLE,
+        Fault.REFUSE,
+        Fault.RESET,
+        Fault.TAKEN_THEN_RESET,
+        Fault.GARBAGE,
+        Fault.UNAVAILABLE,
+    ],
+)
 @pytest.mark.parametrize(
     "make",
     [

@@ -13,6 +13,10 @@ _WBITS: dict[str, int] = {"gzip": 31, "deflate": 15}
 """What zlib calls the two formats of RFC 9110, 8.4.1."""
 
 
+_MOST_ENCODINGS = 4
+"""Of one answer: some unpack to themselves."""
+
+
 def compressed(body: bytes, compression: Compression, rest: Callable[[], None]) -> bytes:
     """`body` in this encoding; `rest` is called between two pieces of work."""
     if compression == "none":
@@ -35,7 +39,8 @@ def unpacked(body: bytes, encoding: str, most: int) -> bytes | None:
         encoding: The value of a ``Content-Encoding`` header.
         most: Bytes: to unpack all is to trust what it says of its size.
     """
-    for name in reversed([one.strip().lower().removeprefix("x-") for one in encoding.split(",")]):
+    names = [one.strip().lower().removeprefix("x-") for one in encoding.split(",", _MOST_ENCODINGS)]
+    for name in reversed(names):
         if name in ("", "identity"):
             continue
         try:
