@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import gzip
 import http.client
 import socket
 import sys
@@ -375,6 +376,22 @@ def test_an_answer_that_is_not_otlps(body: bytes, content_type: str, expected: l
 def test_an_answer_without_end_is_none_of_ours() -> None:
     with serving(answer(200, b"x" * (1 << 17), content_type="text/plain")) as server:
         assert bad(asked({"OTEL_EXPORTER_OTLP_ENDPOINT": server.base})) == ["broken http-wrong-content"]
+
+
+@pytest.mark.parametrize("content_type", ["application/x-protobuf", ""])
+@pytest.mark.parametrize("encoding", ["gzip", "identity", "unknown"])
+@pytest.mark.parametrize("body", [b'{"partialSuccess": {"rejectedSpans": "1"}}', b"\x0a\x02\x08\x01"])
+def test_a_rejection_is_read_as_the_exporter_reads_it(content_type: str, encoding: str, body: bytes) -> None:
+    packed = gzip.compress(body) if encoding == "gzip" else body
+    with serving(answer(200, packed, Content_Type=content_type, Content_Encoding=encoding)) as server:
+        findings = asked({"OTEL_EXPORTER_OTLP_ENDPOINT": server.base})
+    assert bad(findings) == ["warning otlp-partial"]
+
+
+def test_what_comes_before_the_final_answer_is_read_over() -> None:
+    hints = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n"
+    with peer(saying(hints * 2 + response(200))) as port:
+        assert bad(asked(at(port))) == []
 
 
 def test_redirects_are_followed_as_far_as_the_exporter_does() -> None:

@@ -257,6 +257,7 @@ def test_a_server_that_sends_away_is_not_stormed() -> None:
         ("http://collector:4317/path?key=s3cret", "grpc://collector:4317"),
         ("collector:4317", "grpc://collector:4317"),
         ("[::1]:4317", "grpc://[::1]:4317"),
+        ("collector:otlp", "grpc://collector:otlp"),
         ("unix:///run/collector.sock", "grpc:///run/collector.sock"),
     ],
 )

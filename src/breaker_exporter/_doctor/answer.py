@@ -67,19 +67,16 @@ def judge(answer: Answer, timeout: float) -> Finding:
 
 def judge_message(body: bytes, took: float, success: str) -> Finding:
     """What a successful answer's message says."""
-    from google.protobuf.message import DecodeError
-    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+    from ..otlp._words import Kind, partial_success
 
-    try:
-        partial = ExportTraceServiceResponse.FromString(body).partial_success
-    except DecodeError:
-        return _not_otlp(success, "is not what an OTLP receiver says")
-    if partial.rejected_spans or partial.error_message:
+    kind, rejected, told = partial_success(body, "")
+    if kind is not Kind.OTLP:
+        return _not_otlp(success, f"is {kind.value}")
+    if rejected or told:
         # Its message may quote what was sent: it stays out.
         return warning(
             "otlp-partial",
-            f"the collector takes requests with a reservation (partial_success, {partial.rejected_spans} "
-            "spans rejected)",
+            f"the collector takes requests with a reservation (partial_success, {rejected} spans rejected)",
             "its log says which: rejected spans are counted as failed, and the circuit stays closed",
         )
     if took > _SLOW:

@@ -85,7 +85,11 @@ class _Failed:
 
 def _post(target: Target, url: SplitResult, talking: socket.socket, patience: float) -> Answer | _Failed:
     wire = Wire(talking, patience, 2 * _MOST_READ)
+    from ..otlp._compression import unpacked
+    from ..otlp._interim import FinalResponse
+
     connection = http.client.HTTPConnection(url.hostname or "", url.port)
+    connection.response_class = FinalResponse
     connection.sock = wire
     began = time.monotonic()
     try:
@@ -99,9 +103,10 @@ def _post(target: Target, url: SplitResult, talking: socket.socket, patience: fl
             is_cut = bool(response.length) and len(content) < _MOST_READ
             if is_cut or not _HEAD_END.search(wire.first):  # which http.client takes for a head all the same
                 raise http.client.IncompleteRead(content, response.length)
+            plain = unpacked(content, response.headers.get("content-encoding", ""), _MOST_READ)
             return Answer(
                 response.status,
-                content,
+                content if plain is None else plain,
                 response.headers.get("content-type", ""),
                 response.headers.get("retry-after"),
                 response.headers.get("location"),

@@ -11,8 +11,6 @@ _PIECE = 1 << 15
 """Bytes: well below a millisecond of work."""
 _WBITS: dict[str, int] = {"gzip": 31, "deflate": 15}
 """What zlib calls the two formats of RFC 9110, 8.4.1."""
-
-
 _MOST_ENCODINGS = 4
 """Of one answer: some unpack to themselves."""
 

@@ -9,7 +9,6 @@ import _thread
 import contextlib
 import contextvars
 import enum
-import http.client
 import io
 import os
 import socket
@@ -26,6 +25,8 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.util.connection import allowed_gai_family
+
+from ._interim import FinalResponse
 
 _CONNECTIONS = 4
 """Kept alive at most; one is the rule, and the calls that may be stuck beside it are as few."""
@@ -147,17 +148,10 @@ class _Incoming(io.RawIOBase):
         super().close()
 
 
-class _Response(http.client.HTTPResponse):
+class _Response(FinalResponse):
     def __init__(self, sock: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
         self.fp = io.BufferedReader(_Incoming(self.fp.detach()))
-
-    def begin(self) -> None:
-        """Read up to the final answer: http.client takes ``103 Early Hints`` and 102 for one."""
-        super().begin()
-        while 100 <= self.status < 200 and self.status != http.HTTPStatus.SWITCHING_PROTOCOLS:
-            self.headers = self.msg = None  # type: ignore[assignment]  # else it has begun, and does nothing
-            super().begin()
 
 
 class _Timed(HTTPConnection):

@@ -1,0 +1,19 @@
+"""Answers that come before the final one (RFC 9110, 15.2)."""
+
+from __future__ import annotations
+
+import http.client
+
+
+class FinalResponse(http.client.HTTPResponse):
+    """The final answer: http.client reads over ``100 Continue`` alone, and takes ``103 Early Hints`` for it.
+
+    How many come before is for the owner of the socket to bound, by bytes and by time.
+    """
+
+    def begin(self) -> None:
+        """Read up to the body of the final answer."""
+        super().begin()
+        while 100 <= self.status < 200 and self.status != http.HTTPStatus.SWITCHING_PROTOCOLS:
+            self.headers = self.msg = None  # type: ignore[assignment]  # else it has begun, and does nothing
+            super().begin()
