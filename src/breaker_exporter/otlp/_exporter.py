@@ -67,7 +67,7 @@ class CooperativeOTLPSpanExporter(SpanExporter):
             ``OTEL_EXPORTER_OTLP_COMPRESSION``.
         session: A ``requests.Session`` of yours. Its adapters then decide how far `timeout` holds: with those
             of requests, for connecting and for each read. They also read the body of a redirect, whatever
-            its size.
+            its size, and take an answer before the final one (``103 Early Hints``) for the final one.
         max_request_size: Bytes before compression; a larger batch is halved once. Default 64 MiB; 0: any.
 
     Raises:
