@@ -6,6 +6,7 @@ import errno
 import socket
 import ssl
 import threading
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -143,6 +144,16 @@ def test_a_certificate_that_is_not_trusted(make: Make, tls: ssl.SSLContext) -> N
         reason = make(f"https://localhost:{port}/").export_and_report(spans(1)).reason
     assert reason.startswith(f"TLS with localhost:{port}: ")
     assert "unable to get local issuer certificate" in reason
+
+
+def test_a_certificate_that_expired(make: Make, authority: trustme.CA, trusted: str) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    past = datetime(2000, 1, 1, tzinfo=UTC)
+    authority.issue_cert("localhost", not_before=past, not_after=past + timedelta(1)).configure_cert(context)
+    with peer(lambda _: None, tls=context) as port:
+        exporter = make(f"https://localhost:{port}/", certificate_file=trusted)
+        reason = exporter.export_and_report(spans(1)).reason
+    assert reason == f"TLS with localhost:{port}: certificate has expired"
 
 
 def test_a_certificate_for_another_name(make: Make, authority: trustme.CA, trusted: str) -> None:

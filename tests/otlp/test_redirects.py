@@ -92,6 +92,48 @@ def test_whatever_else_a_redirect_asks_for_is_not_done(
     assert says.format(base=server.base, host=host) in report.reason
 
 
+@pytest.mark.parametrize(
+    ("host", "target"),
+    [
+        ("b\xfccher.test", "xn--bcher-kva.test"),
+        ("xn--bcher-kva.test", "b\xfccher.test"),
+        ("xn--bcher-kva.test", "b\xc3\xbccher.test"),  # in UTF-8, as it goes over the wire
+        ("[::1]", "[0:0::1]"),
+    ],
+)
+def test_a_name_in_another_spelling_is_the_same_host(
+    make: Make, monkeypatch: pytest.MonkeyPatch, host: str, target: str
+) -> None:
+    resolve = socket.getaddrinfo
+    with serving() as server:
+        port = server.base.rpartition(":")[2]
+        server.play(answer(307, Location=f"http://{target}:{port}/there"))
+        exporter = make(f"http://{host}:{port}/here")
+        monkeypatch.setattr(socket, "getaddrinfo", lambda _, *args: resolve("127.0.0.1", *args))
+        assert exporter.export_and_report(spans(1)) == ExportReport(Verdict.DELIVERED)
+        assert server.requests[1].path == "/there"
+
+
+def test_a_name_that_one_reads_in_two_ways_is_the_endpoints_own(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An old rule makes "ss" of the letter that a newer one keeps: credentials go to the endpoint."""
+    asked = []
+    resolve = socket.getaddrinfo
+
+    def note(host: str, *args: int) -> object:
+        asked.append(host)
+        return resolve("127.0.0.1", *args)
+
+    with serving() as server:
+        port = server.base.rpartition(":")[2]
+        server.play(answer(307, Location=f"http://fa\xdf.test:{port}/there"))
+        exporter = make(f"http://fass.test:{port}/here")
+        monkeypatch.setattr(socket, "getaddrinfo", note)
+        exporter.export_and_report(spans(1))
+    assert set(asked) == {"fass.test"}
+
+
 def test_redirects_without_end_are_given_up(make: Make) -> None:
     with serving(*[answer(307, Location="/v1/traces")] * 20) as server:
         report = make(server.url).export_and_report(spans(1))

@@ -28,7 +28,7 @@ def next_url(endpoint: str, url: str, location: str, status: int, said: Callable
         NotFollowed: It leads to another host or port, from https to http, or to another method.
     """
     try:
-        target = urljoin(url, location.encode("latin-1").decode("utf-8", "replace"))
+        target = urljoin(url, _text(location))
         here, there = origin(url), origin(target)
     except ValueError:
         raise NotFollowed(
@@ -46,6 +46,14 @@ def next_url(endpoint: str, url: str, location: str, status: int, said: Callable
     # Never the host that the redirect names: others may read a name of that kind in another way.
     _, _, path, query, _ = urlsplit(target)
     return urlunsplit((there[0], netloc, path, query, ""))
+
+
+def _text(location: str) -> str:
+    """A header that may be UTF-8, which http.client reads as Latin-1."""
+    try:
+        return location.encode("latin-1").decode()
+    except UnicodeError:
+        return location
 
 
 def _is_upgrade(here: _Origin, there: _Origin) -> bool:
