@@ -19,8 +19,6 @@ from __future__ import annotations
 import contextlib
 import encodings.idna  # noqa: F401
 import logging
-import threading
-import time
 from collections.abc import Callable, Iterator
 from types import FunctionType
 from typing import NamedTuple
@@ -29,6 +27,7 @@ from weakref import WeakKeyDictionary
 from ._gunicorn_log import write_to_error_log
 from ._log import say
 from ._ssl_order import TAKEN, holders_of_ssl
+from ._worker_end import check_start, prepare_end
 from ._world import is_patched
 from .telemetry import Telemetry, TelemetryError
 
@@ -37,9 +36,6 @@ __all__ = ["Hooks", "hooks", "post_fork", "post_worker_init", "telemetry", "work
 
 # Why encodings.idna: a worker hangs for good in an import that a thread of the arbiter was in the middle of
 # at the fork. Seen with preload_app and Sentry, whose thread resolves a name; requests imports it too.
-
-_LOOK = 0.25
-"""Seconds between two looks at whether the worker goes on."""
 
 
 class Hooks(NamedTuple):
@@ -70,6 +66,7 @@ def hooks(telemetry: Telemetry) -> Hooks:
         logging_here.callback(write_to_error_log(server))
         with _fatal_in_one_line():
             telemetry.prepare()
+        check_start(worker)
         held = () if is_patched("ssl") else holders_of_ssl()
 
     def post_worker_init(worker: object) -> None:
@@ -83,7 +80,8 @@ def hooks(telemetry: Telemetry) -> Hooks:
         with _fatal_in_one_line():
             telemetry.start()
             telemetry._freeze_garbage()
-        _flush_when_told_to_stop(worker, telemetry)
+        if telemetry._started:
+            prepare_end(worker, telemetry)
 
     def worker_exit(server: object, worker: object) -> None:
         telemetry.stop()
@@ -105,22 +103,6 @@ def _register(made: Hooks, telemetry: Telemetry) -> None:
 def _origin_of(hook: object) -> tuple[str, Telemetry] | None:
     """For a hook made here: the name under which Gunicorn has to find it, and what it starts and stops."""
     return _origins.get(hook) if isinstance(hook, FunctionType) else None
-
-
-def _flush_when_told_to_stop(worker: object, telemetry: Telemetry) -> None:
-    """Export what is queued while the last requests run, which may take all of ``graceful_timeout``.
-
-    Gunicorn's workers say in `alive` whether they go on accepting; one that does not say so is not watched.
-    """
-
-    def watch() -> None:
-        while worker.alive:  # type: ignore[attr-defined]
-            time.sleep(_LOOK)
-        telemetry._flush()
-
-    if telemetry.exporters and getattr(worker, "alive", False):
-        with contextlib.suppress(RuntimeError):  # no thread to be had: worker_exit does it all, then
-            threading.Thread(target=watch, name="breaker-exporter-stop", daemon=True).start()
 
 
 @contextlib.contextmanager

@@ -214,6 +214,11 @@ class Telemetry:
         process = self._here()
         return process.exporters if process else ()
 
+    @property
+    def _started(self) -> bool:
+        process = self._here()
+        return process is not None and process.started
+
     def _here(self) -> _Process | None:
         """What this process has done so far; a forked child has done nothing."""
         return self._process if self._process and self._process.pid == os.getpid() else None

@@ -322,7 +322,7 @@ gevent.sleep(0.1)
 """
     )
 
-    assert "telemetry did not stop as it should: BlockingSwitchOutError" in output
+    assert "telemetry did not stop as it should: gevent.exceptions.BlockingSwitchOutError" in output
 
 
 def test_a_span_is_exported_once_in_a_patched_process(run: Run, collector: FaultyCollector) -> None:
@@ -433,4 +433,32 @@ telemetry.stop()
     )
 
     assert output == "True\n"
+    assert len(collector.span_ids) == 1
+
+
+def test_a_signal_that_arrives_in_the_hub_is_seen_to_in_a_greenlet(
+    run: Run, collector: FaultyCollector
+) -> None:
+    output = run(
+        PATCH
+        + SELL
+        + """
+import signal
+import gevent
+from breaker_exporter._worker_end import prepare_end
+
+telemetry = Telemetry()
+telemetry.start()
+signal.signal(signal.SIGTERM, signal.SIG_DFL)
+prepare_end(object(), telemetry)
+handler = signal.getsignal(signal.SIGTERM)
+sell()
+gevent.get_hub().loop.run_callback(handler, signal.SIGURG, None)  # whose default action is none
+with gevent.Timeout(20):
+    while signal.getsignal(signal.SIGURG) is not signal.SIG_DFL or telemetry.exporters:
+        gevent.sleep(0.001)
+"""
+    )
+
+    assert output == ""
     assert len(collector.span_ids) == 1
