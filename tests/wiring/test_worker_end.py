@@ -187,7 +187,7 @@ def test_a_worker_in_which_no_telemetry_will_start_is_named(collector: FaultyCol
         ("sync", signal.SIGHUP),
         ("gevent", signal.SIGHUP),
         ("gevent", signal.SIGQUIT),
-        ("gthread", signal.SIGINT),
+        ("sync", signal.SIGINT),
         (UVICORN[1], signal.SIGINT),
         (UVICORN[1], signal.SIGHUP),
     ],
