@@ -126,3 +126,10 @@ def _number(argument: str, value: object, allowed: str) -> float:
     if not math.isfinite(number):
         raise ValueError(f"{argument} {allowed}, not {value!r}")
     return number
+
+
+def budget(millis: object) -> float:
+    """A caller's milliseconds in seconds: what makes no sense leaves no time, since nothing may raise."""
+    if isinstance(millis, int | float) and millis > 0:
+        return min(millis / 1000, threading.TIMEOUT_MAX) if math.isfinite(millis) else threading.TIMEOUT_MAX
+    return 0.0

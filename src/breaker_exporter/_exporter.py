@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
-import math
 import os
-import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
@@ -221,7 +219,7 @@ class CircuitBreakerSpanExporter(SpanExporter):
         flush = getattr(self._exporter, "force_flush", None)
         if flush is None:
             return True
-        timeout = _seconds(timeout_millis)
+        timeout = check.budget(timeout_millis)
         call = partial(flush, timeout_millis=int(timeout * 1000)) if _takes_timeout(flush) else flush
         return self._desk().flush(call, timeout)
 
@@ -248,7 +246,7 @@ class CircuitBreakerSpanExporter(SpanExporter):
             timeout_millis: Milliseconds after which this comes back, whatever the wrapped exporter does. A
                 call that is still out gets half of them to end by itself.
         """
-        self._desk().shutdown(self._shutdown_wrapped, _seconds(timeout_millis))
+        self._desk().shutdown(self._shutdown_wrapped, check.budget(timeout_millis))
 
     @property
     def _destination(self) -> str:
@@ -335,13 +333,6 @@ def _destination_of(exporter: SpanExporter) -> str:
     except Exception:  # of a property that is somebody else's
         destination = None
     return message(destination) if isinstance(destination, str) else ""
-
-
-def _seconds(millis: object) -> float:
-    """A caller's budget: what makes no sense leaves no time, since nothing here may raise."""
-    if isinstance(millis, int | float) and millis > 0:
-        return min(millis / 1000, threading.TIMEOUT_MAX) if math.isfinite(millis) else threading.TIMEOUT_MAX
-    return 0.0
 
 
 def _takes_timeout(method: Callable[..., object]) -> bool:

@@ -9,12 +9,14 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
 from opentelemetry.sdk.trace import SpanProcessor
 
+from . import _arguments as check
+from . import _world
 from ._log import say
 from ._shown import origin
 
@@ -46,8 +48,22 @@ class Outlet(SpanProcessor):
             pipeline.processor.on_end(span)
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        flushed = [pipeline.processor.force_flush(timeout_millis) for pipeline in self._pipelines]
-        return all(flushed)
+        """Flush all pipelines side by side, within the time given.
+
+        Returns:
+            False where one was late, raised or said so itself, and on the hub greenlet, which must not wait.
+        """
+        pipelines = self._pipelines
+        if _world.on_hub():
+            return not pipelines
+        flushed: list[bool] = []
+
+        def flush(pipeline: Pipeline, left: float) -> None:
+            flushed.append(pipeline.processor.force_flush(int(left * 1000)))
+
+        seconds = check.budget(timeout_millis)
+        side_by_side([partial(flush, each) for each in pipelines], seconds, "flush")
+        return len(flushed) == len(pipelines) and all(flushed)
 
     def shutdown(self) -> None:
         self.close(self._shutdown_timeout)
@@ -72,24 +88,30 @@ def shut_down(
         beside: What else to call, with the seconds that it may take.
     """
     pipelines = tuple(pipelines)
-    deadline = time.monotonic() + seconds
     calls: list[Callable[[float], object]] = [partial(_shut_down_one, each) for each in pipelines]
-    calls += beside
+    side_by_side([*calls, *beside], seconds, "shutdown")
+
+
+def side_by_side(calls: Sequence[Callable[[float], object]], seconds: float, what: str) -> None:
+    """Make the calls, each with the seconds it may take, and wait for all of them no longer than `seconds`.
+
+    Where no thread can start, one follows the other, and each may take its share of what is left.
+    """
+    deadline = time.monotonic() + seconds
     threads: list[threading.Thread] = []
     for done, call in enumerate(calls):
-        thread = _thread(partial(call, max(0.0, deadline - time.monotonic())))
+        left = max(0.0, deadline - time.monotonic())
+        # After gevent's patch it is a greenlet.
+        target = partial(_quietly, partial(call, left), what)
+        thread = threading.Thread(target=target, name=f"breaker-exporter-{what}", daemon=True)
         try:
             thread.start()
         except RuntimeError:
-            share = (deadline - time.monotonic()) / (len(calls) - done)
-            _quietly(partial(call, max(0.0, share)))
+            _quietly(partial(call, left / (len(calls) - done)), what)
         else:
             threads.append(thread)
     for thread in threads:
         thread.join(max(0.0, deadline - time.monotonic()))
-    for pipeline in pipelines:
-        if pipeline.exporter:
-            pipeline.exporter._say_stopped()  # one whose shutdown is late has not said it yet
 
 
 def _shut_down_one(pipeline: Pipeline, seconds: float) -> None:
@@ -98,13 +120,8 @@ def _shut_down_one(pipeline: Pipeline, seconds: float) -> None:
     pipeline.processor.shutdown()
 
 
-def _thread(call: Callable[[], object]) -> threading.Thread:
-    """A daemon thread that makes the call; after gevent's patch it is a greenlet."""
-    return threading.Thread(target=_quietly, args=(call,), name="breaker-exporter-shutdown", daemon=True)
-
-
-def _quietly(call: Callable[[], object]) -> None:
+def _quietly(call: Callable[[], object], what: str) -> None:
     try:
         call()
     except Exception as error:
-        say(logging.WARNING, "a span processor's shutdown failed: %s", origin(error))
+        say(logging.WARNING, "a span processor's %s failed: %s", what, origin(error))

@@ -11,8 +11,9 @@ from importlib.metadata import PackageNotFoundError, distribution
 from typing import TYPE_CHECKING, Any, cast
 
 from opentelemetry.sdk.trace import SpanProcessor
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
+from opentelemetry.sdk.trace.export import SpanExporter
 
+from ._batches import BatchProcessor
 from ._env import TelemetryError
 from ._exporter_names import OTLP, chosen, entry_point
 from ._outlet import shut_down
@@ -60,8 +61,7 @@ def build(settings: Settings, environment: Environment) -> tuple[Pipeline, ...]:
 def guarded(name: str, exporter: SpanExporter, settings: Settings) -> Pipeline:
     """The exporter behind a circuit of its own, and a batch processor before it."""
     breaker = breaking(name, exporter, settings)
-    batches = BatchSpanProcessor(breaker, schedule_delay_millis=settings.schedule_delay)
-    return Pipeline(batches, breaker)
+    return Pipeline(BatchProcessor(breaker, settings.schedule_delay), breaker)
 
 
 def breaking(name: str, exporter: SpanExporter, settings: Settings) -> CircuitBreakerSpanExporter:

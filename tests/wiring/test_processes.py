@@ -462,3 +462,51 @@ with gevent.Timeout(20):
 
     assert output == ""
     assert len(collector.span_ids) == 1
+
+
+def test_a_flush_on_the_hub_itself_cannot_wait_and_comes_back(run: Run, collector: FaultyCollector) -> None:
+    """P1."""
+    output = run(
+        PATCH
+        + SELL
+        + """
+import gevent
+
+telemetry = Telemetry()
+telemetry.start()
+provider = telemetry.provider
+sell()
+flushed = []
+for flush in (provider.force_flush, provider._active_span_processor._span_processors[0].force_flush):
+    gevent.get_hub().loop.run_callback(lambda: flushed.append(flush()))
+    gevent.sleep(0.01)
+print(flushed, provider.force_flush(20_000))
+"""
+    )
+
+    assert output == "[False, False] True\n"
+    assert len(collector.span_ids) == 1
+
+
+@pytest.mark.parametrize("patch", ["", PATCH])
+def test_a_flush_while_the_interpreter_exits_delivers(
+    run: Run, collector: FaultyCollector, patch: str
+) -> None:
+    """R4."""
+    output = run(
+        patch
+        + SELL
+        + """
+import atexit
+
+telemetry = Telemetry()
+telemetry.start()
+sell()
+telemetry.provider.force_flush()
+sell()
+atexit.register(lambda: print(telemetry.provider.force_flush(20_000)))
+"""
+    )
+
+    assert output == "True\n"
+    assert len(collector.span_ids) == 2

@@ -597,6 +597,55 @@ def test_a_strict_start_that_failed_leaves_nothing_behind_and_is_tried_again(
     assert collector.duplicates == 0
 
 
+@pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
+def test_a_start_without_a_thread_to_be_had_is_tried_again(
+    collector: FaultyCollector,
+    provider: TracerProvider,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    protocol: str,
+) -> None:
+    endpoint = collector.grpc_endpoint if protocol == "grpc" else collector.http_base
+    telemetry = Telemetry(provider=provider, endpoint=endpoint, protocol=protocol)  # type: ignore[arg-type]
+
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as full:
+        full.setattr(threading.Thread, "start", refuse)
+        telemetry.start()
+    assert telemetry.exporters == ()
+    assert len([line for line in warnings(caplog) if "telemetry is off" in line]) == 1
+
+    telemetry.start()
+    sent = end_a_span(provider)
+    telemetry.stop()
+    assert collector.span_ids == {sent}
+
+
+def test_a_stop_that_fails_is_a_warning(
+    collector: FaultyCollector,
+    provider: TracerProvider,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    telemetry = Telemetry(provider=provider, endpoint=collector.http_base)
+    telemetry.start()
+    (exporter,) = telemetry.exporters
+
+    def fail(thread: threading.Thread) -> None:
+        raise OSError("s3cret")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(threading.Thread, "start", fail)
+        telemetry.stop()
+
+    (warning,) = warnings(caplog)
+    assert "telemetry did not stop as it should: OSError" in warning
+    assert "s3cret" not in warning
+    exporter.shutdown()
+
+
 def test_stop_from_two_threads_stops_once_and_both_wait_for_it(
     collector: FaultyCollector, provider: TracerProvider
 ) -> None:
