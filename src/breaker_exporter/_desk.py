@@ -322,7 +322,7 @@ class Desk:
         with self._lock:
             items, batch.owed = batch.owed, 0
             self._collect()
-            self._ledger.refuse(items, reason)
+            self._ledger.refuse(items, reason, self._now())
             self._collect()
         if reason == self._runner.blocked_reason and not self._said_blocked:
             self._said_blocked = True

@@ -7,8 +7,12 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import re
 from collections.abc import Iterator
 from contextvars import ContextVar
+
+_URLLIB3 = re.compile(r"HTTPS?ConnectionPool\([^)]*\): Max retries exceeded with url: \S+ \(Caused by ")
+"""How urllib3 begins to say why there is no connection: what follows has host and port once more."""
 
 _words: ContextVar[list[logging.LogRecord] | None] = ContextVar("breaker_exporter_heard", default=None)
 
@@ -45,7 +49,7 @@ def in_words(records: list[logging.LogRecord]) -> str:
     for record in reversed(records):
         if len(said) < 2 and record.msg not in said:
             with contextlib.suppress(Exception):  # arguments that do not fit the message
-                said[record.msg] = record.getMessage()
+                said[record.msg] = _URLLIB3.sub("(", record.getMessage()).rstrip(".")
     return ", before that: ".join(said.values())
 
 

@@ -64,7 +64,7 @@ class Ledger:
         lived = kind is Loss.REJECTED
         self.exported += exported
         if lived and not self._in_outage:
-            self._summary.add(*self._pending.taken())  # the failures before it have opened no circuit
+            self._summary.add(*self._pending.taken(), now)  # failures before it that opened no circuit
             self.lost_in_outage = 0
         if exported or (lived and not lost):
             self.last_success_at = time.time()
@@ -77,20 +77,20 @@ class Ledger:
         self.last_error = reason
         self.last_failure_at = time.time()
         if kind is not Loss.FAILED:
-            self._summary.add(items, reason)
+            self._summary.add(items, reason, now)
             return
         self.lost_in_outage += items
         if not self._in_outage:
             self._pending.add(items, reason, now)
 
-    def refuse(self, items: int, reason: str) -> None:
+    def refuse(self, items: int, reason: str, now: float) -> None:
         self.refused += items
         if self._in_outage:
             self._losses[Loss.REFUSED_IN_OUTAGE] += items
             self.lost_in_outage += items
         else:
             self._losses[Loss.REFUSED] += items
-            self._summary.add(items, reason)
+            self._summary.add(items, reason, now)
 
     def open(self) -> None:
         """The circuit has opened: from now on, what is lost is lost in this outage."""
@@ -105,7 +105,7 @@ class Ledger:
     def due(self, now: float) -> Line | None:
         """The line about loss that has opened no circuit, where it is time for one (G3)."""
         if self._pending.since is not None and now - self._pending.since >= _SUMMARY_EVERY:
-            self._summary.add(*self._pending.taken())
+            self._summary.add(*self._pending.taken(), now)
         return self._summary.due(now)
 
     def balance(self) -> Line:
@@ -151,12 +151,14 @@ class _Summary:
         self._reason = ""
         self._told = 0
         self._began: float | None = None
+        self._last_at = 0.0
         self._said_at = 0.0
 
-    def add(self, items: int, reason: str) -> None:
+    def add(self, items: int, reason: str, now: float) -> None:
         if items:
             self._items += items
             self._reason = reason
+            self._last_at = now
 
     def due(self, now: float) -> Line | None:
         if self._began is None:
@@ -172,8 +174,9 @@ class _Summary:
             text = "%s lost in the last %.0f s, %d since this began %.0f s ago; the last reason: %s"
             lost, total = counted(self._items, self._unit), self._told + self._items
             return self._line(now, text, lost, elapsed, total, now - self._began, self._reason)
-        text = "nothing lost in the last %.0f s; %s lost in the %.0f s before"
-        line = self._line(now, text, elapsed, counted(self._told, self._unit), self._said_at - self._began)
+        text = "the loss that opened no circuit is over: %s lost in %.0f s; the last reason: %s"
+        lost = counted(self._told, self._unit)
+        line = self._line(now, text, lost, self._last_at - self._began, self._reason)
         self._told, self._began = 0, None
         return line
 

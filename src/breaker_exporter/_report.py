@@ -85,6 +85,8 @@ class ReportingSpanExporter(Protocol):
         ...
 
 
+_LONGEST_WORDS = 250
+"""Characters of what an exporter logged: a last line, and one before it that has the cause."""
 _DELIVERED = ExportReport(Verdict.DELIVERED)
 _RETURNED_FAILURE = ExportReport(Verdict.FAILED, reason="returned FAILURE")
 
@@ -105,7 +107,7 @@ def explained(value: object, words: str) -> object:
     report = report_of_result(value)
     if report.reason != _RETURNED_FAILURE.reason:
         return value
-    words = message(words, header_values())
+    words = message(words, header_values(), longest=_LONGEST_WORDS)
     return replace(report, reason=f"{_RETURNED_FAILURE.reason} and logged: {words}") if words else report
 
 

@@ -26,6 +26,7 @@ meter_providers = []
 
 
 def post_worker_init(worker):
+    from breaker_exporter.metrics import observe
     from opentelemetry import metrics
     from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
     from opentelemetry.sdk.metrics import MeterProvider
@@ -38,6 +39,8 @@ def post_worker_init(worker):
     metrics.set_meter_provider(provider)
     meter_providers.append(provider)
     tracing.post_worker_init(worker)
+    for exporter in telemetry.exporters:
+        observe(exporter)
 
 
 def worker_exit(server, worker):
@@ -48,12 +51,13 @@ def worker_exit(server, worker):
 """
 
 BY_SCRAPE = """
-from breaker_exporter.gunicorn import post_fork, post_worker_init as start, worker_exit
+from breaker_exporter.gunicorn import post_fork, post_worker_init as start, telemetry, worker_exit
 
 worker_class = "gevent"
 
 
 def post_worker_init(worker):
+    from breaker_exporter.metrics import observe
     from opentelemetry import metrics
     from opentelemetry.exporter.prometheus import PrometheusMetricReader
     from opentelemetry.sdk.metrics import MeterProvider
@@ -61,9 +65,11 @@ def post_worker_init(worker):
 
     metrics.set_meter_provider(MeterProvider([PrometheusMetricReader()]))
     start(worker)
+    for exporter in telemetry.exporters:
+        observe(exporter)
     for port in range(9464, 9480):
         try:
-            start_http_server(port)
+            start_http_server(port, addr="127.0.0.1")
             break
         except OSError:  # another worker's, or one's that is about to end
             continue
@@ -88,6 +94,31 @@ def post(text: str) -> None:
     requests.post(PAGER, json={"summary": text}, timeout=10)
 """
 
+FIRST = """
+import atexit
+
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+from breaker_exporter import CircuitBreakerSpanExporter
+from breaker_exporter.otlp import CooperativeOTLPSpanExporter
+
+otlp = CooperativeOTLPSpanExporter(timeout=5)
+exporter = CircuitBreakerSpanExporter(otlp, name="collector", export_timeout=7)
+provider = TracerProvider()
+provider.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=1_000))
+trace.set_tracer_provider(provider)
+atexit.register(exporter.begin_shutdown, 5.0)
+"""
+
+WRAPPED = """
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+
+otlp = OTLPSpanExporter(timeout=2)
+exporter = CircuitBreakerSpanExporter(otlp, name="otlp", failure_threshold=2, export_timeout=4)
+"""
+
 HEALTHZ = """
 import dataclasses
 import json
@@ -101,7 +132,8 @@ def healthz(environ, start_response):
     return [json.dumps({"telemetry": circuits}).encode()]
 """
 
-_SAY_WHERE = "worker.log.info('scrape me at %s.', start_http_server(port)[0].server_port)"
+_START = 'start_http_server(port, addr="127.0.0.1")'
+_SAY_WHERE = f"worker.log.info('scrape me at %s.', {_START}[0].server_port)"
 
 
 def on_free_ports() -> str:
@@ -109,7 +141,7 @@ def on_free_ports() -> str:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         first = listener.getsockname()[1]
     conf = BY_SCRAPE.replace("9464", str(first)).replace("9480", str(first + 16))
-    return conf.replace("start_http_server(port)", _SAY_WHERE)
+    return conf.replace(_START, _SAY_WHERE)
 
 
 def scrape_addresses(service: GunicornService) -> list[str]:

@@ -103,7 +103,6 @@ def to(collector: FaultyCollector, **env: str) -> dict[str, str]:
     return {
         "OTEL_EXPORTER_OTLP_ENDPOINT": collector.http_base,
         "OTEL_BSP_SCHEDULE_DELAY": "20",
-        "BREAKER_EXPORTER_METRICS": "1",
         "BREAKER_EXPORTER_FAILURE_THRESHOLD": "1",
         "BREAKER_EXPORTER_COOLDOWN": "0.5",
         "BREAKER_EXPORTER_MAX_COOLDOWN": "0.5",

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from ._recipes import BY_PUSH, BY_SCRAPE, HEALTHZ, PAGING
+from ._recipes import BY_PUSH, BY_SCRAPE, FIRST, HEALTHZ, PAGING, WRAPPED
 
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("recipe", [BY_PUSH, BY_SCRAPE, HEALTHZ, PAGING])
+@pytest.mark.parametrize("recipe", [BY_PUSH, BY_SCRAPE, FIRST, HEALTHZ, PAGING, WRAPPED])
 def test_each_recipe_is_in_readme_word_for_word(recipe: str) -> None:
     assert f"```python\n{recipe.strip()}\n```" in (ROOT / "README.md").read_text()
 

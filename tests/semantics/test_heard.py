@@ -61,7 +61,7 @@ def test_what_it_logged_is_the_reason_where_it_returned_failure(kind: type[Loggi
 
 
 def test_the_line_before_the_last_one_goes_along_and_repetitions_do_not() -> None:
-    retry, end = (logging.WARNING, "refused, retrying"), (logging.ERROR, "gave up")
+    retry, end = (logging.WARNING, "refused, retrying."), (logging.ERROR, "gave up.")
     assert (
         reason_of(Logging((logging.WARNING, "old"), retry, retry, end))
         == "returned FAILURE and logged: gave up, before that: refused, retrying"
@@ -124,7 +124,9 @@ def official_exporters_log_the_real_reason() -> None:
 
     assert http is not None
     assert grpc is not None
+    assert "127.0.0.1" in http
     assert str(port) in http
+    assert "refused" in http
     assert f"127.0.0.1:{port}" in grpc
     assert "UNAVAILABLE" in grpc
 

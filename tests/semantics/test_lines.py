@@ -220,7 +220,8 @@ def test_the_end_of_such_loss_is_said_and_new_loss_is_news(
     assert over == [
         (
             "WARNING",
-            "otlp (http://collector:4318): nothing lost in the last 60 s; 10 spans lost in the 60 s before",
+            "otlp (http://collector:4318): the loss that opened no circuit is over: 10 spans lost in 30 s; "
+            "the last reason: the collector rejected 5 spans: monthly quota is used up",
         )
     ]
     ((_, again),) = lines(log)
