@@ -559,10 +559,22 @@ def test_alone_it_says_once_that_it_fails(make: Make, caplog: pytest.LogCaptureF
     assert results == [FAILURE, FAILURE, SUCCESS, FAILURE]
     ours = [record for record in caplog.records if record.name == "breaker_exporter"]
     assert [record.getMessage() for record in ours] == [
-        "2 spans not exported: HTTP 500",
-        "2 spans not exported: HTTP 503",
+        f"{server.base}: 2 spans not exported: HTTP 500",
+        f"{server.base}: 2 spans not exported: HTTP 503",
     ]
     assert {record.levelno for record in ours} == {logging.WARNING}
+
+
+def test_alone_it_says_what_the_collector_rejects(make: Make, caplog: pytest.LogCaptureFixture) -> None:
+    """G3: the batch is delivered, and its spans are lost."""
+    quota = answer(200, partial_success(2))
+    with serving(quota, quota, answer(200)) as server:
+        exporter = make(server.url)
+        results = [exporter.export(spans(3)) for _ in range(3)]
+
+    assert results == [SUCCESS] * 3
+    (line,) = [record.getMessage() for record in caplog.records if record.name == "breaker_exporter"]
+    assert line == f"{server.base}: 2 spans not exported: the collector rejected 2 spans: quota used up"
 
 
 def test_where_no_thread_can_start_to_resolve_a_name_the_loss_is_said(

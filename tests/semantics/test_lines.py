@@ -387,3 +387,25 @@ def test_an_exporter_that_nobody_holds_is_gone_at_once(clock: ManualClock) -> No
     del exporter
 
     assert gone() is None
+
+
+def test_a_clock_that_raises_costs_no_line(log: pytest.LogCaptureFixture) -> None:
+    works = True
+
+    def clock() -> float:
+        if works:
+            return 1.0
+        raise RuntimeError("stopped")
+
+    exporter = CircuitBreakerSpanExporter(
+        Reporting(FAILED), name="otlp", failure_threshold=1, clock=clock, cooldown=10
+    )
+    exporter.export(spans(2))
+    works = False
+
+    exporter.export(spans(3))
+    exporter.shutdown()
+
+    *_, (level, stopped) = lines(log)
+    assert level == "WARNING"
+    assert "stopped: 0 spans exported, 5 lost since this process began: 5 failed" in stopped

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from pathlib import Path
 
 import pytest
 from opentelemetry.sdk.resources import Resource
@@ -154,3 +155,39 @@ def test_the_start_names_service_places_and_what_is_not_default(
     assert [line.partition(": ")[2] for line in lines if "stopped" in line] == [
         "stopped: 0 spans exported, none lost"
     ] * 2
+
+
+OUTAGE = """
+from breaker_exporter import CircuitBreakerSpanExporter
+from breaker_exporter.testing import ManualClock, ScriptedExporter, fail, succeed
+from tests.semantics._spans import spans
+
+clock = ManualClock()
+exporter = CircuitBreakerSpanExporter(
+    ScriptedExporter([fail, succeed]), name="otlp", failure_threshold=1, cooldown=10, clock=clock
+)
+exporter.export(spans(1))
+clock.advance(10)
+exporter.export(spans(1))
+"""
+LOGGING = {
+    "none, as with Flask": "",
+    "Django's": "import django.conf; django.conf.settings.configure(); import django; django.setup()",
+    "uvicorn's": "import logging.config, uvicorn.config as c; logging.config.dictConfig(c.LOGGING_CONFIG)",
+}
+
+
+@pytest.mark.parametrize("how", LOGGING)
+@pytest.mark.parametrize("first", [True, False])
+def test_both_lines_of_an_outage_are_seen_with_the_logging_that_frameworks_come_with(
+    how: str, *, first: bool
+) -> None:
+    """G1: a pair has one level."""
+    for name in ("django", "uvicorn"):
+        if name in LOGGING[how]:
+            pytest.importorskip(name, reason="needs the group services")
+    imports = "import breaker_exporter._log\n" if first else ""
+
+    output = run_code(imports + LOGGING[how] + OUTAGE, path=Path(__file__).parents[2])
+
+    assert re.findall(r"otlp: circuit (\w+)", output) == ["opened", "closed"]

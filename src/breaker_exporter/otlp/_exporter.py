@@ -142,18 +142,17 @@ class CooperativeOTLPSpanExporter(SpanExporter):
         return self._poster.destination
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        """Export `spans`; for use alone. The first failure after a success is one WARNING.
+        """Export `spans`; for use alone. The first loss after a success is one WARNING.
 
         Returns:
             ``SUCCESS`` where the collector took them, if only in part.
         """
         report = self.export_and_report(spans)
+        lost = len(spans) - report.held_of(len(spans))
+        if lost and not self._said_failing:
+            say(logging.WARNING, "%s: %d spans not exported: %s", self.destination, lost, report.reason)
+        self._said_failing = lost > 0
         succeeded = report.verdict is Verdict.DELIVERED
-        if succeeded:
-            self._said_failing = False
-        elif not self._said_failing:
-            self._said_failing = True
-            say(logging.WARNING, "%d spans not exported: %s", len(spans), report.reason)
         return SpanExportResult.SUCCESS if succeeded else SpanExportResult.FAILURE
 
     def export_and_report(self, spans: Sequence[ReadableSpan]) -> ExportReport:
