@@ -15,6 +15,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Literal
+from weakref import WeakSet
+
+from opentelemetry import trace
 
 from . import _arguments as check
 from ._env import SENTRY_DSN, SENTRY_MODE, Environment, TelemetryError, any_set
@@ -35,6 +38,9 @@ if TYPE_CHECKING:
     from ._state import CircuitTransition
 
 __all__ = ["Profile", "Telemetry", "TelemetryError"]
+
+_made: WeakSet[TracerProvider] = WeakSet()
+"""The provider that one of these has made and set, which is no application's."""
 
 
 class Telemetry:
@@ -227,7 +233,17 @@ class Telemetry:
         if self._own is None:  # else it was made before a fork
             from . import _provider
 
+            if any(made is trace.get_tracer_provider() for made in _made):
+                say(
+                    logging.WARNING,
+                    "another Telemetry of this process has set the tracer provider and exports its spans; "
+                    "this one adds nothing to it. Keep one of them, or give this one that provider: "
+                    "Telemetry(provider=trace.get_tracer_provider())",
+                )
+                return None
             self._own = _provider.make(self._attributes, process.environment, process.defaults.sampler)
+            if self._own is not None:
+                _made.add(self._own)
         return self._own
 
     def _outlet_of(self, provider: TracerProvider | None) -> Outlet:

@@ -156,6 +156,29 @@ telemetry.stop()
     assert collector.span_ids == frozenset()
 
 
+def test_a_second_telemetry_does_not_blame_the_application(run: Run, collector: FaultyCollector) -> None:
+    output = run(
+        SELL
+        + """
+first, second, third = Telemetry(), Telemetry(), Telemetry()
+for telemetry in (first, second, first):
+    telemetry.start()
+assert second.provider is None and second.exporters == ()
+sell()
+third = Telemetry(provider=trace.get_tracer_provider())
+third.start()
+third.stop()
+second.stop()
+first.stop()
+"""
+    )
+
+    (warning,) = [line for line in output.splitlines() if "stopped" not in line]
+    assert "another Telemetry of this process has set the tracer provider" in warning
+    assert "application" not in warning
+    assert len(collector.span_ids) == 1
+
+
 def test_what_was_prepared_before_a_fork_is_not_taken_for_the_applications(
     run: Run, collector: FaultyCollector
 ) -> None:
