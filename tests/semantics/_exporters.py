@@ -12,7 +12,7 @@ from breaker_exporter.testing import ScriptedExporter
 from ._waiting import Gate, until
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from opentelemetry.sdk.trace import ReadableSpan
 
@@ -24,10 +24,15 @@ class Gated(ScriptedExporter):
     """Keeps every call inside, on its native thread, until the test lets that one out with an outcome.
 
     Where ``ScriptedExporter.release`` lets all of them go, ``let_out(n)`` ends call number ``n`` alone.
+
+    Args:
+        calls: How many may come.
+        when_stuck: Called on the call's own thread when it finds its gate shut.
     """
 
-    def __init__(self, calls: int = 8) -> None:
+    def __init__(self, calls: int = 8, *, when_stuck: Callable[[], object] = lambda: None) -> None:
         super().__init__(default=self._wait)
+        self._when_stuck = when_stuck
         self.gates = [Gate() for _ in range(calls)]
         self.threads: list[threading.Thread] = []
         self._outcomes: list[object] = [SUCCESS] * calls
@@ -35,6 +40,8 @@ class Gated(ScriptedExporter):
     def _wait(self, spans: Sequence[ReadableSpan]) -> object:
         number = len(self.threads)
         self.threads.append(threading.current_thread())
+        if not self.gates[number].wait(0):
+            self._when_stuck()
         assert self.gates[number].wait()
         outcome = self._outcomes[number]
         if isinstance(outcome, BaseException):

@@ -9,6 +9,7 @@ import pytest
 
 from breaker_exporter.testing import ManualClock
 
+from ._deadlines import moved_by_hand
 from ._signals import handling
 
 if TYPE_CHECKING:
@@ -20,6 +21,13 @@ if TYPE_CHECKING:
 @pytest.fixture
 def clock() -> ManualClock:
     return ManualClock()
+
+
+@pytest.fixture
+def deadlines() -> Iterator[ManualClock]:
+    """What the deadlines of calls run on; a call overruns where the test moves it."""
+    with moved_by_hand() as deadlines:
+        yield deadlines
 
 
 @pytest.fixture

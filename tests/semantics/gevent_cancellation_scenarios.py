@@ -10,6 +10,7 @@ import gevent
 from breaker_exporter import CircuitBreakerSpanExporter, CircuitState
 from breaker_exporter.testing import ManualClock, ScriptedExporter, fail
 
+from ._deadlines import moved_by_hand
 from ._exporters import FAILURE, SUCCESS, Gated
 from ._gevent import kill, native_sleep
 from ._spans import spans
@@ -153,12 +154,14 @@ def a_killed_probe_is_settled_by_its_own_result() -> None:
 
 def a_killed_callers_call_is_hung_when_it_overruns() -> None:
     inner = Gated()
-    exporter = CircuitBreakerSpanExporter(inner, export_timeout=0.3)
-    caller = gevent.spawn(exporter.export, spans(1))
-    inner.entered(1)
-    caller.kill(timeout=10)
-    assert exporter.state is CircuitState.CLOSED
-    until(lambda: exporter.state is CircuitState.OPEN)
+    exporter = CircuitBreakerSpanExporter(inner, export_timeout=0.05)
+    with moved_by_hand() as deadlines:
+        caller = gevent.spawn(exporter.export, spans(1))
+        inner.entered(1)
+        caller.kill(timeout=10)
+        assert exporter.health().opened == 0
+        deadlines.advance(0.05)
+        assert exporter.state is CircuitState.OPEN
     assert (exporter.health().hung_calls, exporter.health().failed) == (1, 1)
     inner.let_all_out()
     until(lambda: exporter.health().hung_calls == 0)

@@ -13,6 +13,7 @@ from breaker_exporter import CircuitBreakerSpanExporter, CircuitState
 from breaker_exporter.testing import ManualClock
 
 from ._children import fork, wait_for
+from ._deadlines import moved_by_hand
 from ._exporters import FAILURE, SUCCESS
 from ._gevent import (
     Cooperative,
@@ -36,10 +37,14 @@ def a_cooperative_exporter_runs_in_a_greenlet_of_its_own_on_the_hub() -> None:
 
 
 def a_cooperative_exporter_is_killed_at_its_deadline() -> None:
-    inner = Cooperative(lambda: gevent.sleep(60))
+    def hang() -> None:
+        deadlines.advance(0.02)
+        gevent.sleep(60)
+
+    inner = Cooperative(hang)
     clock = ManualClock()
-    exporter = CircuitBreakerSpanExporter(inner, export_timeout=0.2, cooldown=10, jitter=0, clock=clock)
-    with gevent.Timeout(15):
+    exporter = CircuitBreakerSpanExporter(inner, export_timeout=0.02, cooldown=10, jitter=0, clock=clock)
+    with moved_by_hand() as deadlines, gevent.Timeout(15):
         assert exporter.export(spans(2)) is FAILURE
     assert exporter.state is CircuitState.OPEN
     until(lambda: inner.thrown)
@@ -50,7 +55,8 @@ def a_cooperative_exporter_is_killed_at_its_deadline() -> None:
 
     inner.work = lambda: None
     clock.advance(10)
-    assert exporter.export(spans(1)) is SUCCESS
+    with moved_by_hand():
+        assert exporter.export(spans(1)) is SUCCESS
 
 
 def a_cooperative_exporter_that_will_not_die_is_left_behind() -> None:

@@ -15,6 +15,7 @@ from opentelemetry.sdk.trace.export import SpanExportResult
 from breaker_exporter import CircuitBreakerSpanExporter, CircuitState
 from breaker_exporter.testing import ManualClock, ScriptedExporter
 
+from ._deadlines import moved_by_hand
 from ._exporters import FAILURE, SUCCESS, Gated
 from ._heartbeat import Heartbeat, assert_no_stall, quiet_gap
 from ._spans import spans
@@ -193,13 +194,15 @@ def the_filter_is_gone_when_no_call_is_out() -> None:
 def the_filter_goes_when_the_last_hung_call_ends() -> None:
     handler = _handle_everything(0)
     clock = ManualClock()
-    inner = Gated()
-    exporter = CircuitBreakerSpanExporter(inner, export_timeout=0.1, cooldown=10, clock=clock)
-    exporter.export(spans(1))
+    inner = Gated(when_stuck=lambda: deadlines.advance(0.02))
+    exporter = CircuitBreakerSpanExporter(inner, export_timeout=0.02, cooldown=10, clock=clock)
+    with moved_by_hand() as deadlines:
+        exporter.export(spans(1))
     inner.let_all_out()
     until(lambda: exporter.health().hung_calls == 0)
     clock.advance(10)
-    assert exporter.export(spans(1)) is SUCCESS
+    with moved_by_hand():
+        assert exporter.export(spans(1)) is SUCCESS
     assert handler.filters == []
 
 
@@ -260,7 +263,7 @@ def a_record_keeps_what_it_was_made_with() -> None:
 def an_abandoned_calls_lines_come_with_the_next_call() -> None:
     handler = _handle_everything()
     clock = ManualClock()
-    inner = Gated()
+    inner = Gated(when_stuck=lambda: deadlines.advance(0.02))
     first = True
 
     def chat(batch: Sequence[ReadableSpan]) -> object:
@@ -274,13 +277,15 @@ def an_abandoned_calls_lines_come_with_the_next_call() -> None:
         return SUCCESS
 
     exporter = CircuitBreakerSpanExporter(
-        ScriptedExporter(default=chat), export_timeout=0.2, cooldown=10, clock=clock
+        ScriptedExporter(default=chat), export_timeout=0.02, cooldown=10, clock=clock
     )
-    assert exporter.export(spans(1)) is FAILURE
+    with moved_by_hand() as deadlines:
+        assert exporter.export(spans(1)) is FAILURE
     inner.let_all_out()
     until(lambda: exporter.health().hung_calls == 0)
     clock.advance(10)
-    assert exporter.export(spans(1)) is SUCCESS
+    with moved_by_hand():
+        assert exporter.export(spans(1)) is SUCCESS
     _assert_arrive(handler, _expected(2))
 
 

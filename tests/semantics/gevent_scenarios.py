@@ -14,6 +14,7 @@ from opentelemetry.sdk.trace.export import SpanExportResult
 from breaker_exporter import CircuitBreakerSpanExporter, CircuitState
 from breaker_exporter.testing import ManualClock, ScriptedExporter, hang, take
 
+from ._deadlines import moved_by_hand
 from ._exporters import FAILURE, SUCCESS, Gated
 from ._gevent import (
     Cooperative,
@@ -112,11 +113,14 @@ def two_greenlets_that_export_at_once_go_in_one_after_the_other() -> None:
 
 def a_waiting_greenlet_is_refused_when_its_time_ends_or_the_circuit_opens() -> None:
     inner = Gated()
-    exporter = CircuitBreakerSpanExporter(inner, export_timeout=0.3)
-    first = gevent.spawn(exporter.export, spans(1))
-    inner.entered(1)
-    others = [gevent.spawn(exporter.export, spans(2)) for _ in range(5)]
-    gevent.joinall([first, *others], timeout=15)
+    exporter = CircuitBreakerSpanExporter(inner, export_timeout=0.05)
+    with moved_by_hand() as deadlines:
+        first = gevent.spawn(exporter.export, spans(1))
+        inner.entered(1)
+        others = [gevent.spawn(exporter.export, spans(2)) for _ in range(5)]
+        until(lambda: exporter.health().in_flight == 11)
+        deadlines.advance(0.05)
+        gevent.joinall([first, *others], timeout=15)
     assert {caller.value for caller in [first, *others]} == {FAILURE}
     health = exporter.health()
     assert (health.failed, health.refused, health.in_flight) == (1, 10, 0)

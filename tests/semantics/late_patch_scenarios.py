@@ -6,8 +6,9 @@ import time
 import warnings
 
 from breaker_exporter import CircuitBreakerSpanExporter, CircuitState
-from breaker_exporter.testing import ScriptedExporter
+from breaker_exporter.testing import ManualClock, ScriptedExporter
 
+from ._deadlines import moved_by_hand
 from ._exporters import FAILURE, SUCCESS, Gated
 from ._spans import spans
 from ._waiting import native_lock, until
@@ -105,14 +106,15 @@ def used_before_and_after() -> None:
 
 
 def hung_before_and_probed_after() -> None:
-    inner = Gated()
+    clock = ManualClock()
+    inner = Gated(when_stuck=lambda: deadlines.advance(0.02))
     inner.gates[1].open()
-    exporter = CircuitBreakerSpanExporter(inner, export_timeout=0.2, cooldown=0.3, jitter=0)
-    assert exporter.export(spans(1)) is FAILURE
-    _patch()
-
-    until(lambda: exporter.health().retry_in == 0.0)
-    assert exporter.export(spans(1)) is SUCCESS
+    exporter = CircuitBreakerSpanExporter(inner, export_timeout=0.02, cooldown=10, clock=clock)
+    with moved_by_hand() as deadlines:
+        assert exporter.export(spans(1)) is FAILURE
+        _patch()
+        clock.advance(10)
+        assert exporter.export(spans(1)) is SUCCESS
     inner.let_all_out()
     until(lambda: exporter.health().hung_calls == 0)
     exporter.shutdown()

@@ -147,19 +147,23 @@ def test_the_slot_stays_taken_until_the_call_ends_though_its_caller_left(
 
 
 def test_a_call_whose_caller_left_is_hung_when_it_overruns(
-    clock: ManualClock, interrupt_when: Interrupt
+    clock: ManualClock, deadlines: ManualClock, interrupt_when: Interrupt
 ) -> None:
     """C2, C3: nobody waits for it any more, and it opens the circuit all the same."""
     inner = Gated()
-    exporter = CircuitBreakerSpanExporter(inner, export_timeout=0.3, clock=clock)
+    exporter = CircuitBreakerSpanExporter(inner, export_timeout=0.05, clock=clock)
     interrupt_when(lambda: inner.threads)
     with pytest.raises(Interrupted):
         exporter.export(spans(2))
-    assert exporter.state is CircuitState.CLOSED
+    assert exporter.health().opened == 0
 
-    assert exporter.export(spans(3)) is FAILURE
+    waiting = start(lambda: exporter.export(spans(3)))
+    until(lambda: exporter.health().in_flight == 3)
 
-    until(lambda: exporter.state is CircuitState.OPEN)
+    deadlines.advance(0.05)
+
+    assert waiting.result(timeout=20) is FAILURE
+    assert exporter.state is CircuitState.OPEN
     health = exporter.health()
     assert (health.hung_calls, health.consecutive_failures, health.opened) == (1, 1, 1)
     assert (health.failed, health.refused, health.received) == (2, 3, 5)
@@ -167,16 +171,18 @@ def test_a_call_whose_caller_left_is_hung_when_it_overruns(
 
 
 def test_an_overrun_that_nobody_waits_for_shows_without_another_export(
-    clock: ManualClock, interrupt_when: Interrupt
+    clock: ManualClock, deadlines: ManualClock, interrupt_when: Interrupt
 ) -> None:
     """C2, C3."""
     inner = Gated()
-    exporter = CircuitBreakerSpanExporter(inner, export_timeout=0.3, clock=clock)
+    exporter = CircuitBreakerSpanExporter(inner, export_timeout=0.05, clock=clock)
     interrupt_when(lambda: inner.threads)
     with pytest.raises(Interrupted):
         exporter.export(spans(2))
 
-    until(lambda: exporter.state is CircuitState.OPEN)
+    assert exporter.health().opened == 0
+    deadlines.advance(0.05)
+    assert exporter.state is CircuitState.OPEN
     assert exporter.health().hung_calls == 1
     inner.let_all_out()
 

@@ -405,13 +405,15 @@ def test_a_late_result_changes_no_state_and_is_not_counted_again(clock: ManualCl
 
 
 @pytest.mark.parametrize("late", [SUCCESS, FAILURE], ids=["success", "failure"])
-def test_a_late_result_leaves_a_circuit_alone_that_has_moved_on(clock: ManualClock, late: object) -> None:
+def test_a_late_result_leaves_a_circuit_alone_that_has_moved_on(
+    clock: ManualClock, deadlines: ManualClock, late: object
+) -> None:
     """C6, C9: an outcome of an older generation is counted, not replayed."""
-    inner = Gated()
+    inner = Gated(when_stuck=lambda: deadlines.advance(0.02))
     inner.let_out(2, FAILURE)
     inner.gates[1].open()
     exporter = CircuitBreakerSpanExporter(
-        inner, export_timeout=0.3, failure_threshold=2, cooldown=10, jitter=0, clock=clock
+        inner, export_timeout=0.02, failure_threshold=2, cooldown=10, jitter=0, clock=clock
     )
     exporter.export(spans(1))
     clock.advance(10)

@@ -134,11 +134,13 @@ def test_a_probe_in_flight_is_an_open_circuit_that_is_due_in_the_child(clock: Ma
     assert probe.result(timeout=20) is SUCCESS
 
 
-def test_abandoned_threads_of_the_parent_block_no_probe_in_the_child(clock: ManualClock) -> None:
+def test_abandoned_threads_of_the_parent_block_no_probe_in_the_child(
+    clock: ManualClock, deadlines: ManualClock
+) -> None:
     """R5, R2."""
-    inner = Gated()
+    inner = Gated(when_stuck=lambda: deadlines.advance(0.02))
     exporter = CircuitBreakerSpanExporter(
-        inner, export_timeout=0.05, cooldown=10, max_cooldown=10, clock=clock
+        inner, export_timeout=0.02, cooldown=10, max_cooldown=10, clock=clock
     )
     for _ in range(4):
         exporter.export(spans(1))
@@ -307,7 +309,9 @@ def test_a_listener_may_fork(clock: ManualClock) -> None:
     assert (answer, exporter.health().failed) == (FAILURE, 2)
 
 
-def test_a_child_forked_while_its_only_thread_waits_hears_nothing_of_that_call(clock: ManualClock) -> None:
+def test_a_child_forked_while_its_only_thread_waits_hears_nothing_of_that_call(
+    clock: ManualClock, deadlines: ManualClock
+) -> None:
     """R5: from a signal handler, say. The call is the parent's, and so is what becomes of it."""
     parent = os.getpid()
     children: list[int] = []
@@ -319,13 +323,14 @@ def test_a_child_forked_while_its_only_thread_waits_hears_nothing_of_that_call(c
 
     before = signal.signal(signal.SIGUSR1, fork_once)
     inner = Gated()
-    exporter = CircuitBreakerSpanExporter(inner, export_timeout=1.0, clock=clock)
+    exporter = CircuitBreakerSpanExporter(inner, export_timeout=0.05, clock=clock)
 
     def watch() -> None:
         inner.entered(1)
         while not children:
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
             time.sleep(0.05)
+        deadlines.advance(0.05)
 
     watching = start(watch)
     answer = exporter.export(spans(2))

@@ -7,7 +7,6 @@ import gc
 import logging
 import os
 import threading
-import time
 import weakref
 from typing import TYPE_CHECKING
 
@@ -25,6 +24,7 @@ from ._waiting import start, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from concurrent.futures import Future
 
     from opentelemetry.sdk.trace import ReadableSpan
     from opentelemetry.sdk.trace.export import SpanExportResult
@@ -101,14 +101,16 @@ def test_eight_threads_that_export_at_once_go_in_one_after_the_other(clock: Manu
     assert len(inner.calls) == 40
 
 
-def test_a_caller_whose_time_ends_in_the_queue_is_refused(clock: ManualClock) -> None:
+def test_a_caller_whose_time_ends_in_the_queue_is_refused(clock: ManualClock, deadlines: ManualClock) -> None:
     """R2: and its spans never reach the wrapped exporter."""
     inner = Gated()
-    exporter = CircuitBreakerSpanExporter(inner, export_timeout=0.6, clock=clock)
+    exporter = CircuitBreakerSpanExporter(inner, export_timeout=0.05, clock=clock)
     first = start(lambda: exporter.export(spans(2)))
     inner.entered(1)
     queued = [start(lambda: exporter.export(spans(3))) for _ in range(2)]
     until(lambda: exporter.health().in_flight == 8)
+
+    deadlines.advance(0.05)
 
     assert first.result(timeout=20) is FAILURE
     assert [call.result(timeout=20) for call in queued] == [FAILURE, FAILURE]
@@ -120,23 +122,16 @@ def test_a_caller_whose_time_ends_in_the_queue_is_refused(clock: ManualClock) ->
     assert len(inner.calls) == 1
 
 
-def test_a_caller_whose_time_ends_in_its_call_is_failed_and_the_call_is_not_hung(clock: ManualClock) -> None:
+def test_a_caller_whose_time_ends_in_its_call_is_failed_and_the_call_is_not_hung(
+    clock: ManualClock, deadlines: ManualClock
+) -> None:
     """R2: the caller's time includes its wait; an overrun is measured from the inner call's start."""
     inner = Gated()
-    exporter = CircuitBreakerSpanExporter(inner, failure_threshold=1, export_timeout=1.5, clock=clock)
-    first = start(lambda: exporter.export(spans(2)))
-    inner.entered(1)
-    second = start(lambda: exporter.export(spans(3)))
-    until(lambda: exporter.health().in_flight == 5)
-    began = time.monotonic()
-    until(lambda: time.monotonic() > began + 1.0)
-    inner.let_out(0)
-    assert first.result(timeout=20) is SUCCESS
-    inner.entered(2)
+    exporter, second = _in_its_call_after_a_wait(inner, clock, deadlines)
 
-    assert second.result(timeout=20) is FAILURE
+    deadlines.advance(0.02)
 
-    assert time.monotonic() - began < 1.5 + 0.9, "it had to leave with its own time, not the call's"
+    assert second.result(timeout=20) is FAILURE, "it had to leave with its own time, not the call's"
     health = exporter.health()
     assert (health.failed, health.hung_calls, health.state) == (3, 0, CircuitState.CLOSED)
     assert health.consecutive_failures == 0
@@ -147,18 +142,13 @@ def test_a_caller_whose_time_ends_in_its_call_is_failed_and_the_call_is_not_hung
     assert inner.max_concurrency == 1
 
 
-def test_the_result_of_a_call_whose_caller_ran_out_of_time_settles_the_circuit(clock: ManualClock) -> None:
+def test_the_result_of_a_call_whose_caller_ran_out_of_time_settles_the_circuit(
+    clock: ManualClock, deadlines: ManualClock
+) -> None:
     """R2: failed spans, yet the backend answered: its FAILURE opens the circuit."""
     inner = Gated()
-    exporter = CircuitBreakerSpanExporter(inner, failure_threshold=1, export_timeout=1.5, clock=clock)
-    first = start(lambda: exporter.export(spans(2)))
-    inner.entered(1)
-    second = start(lambda: exporter.export(spans(3)))
-    until(lambda: exporter.health().in_flight == 5)
-    began = time.monotonic()
-    until(lambda: time.monotonic() > began + 1.0)
-    inner.let_out(0)
-    first.result(timeout=20)
+    exporter, second = _in_its_call_after_a_wait(inner, clock, deadlines)
+    deadlines.advance(0.02)
     second.result(timeout=20)
 
     inner.let_out(1, FAILURE)
@@ -166,6 +156,40 @@ def test_the_result_of_a_call_whose_caller_ran_out_of_time_settles_the_circuit(c
 
     health = exporter.health()
     assert (health.failed, health.exported, health.hung_calls) == (3, 2, 0)
+
+
+def test_a_call_whose_caller_ran_out_of_time_is_hung_when_its_own_time_is_over(
+    clock: ManualClock, deadlines: ManualClock
+) -> None:
+    """R2, C2."""
+    inner = Gated()
+    exporter, second = _in_its_call_after_a_wait(inner, clock, deadlines)
+    deadlines.advance(0.02)
+    second.result(timeout=20)
+    deadlines.advance(0.029)
+    assert exporter.state is CircuitState.CLOSED
+
+    deadlines.advance(0.001)
+
+    health = exporter.health()
+    assert (health.failed, health.hung_calls, health.state) == (3, 1, CircuitState.OPEN)
+    inner.let_all_out()
+
+
+def _in_its_call_after_a_wait(
+    inner: Gated, clock: ManualClock, deadlines: ManualClock
+) -> tuple[CircuitBreakerSpanExporter, Future[SpanExportResult]]:
+    """Return an exporter, and a caller with 0.02 s of its time left whose call has just begun its 0.05 s."""
+    exporter = CircuitBreakerSpanExporter(inner, failure_threshold=1, export_timeout=0.05, clock=clock)
+    first = start(lambda: exporter.export(spans(2)))
+    inner.entered(1)
+    second = start(lambda: exporter.export(spans(3)))
+    until(lambda: exporter.health().in_flight == 5)
+    deadlines.advance(0.03)
+    inner.let_out(0)
+    assert first.result(timeout=20) is SUCCESS
+    inner.entered(2)
+    return exporter, second
 
 
 def test_when_the_circuit_opens_those_waiting_are_refused_at_once(clock: ManualClock) -> None:
@@ -185,11 +209,11 @@ def test_when_the_circuit_opens_those_waiting_are_refused_at_once(clock: ManualC
     assert len(inner.calls) == 1
 
 
-def test_after_a_hung_call_the_probe_gets_a_fresh_thread(clock: ManualClock) -> None:
+def test_after_a_hung_call_the_probe_gets_a_fresh_thread(clock: ManualClock, deadlines: ManualClock) -> None:
     """R2: the one case in which the wrapped exporter sees two calls at once."""
-    inner = Gated()
+    inner = Gated(when_stuck=lambda: deadlines.advance(0.02))
     inner.gates[1].open()
-    exporter = CircuitBreakerSpanExporter(inner, export_timeout=0.2, cooldown=10, clock=clock)
+    exporter = CircuitBreakerSpanExporter(inner, export_timeout=0.02, cooldown=10, clock=clock)
     exporter.export(spans(1))
     clock.advance(10)
 
@@ -203,13 +227,13 @@ def test_after_a_hung_call_the_probe_gets_a_fresh_thread(clock: ManualClock) -> 
 
 
 def test_past_four_abandoned_threads_exports_are_refused_until_one_ends(
-    clock: ManualClock, caplog: pytest.LogCaptureFixture
+    clock: ManualClock, deadlines: ManualClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     """R2, P5: one WARNING, and blocked_reason."""
-    inner = Gated()
+    inner = Gated(when_stuck=lambda: deadlines.advance(0.02))
     inner.gates[4].open()
     exporter = CircuitBreakerSpanExporter(
-        inner, export_timeout=0.05, cooldown=10, max_cooldown=10, clock=clock
+        inner, export_timeout=0.02, cooldown=10, max_cooldown=10, clock=clock
     )
     for hung in range(1, 5):
         assert exporter.health().blocked_reason is None
@@ -238,11 +262,11 @@ def test_past_four_abandoned_threads_exports_are_refused_until_one_ends(
     until(lambda: exporter.health().hung_calls == 0)
 
 
-def test_a_probe_is_only_blocked_once_it_is_due(clock: ManualClock) -> None:
+def test_a_probe_is_only_blocked_once_it_is_due(clock: ManualClock, deadlines: ManualClock) -> None:
     """blocked_reason says why no probe may run though one is due, else None."""
-    inner = Gated()
+    inner = Gated(when_stuck=lambda: deadlines.advance(0.02))
     exporter = CircuitBreakerSpanExporter(
-        inner, export_timeout=0.05, cooldown=10, max_cooldown=10, jitter=0, clock=clock
+        inner, export_timeout=0.02, cooldown=10, max_cooldown=10, jitter=0, clock=clock
     )
     for _ in range(4):
         exporter.export(spans(1))
@@ -275,12 +299,14 @@ def test_the_callers_context_goes_along_and_nothing_comes_back(clock: ManualCloc
     assert seen == ["one", "two", None]
 
 
-def test_twenty_hangs_and_recoveries_leave_no_thread_and_no_descriptor_behind(clock: ManualClock) -> None:
+def test_twenty_hangs_and_recoveries_leave_no_thread_and_no_descriptor_behind(
+    clock: ManualClock, deadlines: ManualClock
+) -> None:
     """R2."""
-    inner = Gated(calls=60)
+    inner = Gated(calls=60, when_stuck=lambda: deadlines.advance(0.02))
     for number in range(1, 60, 2):
         inner.gates[number].open()
-    exporter = CircuitBreakerSpanExporter(inner, export_timeout=0.1, cooldown=10, clock=clock)
+    exporter = CircuitBreakerSpanExporter(inner, export_timeout=0.02, cooldown=10, clock=clock)
 
     def cycle(number: int) -> None:
         exporter.export(spans(1))

@@ -333,17 +333,21 @@ def test_an_exporter_without_force_flush_can_be_flushed(clock: ManualClock) -> N
     exporter.shutdown()
 
 
-def test_begin_shutdown_is_one_deadline_for_a_call_in_flight_and_later_exports(clock: ManualClock) -> None:
+def test_begin_shutdown_is_one_deadline_for_a_call_in_flight_and_later_exports(
+    clock: ManualClock, deadlines: ManualClock
+) -> None:
     """S4: later exports pass while there is time, then are refused."""
     inner = Gated()
     inner.gates[0].open()
     exporter = CircuitBreakerSpanExporter(inner, export_timeout=60, clock=clock)
-    exporter.begin_shutdown(0.5)
+    exporter.begin_shutdown(0.05)
     assert exporter.export(spans(1)) is SUCCESS
 
     in_call = start(lambda: exporter.export(spans(2)))
     inner.entered(2)
     queued = start(lambda: exporter.export(spans(3)))
+    until(lambda: exporter.health().in_flight == 5)
+    deadlines.advance(0.05)
 
     assert in_call.result(timeout=20) is FAILURE
     assert queued.result(timeout=20) is FAILURE
