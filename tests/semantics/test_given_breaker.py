@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pybreaker
 import pytest
 
-from breaker_exporter import CircuitBreakerSpanExporter, CircuitState
+from breaker_exporter import CircuitBreakerSpanExporter, CircuitState, ExportReport, Verdict
 from breaker_exporter.testing import ScriptedExporter, fail, hang, succeed
 
 from ._children import in_child
@@ -423,3 +423,43 @@ def test_a_clock_that_raises_is_said_once(caplog: pytest.LogCaptureFixture) -> N
 
     assert [exporter.export(spans(1)) for _ in range(2)] == [FAILURE, FAILURE]
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
+
+
+@pytest.mark.parametrize("outcome", [SUCCESS, FAILURE], ids=["success", "failure"])
+def test_the_outcome_of_a_call_from_before_it_was_opened_and_closed_by_hand_is_not_replayed(
+    outcome: object,
+) -> None:
+    """C9: a permit is good for its generation."""
+    recording = _Recording()
+    breaker = pybreaker.CircuitBreaker(fail_max=3, reset_timeout=60, listeners=[recording])
+    inner = Gated()
+    exporter = CircuitBreakerSpanExporter(inner, breaker=breaker, export_timeout=60)
+    call = start(lambda: exporter.export(spans(2)))
+    inner.entered(1)
+    breaker.open()
+    assert exporter.health().opened == 1
+    breaker.close()
+    assert exporter.health().retry_in is None
+
+    inner.let_out(0, outcome)
+
+    assert call.result(timeout=20) is outcome
+    assert recording.seen == ["open", "closed"]
+    assert (exporter.health().opened, exporter.health().consecutive_failures) == (1, 0)
+
+
+def test_a_probe_that_could_not_be_sent_opens_no_breaker_that_was_closed_by_hand_meanwhile() -> None:
+    """C9: nor is a permit taken back in another generation."""
+    breaker = pybreaker.CircuitBreaker(fail_max=3, reset_timeout=0)
+    breaker.open()
+    inner = Gated()
+    exporter = CircuitBreakerSpanExporter(inner, breaker=breaker, export_timeout=60)
+    probe = start(lambda: exporter.export(spans(2)))
+    inner.entered(1)
+    breaker.close()
+    assert exporter.health().retry_in is None
+
+    inner.let_out(0, ExportReport(Verdict.UNSENT, reason="cannot be encoded"))
+
+    assert probe.result(timeout=20) is FAILURE
+    assert (exporter.state, breaker.current_state) == (CLOSED, "closed")

@@ -156,6 +156,43 @@ def test_a_clock_that_was_set_back_does_not_lengthen_what_the_backend_asked_for(
     assert (exporter.health().retry_in, exporter.health().cooldown) == (50, 50)
 
 
+def test_what_the_backend_asked_for_is_at_most_the_longest_cooldown_from_when_it_asked(
+    clock: ManualClock,
+) -> None:
+    busy = ExportReport(Verdict.FAILED, reason="HTTP 429", retry_after=500)
+    exporter = guard(clock, busy, FAILED, failure_threshold=2, cooldown=10, max_cooldown=60)
+    exporter.export(spans(1))
+    clock.advance(61)
+    exporter.export(spans(1))
+    assert exporter.health().retry_in == 10
+
+
+def test_a_backend_that_asks_for_less_the_second_time_does_not_take_back_the_first(
+    clock: ManualClock,
+) -> None:
+    first, second = (
+        ExportReport(Verdict.FAILED, reason="HTTP 429", retry_after=seconds) for seconds in (40, 1)
+    )
+    exporter = guard(clock, first, second, failure_threshold=2, cooldown=10)
+    exporter.export(spans(1))
+    clock.advance(15)
+    exporter.export(spans(1))
+    assert exporter.health().retry_in == 25
+
+
+def test_a_clock_that_was_set_back_does_not_lengthen_the_cooldown() -> None:
+    """C7: nor does it, once it has been set forth again, shorten it."""
+    now = 10_000.0
+    exporter = CircuitBreakerSpanExporter(
+        Reporting(FAILED), failure_threshold=1, cooldown=20, jitter=0, clock=lambda: now
+    )
+    exporter.export(spans(1))
+    now -= 5000
+    assert exporter.health().retry_in == 20
+    now += 5005
+    assert exporter.health().retry_in == 15
+
+
 def test_a_success_in_between_takes_it_back(clock: ManualClock) -> None:
     busy = ExportReport(Verdict.FAILED, reason="HTTP 429", retry_after=40)
     exporter = guard(clock, busy, DELIVERED, FAILED, FAILED, failure_threshold=2, cooldown=10)
