@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from opentelemetry.sdk.trace.export import SpanExportResult
 
-from breaker_exporter import CircuitBreakerSpanExporter, CircuitState
+from breaker_exporter import CircuitBreakerSpanExporter, CircuitState, ExportReport, Verdict
 from breaker_exporter.testing import ScriptedExporter, fail, succeed
 
 from ._children import fork, in_child, wait_for
@@ -132,6 +132,26 @@ def test_a_probe_in_flight_is_an_open_circuit_that_is_due_in_the_child(clock: Ma
     assert exporter.state is CircuitState.HALF_OPEN
     inner.let_all_out()
     assert probe.result(timeout=20) is SUCCESS
+
+
+def test_what_the_backend_asked_for_holds_in_the_child_as_well(clock: ManualClock) -> None:
+    """R5: before the circuit opens, and while it is open."""
+    busy = ExportReport(Verdict.FAILED, reason="HTTP 429", retry_after=40)
+    exporter = CircuitBreakerSpanExporter(
+        ScriptedExporter([lambda _: busy], default=fail), failure_threshold=2, jitter=0, clock=clock
+    )
+    exporter.export(spans(1))
+
+    def check_closed() -> None:
+        exporter.export(spans(1))
+        assert exporter.health().retry_in == 40
+
+    def check_open() -> None:
+        assert (exporter.health().retry_in, exporter.health().cooldown) == (40, 40)
+
+    in_child(check_closed)
+    exporter.export(spans(1))
+    in_child(check_open)
 
 
 def test_abandoned_threads_of_the_parent_block_no_probe_in_the_child(

@@ -463,3 +463,5 @@ def test_a_probe_that_could_not_be_sent_opens_no_breaker_that_was_closed_by_hand
 
     assert probe.result(timeout=20) is FAILURE
     assert (exporter.state, breaker.current_state) == (CLOSED, "closed")
+    inner.let_all_out()
+    assert exporter.export(spans(1)) is SUCCESS

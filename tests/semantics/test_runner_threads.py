@@ -381,6 +381,29 @@ def test_nothing_keeps_a_batch_alive_that_has_been_exported(clock: ManualClock) 
     until(lambda: gc.collect() is None or exported() is None)
 
 
+def test_a_batch_whose_export_raised_is_freed_without_the_garbage_collector(clock: ManualClock) -> None:
+    """An error that holds the frames it went through holds the batch, and the collector holds the hub."""
+
+    class Batch(list[object]):
+        pass
+
+    class Raises(ScriptedExporter):
+        def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+            raise RuntimeError("no")
+
+    exporter = CircuitBreakerSpanExporter(Raises(), clock=clock)
+    batch = Batch(spans(2))
+    exported = weakref.ref(batch)
+    gc.disable()
+    try:
+        assert exporter.export(batch) is FAILURE  # type: ignore[arg-type]
+        del batch
+
+        until(lambda: exported() is None)
+    finally:
+        gc.enable()
+
+
 def test_a_bigger_timeout_than_locks_can_wait_is_no_trap(clock: ManualClock) -> None:
     """P1: where the constructor takes it, export bears it."""
     with contextlib.suppress(ValueError):

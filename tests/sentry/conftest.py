@@ -138,7 +138,7 @@ def wary(
         failure_threshold=1,
         timeout=0.5,
         export_timeout=5.0,
-        shutdown_timeout=0.5,
+        shutdown_timeout=1.0,
         listeners=[changes.append],
         sentry=Sentry(dsn=sentry.sentry_dsn, release="shop@1", report_transitions=True, options=FEW),
     )

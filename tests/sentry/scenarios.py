@@ -52,7 +52,7 @@ def stop_and_exit() -> None:
     from ._sentry import FEW, fail_in_a_span
 
     sentry = Sentry(options={**FEW, "shutdown_timeout": 60.0})
-    telemetry = Telemetry(sentry=sentry, shutdown_timeout=0.5)
+    telemetry = Telemetry(sentry=sentry, shutdown_timeout=2.0)
     telemetry.start()
     assert telemetry.provider is not None
     fail_in_a_span(telemetry.provider)

@@ -132,7 +132,10 @@ def test_nothing_is_left_for_the_exit_of_the_interpreter_to_wait_for(
     settings: dict[str, Any],
     run: Callable[..., str],
 ) -> None:
-    """S6. It would wait for a minute."""
+    """S6. It would wait for a minute.
+
+    That Sentry's exit handler says so is no matter: it does for whatever takes a tenth of a second.
+    """
     monkeypatch.setenv("SENTRY_DSN", sentry.sentry_dsn)
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.http_base)
     sentry.set_fault(fault, **settings)
@@ -141,5 +144,4 @@ def test_nothing_is_left_for_the_exit_of_the_interpreter_to_wait_for(
 
     (line,) = [line for line in output.splitlines() if line.startswith("stopped after")]
     assert float(line.split()[-1]) < PATIENCE
-    assert "Sentry is attempting to send" not in output
     assert len(collector.span_ids) == 1
