@@ -170,6 +170,27 @@ def test_a_call_whose_caller_left_is_hung_when_it_overruns(
     inner.let_all_out()
 
 
+def test_who_waits_behind_a_call_whose_caller_left_is_refused_when_that_call_overruns(
+    clock: ManualClock, deadlines: ManualClock, interrupt_when: Interrupt
+) -> None:
+    """C2, R2: at once, however much time it has itself."""
+    inner = Gated()
+    exporter = CircuitBreakerSpanExporter(inner, export_timeout=60, clock=clock)
+    interrupt_when(lambda: inner.threads)
+    with pytest.raises(Interrupted):
+        exporter.export(spans(2))
+    deadlines.advance(59.99)
+    waiting = start(lambda: exporter.export(spans(3)))
+    until(lambda: exporter.health().in_flight == 3)
+
+    deadlines.advance(0.01)
+
+    until(waiting.done)
+    assert waiting.result() is FAILURE
+    assert exporter.health().refused == 3
+    inner.let_all_out()
+
+
 def test_an_overrun_that_nobody_waits_for_shows_without_another_export(
     clock: ManualClock, deadlines: ManualClock, interrupt_when: Interrupt
 ) -> None:

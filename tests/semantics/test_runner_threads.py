@@ -122,6 +122,29 @@ def test_a_caller_whose_time_ends_in_the_queue_is_refused(clock: ManualClock, de
     assert len(inner.calls) == 1
 
 
+def test_a_caller_whose_time_ends_in_the_queue_is_refused_while_the_call_has_time_left(
+    clock: ManualClock, deadlines: ManualClock
+) -> None:
+    """R2."""
+    inner = Gated()
+    exporter = CircuitBreakerSpanExporter(inner, export_timeout=0.05, clock=clock)
+    first = start(lambda: exporter.export(spans(2)))
+    inner.entered(1)
+    queued = {start(lambda: exporter.export(spans(3))) for _ in range(2)}
+    until(lambda: exporter.health().in_flight == 8)
+    deadlines.advance(0.03)
+    inner.let_out(0)
+    assert first.result(timeout=20) is SUCCESS
+    inner.entered(2)
+
+    deadlines.advance(0.02)
+
+    assert {caller.result(timeout=20) for caller in queued} == {FAILURE}
+    health = exporter.health()
+    assert (health.failed, health.refused, health.hung_calls) == (3, 3, 0)
+    inner.let_all_out()
+
+
 def test_a_caller_whose_time_ends_in_its_call_is_failed_and_the_call_is_not_hung(
     clock: ManualClock, deadlines: ManualClock
 ) -> None:
