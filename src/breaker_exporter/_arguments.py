@@ -2,15 +2,51 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import threading
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
+from ._log import say
+
 T = TypeVar("T", bound=Callable[..., object])
 
+_LONGEST = {
+    "timeout": 60.0,
+    "export_timeout": 60.0,
+    "shutdown_timeout": 60.0,
+    "cooldown": 999.0,
+    "max_cooldown": 3600.0,
+    "switch_interval": 0.1,
+}
+"""Seconds; a larger number is hardly meant: it looks like milliseconds."""
 
-def seconds(argument: str, value: object, *, zero: bool = False) -> float:
+
+class Seconds(float):
+    """A number of seconds that :func:`seconds` has seen: what is odd about it is told once."""
+
+
+def seconds(argument: str, value: object) -> Seconds:
+    """As :func:`finite_seconds`, and one that looks like milliseconds is one WARNING.
+
+    Args:
+        argument: The argument's name, or the variable's.
+        value: What to check.
+
+    Raises:
+        TypeError: Not a number (``bool`` is none).
+        ValueError: Out of range.
+    """
+    if isinstance(value, Seconds):
+        return value
+    number = Seconds(finite_seconds(argument, value))
+    if hint := milliseconds_hint(argument, number):
+        say(logging.WARNING, "%s is %g s%s", argument, number, hint)
+    return number
+
+
+def finite_seconds(argument: str, value: object, *, zero: bool = False) -> float:
     """A finite number of seconds above 0 (or from 0), at most what a thread can wait for.
 
     Raises:
@@ -22,6 +58,17 @@ def seconds(argument: str, value: object, *, zero: bool = False) -> float:
     if not (0 <= number <= threading.TIMEOUT_MAX) or (number == 0 and not zero):
         raise ValueError(f"{argument} {allowed}, not {value!r}")
     return number
+
+
+def milliseconds_hint(argument: str, number: float) -> str:
+    """What to say of a number of seconds that looks like milliseconds; nothing of any other."""
+    setting = argument.lower().removeprefix("breaker_exporter_")
+    if setting.startswith("otel_"):
+        setting = "timeout"
+    if number <= _LONGEST.get(setting, math.inf):
+        return ""
+    reader = "OpenTelemetry Python" if setting == "timeout" else "this package"
+    return f", which looks like milliseconds where {reader} reads seconds"
 
 
 def share(argument: str, value: object) -> float:
@@ -93,12 +140,14 @@ def function(argument: str, value: T) -> T:
     return value
 
 
-def functions(argument: str, values: Iterable[T]) -> tuple[T, ...]:
-    """An iterable of what can be called.
+def functions(argument: str, values: Iterable[T] | None) -> tuple[T, ...]:
+    """An iterable of what can be called; ``None``: nothing.
 
     Raises:
         TypeError: It is none, or one of them cannot.
     """
+    if values is None:
+        return ()
     try:
         return tuple(function(f"each of {argument}", value) for value in values)
     except TypeError as error:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from opentelemetry.context import Context
     from opentelemetry.sdk.trace import ReadableSpan, Span
 
+    from ._env import Batching
     from ._exporter import CircuitBreakerSpanExporter
 
 
@@ -32,15 +33,23 @@ class BatchProcessor(SpanProcessor):
     Args:
         exporter: Where the batches go.
         schedule_delay: Milliseconds between two batches that are not full.
+        batching: That and all else, in its place.
     """
 
-    def __init__(self, exporter: CircuitBreakerSpanExporter, schedule_delay: float | None = None) -> None:
+    def __init__(
+        self,
+        exporter: CircuitBreakerSpanExporter,
+        schedule_delay: float | None = None,
+        *,
+        batching: Batching | None = None,
+    ) -> None:
         self._lock = self._new_lock()
         _world.renew_in_child(self)
         self._flushes: tuple[_Flush, ...] = ()
         self._flusher: object = None
         self._pid = os.getpid()
-        self._batches = BatchSpanProcessor(_Outgoing(exporter, self), schedule_delay_millis=schedule_delay)
+        settings = {"schedule_delay_millis": schedule_delay} if batching is None else batching._asdict()
+        self._batches = BatchSpanProcessor(_Outgoing(exporter, self), **settings)
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         self._batches.on_start(span, parent_context)

@@ -1,8 +1,9 @@
 """Environment variables: each one this package reads, its range, and what becomes of a bad value.
 
 A bad value counts as unset: one WARNING names variable, value and range, and the service starts. Under
-``BREAKER_EXPORTER_STRICT=1`` it is a :class:`TelemetryError` instead. What OpenTelemetry reads for itself
-is only checked here, and kept from it where it would raise (:meth:`Environment.without_unusable`).
+``BREAKER_EXPORTER_STRICT=1`` it is a :class:`TelemetryError` instead. What OpenTelemetry's objects would
+read for themselves is checked here and given to them as arguments; the few variables that have no argument
+and on which they raise are taken away for that moment (:meth:`Environment.hidden`).
 """
 
 from __future__ import annotations
@@ -10,20 +11,33 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import re
+import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
-from typing import NamedTuple, TypeVar
+from importlib.metadata import entry_points
+from typing import NamedTuple, TypeVar, cast
 from urllib.parse import unquote
 
 from . import _arguments as check
+from . import _headers
 from . import _otlp_settings as otlp
 from ._log import say
 from ._otlp_settings import one_of
 from ._profiles import Profile
 from ._sentry_settings import SentryMode
 from ._shown import shown
+from ._variable_names import OURS, misspelt
 
 T = TypeVar("T")
+
+
+class Batching(NamedTuple):
+    """What a batch processor is made of; times in milliseconds, as OpenTelemetry has them."""
+
+    max_queue_size: int
+    max_export_batch_size: int
+    schedule_delay_millis: int
+    export_timeout_millis: int
 
 
 def _otlp(setting: str) -> tuple[str, str]:
@@ -39,14 +53,17 @@ OTLP_ENDPOINT = _otlp("ENDPOINT")
 OTLP_HEADERS = _otlp("HEADERS")
 OTLP_PROTOCOL = _otlp("PROTOCOL")
 OTLP_TIMEOUT = _otlp("TIMEOUT")
+RETRYABLE_CODES = "OTEL_PYTHON_EXPORTER_OTLP_GRPC_RETRYABLE_ERROR_CODES"
 SAMPLER = "OTEL_TRACES_SAMPLER"
 SCHEDULE_DELAY = "OTEL_BSP_SCHEDULE_DELAY"
 SENTRY_DSN = "SENTRY_DSN"
 SENTRY_MODE = "BREAKER_EXPORTER_SENTRY_MODE"
+SPAN_ATTRIBUTES = "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT"
 
 _ON, _OFF = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 _BATCH_SIZE, _QUEUE_SIZE = "OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "OTEL_BSP_MAX_QUEUE_SIZE"
-_BATCHING = {_BATCH_SIZE: 512, _QUEUE_SIZE: 2048, "OTEL_BSP_EXPORT_TIMEOUT": 30000}
+_BSP_TIMEOUT = "OTEL_BSP_EXPORT_TIMEOUT"
+_BATCHING = {_BATCH_SIZE: 512, _QUEUE_SIZE: 2048, _BSP_TIMEOUT: 30000}
 """What the batch processor reads (spans, spans, ms) beside its delay, with OpenTelemetry's defaults."""
 _LIMITS = (
     *("OTEL_ATTRIBUTE_COUNT_LIMIT", "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT"),
@@ -54,16 +71,26 @@ _LIMITS = (
     *("OTEL_SPAN_EVENT_COUNT_LIMIT", "OTEL_SPAN_LINK_COUNT_LIMIT"),
     *("OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT", "OTEL_LINK_ATTRIBUTE_COUNT_LIMIT"),
 )
-# The pairs that OpenTelemetry's liberal reading takes; it would log any other in full.
-_HEADER = re.compile(
-    r"[ \t]*[\x21\x23-\x27\x2a\x2b\x2d\x2e\x30-\x39\x41-\x5a\x5e-\x7a\x7c\x7e]+[ \t]*="
-    r"[\x20\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e\t]*"
+_GRPC_CODES = frozenset(
+    (
+        *("OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "INTERNAL"),
+        *("ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED"),
+        *("OUT_OF_RANGE", "UNIMPLEMENTED", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED"),
+    )
 )
-_sampler = one_of(
+_changing = threading.RLock()
+"""One thread at a time takes variables away. Reentrant: greenlets of a thread never wait for each other."""
+_LONGEST_CHANGE = 5.0
+"""Seconds to wait for it: a child that was forked from within has nobody who gives it back."""
+_SAMPLERS = (
     *("always_on", "always_off", "traceidratio"),
     *("parentbased_always_on", "parentbased_always_off", "parentbased_traceidratio"),
 )
-
+_one_of_samplers = one_of(*_SAMPLERS)
+SAMPLER_ARGUMENT = "OTEL_TRACES_SAMPLER_ARG"
+SAMPLER_GROUP = "opentelemetry_traces_sampler"
+"""Entry points of samplers that are installed, which ``OTEL_TRACES_SAMPLER`` may name too."""
+_grpc_compression = cast(Callable[[str, object], otlp.Compression], one_of("none", "gzip"))
 _sentry_mode = one_of(*(mode.value for mode in SentryMode))
 _profile = one_of(*(profile.value for profile in Profile))
 
@@ -130,14 +157,28 @@ class Environment:
     def __init__(self, variables: MutableMapping[str, str] | None = None) -> None:
         self._variables = os.environ if variables is None else variables
         self._unusable: set[str] = set()
+        self._told: set[str] = set()
         self.strict = False
         self.strict = self._is_on("BREAKER_EXPORTER_STRICT", _ON, _OFF)
 
-    def complain(self, text: str) -> None:
-        """Fails open: one WARNING; or raises where strict."""
+    def complain(self, text: str, consequence: str = "") -> None:
+        """Fails open: one WARNING, the same only once; or raises where strict.
+
+        Args:
+            text: What is wrong.
+            consequence: What comes of it where the service starts all the same.
+        """
         if self.strict:
             raise TelemetryError(text)
-        say(logging.WARNING, "%s", text)
+        if text not in self._told:
+            self._told.add(text)
+            say(logging.WARNING, "%s", f"{text}; {consequence}" if consequence else text)
+
+    def check_names(self) -> None:
+        """Variables that were meant for this package, and that nothing reads."""
+        for name, near in misspelt(name for name in self._variables if self._text(name)):
+            hint = f"did you mean {near}?" if near else f"known are {', '.join(OURS)}"
+            self.complain(f"{name} is no variable that anything reads: {hint}", "it has no effect")
 
     def sdk_disabled(self) -> bool:
         # OpenTelemetry knows the word true alone; whoever writes 1 thinks that it is off.
@@ -189,7 +230,7 @@ class Environment:
 
     def otlp_timeout(self) -> tuple[str, float] | None:
         """With the name of the variable that it stands in."""
-        return self._first(OTLP_TIMEOUT, lambda name, value: (name, check.seconds(name, value)), "5", float)
+        return self._first(OTLP_TIMEOUT, _named_seconds, "5", float)
 
     def otlp_protocol(self) -> otlp.Protocol | None:
         return self._first(OTLP_PROTOCOL, otlp.protocol, "http/protobuf")
@@ -201,7 +242,7 @@ class Environment:
         if endpoint := self._first((traces,), otlp.http_endpoint, default):
             return endpoint
         endpoint = self._first((base,), otlp.http_endpoint, default)
-        return endpoint and f"{endpoint.removesuffix('/')}/v1/traces"
+        return endpoint and otlp.with_traces_path(endpoint)
 
     def otlp_grpc_endpoint(self) -> str | None:
         """The target of gRPC."""
@@ -211,6 +252,9 @@ class Environment:
         """Whether gRPC goes without TLS where the URL does not say it, and which variable has that."""
         for name in _otlp("INSECURE"):
             if text := self._text(name):
+                if text.lower() not in ("true", "false"):
+                    why = f"{name} must be true or false, not {shown(text)}"
+                    self.complain(why, "read as false, as OpenTelemetry does")
                 return name, text.lower() == "true"
         return None
 
@@ -218,17 +262,24 @@ class Environment:
         """What stands in a variable, good or bad."""
         return self._text(name)
 
-    def otlp_compression(self) -> otlp.Compression | None:
-        return self._first(_otlp("COMPRESSION"), otlp.compression, "none", str.lower)
+    def otlp_compression(self, protocol: otlp.Protocol = "http/protobuf") -> otlp.Compression | None:
+        checked = _grpc_compression if protocol == "grpc" else otlp.compression
+        return self._first(OTLP_COMPRESSION, checked, "none", str.lower)
 
-    def otlp_headers(self) -> dict[str, str]:
-        """With names in lower case; read as OpenTelemetry reads them."""
-        from opentelemetry.util.re import parse_env_headers
-
-        for name in _otlp("HEADERS"):
-            if self._text(name) and self._has_headers(name):
-                return dict(parse_env_headers(self._variables[name], liberal=True))
+    def otlp_headers(self, protocol: otlp.Protocol) -> dict[str, str]:
+        """Those that can be sent, with names in lower case; read as OpenTelemetry reads them."""
+        for name in OTLP_HEADERS:
+            if text := self._text(name):
+                found = _headers.parsed(text, protocol)
+                for fault in found.faults:
+                    self.complain(f"{name}: {fault}", "left out")
+                if found.usable:
+                    return found.usable
         return {}
+
+    def otlp_retryable_codes(self) -> str | None:
+        """What gRPC's exporter tries again on, where it can read that."""
+        return self._first((RETRYABLE_CODES,), _grpc_codes, "OpenTelemetry's")
 
     def otlp_files(self) -> OTLPFiles:
         """Paths, each as it stands in its variable."""
@@ -243,13 +294,26 @@ class Environment:
         names = (self._text("OTEL_TRACES_EXPORTER") or "otlp").split(",")
         return tuple(dict.fromkeys(stripped for name in names if (stripped := name.strip())))
 
+    def sampler(self, default: str) -> tuple[str, float | None]:
+        """Its name, and the ratio where it has one."""
+        named = self._first((SAMPLER,), _sampler, default) or default
+        if named not in _SAMPLERS or not named.endswith("ratio"):
+            return named, None
+        ratio = self._first((SAMPLER_ARGUMENT,), check.ratio, "1.0", float)
+        return named, 1.0 if ratio is None else ratio
+
+    def limit(self, name: str) -> int | None:
+        """One of the span limits."""
+        return self._first((name,), _limit, "OpenTelemetry's", int)
+
+    def bad_limits(self) -> set[str]:
+        """Variables of span limits that OpenTelemetry would raise on. An empty one means no limit to it."""
+        return {name for name in _LIMITS if self._text(name) is not None and self.limit(name) is None}
+
     def check_provider(self, default_sampler: str) -> None:
-        """The sampler and the limits, which a ``TracerProvider`` reads when it is made."""
-        sampler = self._first((SAMPLER,), _sampler, default_sampler, str.lower)
-        if sampler is not None and sampler.endswith("ratio"):
-            self._first(("OTEL_TRACES_SAMPLER_ARG",), check.ratio, "1.0", float)
-        for name in _LIMITS:
-            self._first((name,), _limit, "OpenTelemetry's", int)
+        """What a ``TracerProvider`` is made of."""
+        self.sampler(default_sampler)
+        self.bad_limits()
 
     def check_batching(self, default_delay: int) -> dict[str, int]:
         """What a ``BatchSpanProcessor`` reads when it is made; `default_delay` in milliseconds.
@@ -266,27 +330,32 @@ class Environment:
             self._unusable.update((_BATCH_SIZE, _QUEUE_SIZE))
             found.update({_BATCH_SIZE: 512, _QUEUE_SIZE: 2048})
             self.complain(
-                f"{_BATCH_SIZE} ({batch}) must not be above {_QUEUE_SIZE} ({queue}); using 512 and 2048"
+                f"{_BATCH_SIZE} ({batch}) must not be above {_QUEUE_SIZE} ({queue})", "using 512 and 2048"
             )
         return found
 
+    def batching(self, default_delay: int) -> Batching:
+        """As :meth:`check_batching`, by the arguments of a ``BatchSpanProcessor``."""
+        found = self.check_batching(default_delay)
+        return Batching(found[_QUEUE_SIZE], found[_BATCH_SIZE], found[SCHEDULE_DELAY], found[_BSP_TIMEOUT])
+
     def check_otlp(self, protocol: otlp.Protocol) -> None:
-        """What an OTLP exporter reads when it is made."""
+        """What an OTLP exporter is made of."""
         if protocol == "grpc":
             self.otlp_grpc_endpoint()
+            self.otlp_insecure()
+            self.otlp_retryable_codes()
         else:
-            self._first(_otlp("ENDPOINT"), otlp.http_endpoint, "http://localhost:4318")
-        compression = one_of("none", "gzip") if protocol == "grpc" else otlp.compression
-        for name in _otlp("COMPRESSION"):
-            if self._first((name,), compression, "none", str.lower) == "none":
-                self._unusable.add(name)  # the default, in a word on which the gRPC exporter raises
-        for name in _otlp("HEADERS"):
-            self._has_headers(name)
+            self.otlp_traces_endpoint()
+        self.otlp_compression(protocol)
+        self.otlp_headers(protocol)
         for name in (*_otlp("CERTIFICATE"), *_otlp("CLIENT_KEY"), *_otlp("CLIENT_CERTIFICATE")):
-            if (path := self._text(name)) and not os.access(path, os.R_OK):
+            path = self._text(name)
+            may_be_folder = protocol != "grpc" and name in _otlp("CERTIFICATE")
+            if path and (not os.access(path, os.R_OK) or (os.path.isdir(path) and not may_be_folder)):
                 # Kept: to verify by other certificates than those asked for is no default.
                 self.complain(
-                    f"{name} must be a readable file, not {shown(path)}; the exporter gets it as it is"
+                    f"{name} must be a readable file, not {shown(path)}", "the exporter gets it as it is"
                 )
 
     def is_set(self, name: str) -> bool:
@@ -294,47 +363,28 @@ class Environment:
         return self._text(name) is not None and name not in self._unusable
 
     @contextlib.contextmanager
-    def without_unusable(self) -> Iterator[None]:
-        """Inside, OpenTelemetry's variables that are bad or empty are not there for its objects to read."""
-        empty = {
-            name for name, text in self._variables.items() if name.startswith("OTEL_") and not text.strip()
-        }
-        with self._without(self._unusable | empty):
-            yield
+    def hidden(self, names: Iterable[str]) -> Iterator[None]:
+        """Inside, these variables are not there: for the shortest time, since the whole process sees it.
 
-    @contextlib.contextmanager
-    def without_otlp(self) -> Iterator[None]:
-        """Inside, no variable of the collector's exporter is there: its headers are for it alone."""
-        with self._without({name for name in self._variables if name.startswith("OTEL_EXPORTER_OTLP_")}):
+        For what OpenTelemetry's objects raise on whatever arguments they get. Where none of them is set,
+        nothing is changed.
+        """
+        if not any(name in self._variables for name in names):
             yield
-
-    @contextlib.contextmanager
-    def _without(self, names: set[str]) -> Iterator[None]:
+            return
+        has_lock = _changing.acquire(timeout=_LONGEST_CHANGE)
         taken = {name: self._variables.pop(name) for name in names if name in self._variables}
         try:
             yield
         finally:
             self._variables.update(taken)
+            if has_lock:
+                _changing.release()
 
-    @contextlib.contextmanager
-    def default(self, name: str, value: str) -> Iterator[None]:
-        """Inside, a variable without a usable value has this one, for OpenTelemetry's objects to read."""
-        if self.is_set(name):
-            yield
-            return
-        self._variables[name] = value
-        try:
-            yield
-        finally:
-            del self._variables[name]
-
-    def _has_headers(self, name: str) -> bool:
-        """Whether what stands there, if anything, can be read as headers."""
-        pairs = self._variables.get(name, "").split(",")
-        if all(_HEADER.fullmatch(pair) for pair in pairs if pair.strip()):
-            return True
-        self._reject(name, f"{name} must be name=value pairs with commas between them, not ***", "none")
-        return False
+    def importable(self) -> contextlib.AbstractContextManager[None]:
+        """Inside, ``opentelemetry.sdk.trace`` can be imported, which raises on a bad limit."""
+        has_come = "opentelemetry.sdk.trace" in sys.modules
+        return self.hidden(() if has_come else self.bad_limits().intersection({SPAN_ATTRIBUTES}))
 
     def _text(self, name: str) -> str | None:
         return self._variables.get(name, "").strip() or None
@@ -362,7 +412,26 @@ class Environment:
 
     def _reject(self, name: str, why: str, default: str) -> None:
         self._unusable.add(name)
-        self.complain(f"{why}; taken as unset (default: {default})")
+        self.complain(why, f"taken as unset (default: {default})")
+
+
+def _named_seconds(name: str, value: object) -> tuple[str, float]:
+    return name, check.finite_seconds(name, value)
+
+
+def _grpc_codes(name: str, value: object) -> str:
+    codes = [code.strip().upper() for code in str(value).split(",") if code.strip()]
+    if not set(codes).issubset(_GRPC_CODES):
+        raise ValueError(
+            f"{name} must be names of gRPC's status codes with commas between, not {shown(value)}"
+        )
+    return str(value)
+
+
+def _sampler(name: str, value: object) -> str:
+    if entry_points(group=SAMPLER_GROUP, name=str(value)) and value not in _SAMPLERS:
+        return str(value)
+    return _one_of_samplers(name, str(value).lower())
 
 
 def _limit(name: str, value: object) -> int:

@@ -237,7 +237,7 @@ class CircuitBreakerSpanExporter(SpanExporter):
             TypeError: `timeout` is no number.
             ValueError: It is negative or not finite.
         """
-        self._desk().begin_shutdown(check.seconds("timeout", timeout, zero=True))
+        self._desk().begin_shutdown(check.finite_seconds("timeout", timeout, zero=True))
 
     def shutdown(self, timeout_millis: int = 30_000) -> None:
         """End exporting and shut the wrapped exporter down, off the hub. Later exports are refused.

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Literal, cast
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urldefrag, urlsplit, urlunsplit
 
 from . import _arguments as check
+from . import _headers as rules
 from ._shown import shown
 
 Protocol = Literal["http/protobuf", "grpc"]
@@ -50,16 +51,16 @@ def compression(name: str, value: object) -> Compression:
 
 
 def http_endpoint(name: str, value: object) -> str:
-    """An HTTP URL.
+    """An HTTP URL, without blanks around it.
 
     Raises:
         TypeError: Not a string.
         ValueError: Not an HTTP URL with a host.
     """
-    text = check.text(name, value)
+    text = check.text(name, value).strip()
     if not _is_http_url(text):
         raise ValueError(f"{name} must be a URL such as http://collector:4318, not {shown(value)}")
-    return text
+    return urldefrag(text).url
 
 
 def grpc_endpoint(name: str, value: object) -> str:
@@ -67,41 +68,60 @@ def grpc_endpoint(name: str, value: object) -> str:
 
     Raises:
         TypeError: Not a string.
-        ValueError: Neither.
+        ValueError: Neither, or it has a user in it, which gRPC takes for a part of the host's name.
     """
-    text = check.text(name, value)
-    is_url = text.startswith(("http:", "https:"))
+    text = check.text(name, value).strip()
+    is_url = text.lower().startswith(("http:", "https:"))
     if any(character.isspace() for character in text) or (is_url and not _is_http_url(text)):
         raise ValueError(f"{name} must be a URL such as http://collector:4317, not {shown(value)}")
+    if "@" in text and not text.startswith("unix"):
+        raise ValueError(
+            f"{name} must have no user in it for gRPC, which takes it for a part of the host's name "
+            f"(credentials go into the headers), not {shown(value)}"
+        )
     return text
 
 
 def with_traces_path(endpoint: str) -> str:
-    """A base URL's place for traces; a URL that names it already is kept."""
+    """A base URL's place for traces, with its query; a URL that names the place already is kept."""
     url = urlsplit(endpoint)
     path = url.path.rstrip("/")
     return urlunsplit(url._replace(path=path if path.endswith(_TRACES_PATH) else path + _TRACES_PATH))
 
 
-def headers(name: str, value: object) -> dict[str, str]:
-    """A mapping of strings to strings; names in lower case, as gRPC wants them.
+def headers(name: str, value: object, protocol: Protocol) -> dict[str, str]:
+    """A mapping of strings to strings that can be sent by `protocol`; names in lower case.
 
     Raises:
         TypeError: Not such a mapping. No value is shown.
-        ValueError: A name is empty, or something has a line break in it.
+        ValueError: A header can never be sent. Its name is shown, its value is not.
+    """
+    found = rules.given(strings(name, value), protocol)
+    if found.faults:
+        raise ValueError(f"{name}: {'; '.join(found.faults)}")
+    return found.usable
+
+
+def strings(name: str, value: object) -> Mapping[str, str]:
+    """A mapping of strings to strings.
+
+    Raises:
+        TypeError: It is none. No value is shown.
     """
     if not isinstance(value, Mapping) or not all(
         isinstance(text, str) for pair in value.items() for text in pair
     ):
         raise TypeError(f"{name} must be a mapping of strings to strings, not {type(value).__name__}")
-    if any(not key.strip() or "\n" in key + text or "\r" in key + text for key, text in value.items()):
-        raise ValueError(f"{name} must have names that are not empty, and no line breaks")
-    return {key.strip().lower(): text for key, text in value.items()}
+    return value
 
 
 def _is_http_url(text: str) -> bool:
+    if any(not character.isprintable() for character in text):  # which urlsplit would drop
+        return False
     try:
         url = urlsplit(text)
-        return url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
+        host = url.hostname or ""
+        is_host = bool(host) and not any(character.isspace() for character in host)
+        return url.scheme in ("http", "https") and is_host and url.port != 0
     except ValueError:
         return False

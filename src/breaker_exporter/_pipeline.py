@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, distribution
-from typing import TYPE_CHECKING, Any, cast
+from importlib.metadata import EntryPoint
+from typing import TYPE_CHECKING, cast
 
 from opentelemetry.sdk.trace import SpanProcessor
 from opentelemetry.sdk.trace.export import SpanExporter
 
+from . import _credentials
 from ._batches import BatchProcessor
 from ._env import TelemetryError
 from ._exporter_names import OTLP, chosen, entry_point
 from ._outlet import shut_down
+from ._packages import cause_of, importing
 from ._shown import origin, shown
 
 if TYPE_CHECKING:
@@ -48,8 +50,7 @@ def build(settings: Settings, environment: Environment) -> tuple[Pipeline, ...]:
     try:
         for name, exporter in _exporters(settings, environment):
             exporters.append(exporter)
-            with environment.without_unusable():
-                pipelines.append(guarded(name, exporter, settings))
+            pipelines.append(guarded(name, exporter, settings))
     except BaseException:
         shut_down(pipelines, settings.shutdown_timeout)
         for exporter in exporters[len(pipelines) :]:
@@ -61,7 +62,7 @@ def build(settings: Settings, environment: Environment) -> tuple[Pipeline, ...]:
 def guarded(name: str, exporter: SpanExporter, settings: Settings) -> Pipeline:
     """The exporter behind a circuit of its own, and a batch processor before it."""
     breaker = breaking(name, exporter, settings)
-    return Pipeline(BatchProcessor(breaker, settings.schedule_delay), breaker)
+    return Pipeline(BatchProcessor(breaker, batching=settings.batching), breaker)
 
 
 def breaking(name: str, exporter: SpanExporter, settings: Settings) -> CircuitBreakerSpanExporter:
@@ -86,12 +87,10 @@ def _exporters(settings: Settings, environment: Environment) -> Iterator[tuple[s
         try:
             if name in OTLP:
                 protocol = OTLP[name] or settings.protocol
-                environment.check_otlp(protocol)
+                check_otlp(protocol, environment)
                 circuit, exporter = COLLECTOR, otlp_exporter(protocol, settings, environment)
             else:
-                with environment.without_unusable():
-                    made = cast(Any, entry_point(name)).load()()
-                circuit, exporter = name, cast(SpanExporter, made)
+                circuit, exporter = name, _foreign(cast(EntryPoint, entry_point(name)))
         except TelemetryError:
             raise
         except Exception as error:
@@ -106,53 +105,45 @@ def _names(environment: Environment) -> tuple[str, ...]:
     if unknown:
         environment.complain(
             "OTEL_TRACES_EXPORTER must be none, or a list of otlp, console and other installed exporters, "
-            f"not {', '.join(map(shown, unknown))}; left out (default: otlp)"
+            f"not {', '.join(map(shown, unknown))}",
+            "left out (default: otlp)",
         )
     return names
 
 
-def check_installed(protocol: otlp.Protocol) -> None:
-    """Without importing it.
+def check_otlp(protocol: otlp.Protocol, environment: Environment) -> None:
+    """All that an OTLP exporter will be made of, without making it.
 
     Raises:
-        ImportError: What speaks this protocol is missing; the text says how to get it.
+        TelemetryError: A variable is bad, where strict.
     """
-    try:
-        distribution(_package(protocol))
-    except PackageNotFoundError:
-        raise _missing(protocol) from None
+    environment.check_otlp(protocol)
+    _credentials.check(environment, protocol)
 
 
 def otlp_exporter(protocol: otlp.Protocol, settings: Settings, environment: Environment) -> SpanExporter:
-    """The exporter for this protocol, of variables that were checked.
+    """The exporter for this protocol.
 
     Raises:
-        ImportError: It is missing; the text says how to get it.
+        ImportError: It is missing, or cannot be imported; the text says why, and what to do.
+        TelemetryError: A variable is bad, where strict.
     """
-    with environment.without_unusable():
-        try:
-            if protocol == "grpc":
-                from ._grpc import SlicingOTLPSpanExporter
-
-                return SlicingOTLPSpanExporter(
-                    settings.endpoint,
-                    headers=settings.headers,
-                    timeout=settings.timeout,
-                    spare=settings.export_timeout - settings.timeout,
-                )
-            from .otlp import CooperativeOTLPSpanExporter
-
-            return CooperativeOTLPSpanExporter(
-                settings.endpoint, headers=settings.headers, timeout=settings.timeout
-            )
-        except ImportError as error:
-            raise _missing(protocol) from error
+    if protocol == "grpc":
+        with importing(protocol):
+            from ._grpc import SlicingOTLPSpanExporter
+            from ._grpc_settings import made
+        return made(SlicingOTLPSpanExporter, settings, environment)
+    with importing(protocol):
+        from .otlp import CooperativeOTLPSpanExporter
+    return CooperativeOTLPSpanExporter(
+        settings.endpoint, headers=settings.headers, timeout=settings.timeout, _environment=environment
+    )
 
 
-def _package(protocol: otlp.Protocol) -> str:
-    return f"opentelemetry-exporter-otlp-proto-{'grpc' if protocol == 'grpc' else 'http'}"
-
-
-def _missing(protocol: otlp.Protocol) -> ImportError:
-    extra = "grpc" if protocol == "grpc" else "otlp"
-    return ImportError(f'{_package(protocol)} is missing: pip install "breaker-exporter[{extra}]"')
+def _foreign(entry_point: EntryPoint) -> SpanExporter:
+    """An exporter of others, which reads the environment as it stands."""
+    try:
+        make = entry_point.load()
+    except Exception as error:
+        raise ImportError(f"it cannot be imported: {cause_of(error)}") from error
+    return cast(SpanExporter, make())

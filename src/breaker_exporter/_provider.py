@@ -9,14 +9,14 @@ import logging
 import sys
 import threading
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, cast
 
 from opentelemetry import trace
 
-from ._env import SAMPLER
 from ._late_patch import any_early
 from ._log import say
-from ._shown import shown
+from ._shown import origin, shown
 from ._world import is_patched, new_lock
 
 if TYPE_CHECKING:
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
     from ._env import Environment
 
+PROVIDER = "OTEL_PYTHON_TRACER_PROVIDER"
+_SDK = "sdk_tracer_provider"
+_GROUP = "opentelemetry_tracer_provider"
 _LOCK = "_global_shutdown_lock"
 _ONCE = "opentelemetry.util._once"
 
@@ -42,33 +45,85 @@ def make(
     Raises:
         TelemetryError: A variable for it is bad, where strict.
     """
-    current = trace.get_tracer_provider()
-    if not isinstance(current, trace.ProxyTracerProvider) and any_early():
+    named = environment.value(PROVIDER)
+    current = current_or_none()
+    if current is None and named not in (None, _SDK):
+        failure = ""
+        try:
+            current = trace.get_tracer_provider()
+        except Exception as error:  # the application, too, would get it wherever it asks for a tracer
+            failure = origin(error) if entry_points(group=_GROUP, name=str(named)) else "it is not installed"
+        if failure:
+            environment.complain(
+                f"{PROVIDER} must name a tracer provider that can be made, such as {_SDK}, "
+                f"not {shown(named)}: {failure}",
+                "using that one",
+            )
+    if current is None:
+        provider = _made(attributes, environment, sampler)
+        trace.set_tracer_provider(provider)
+        return provider
+    if any_early():
         say(
             logging.INFO,
             "spans go to the exporter that OTEL_TRACES_EXPORTER named to opentelemetry-instrument",
         )
         return None
-    if not isinstance(current, trace.ProxyTracerProvider):
-        say(
-            logging.WARNING,
-            "a %s is set already, by the application or by opentelemetry-instrument, and is left as it is. "
-            "To guard its exporter, wrap it where it is made: "
-            'BatchSpanProcessor(CircuitBreakerSpanExporter(OTLPSpanExporter(), name="collector")), '
-            "or by OTEL_TRACES_EXPORTER=breaker_otlp_proto_http where opentelemetry-instrument makes it; "
-            "to add another exporter to it, give it to Telemetry(provider=...).",
-            type(current).__name__,
-        )
-        return None
-    environment.check_provider(sampler)
-    with environment.without_unusable(), environment.default(SAMPLER, sampler):
-        # The import reads variables too, and raises where one is bad.
+    if named is not None and _is_bare(current):
+        if attributes:
+            say(
+                logging.WARNING,
+                "OpenTelemetry made the tracer provider from %s before telemetry was prepared: too late for "
+                "service_name and resource_attributes; set OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES, "
+                "or prepare earlier",
+                PROVIDER,
+            )
+        return cast("TracerProvider", current)
+    say(
+        logging.WARNING,
+        "a %s is set already, by %s, and is left as it is. "
+        "To guard its exporter, wrap it where it is made: "
+        'BatchSpanProcessor(CircuitBreakerSpanExporter(OTLPSpanExporter(), name="collector")), '
+        "or by OTEL_TRACES_EXPORTER=breaker_otlp_proto_http where opentelemetry-instrument makes it; "
+        "to add another exporter to it, give it to Telemetry(provider=...).",
+        type(current).__name__,
+        "the application or by opentelemetry-instrument" if named in (None, _SDK) else f"{PROVIDER}={named}",
+    )
+    return None
+
+
+def current_or_none() -> trace.TracerProvider | None:
+    """The process's tracer provider, if it has one.
+
+    To ask OpenTelemetry would make one where ``OTEL_PYTHON_TRACER_PROVIDER`` is set. A proxy hands on to the
+    one that is set, and else gives the proxy of a tracer.
+    """
+    tracer = trace.ProxyTracerProvider().get_tracer("breaker_exporter")
+    return None if isinstance(tracer, trace.ProxyTracer) else trace.get_tracer_provider()
+
+
+def _made(attributes: Mapping[str, AttributeValue], environment: Environment, sampler: str) -> TracerProvider:
+    with environment.importable():
         from opentelemetry.sdk.resources import Resource
         from opentelemetry.sdk.trace import TracerProvider
 
-        provider = TracerProvider(resource=Resource.create(dict(attributes)))
-    trace.set_tracer_provider(provider)
-    return provider
+    from ._provider_settings import sampler_of, span_limits
+
+    return TracerProvider(
+        resource=Resource.create(dict(attributes)),
+        sampler=sampler_of(environment, sampler),
+        span_limits=span_limits(environment),
+    )
+
+
+# A private door, with a test: no public way tells who gets the spans of a provider (1.39 to 1.45). Where it
+# is not there any more, the provider counts as the application's.
+def _is_bare(provider: object) -> bool:
+    """Whether this is a provider of the SDK that hands its spans to nobody."""
+    from opentelemetry.sdk.trace import TracerProvider
+
+    processors = getattr(getattr(provider, "_active_span_processor", None), "_span_processors", None)
+    return isinstance(provider, TracerProvider) and processors == ()
 
 
 def check_provider(provider: object) -> None:

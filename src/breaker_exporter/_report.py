@@ -63,7 +63,7 @@ class ExportReport:
         if self.delivered is not None:
             check.count("delivered", self.delivered, zero=True)
         if self.retry_after is not None:
-            check.seconds("retry_after", self.retry_after, zero=True)
+            check.finite_seconds("retry_after", self.retry_after, zero=True)
 
     def held_of(self, spans: int) -> int:
         """How many of so many spans the backend holds: never more than there are."""

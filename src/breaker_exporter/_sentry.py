@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
-from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 
 from . import _sentry_client as clients
@@ -17,7 +16,7 @@ from ._env import Environment
 from ._log import say
 from ._profiles import PROFILES, Profile
 from ._propagation import propagate_beside
-from ._provider import check_provider
+from ._provider import check_provider, current_or_none
 from ._sentry_settings import Sentry, SentrySettings
 from ._settings import Arguments, Settings
 from ._shown import origin
@@ -85,7 +84,7 @@ def connected_or_off(
     Raises:
         TelemetryError: Something is wrong, where strict.
     """
-    if provider is None and isinstance(trace.get_tracer_provider(), TracerProvider):
+    if provider is None and isinstance(current_or_none(), TracerProvider):
         say(
             logging.INFO,
             "Sentry gets errors, but no spans of the provider that was set already: "

@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from opentelemetry import trace
-
 from . import _arguments as check
 from ._shown import shown
 
@@ -114,7 +112,9 @@ class SentrySettings:
 
 
 def _release_of(provider: TracerProvider | None) -> str | None:
-    resource = getattr(provider or trace.get_tracer_provider(), "resource", None)  # that of one set already
+    from ._provider import current_or_none
+
+    resource = getattr(provider or current_or_none(), "resource", None)  # that of one set already
     attributes = resource.attributes if resource else {}
     name, version = attributes.get("service.name"), attributes.get("service.version")
     if not name or not version or str(name).startswith("unknown_service"):

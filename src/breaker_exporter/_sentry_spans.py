@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.sdk.trace import SpanProcessor
 from opentelemetry.sdk.trace.sampling import Decision, TraceIdRatioBased
 
+from ._env import Environment
 from ._pipeline import Pipeline, guarded
 from ._sentry_settings import SentryMode
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan, Span
     from sentry_sdk.client import BaseClient
 
-    from ._env import Environment
     from ._sentry_settings import SentrySettings
     from ._settings import Settings
 
@@ -39,16 +39,16 @@ def pipeline(
 
     auth = Dsn(client.dsn or "").to_auth(f"sentry.python/{VERSION}")
     options = client.options
-    with environment.without_otlp():
-        exporter = CooperativeOTLPSpanExporter(
-            auth.get_api_url(EndpointType.OTLP_TRACES),
-            certificate_file=options["ca_certs"],
-            client_key_file=options["key_file"],
-            client_certificate_file=options["cert_file"],
-            headers={"X-Sentry-Auth": auth.to_header()},
-            timeout=settings.timeout,
-            session=_session(options, auth.scheme),
-        )
+    exporter = CooperativeOTLPSpanExporter(
+        auth.get_api_url(EndpointType.OTLP_TRACES),
+        certificate_file=options["ca_certs"],
+        client_key_file=options["key_file"],
+        client_certificate_file=options["cert_file"],
+        headers={"X-Sentry-Auth": auth.to_header()},
+        timeout=settings.timeout,
+        session=_session(options, auth.scheme),
+        _environment=Environment({}),  # the collector's headers are for it alone
+    )
     whole = guarded("sentry", exporter, settings)
     if sentry.traces_sample_rate == 1.0:
         return whole

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 
 from . import _arguments as check
 from . import _env
+from . import _headers as rules
 from . import _otlp_settings as otlp
 from ._log import say
 from ._profiles import PROFILES, Defaults, Profile
 from ._shown import shown
 
 if TYPE_CHECKING:
-    from ._env import Environment
+    from ._env import Batching, Environment
     from ._state import CircuitTransition
 
 _TIMEOUT = 5.0
@@ -50,8 +51,7 @@ class Settings:
     shutdown_timeout: float
     switch_interval: float
     listeners: tuple[Callable[[CircuitTransition], object], ...]
-    schedule_delay: int | None
-    """Milliseconds; ``None`` where the environment has it, which the batch processor reads itself."""
+    batching: Batching
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +84,12 @@ class Arguments:
             raise TypeError(f"profile must be a Profile, not {shown(self.profile)}")
         if self.protocol is not None:
             otlp.protocol("protocol", self.protocol)
-        if self.endpoint is not None:
-            may_be_grpc = self.protocol == "grpc" or (self.protocol is None and any_set(_env.OTLP_PROTOCOL))
-            (otlp.grpc_endpoint if may_be_grpc else otlp.http_endpoint)("endpoint", self.endpoint)
-        if self.headers is not None:
-            otlp.headers("headers", self.headers)
+        self._check_protocol_dependent(self.protocol or "http/protobuf", any_set)
         if self.failure_threshold is not None:
             check.count("failure_threshold", self.failure_threshold)
-        for name in ("timeout", "cooldown", "max_cooldown", "export_timeout", "shutdown_timeout"):
+        if self.timeout is not None:
+            check.finite_seconds("timeout", self.timeout)  # more is said of it when it is settled
+        for name in ("cooldown", "max_cooldown", "export_timeout", "shutdown_timeout"):
             if getattr(self, name) is not None:
                 check.seconds(name, getattr(self, name))
         self._check_pairs(any_set)
@@ -106,24 +104,23 @@ class Arguments:
         Raises:
             TelemetryError: A variable is bad, where strict.
         """
+        environment.check_names()
         protocol = self.protocol or environment.otlp_protocol() or "http/protobuf"
-        environment.check_batching(defaults.schedule_delay)
-        has_delay = environment.is_set(_env.SCHEDULE_DELAY)
         cooldown, max_cooldown = self._cooldowns(environment)
         timeout, export_timeout = self._timeouts(environment)
         return Settings(
             endpoint=self._endpoint(protocol, environment),
             protocol=protocol,
-            headers=None if self.headers is None else otlp.headers("headers", self.headers),
-            timeout=timeout,
+            headers=self._headers(protocol, environment),
+            timeout=check.Seconds(timeout),
             failure_threshold=self.failure_threshold or environment.failure_threshold() or _FAILURE_THRESHOLD,
-            cooldown=cooldown,
-            max_cooldown=max_cooldown,
-            export_timeout=export_timeout,
+            cooldown=check.Seconds(cooldown),
+            max_cooldown=check.Seconds(max_cooldown),
+            export_timeout=check.Seconds(export_timeout),
             shutdown_timeout=self.shutdown_timeout or environment.shutdown_timeout() or _SHUTDOWN_TIMEOUT,
             switch_interval=environment.switch_interval() or _SWITCH_INTERVAL,
             listeners=self.listeners,
-            schedule_delay=None if has_delay else defaults.schedule_delay,
+            batching=environment.batching(defaults.schedule_delay),
         )
 
     def defaults(self, environment: Environment) -> Defaults:
@@ -134,6 +131,19 @@ class Arguments:
         """
         return PROFILES[self.profile or environment.profile() or Profile.PRODUCTION]
 
+    def _check_protocol_dependent(
+        self, protocol: otlp.Protocol, any_set: Callable[[Iterable[str]], bool]
+    ) -> None:
+        try:
+            if self.endpoint is not None:
+                (otlp.grpc_endpoint if protocol == "grpc" else otlp.http_endpoint)("endpoint", self.endpoint)
+            if self.headers is not None:
+                otlp.headers("headers", self.headers, protocol)
+        except ValueError:
+            if self.protocol is not None or protocol == "grpc" or not any_set(_env.OTLP_PROTOCOL):
+                raise
+            self._check_protocol_dependent("grpc", any_set)  # the environment may say it
+
     def _check_pairs(self, any_set: Callable[[Iterable[str]], bool]) -> None:
         timeout = self.timeout or (None if any_set(_env.OTLP_TIMEOUT) else _TIMEOUT)
         if self.export_timeout and timeout and self.export_timeout <= timeout:
@@ -142,13 +152,23 @@ class Arguments:
         if self.max_cooldown and cooldown and self.max_cooldown < cooldown:
             raise ValueError(_below_cooldown("max_cooldown", self.max_cooldown, cooldown))
 
+    def _headers(self, protocol: otlp.Protocol, environment: Environment) -> dict[str, str] | None:
+        if self.headers is None:
+            return None
+        found = rules.given(self.headers, protocol)
+        for fault in found.faults:  # of the protocol that the environment says
+            environment.complain(f"headers: {fault}", "left out")
+        return found.usable
+
     def _endpoint(self, protocol: otlp.Protocol, environment: Environment) -> str | None:
-        if self.endpoint is None or protocol == "grpc":
-            return self.endpoint
+        if self.endpoint is None:
+            return None
         try:
+            if protocol == "grpc":
+                return otlp.grpc_endpoint("endpoint", self.endpoint)
             return otlp.with_traces_path(otlp.http_endpoint("endpoint", self.endpoint))
-        except ValueError as error:  # a gRPC target, and the environment says HTTP after all
-            environment.complain(f"{error}; left out")
+        except ValueError as error:  # of the protocol that the environment says
+            environment.complain(str(error), "left out")
             return None
 
     def _cooldowns(self, environment: Environment) -> tuple[float, float]:
@@ -157,21 +177,20 @@ class Arguments:
         longest = self.max_cooldown or environment.max_cooldown() or default
         if longest < cooldown:
             name = "max_cooldown" if self.max_cooldown else _env.MAX_COOLDOWN
-            environment.complain(f"{_below_cooldown(name, longest, cooldown)}; using {default:g}")
+            environment.complain(_below_cooldown(name, longest, cooldown), f"using {default:g}")
             longest = default
         return cooldown, longest
 
     def _timeouts(self, environment: Environment) -> tuple[float, float]:
-        name, timeout = environment.otlp_timeout() or ("", _TIMEOUT)
         if self.timeout:
             name, timeout = "timeout", self.timeout
-        hint = (
-            ", which looks like milliseconds where OpenTelemetry Python reads seconds" if timeout > 60 else ""
-        )
+        else:
+            name, timeout = environment.otlp_timeout() or ("timeout", _TIMEOUT)
+        hint = check.milliseconds_hint(name, timeout)
         chosen = self.export_timeout or environment.export_timeout()
         if chosen and chosen <= timeout:
             chosen_name = "export_timeout" if self.export_timeout else _env.EXPORT_TIMEOUT
-            environment.complain(f"{_not_above(chosen_name, chosen, timeout)}; taken as unset")
+            environment.complain(_not_above(chosen_name, chosen, timeout), "taken as unset")
             chosen = None
         longest = _EXPORT_TIMEOUT - _ROOM
         if not chosen and timeout > longest:

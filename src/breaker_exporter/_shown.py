@@ -11,6 +11,8 @@ from types import TracebackType
 
 _LONGEST_MESSAGE = 200
 """Characters."""
+_LONGEST_IMPORT_ERROR = 400
+"""Characters: of package, remedy and cause none may be cut off."""
 _MOST_READ = 4096
 """Characters of a message that are looked at: more would hold the GIL for milliseconds."""
 _MOST_SEARCHED = 800
@@ -78,7 +80,7 @@ def origin(error: BaseException) -> str:
 
 def _safe_text(error: BaseException) -> str:
     if isinstance(error, ImportError):
-        return _short(" ".join(str(error).split()))
+        return _cut(_without_credentials(" ".join(str(error).split())), _LONGEST_IMPORT_ERROR)
     if not isinstance(error, OSError) or not isinstance(error.strerror, str):
         return ""
     of_system = isinstance(error.errno, int) and error.strerror == os.strerror(error.errno)

@@ -13,7 +13,9 @@ OURS = tuple(
         *("METRICS", "PROFILE", "SENTRY_MODE", "SHUTDOWN_TIMEOUT", "STRICT", "SWITCH_INTERVAL"),
     )
 )
-"""All variables of this package."""
+"""All variables of this package that a user sets."""
+_INTERNAL = f"{PREFIX}DEMO_FD"
+"""What the demo says to its children."""
 _ENDS = [name.removeprefix(PREFIX) for name in OURS]
 _ALIKE = 0.85
 
@@ -25,7 +27,7 @@ def misspelt(names: Iterable[str]) -> Iterator[tuple[str, str | None]]:
     where a name begins as ours do and ends as none of them does.
     """
     for name in names:
-        end = None if name in OURS else _end(name.upper())
+        end = None if name in OURS or name == _INTERNAL else _end(name.upper())
         if end is None:
             continue
         near = difflib.get_close_matches(end, _ENDS, 1)

@@ -21,7 +21,8 @@ from . import _worker  # noqa: F401
 from ._env import Environment
 from ._late_patch import await_patch
 from ._log import say, set_level
-from ._pipeline import COLLECTOR, breaking, check_installed, otlp_exporter
+from ._packages import check_installed
+from ._pipeline import COLLECTOR, breaking, check_otlp, otlp_exporter
 from ._provider import mend_native_locks
 from ._settings import Arguments
 from ._shown import origin
@@ -59,7 +60,7 @@ class ZeroCodeSpanExporter(SpanExporter):
         defaults = arguments.defaults(environment)
         set_level(defaults.log_level)
         self.settings = arguments.settings(environment, defaults)
-        environment.check_otlp(self.protocol)
+        check_otlp(self.protocol, environment)
         self._observes = environment.metrics()
         # By process. A parent's stays: finalizing it here could wait for a thread that is not here.
         self._made: dict[int, CircuitBreakerSpanExporter] = {}

@@ -63,9 +63,9 @@ CASES: dict[str, tuple[dict[str, str], list[str]]] = {
         ["warning traces-endpoint-path"],
     ),
     "path": ({"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "https://collector:4318/v1/traces"}, []),
-    "path twice": (
+    "path in the base": (
         {"OTEL_EXPORTER_OTLP_ENDPOINT": "https://collector:4318/v1/traces"},
-        ["warning endpoint-path-twice"],
+        [],
     ),
     "path of a gateway": ({"OTEL_EXPORTER_OTLP_ENDPOINT": "https://collector/otlp"}, []),
     "no scheme": ({"OTEL_EXPORTER_OTLP_ENDPOINT": "collector:4318"}, VARIABLE),
@@ -130,7 +130,7 @@ def test_each_setting_tells_where_it_comes_from() -> None:
     assert found["max_cooldown"] == (60.0, "in place of BREAKER_EXPORTER_MAX_COOLDOWN")
     assert found["failure_threshold"] == (3, "default")
     assert found["schedule_delay"] == (500, "profile")
-    assert found["endpoint"] == ("http://***@collector:4318?***", "OTEL_EXPORTER_OTLP_ENDPOINT")
+    assert found["endpoint"] == ("http://***@collector:4318/v1/traces?***", "OTEL_EXPORTER_OTLP_ENDPOINT")
     assert found["headers"] == ("b, x-key", "OTEL_EXPORTER_OTLP_HEADERS")
     assert found["strict"] == (True, "BREAKER_EXPORTER_STRICT")
     assert found["sampler"] == ("always_on", "OTEL_TRACES_SAMPLER")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import re
 
 import pytest
 
@@ -189,15 +190,35 @@ def test_a_timeout_given_in_code_is_cut_too(caplog: pytest.LogCaptureFixture) ->
     assert "timeout is 20 s" in warnings(caplog)[0]
 
 
-@pytest.mark.parametrize(("export", "timeout"), [("", 13.0), ("20000", 10000.0)])
-def test_a_timeout_above_60_looks_like_milliseconds(
-    caplog: pytest.LogCaptureFixture, export: str, timeout: float
-) -> None:
-    environ = {"OTEL_EXPORTER_OTLP_TIMEOUT": "10000", "BREAKER_EXPORTER_EXPORT_TIMEOUT": export}
+TIMES = {
+    "timeout": ("OTEL_EXPORTER_OTLP_TIMEOUT", 5000.0, 50.0),
+    "export_timeout": ("BREAKER_EXPORTER_EXPORT_TIMEOUT", 7000.0, 60.0),
+    "shutdown_timeout": ("BREAKER_EXPORTER_SHUTDOWN_TIMEOUT", 5000.0, 30.0),
+    "cooldown": ("BREAKER_EXPORTER_COOLDOWN", 15000.0, 600.0),
+    "max_cooldown": ("BREAKER_EXPORTER_MAX_COOLDOWN", 60000.0, 3600.0),
+}
 
-    assert settings(environ).timeout == timeout
-    (warning,) = warnings(caplog)
-    assert "OTEL_EXPORTER_OTLP_TIMEOUT is 10000 s, which looks like milliseconds" in warning
+
+@pytest.mark.parametrize("setting", TIMES)
+@pytest.mark.parametrize("way", ["argument", "variable"])
+def test_a_number_that_looks_like_milliseconds_is_one_warning_in_code_and_in_a_variable(
+    caplog: pytest.LogCaptureFixture, setting: str, way: str
+) -> None:
+    variable, long, fine = TIMES[setting]
+    name = variable if way == "variable" else setting
+    others = {"BREAKER_EXPORTER_EXPORT_TIMEOUT": "60"} if setting == "timeout" else {}
+    for value, expected in ((long, 1), (fine, 0)):
+        caplog.clear()
+        if way == "variable":
+            settings({**others, variable: str(value)})
+        else:
+            given = Arguments(**{setting: value})  # type: ignore[arg-type]
+            given.check(lambda names: any(name in others for name in names))
+            given.settings(Environment(dict(others)), PROFILES[Profile.PRODUCTION])
+
+        found = [text for text in warnings(caplog) if "looks like milliseconds" in text]
+        assert len(found) == expected
+        assert all(f"{name} is {value:g} s" in text for text in found)
 
 
 def test_an_export_timeout_from_the_code_that_the_environment_undercuts_fails_open(
@@ -269,27 +290,6 @@ def test_a_grpc_endpoint_under_a_protocol_that_turns_out_bad_is_left_out(
     assert "endpoint must be a URL" in endpoint
 
 
-@pytest.mark.parametrize("value", ["Authorization Bearer s3cret", "ok=1,=s3cret", "api key=s3cret"])
-def test_headers_that_cannot_be_read_are_named_but_never_shown(
-    caplog: pytest.LogCaptureFixture, value: str
-) -> None:
-    environ = {"OTEL_EXPORTER_OTLP_HEADERS": value}
-    environment = everything(environ)
-
-    (warning,) = warnings(caplog)
-    assert "OTEL_EXPORTER_OTLP_HEADERS" in warning
-    assert "s3cret" not in warning
-    with environment.without_unusable():
-        assert "OTEL_EXPORTER_OTLP_HEADERS" not in environ  # OpenTelemetry would log them in full
-
-
-@pytest.mark.parametrize("value", ["a=b", "a=b, c=d%20e ,", "authorization=Bearer s3cret", ""])
-def test_headers_as_opentelemetry_reads_them_are_fine(caplog: pytest.LogCaptureFixture, value: str) -> None:
-    everything({"OTEL_EXPORTER_OTLP_TRACES_HEADERS": value})
-
-    assert warnings(caplog) == []
-
-
 def test_a_bad_url_is_shown_without_its_credentials_and_query(caplog: pytest.LogCaptureFixture) -> None:
     everything({"OTEL_EXPORTER_OTLP_ENDPOINT": "htp://me:s3cret@collector:4318/?token=s3cret"})
 
@@ -311,8 +311,7 @@ def test_batches_larger_than_the_queue_take_both_sizes_back(caplog: pytest.LogCa
 
     (warning,) = warnings(caplog)
     assert "OTEL_BSP_MAX_EXPORT_BATCH_SIZE (300) must not be above OTEL_BSP_MAX_QUEUE_SIZE (200)" in warning
-    with environment.without_unusable():
-        assert environ == {}
+    assert environment.batching(5000) == (2048, 512, 5000, 30000)
 
 
 @pytest.mark.parametrize("value", ["1.5", "-0.1", "half", "nan"])
@@ -321,21 +320,6 @@ def test_a_sampling_ratio_lies_between_0_and_1(caplog: pytest.LogCaptureFixture,
 
     (warning,) = warnings(caplog)
     assert "OTEL_TRACES_SAMPLER_ARG must be a number from 0 to 1" in warning
-
-
-def test_limits_and_ratios_in_range_are_left_to_opentelemetry(caplog: pytest.LogCaptureFixture) -> None:
-    environ = {
-        "OTEL_TRACES_SAMPLER": "parentbased_traceidratio",
-        "OTEL_TRACES_SAMPLER_ARG": "0.25",
-        "OTEL_SPAN_EVENT_COUNT_LIMIT": "0",
-        "OTEL_BSP_MAX_QUEUE_SIZE": "512",
-        "OTEL_BSP_SCHEDULE_DELAY": "100",
-    }
-    environment = everything(environ)
-
-    assert warnings(caplog) == []
-    with environment.without_unusable():
-        assert len(environ) == 5
 
 
 def test_the_argument_of_a_sampler_without_ratio_is_nobodys_business(
@@ -354,23 +338,171 @@ def test_exporters_are_a_list_of_names(value: str, names: tuple[str, ...]) -> No
     assert Environment({"OTEL_TRACES_EXPORTER": value}).traces_exporters() == names
 
 
-def test_bad_and_empty_variables_are_kept_from_opentelemetry_and_come_back() -> None:
-    environ = {
-        "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT": "soon",  # its gRPC exporter raises, whatever timeout it is given
-        "OTEL_EXPORTER_OTLP_TIMEOUT": " ",
-        "OTEL_SERVICE_NAME": "shop",
-        "EMPTY": "",
-    }
+def test_what_no_argument_can_replace_is_taken_away_for_a_moment_and_comes_back() -> None:
+    environ = {"OTEL_EXPORTER_OTLP_TRACES_TIMEOUT": "soon", "OTEL_SERVICE_NAME": "shop"}
     before = dict(environ)
-    environment = everything(environ)
+    environment = Environment(environ)
 
-    with environment.without_unusable():
-        assert environ == {"OTEL_SERVICE_NAME": "shop", "EMPTY": ""}
+    with environment.hidden(["OTEL_EXPORTER_OTLP_TRACES_TIMEOUT"]):
+        assert environ == {"OTEL_SERVICE_NAME": "shop"}
     assert environ == before
 
-    with contextlib.suppress(KeyError), environment.without_unusable():
+    with contextlib.suppress(KeyError), environment.hidden(before):
         raise KeyError
     assert environ == before
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("BREAKER_EXPORTER_COOL_DOWN", "BREAKER_EXPORTER_COOLDOWN"),
+        ("BREAKER_EXPORTER_cooldown", "BREAKER_EXPORTER_COOLDOWN"),
+        ("BREAKER_EXPORTER_TRESHOLD", "BREAKER_EXPORTER_FAILURE_THRESHOLD"),
+        ("BREAKER_EXPORTER_MAXCOOLDOWN", "BREAKER_EXPORTER_MAX_COOLDOWN"),
+        ("BRAKER_EXPORTER_COOLDOWN", "BREAKER_EXPORTER_COOLDOWN"),
+        ("BREAKER_EXPORT_STRICT", "BREAKER_EXPORTER_STRICT"),
+    ],
+)
+def test_a_misspelt_variable_of_ours_is_told_with_the_nearest_known_name(
+    caplog: pytest.LogCaptureFixture, name: str, near: str
+) -> None:
+    settings({name: "3"})
+
+    (warning,) = warnings(caplog)
+    assert warning.startswith(f"{name} is no variable that anything reads: did you mean {near}?")
+    with pytest.raises(TelemetryError, match=name):
+        settings({name: "3", "BREAKER_EXPORTER_STRICT": "1"})
+
+
+def test_a_name_like_no_other_is_told_with_all_that_are_known(caplog: pytest.LogCaptureFixture) -> None:
+    settings({"BREAKER_EXPORTER_XYZ": "1"})
+
+    (warning,) = warnings(caplog)
+    assert "known are BREAKER_EXPORTER_COOLDOWN, " in warning
+
+
+def test_variables_of_others_are_nobodys_business(caplog: pytest.LogCaptureFixture) -> None:
+    settings({"PATH": "/", "OTEL_EXPORTER_OTLP_TIMEUOT": "1", "BREAKER_BOX": "1", "BREAKER_EXPORTER_X": ""})
+
+    assert warnings(caplog) == []
+
+
+@pytest.mark.parametrize(
+    ("environ", "words"),
+    [
+        ({"BREAKER_EXPORTER_COOLDOWN": "soon"}, "must be a finite number of seconds"),
+        ({"BREAKER_EXPORTER_EXPORT_TIMEOUT": "4"}, "must be above the OTLP timeout"),
+        ({"BREAKER_EXPORTER_MAX_COOLDOWN": "4"}, "must not be below the cooldown"),
+        ({"OTEL_BSP_MAX_QUEUE_SIZE": "100"}, "must not be above"),
+        ({"OTEL_EXPORTER_OTLP_HEADERS": "a"}, "must be name=value"),
+        ({"OTEL_EXPORTER_OTLP_CLIENT_KEY": "/no/such"}, "must be a readable file"),
+        ({"BREAKER_EXPORTER_COOL_DOWN": "3"}, "did you mean"),
+    ],
+)
+def test_a_strict_start_says_what_is_wrong_and_not_what_would_come_of_it(
+    environ: dict[str, str], words: str
+) -> None:
+    with pytest.raises(TelemetryError, match=words) as raised:
+        everything({**environ, "BREAKER_EXPORTER_STRICT": "1"})
+
+    assert ";" not in str(raised.value)
+    assert not re.search("taken as|using|left out|no effect|gets it", str(raised.value))
+
+
+@pytest.mark.parametrize("value", ["1", "yes"])
+def test_insecure_is_read_as_opentelemetry_reads_it_and_told(
+    caplog: pytest.LogCaptureFixture, value: str
+) -> None:
+    environment = everything({"OTEL_EXPORTER_OTLP_INSECURE": value}, protocol="grpc")
+
+    assert environment.otlp_insecure() == ("OTEL_EXPORTER_OTLP_INSECURE", False)
+    (warning,) = warnings(caplog)
+    assert "OTEL_EXPORTER_OTLP_INSECURE must be true or false" in warning
+
+
+ENDPOINTS = {
+    "http://h:4318": "http://h:4318/v1/traces",
+    "http://h:4318/": "http://h:4318/v1/traces",
+    " http://h:4318 ": "http://h:4318/v1/traces",
+    "http://h:4318?api-key=s": "http://h:4318/v1/traces?api-key=s",
+    "https://h/otlp/?a=b&c=d": "https://h/otlp/v1/traces?a=b&c=d",
+    "http://h:4318/v1/traces": "http://h:4318/v1/traces",
+    "http://h:4318/v1/traces/": "http://h:4318/v1/traces",
+    "http://u:p@[::1]:4318": "http://u:p@[::1]:4318/v1/traces",
+    "http://h:4318#there": "http://h:4318/v1/traces",
+}
+
+
+@pytest.mark.parametrize("base", ENDPOINTS)
+def test_a_base_url_leads_to_the_same_place_in_code_and_in_a_variable(base: str) -> None:
+    environment = Environment({"OTEL_EXPORTER_OTLP_ENDPOINT": base})
+
+    assert environment.otlp_traces_endpoint() == ENDPOINTS[base]
+    assert settings({}, endpoint=base).endpoint == ENDPOINTS[base]
+
+
+@pytest.mark.parametrize("url", ["http://h:4318/", "http://h/x?k=v", " https://h/v1/traces\n"])
+def test_the_url_of_traces_is_used_as_it_is_but_for_blanks_around_it(url: str) -> None:
+    environment = Environment({"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": url})
+
+    assert environment.otlp_traces_endpoint() == url.strip()
+
+
+@pytest.mark.parametrize(
+    "url", ["http://h h:4318", "http://h:4318/a\tb", "http://h\n:4318", "http://h:99999"]
+)
+def test_what_is_no_url_is_none_in_code_and_in_a_variable(caplog: pytest.LogCaptureFixture, url: str) -> None:
+    assert Environment({"OTEL_EXPORTER_OTLP_ENDPOINT": url}).otlp_traces_endpoint() is None
+    assert "OTEL_EXPORTER_OTLP_ENDPOINT must be a URL" in warnings(caplog)[0]
+    with pytest.raises(ValueError, match="endpoint must be a URL"):
+        Arguments(endpoint=url).check(lambda names: False)
+
+
+USERS = [
+    "http://user:s3cret@h:4317",
+    "https://user@h",
+    "user:s3cret@h:4317",
+    "dns:///u:s3cret@h:4317",
+    "HTTP://a:s3cret@h",
+]
+
+
+@pytest.mark.parametrize("endpoint", USERS)
+def test_a_user_in_an_endpoint_of_grpc_is_refused_at_the_start_without_its_password(
+    caplog: pytest.LogCaptureFixture, endpoint: str
+) -> None:
+    environment = everything({"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint}, protocol="grpc")
+
+    assert environment.otlp_grpc_endpoint() is None
+    (warning,) = warnings(caplog)
+    assert "OTEL_EXPORTER_OTLP_ENDPOINT must have no user in it for gRPC" in warning
+    with pytest.raises(ValueError, match="endpoint must have no user") as raised:
+        Arguments(endpoint=endpoint, protocol="grpc").check(lambda names: False)
+    assert "s3cret" not in warning + str(raised.value)
+
+
+def test_a_user_is_fine_where_the_environment_may_say_http(caplog: pytest.LogCaptureFixture) -> None:
+    arguments = Arguments(endpoint="http://user:s3cret@h:4318")
+    arguments.check(lambda names: True)
+
+    by_grpc = arguments.settings(
+        Environment({"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}), PROFILES[Profile.PRODUCTION]
+    )
+
+    assert by_grpc.endpoint is None
+    (warning,) = warnings(caplog)
+    assert "endpoint must have no user in it for gRPC" in warning
+    assert "s3cret" not in warning
+
+
+@pytest.mark.parametrize("codes", ["UNAVAILABLE", "unavailable, ABORTED,", ""])
+def test_codes_that_grpc_tries_again_on_are_names(caplog: pytest.LogCaptureFixture, codes: str) -> None:
+    name = "OTEL_PYTHON_EXPORTER_OTLP_GRPC_RETRYABLE_ERROR_CODES"
+    everything({name: codes}, protocol="grpc")
+    assert warnings(caplog) == []
+
+    everything({name: "ABORTED,OOPS"}, protocol="grpc")
+    assert f"{name} must be names of gRPC's status codes" in warnings(caplog)[0]
 
 
 def test_long_and_broken_values_stay_on_one_short_line(caplog: pytest.LogCaptureFixture) -> None:

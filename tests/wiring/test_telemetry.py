@@ -21,6 +21,7 @@ from breaker_exporter.telemetry import Telemetry, TelemetryError
 from breaker_exporter.testing import Fault, FaultyCollector
 
 from ..semantics._waiting import PATIENCE
+from ._installed import install
 
 
 def end_a_span(provider: TracerProvider) -> str:
@@ -385,7 +386,8 @@ def test_a_missing_package_is_one_warning_with_the_command_that_mends_it(
         "otlp": "breaker_exporter.otlp._exporter",
     }
     monkeypatch.setitem(sys.modules, needs_it[extra], None)
-    monkeypatch.delitem(sys.modules, "breaker_exporter._grpc", raising=False)
+    for module in ("_grpc", "_grpc_settings"):
+        monkeypatch.delitem(sys.modules, f"breaker_exporter.{module}", raising=False)
     monkeypatch.setenv("OTEL_TRACES_EXPORTER", "otlp,console")
     telemetry = Telemetry(provider=provider, protocol=protocol)  # type: ignore[arg-type]
 
@@ -501,17 +503,16 @@ def test_an_exporter_that_cannot_be_made_is_left_out(
     caplog: pytest.LogCaptureFixture,
     tmp_path: Path,
 ) -> None:
-    """OpenTelemetry's gRPC exporter reads the certificate when it is made."""
-    monkeypatch.setenv("OTEL_EXPORTER_OTLP_CERTIFICATE", str(tmp_path))
-    monkeypatch.setenv("OTEL_TRACES_EXPORTER", "otlp,console")
-    telemetry = Telemetry(provider=provider, endpoint="https://127.0.0.1:9", protocol="grpc")
+    install(tmp_path, monkeypatch, "opentelemetry_traces_exporter", "broken", "make = [].pop")
+    monkeypatch.setenv("OTEL_TRACES_EXPORTER", "broken,console")
+    telemetry = Telemetry(provider=provider)
     telemetry.start()
     started = [exporter.health().name for exporter in telemetry.exporters]
     telemetry.stop()
 
     assert started == ["console"]
     (warning,) = warnings(caplog)
-    assert f"no spans go to 'otlp': IsADirectoryError: Is a directory '{tmp_path}'" in warning
+    assert "no spans go to 'broken': IndexError" in warning
 
 
 class Unhelpful(TracerProvider):

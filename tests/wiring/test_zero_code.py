@@ -18,7 +18,7 @@ from opentelemetry.metrics import get_meter_provider
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
-from breaker_exporter import CircuitBreakerSpanExporter, CircuitState, _pipeline, _zero_code, metrics
+from breaker_exporter import CircuitBreakerSpanExporter, CircuitState, _packages, _zero_code, metrics
 from breaker_exporter._zero_code import GRPCSpanExporter, HTTPSpanExporter, ZeroCodeSpanExporter
 from breaker_exporter.telemetry import Telemetry, TelemetryError
 from breaker_exporter.testing import Fault, FaultyCollector, ScriptedExporter
@@ -131,7 +131,7 @@ def test_a_missing_package_is_an_error_that_names_the_extra(
     def missing(name: str) -> None:
         raise PackageNotFoundError(name)
 
-    monkeypatch.setattr(_pipeline, "distribution", missing)
+    monkeypatch.setattr(_packages, "version", missing)
     with pytest.raises(ImportError, match=re.escape(f'pip install "breaker-exporter[{extra}]"')):
         kind()
 

@@ -18,7 +18,7 @@ def examine(force: InForce, step: float) -> Steps[None]:
     """Ask the collector, by each protocol that spans go by; `step` seconds for each step."""
     # Longer than the exporter waits: a collector that is too slow is to be told from one that is silent.
     patience = max(step, min(force.settings.timeout + _PATIENCE[0], _PATIENCE[1]))
-    with force.environment.without_unusable():  # on some of it OpenTelemetry raises when it is imported
+    with force.environment.importable():
         yield from _ask(force, step, patience)
 
 
@@ -37,7 +37,7 @@ def _by_http(force: InForce, step: float, patience: float, can_ask: bool) -> Ste
     environment, settings = force.environment, force.settings
     target = request.Target(
         endpoint_of("http/protobuf", settings, environment),
-        {**environment.otlp_headers(), **(settings.headers or {})},
+        {**environment.otlp_headers("http/protobuf"), **(settings.headers or {})},
         environment.otlp_compression() or "none",
         _trust(force, ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"), http2=False),
         settings.timeout,
@@ -65,8 +65,8 @@ def _by_grpc(force: InForce, step: float, patience: float, can_ask: bool) -> Ste
         name,
         grpc_endpoint.place_of(name, tls),
         tls,
-        settings.headers if settings.headers is not None else environment.otlp_headers(),
-        environment.otlp_compression() == "gzip",
+        settings.headers if settings.headers is not None else environment.otlp_headers("grpc"),
+        environment.otlp_compression("grpc") == "gzip",
         _trust(force, ("GRPC_DEFAULT_SSL_ROOTS_FILE_PATH",), http2=True),
         settings.timeout,
         *grpc_endpoint.proxy_of(name, environment),

@@ -93,7 +93,7 @@ def _of_others(name: str, environment: Listening) -> Steps[Protocol | None]:
     """The protocol of another package's exporter, as far as its class or its code tells."""
     found = entry_point(name)
     try:
-        with environment.without_unusable():  # on some of it OpenTelemetry raises when it is imported
+        with environment.importable():
             protocol = next(_protocols_of(found.load()), None) if found else None
     except Exception as error:
         yield broken(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from .._env import Environment
-from .finding import Steps, broken, warning
+from .finding import Steps, warning
 from .reach import Place
 
 
@@ -54,13 +54,7 @@ def examine(endpoint: str) -> Steps[None]:
             "the endpoint has a path, which gRPC ignores",
             "leave it out; with a path, HTTP may have been meant: OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf",
         )
-    if "@" in authority:
-        yield broken(
-            "grpc-endpoint-user",
-            "the endpoint has a user in it, which gRPC takes for a part of the host's name",
-            "send credentials in OTEL_EXPORTER_OTLP_HEADERS",
-        )
-    if ":" not in authority.rpartition("@")[2].rpartition("]")[2]:
+    if ":" not in authority.rpartition("]")[2]:
         yield warning(
             "grpc-endpoint-port",
             "the endpoint has no port, for which gRPC takes 443",

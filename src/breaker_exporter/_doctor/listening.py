@@ -46,13 +46,18 @@ class Listening(Environment):
         self.complaints: list[str] = []
         super().__init__(variables)
 
-    def complain(self, text: str) -> None:
+    def complain(self, text: str, consequence: str = "") -> None:
+        if consequence and not self.strict:
+            text = f"{text}; {consequence}"
         if text not in self.complaints:
             self.complaints.append(text)
 
     def everything(self) -> dict[str, str]:
         """All variables, as they stand."""
         return dict(self._variables)
+
+    def check_names(self) -> None:
+        """Others of the doctor look at names."""
 
     @contextlib.contextmanager
     def hearing_log(self) -> Iterator[None]:

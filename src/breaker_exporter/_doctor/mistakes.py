@@ -26,7 +26,11 @@ def complaints(texts: Iterable[str], strict: bool, told: Iterable[str] = ()) -> 
 
 def _complaint(text: str, strict: bool) -> Finding:
     if "milliseconds" in text:
-        return warning("timeout-milliseconds", text, "write seconds: 5, not 5000")
+        return warning(
+            "timeout-milliseconds" if "OpenTelemetry" in text else "time-milliseconds",
+            text,
+            "write seconds: 5, not 5000",
+        )
     if "; cut to" in text:
         return warning("timeout-cut", text, "a timeout of 5 s or less suits nearly everybody")
     advice = "write a value that is allowed, or take the variable away"
@@ -48,23 +52,7 @@ def _complaint(text: str, strict: bool) -> Finding:
 
 
 def check_times(settings: Settings, environment: Listening, batching: Mapping[str, int]) -> Steps[None]:
-    """Whether times lie in the right order and have the right unit; `batching` by its variables."""
-    times = {
-        "export_timeout": settings.export_timeout,
-        "cooldown": settings.cooldown,
-        "max_cooldown": settings.max_cooldown,
-        "shutdown_timeout": settings.shutdown_timeout,
-    }
-    # The others may follow from these.
-    long = [name for name, value in times.items() if value >= _LOOKS_LIKE_MS]
-    if settings.max_cooldown == settings.cooldown and "max_cooldown" in long:
-        long.remove("max_cooldown")
-    for name in long:
-        yield warning(
-            "time-milliseconds",
-            f"{name} is {times[name]:g} s, which looks like milliseconds where this package reads seconds",
-            f"write seconds in BREAKER_EXPORTER_{name.upper()} or {name}=",
-        )
+    """Whether times lie in the right order; `batching` by its variables."""
     if settings.timeout < _TOO_SHORT:
         yield warning(
             "timeout-short",
@@ -117,16 +105,9 @@ def check_endpoint(given: Given, environment: Listening, protocols: tuple[str, .
     if "http/protobuf" not in protocols or given.arguments.endpoint is not None:
         return
     traces, base = _env.OTLP_ENDPOINT
-    if environment.is_set(traces):
-        if urlsplit(environment.value(traces) or "").path in ("", "/"):
-            yield warning(
-                "traces-endpoint-path",
-                f"{traces} has no path, and is used as it is",
-                f"add /v1/traces to it, or use {base}, to which that is added",
-            )
-    elif environment.is_set(base) and "/v1/traces" in urlsplit(environment.value(base) or "").path:
+    if environment.is_set(traces) and urlsplit(environment.value(traces) or "").path in ("", "/"):
         yield warning(
-            "endpoint-path-twice",
-            f"{base} ends in /v1/traces, which is added to it once more",
-            f"take the path away, or use {traces}, which is used as it is",
+            "traces-endpoint-path",
+            f"{traces} has no path, and is used as it is",
+            f"add /v1/traces to it, or use {base}, to which that is added",
         )

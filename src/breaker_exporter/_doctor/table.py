@@ -51,7 +51,9 @@ def rows(
     endpoint = shown(endpoint_of(settings.protocol, settings, environment)).strip("'\"")
     yield Setting("endpoint", endpoint, "", source(arguments.endpoint, _env.OTLP_ENDPOINT, None))
     names = ", ".join(
-        sorted(settings.headers if settings.headers is not None else environment.otlp_headers())
+        sorted(
+            settings.headers if settings.headers is not None else environment.otlp_headers(settings.protocol)
+        )
     )
     yield Setting("headers", names or None, "", source(arguments.headers, _env.OTLP_HEADERS, None))
     yield Setting(

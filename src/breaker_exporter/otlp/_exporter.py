@@ -9,9 +9,11 @@ from dataclasses import replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
+import requests
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from .. import _arguments as check
+from .. import _credentials
 from .. import _otlp_settings as otlp
 from .._env import Environment
 from .._log import say
@@ -28,7 +30,6 @@ from ._post import Poster
 if TYPE_CHECKING:
     import enum
 
-    import requests
     from opentelemetry.sdk.trace import ReadableSpan
 
     from .._otlp_settings import Compression
@@ -65,9 +66,11 @@ class CooperativeOTLPSpanExporter(SpanExporter):
             ``OTEL_EXPORTER_OTLP_TIMEOUT``. Default 10.
         compression: ``none`` (default), ``gzip`` or ``deflate``, or one of OpenTelemetry's ``Compression``;
             ``OTEL_EXPORTER_OTLP_COMPRESSION``.
-        session: A ``requests.Session`` of yours. Its adapters then decide how far `timeout` holds: with those
-            of requests, for connecting and for each read. They also read the body of a redirect, whatever
-            its size, and take an answer before the final one (``103 Early Hints``) for the final one.
+        session: A ``requests.Session`` of yours, or what the credential provider gives that
+            ``OTEL_PYTHON_EXPORTER_OTLP_HTTP_CREDENTIAL_PROVIDER`` names. Its adapters then decide how far
+            `timeout` holds: with those of requests, for connecting and for each read. They also read the body
+            of a redirect, whatever its size, and take an answer before the final one (``103 Early Hints``)
+            for the final one.
         max_request_size: Bytes before compression; a larger batch is halved once. Default 64 MiB; 0: any.
 
     Raises:
@@ -91,8 +94,10 @@ class CooperativeOTLPSpanExporter(SpanExporter):
         session: requests.Session | None = None,
         *,
         max_request_size: int | None = None,
+        _environment: Environment | None = None,
     ) -> None:
-        environment = Environment()
+        # Ours alone: variables that were checked already, or none at all.
+        environment = Environment() if _environment is None else _environment
         self._timeout = (
             (environment.otlp_timeout() or ("", _TIMEOUT))[1]
             if timeout is None
@@ -112,8 +117,8 @@ class CooperativeOTLPSpanExporter(SpanExporter):
             "accept-encoding": "identity",
             "content-type": "application/x-protobuf",
             "user-agent": f"breaker-exporter/{version('breaker-exporter')}",
-            **environment.otlp_headers(),
-            **({} if headers is None else otlp.headers("headers", headers)),
+            **environment.otlp_headers("http/protobuf"),
+            **({} if headers is None else otlp.headers("headers", headers, "http/protobuf")),
         }
         if self._compression != "none":
             sent["content-encoding"] = self._compression
@@ -127,7 +132,7 @@ class CooperativeOTLPSpanExporter(SpanExporter):
             sent,
             verify=certificate_file or files.certificate or True,
             certificate=(certificate, key) if certificate and key else certificate,
-            session=session,
+            session=session or _credentials.load(environment, "http/protobuf", requests.Session),
         )
         self._pace = Pace()
         self._flights: set[Flight] = set()
