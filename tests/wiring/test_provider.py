@@ -1,0 +1,261 @@
+"""The process's tracer provider: asked for without making one, and made as the environment has it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from breaker_exporter.testing import FaultyCollector
+
+PROVIDER = "OTEL_PYTHON_TRACER_PROVIDER"
+RUN = """
+import logging, sys
+logging.basicConfig(format="%(levelname)s %(message)s", level=logging.WARNING)
+{before}
+from opentelemetry import trace
+from breaker_exporter.telemetry import Telemetry
+telemetry = Telemetry({arguments})
+telemetry.prepare()
+trace.get_tracer("tests").start_span("early").end()
+telemetry.start()
+trace.get_tracer("tests").start_span("sell").end()
+print(trace.get_tracer_provider().__class__.__module__, telemetry.provider is trace.get_tracer_provider())
+resource = getattr(trace.get_tracer_provider(), "resource", None)
+print(resource and resource.attributes["service.name"])
+telemetry.stop()
+"""
+PREPARED_LATE = "from opentelemetry import trace; trace.get_tracer('imported early')"
+
+
+def run(
+    collector: FaultyCollector, *, before: str = "", arguments: str = "", **environ: str
+) -> tuple[list[str], list[str]]:
+    """What it prints, and what is logged at WARNING and above."""
+    done = subprocess.run(
+        [sys.executable, "-c", RUN.format(before=before, arguments=arguments)],
+        env={**os.environ, "OTEL_EXPORTER_OTLP_ENDPOINT": collector.http_base, **environ},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    logged = [line for line in done.stderr.splitlines() if line.startswith(("WARNING", "ERROR"))]
+    return done.stdout.splitlines(), logged
+
+
+@pytest.mark.parametrize("value", ["sdk_tracer_provider", "", " sdk_tracer_provider "])
+def test_the_sdks_provider_named_by_a_variable_is_ours_to_make(
+    collector: FaultyCollector, value: str
+) -> None:
+    printed, logged = run(collector, arguments="service_name='shop'", **{PROVIDER: value})
+
+    assert printed == ["opentelemetry.sdk.trace True", "shop"]
+    assert logged == []
+    assert len(collector.span_ids) == 1
+
+
+def test_one_that_opentelemetry_made_from_the_variable_before_is_added_to(collector: FaultyCollector) -> None:
+    """As it does where the application asks for a tracer while it is imported."""
+    printed, logged = run(
+        collector, before=PREPARED_LATE, **{PROVIDER: "sdk_tracer_provider", "OTEL_SERVICE_NAME": "shop"}
+    )
+
+    assert printed == ["opentelemetry.sdk.trace True", "shop"]
+    assert logged == []
+    assert len(collector.span_ids) == 1
+
+
+def test_a_resource_given_in_code_comes_too_late_for_it_and_that_is_told(collector: FaultyCollector) -> None:
+    _, logged = run(
+        collector,
+        before=PREPARED_LATE,
+        arguments="service_name='shop'",
+        **{PROVIDER: "sdk_tracer_provider"},
+    )
+
+    (warning,) = logged
+    assert "too late for service_name and resource_attributes" in warning
+    assert len(collector.span_ids) == 1
+
+
+def test_a_provider_with_a_processor_of_the_applications_is_left_as_it_is(collector: FaultyCollector) -> None:
+    """A private door, guarded: who gets the spans of a provider."""
+    before = (
+        "from opentelemetry import trace\n"
+        "from opentelemetry.sdk.trace import TracerProvider\n"
+        "from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SimpleSpanProcessor\n"
+        "provider = TracerProvider()\n"
+        "provider.add_span_processor(SimpleSpanProcessor(ConsoleSpanExporter(out=sys.stderr)))\n"
+        "trace.set_tracer_provider(provider)\n"
+    )
+    _, logged = run(collector, before=before, **{PROVIDER: "sdk_tracer_provider"})
+
+    (warning,) = logged
+    assert "a TracerProvider is set already, by the application" in warning
+    assert collector.span_ids == set()
+
+
+@pytest.mark.parametrize("strict", ["0", "1"])
+def test_one_that_is_not_installed_is_a_mistake_with_its_variable_and_value(
+    collector: FaultyCollector, strict: str
+) -> None:
+    """OpenTelemetry itself would raise a StopIteration wherever a tracer is asked for."""
+    if strict == "1":
+        with pytest.raises(subprocess.CalledProcessError) as raised:
+            run(collector, **{PROVIDER: "sdk_provider", "BREAKER_EXPORTER_STRICT": "1"})
+        last = raised.value.stderr.splitlines()[-1]
+        assert f"TelemetryError: {PROVIDER} must name a tracer provider that can be made" in last
+        return
+    printed, logged = run(collector, **{PROVIDER: "sdk_provider"})
+
+    assert printed[0] == "opentelemetry.sdk.trace True"
+    (warning,) = [line for line in logged if line.startswith("WARNING")]
+    assert f"{PROVIDER} must name a tracer provider that can be made" in warning
+    assert "not 'sdk_provider': it is not installed" in warning
+    assert len(collector.span_ids) == 1
+
+
+def test_one_that_is_no_sdks_is_left_and_the_variable_is_named(collector: FaultyCollector) -> None:
+    printed, logged = run(collector, **{PROVIDER: "default_tracer_provider"})
+
+    assert printed == ["opentelemetry.trace False", "None"]
+    (warning,) = logged
+    assert f"a NoOpTracerProvider is set already, by {PROVIDER}=default_tracer_provider" in warning
+    assert "application" not in warning
+
+
+LIMITS = """
+from opentelemetry import trace
+from breaker_exporter.telemetry import Telemetry
+Telemetry().prepare()
+span = trace.get_tracer("tests").start_span("sell")
+for number in range(200):
+    span.set_attribute(f"key {number}", "x" * 100)
+    span.add_event("event", {f"key {n}": "x" for n in range(150)})
+longest = max(map(len, span.attributes.values()))
+print(len(span.attributes), len(span.events), len(span.events[0].attributes), longest)
+"""
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        ({}, "128 128 128 100"),
+        ({"OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT": ""}, "200 128 128 100"),
+        ({"OTEL_SPAN_EVENT_COUNT_LIMIT": " "}, "128 200 128 100"),
+        ({"OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT": ""}, "128 128 150 100"),
+        ({"OTEL_ATTRIBUTE_COUNT_LIMIT": ""}, "128 128 128 100"),
+        ({"OTEL_ATTRIBUTE_COUNT_LIMIT": "7"}, "7 128 7 100"),
+        ({"OTEL_SPAN_EVENT_COUNT_LIMIT": "5"}, "128 5 128 100"),
+        ({"OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT": "9"}, "128 128 128 9"),
+        (
+            {"OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT": "9", "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT": ""},
+            "128 128 128 100",
+        ),
+    ],
+)
+def test_span_limits_mean_what_they_mean_to_opentelemetry(environ: dict[str, str], expected: str) -> None:
+    def printed(code: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, **environ},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        return done.stdout.strip()
+
+    plain = LIMITS.replace("Telemetry().prepare()", "trace.set_tracer_provider(TracerProvider())").replace(
+        "from breaker_exporter.telemetry import Telemetry",
+        "from opentelemetry.sdk.trace import TracerProvider",
+    )
+    assert printed(LIMITS) == expected
+    assert printed(plain) == expected
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        ({"OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT": "-1"}, "128 128 128 100"),
+        ({"OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT": "few", "OTEL_ATTRIBUTE_COUNT_LIMIT": "7"}, "7 128 7 100"),
+        ({"OTEL_ATTRIBUTE_COUNT_LIMIT": "few"}, "128 128 128 100"),
+        ({"OTEL_SPAN_EVENT_COUNT_LIMIT": "few", "OTEL_ATTRIBUTE_COUNT_LIMIT": "7"}, "7 128 7 100"),
+        ({"OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT": "few"}, "128 128 128 100"),
+        (
+            {"OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT": "few", "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT": "9"},
+            "128 128 128 9",
+        ),
+    ],
+)
+def test_a_bad_limit_is_the_default(environ: dict[str, str], expected: str) -> None:
+    """OpenTelemetry raises on it, on one of them when it is imported."""
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITS],
+        env={**os.environ, **environ},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout.strip() == expected
+
+
+SAMPLER = """
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON
+def make(argument):
+    return {"off": ALWAYS_OFF, "on": ALWAYS_ON}[argument]
+"""
+SAMPLED = """
+import logging
+logging.basicConfig(format="%(message)s", level=logging.WARNING)
+from opentelemetry import trace
+from breaker_exporter.telemetry import Telemetry
+Telemetry().prepare()
+print(trace.get_tracer("tests").start_span("sell").is_recording())
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "argument", "expected", "told"),
+    [
+        ("theirs", "off", "False", ""),
+        ("theirs", "on", "True", ""),
+        ("theirs", "oops", "True", "OTEL_TRACES_SAMPLER='theirs' cannot be used: KeyError"),
+        ("always_off", "", "False", ""),
+        ("parentbased_always_off", "", "False", ""),
+        ("parentbased_always_on", "", "True", ""),
+        ("Always_On", "", "True", ""),
+        ("traceidratio", "0", "False", ""),
+        ("parentbased_traceidratio", "0", "False", ""),
+        ("parentbased_traceidratio", "", "True", ""),
+    ],
+)
+def test_a_sampler_is_the_one_that_is_named(
+    tmp_path: Path, name: str, argument: str, expected: str, told: str
+) -> None:
+    (tmp_path / "samplers.py").write_text(SAMPLER)
+    information = tmp_path / "samplers-1.0.dist-info"
+    information.mkdir()
+    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: samplers\nVersion: 1.0\n")
+    (information / "entry_points.txt").write_text("[opentelemetry_traces_sampler]\ntheirs = samplers:make\n")
+    done = subprocess.run(
+        [sys.executable, "-c", SAMPLED],
+        env={
+            **os.environ,
+            "PYTHONPATH": str(tmp_path),
+            "OTEL_TRACES_SAMPLER": name,
+            "OTEL_TRACES_SAMPLER_ARG": argument,
+        },
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout.strip() == expected
+    assert told in done.stderr
+    assert bool(told) == bool(done.stderr)
