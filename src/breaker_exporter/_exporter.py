@@ -37,6 +37,8 @@ class CircuitBreakerSpanExporter(SpanExporter):
     under a hard deadline. One instance serves one processor; it may be made before or after a fork, and
     before or after gevent's monkey patch.
 
+    ``None`` means the default for every argument after the first but `switch_interval`.
+
     Args:
         exporter: Any span exporter. One whose attribute ``cooperative`` is ``True`` promises to yield to
             the gevent hub by itself and runs in a greenlet there. One that is a
@@ -71,14 +73,14 @@ class CircuitBreakerSpanExporter(SpanExporter):
         exporter: SpanExporter,
         *,
         name: str | None = None,
-        failure_threshold: int = 3,
-        cooldown: float = 15.0,
-        max_cooldown: float = 60.0,
-        jitter: float = 0.2,
-        export_timeout: float = 15.0,
-        listeners: Iterable[Callable[[CircuitTransition], object]] = (),
+        failure_threshold: int | None = 3,
+        cooldown: float | None = 15.0,
+        max_cooldown: float | None = 60.0,
+        jitter: float | None = 0.2,
+        export_timeout: float | None = 15.0,
+        listeners: Iterable[Callable[[CircuitTransition], object]] | None = (),
         breaker: None = None,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] | None = time.monotonic,
         switch_interval: float | None = 0.0003,
     ) -> None: ...
 
@@ -88,9 +90,14 @@ class CircuitBreakerSpanExporter(SpanExporter):
         exporter: SpanExporter,
         *,
         name: str | None = None,
-        export_timeout: float = 15.0,
-        listeners: Iterable[Callable[[CircuitTransition], object]] = (),
+        failure_threshold: None = None,
+        cooldown: None = None,
+        max_cooldown: None = None,
+        jitter: None = None,
+        export_timeout: float | None = 15.0,
+        listeners: Iterable[Callable[[CircuitTransition], object]] | None = (),
         breaker: pybreaker.CircuitBreaker,
+        clock: None = None,
         switch_interval: float | None = 0.0003,
     ) -> None: ...
 
@@ -103,8 +110,8 @@ class CircuitBreakerSpanExporter(SpanExporter):
         cooldown: float | None = None,
         max_cooldown: float | None = None,
         jitter: float | None = None,
-        export_timeout: float = 15.0,
-        listeners: Iterable[Callable[[CircuitTransition], object]] = (),
+        export_timeout: float | None = 15.0,
+        listeners: Iterable[Callable[[CircuitTransition], object]] | None = (),
         breaker: pybreaker.CircuitBreaker | None = None,
         clock: Callable[[], float] | None = None,
         switch_interval: float | None = 0.0003,
@@ -147,7 +154,7 @@ class CircuitBreakerSpanExporter(SpanExporter):
             )
         desk = Desk(
             self._name,
-            check.seconds("export_timeout", export_timeout),
+            check.seconds("export_timeout", 15.0 if export_timeout is None else export_timeout),
             report_of_result,
             circuit,
             Announcer(

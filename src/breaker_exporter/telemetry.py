@@ -102,7 +102,7 @@ class Telemetry:
         export_timeout: float | None = None,
         shutdown_timeout: float | None = None,
         profile: Profile | None = None,
-        listeners: Iterable[Callable[[CircuitTransition], object]] = (),
+        listeners: Iterable[Callable[[CircuitTransition], object]] | None = (),
         sentry: Sentry | None = None,
         provider: TracerProvider | None = None,
     ) -> None:

@@ -80,6 +80,29 @@ report: ExportReport = reporting.export_and_report([])
 rejected: bool = report.verdict is Verdict.REJECTED
 guarded = CircuitBreakerSpanExporter(cooperative, switch_interval=None)
 
+by_default = CircuitBreakerSpanExporter(
+    OTLPSpanExporter(),
+    name=None,
+    failure_threshold=None,
+    cooldown=None,
+    max_cooldown=None,
+    jitter=None,
+    export_timeout=None,
+    listeners=None,
+    breaker=None,
+    clock=None,
+)
+breaker_of_theirs = CircuitBreakerSpanExporter(
+    OTLPSpanExporter(),
+    breaker=pybreaker.CircuitBreaker(),
+    cooldown=None,
+    export_timeout=None,
+    listeners=None,
+    clock=None,
+)
+counting = CooperativeOTLPSpanExporter(meter_provider=MeterProvider())
+maybe: float | None = None
+as_told = Telemetry(listeners=None, cooldown=maybe, profile=None, sentry=None, provider=None)
 telemetry = Telemetry(service_name="shop", endpoint="http://collector:4318", cooldown=10.0, listeners=[page])
 post_fork, post_worker_init, worker_exit = gunicorn.hooks(telemetry)
 gunicorn.worker_exit(object(), object())

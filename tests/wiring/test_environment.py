@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import re
+import subprocess
+import sys
 
 import pytest
 
+from breaker_exporter import CircuitBreakerSpanExporter
 from breaker_exporter._env import Environment, TelemetryError
 from breaker_exporter._profiles import PROFILES, Profile
 from breaker_exporter._settings import Arguments, Settings
+from breaker_exporter.otlp import CooperativeOTLPSpanExporter
+from breaker_exporter.testing import ScriptedExporter
 
 
 def settings(environ: dict[str, str], **arguments: object) -> Settings:
@@ -219,6 +225,23 @@ def test_a_number_that_looks_like_milliseconds_is_one_warning_in_code_and_in_a_v
         found = [text for text in warnings(caplog) if "looks like milliseconds" in text]
         assert len(found) == expected
         assert all(f"{name} is {value:g} s" in text for text in found)
+
+
+def test_a_constructor_tells_it_too_and_what_was_told_once_is_not_told_again(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    CircuitBreakerSpanExporter(ScriptedExporter(), cooldown=15000, max_cooldown=60000, export_timeout=7000)
+    CooperativeOTLPSpanExporter(timeout=5000)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "5000")
+    CooperativeOTLPSpanExporter()
+    found = warnings(caplog)
+    assert len(found) == 5
+    assert all("looks like milliseconds" in text for text in found)
+
+    caplog.clear()
+    told = settings({}, cooldown=15000.0, max_cooldown=60000.0)
+    CircuitBreakerSpanExporter(ScriptedExporter(), cooldown=told.cooldown, max_cooldown=told.max_cooldown)
+    assert warnings(caplog) == []
 
 
 def test_an_export_timeout_from_the_code_that_the_environment_undercuts_fails_open(
@@ -503,6 +526,75 @@ def test_codes_that_grpc_tries_again_on_are_names(caplog: pytest.LogCaptureFixtu
 
     everything({name: "ABORTED,OOPS"}, protocol="grpc")
     assert f"{name} must be names of gRPC's status codes" in warnings(caplog)[0]
+
+
+STARTED = """
+import sys
+changed = []
+def hook(event, args):
+    if event in ("os.putenv", "os.unsetenv"):
+        changed.append(args[0].decode())
+sys.addaudithook(hook)
+import logging
+logging.basicConfig(level=logging.ERROR)
+from breaker_exporter.otlp import CooperativeOTLPSpanExporter
+from breaker_exporter.telemetry import Telemetry
+import grpc, opentelemetry.exporter.otlp.proto.grpc  # what they change is theirs
+from breaker_exporter._zero_code import GRPCSpanExporter, HTTPSpanExporter
+changed.clear()
+telemetry = Telemetry()
+telemetry.prepare()
+telemetry.start()
+started = len(telemetry.exporters)
+telemetry.stop()
+CooperativeOTLPSpanExporter().shutdown()
+for kind in (HTTPSpanExporter, GRPCSpanExporter):
+    zero_code = kind()
+    zero_code.make()
+    zero_code.shutdown()
+print(started, *sorted(set(changed)))
+"""
+
+
+@pytest.mark.parametrize(
+    ("environ", "changed"),
+    [
+        (
+            {
+                "OTEL_TRACES_EXPORTER": "otlp_proto_http,otlp_proto_grpc,console",
+                "OTEL_EXPORTER_OTLP_HEADERS": "a=1,b",
+                "OTEL_EXPORTER_OTLP_ENDPOINT": "nowhere at all",
+                "OTEL_EXPORTER_OTLP_COMPRESSION": "none",
+                "OTEL_EXPORTER_OTLP_TIMEOUT": "soon",
+                "OTEL_SPAN_EVENT_COUNT_LIMIT": "few",
+                "OTEL_BSP_SCHEDULE_DELAY": "",
+                "OTEL_BSP_MAX_QUEUE_SIZE": "0",
+                "OTEL_TRACES_SAMPLER": "sometimes",
+                "SENTRY_DSN": "https://key@127.0.0.1:9/1",
+            },
+            "4",
+        ),
+        ({"OTEL_TRACES_EXPORTER": "otlp_proto_http", "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT": "3"}, "1"),
+        (
+            {"OTEL_TRACES_EXPORTER": "otlp_proto_grpc", "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT": "soon"},
+            "1 OTEL_EXPORTER_OTLP_TRACES_TIMEOUT",
+        ),
+    ],
+)
+def test_the_environment_of_the_process_is_left_alone_while_telemetry_starts(
+    environ: dict[str, str], changed: str
+) -> None:
+    """Other threads and subprocesses see it. What OpenTelemetry raises on whatever it is given is the
+    exception: it is away for that moment."""
+    done = subprocess.run(
+        [sys.executable, "-c", STARTED],
+        env={**os.environ, **environ},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=True,
+    )
+    assert done.stdout.strip() == changed
 
 
 def test_long_and_broken_values_stay_on_one_short_line(caplog: pytest.LogCaptureFixture) -> None:

@@ -26,15 +26,17 @@ from ._connections import Flight
 from ._encoder import BatchEncoder, warm
 from ._failures import NoAnswer, NotFollowed, NoThread
 from ._post import Poster
+from ._self_metrics import ENABLED, SelfMetrics
 
 if TYPE_CHECKING:
     import enum
 
+    from opentelemetry.metrics import MeterProvider
     from opentelemetry.sdk.trace import ReadableSpan
 
     from .._otlp_settings import Compression
 
-_TIMEOUT = 10.0
+_TIMEOUT = "timeout", 10.0
 _ENDPOINT = "http://localhost:4318/v1/traces"
 _MAX_REQUEST_SIZE = 64 << 20
 """Bytes, as OpenTelemetry's own exporter has it."""
@@ -72,6 +74,10 @@ class CooperativeOTLPSpanExporter(SpanExporter):
             of a redirect, whatever its size, and take an answer before the final one (``103 Early Hints``)
             for the final one.
         max_request_size: Bytes before compression; a larger batch is halved once. Default 64 MiB; 0: any.
+        meter_provider: Where ``OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED`` is ``true``, its instruments count
+            as those of OpenTelemetry's exporter do: ``otel.sdk.exporter.span.inflight``,
+            ``otel.sdk.exporter.span.exported`` and ``otel.sdk.exporter.operation.duration``. Default:
+            OpenTelemetry's global one.
 
     Raises:
         TypeError: An argument is of the wrong type.
@@ -94,15 +100,13 @@ class CooperativeOTLPSpanExporter(SpanExporter):
         session: requests.Session | None = None,
         *,
         max_request_size: int | None = None,
+        meter_provider: MeterProvider | None = None,
         _environment: Environment | None = None,
     ) -> None:
         # Ours alone: variables that were checked already, or none at all.
         environment = Environment() if _environment is None else _environment
-        self._timeout = (
-            (environment.otlp_timeout() or ("", _TIMEOUT))[1]
-            if timeout is None
-            else check.seconds("timeout", timeout)
-        )
+        name, seconds = environment.otlp_timeout() or _TIMEOUT if timeout is None else ("timeout", timeout)
+        self._timeout = check.seconds(name, seconds)
         self._compression: Compression = (
             environment.otlp_compression() or "none"
             if compression is None
@@ -125,10 +129,13 @@ class CooperativeOTLPSpanExporter(SpanExporter):
         files = environment.otlp_files()
         key = client_key_file or files.client_key
         certificate = client_certificate_file or files.client_certificate
-        self._poster = Poster(
+        url = (
             environment.otlp_traces_endpoint() or _ENDPOINT
             if endpoint is None
-            else otlp.http_endpoint("endpoint", endpoint),
+            else otlp.http_endpoint("endpoint", endpoint)
+        )
+        self._poster = Poster(
+            url,
             sent,
             verify=certificate_file or files.certificate or True,
             certificate=(certificate, key) if certificate and key else certificate,
@@ -139,6 +146,8 @@ class CooperativeOTLPSpanExporter(SpanExporter):
         self._is_shut_down = False
         self._said_failing = False
         self._remarks = Remarks(self._poster.destination)
+        counts_itself = (environment.value(ENABLED) or "").lower() == "true"
+        self._metrics = SelfMetrics(url, meter_provider) if counts_itself else None
         warm()
 
     @property
@@ -173,13 +182,18 @@ class CooperativeOTLPSpanExporter(SpanExporter):
         flight = Flight(deadline)
         self._flights.add(flight)
         self._pace.begin(deadline)
+        report = ExportReport(Verdict.FAILED)
+        count_it = self._metrics.counting(len(spans)) if self._metrics else None
         try:
-            return self._export(spans, flight, may_halve=True)
+            report = self._export(spans, flight, may_halve=True)
         except Exception as error:
-            return ExportReport(Verdict.FAILED, reason=raised(error))
+            report = ExportReport(Verdict.FAILED, reason=raised(error))
         finally:
             self._pace.end()
             self._flights.discard(flight)
+            if count_it is not None:
+                count_it(report)
+        return report
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Nothing is kept here."""

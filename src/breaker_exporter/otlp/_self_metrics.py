@@ -1,0 +1,59 @@
+"""What OpenTelemetry's exporters count of themselves, by the names of its semantic conventions."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import time
+from collections.abc import Callable
+from functools import partial
+from urllib.parse import urlsplit
+
+from opentelemetry.metrics import MeterProvider, get_meter_provider
+
+from .._report import ExportReport, Verdict
+
+ENABLED = "OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED"
+_TYPE = "otlp_http_span_exporter"
+_numbers = itertools.count()
+
+
+class SelfMetrics:
+    """Spans in flight, spans exported, and how long an export took.
+
+    Args:
+        endpoint: Where spans are posted to.
+        meter_provider: Whose instruments count; OpenTelemetry's global one where it is ``None``.
+    """
+
+    def __init__(self, endpoint: str, meter_provider: MeterProvider | None) -> None:
+        url = urlsplit(endpoint)
+        self._attributes: dict[str, str | int] = {
+            "otel.component.type": _TYPE,
+            "otel.component.name": f"breaker_{_TYPE}/{next(_numbers)}",
+            "server.address": url.hostname or "",
+            "server.port": url.port or (443 if url.scheme == "https" else 80),
+        }
+        meter = (meter_provider or get_meter_provider()).get_meter("breaker_exporter")
+        self._inflight = meter.create_up_down_counter("otel.sdk.exporter.span.inflight", "{span}")
+        self._exported = meter.create_counter("otel.sdk.exporter.span.exported", "{span}")
+        self._duration = meter.create_histogram("otel.sdk.exporter.operation.duration", "s")
+
+    def counting(self, count: int) -> Callable[[ExportReport], None]:
+        """An export of `count` spans begins; what is returned is to be told how it ended."""
+        began = time.monotonic()
+        with contextlib.suppress(Exception):  # instruments are the application's
+            self._inflight.add(count, self._attributes)
+        return partial(self._ended, count, began)
+
+    def _ended(self, count: int, began: float, report: ExportReport) -> None:
+        held = report.held_of(count)
+        is_delivered = report.verdict is Verdict.DELIVERED
+        failed = {**self._attributes, "error.type": "rejected" if is_delivered else report.verdict.value}
+        with contextlib.suppress(Exception):
+            self._inflight.add(-count, self._attributes)
+            if held:
+                self._exported.add(held, self._attributes)
+            if held < count:
+                self._exported.add(count - held, failed)
+            self._duration.record(time.monotonic() - began, self._attributes if is_delivered else failed)

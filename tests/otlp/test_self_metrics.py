@@ -1,0 +1,123 @@
+"""What the exporter counts of itself, by the same names as OpenTelemetry's own exporter does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from opentelemetry.metrics import NoOpMeterProvider
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+
+from breaker_exporter.otlp import CooperativeOTLPSpanExporter
+from breaker_exporter.testing import Fault, FaultyCollector
+
+from ..semantics._spans import spans
+
+ENABLED = "OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED"
+Counts = dict[str, list[tuple[dict[str, Any], Any]]]
+
+
+def counts(reader: InMemoryMetricReader) -> Counts:
+    """The attributes and value of each point, by metric."""
+    data = reader.get_metrics_data()
+    found: Counts = {}
+    for resource in data.resource_metrics if data else ():
+        for scope in resource.scope_metrics:
+            for metric in scope.metrics:
+                for point in metric.data.data_points:
+                    value = getattr(point, "value", None)
+                    found.setdefault(metric.name, []).append((dict(point.attributes or {}), value))
+    return found
+
+
+def exported_by(kind: Any, endpoint: str, **more: Any) -> Counts:
+    reader = InMemoryMetricReader()
+    exporter = kind(endpoint, meter_provider=MeterProvider([reader], shutdown_on_exit=False), **more)
+    exporter.export(spans(3))
+    exporter.shutdown()
+    return counts(reader)
+
+
+def test_it_counts_what_the_official_exporter_counts(
+    collector: FaultyCollector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exporters = pytest.importorskip("opentelemetry.exporter.otlp.proto.http.trace_exporter")
+    monkeypatch.setenv(ENABLED, "true")
+    endpoint = f"{collector.http_base}/v1/traces"
+    ours = exported_by(CooperativeOTLPSpanExporter, endpoint)
+
+    assert {name: [value for _, value in points] for name, points in ours.items()} == {
+        "otel.sdk.exporter.span.inflight": [0],
+        "otel.sdk.exporter.span.exported": [3],
+        "otel.sdk.exporter.operation.duration": [None],
+    }
+    try:
+        official = exported_by(exporters.OTLPSpanExporter, endpoint)
+    except TypeError:  # before 1.40 or so it counts nothing
+        return
+    assert official.keys() == ours.keys()
+    for name, points in official.items():
+        (theirs, value), (attributes, own) = points[0], ours[name][0]
+        assert value == own
+        assert theirs.keys() == attributes.keys()
+        assert theirs["server.port"] == attributes["server.port"]
+
+
+def test_a_failure_has_its_kind(collector: FaultyCollector, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(ENABLED, "true")
+    collector.fault = Fault.UNAVAILABLE
+
+    found = exported_by(CooperativeOTLPSpanExporter, f"{collector.http_base}/v1/traces")
+
+    ((attributes, value),) = found["otel.sdk.exporter.span.exported"]
+    assert (attributes["error.type"], value) == ("failed", 3)
+    assert found["otel.sdk.exporter.span.inflight"][0][1] == 0
+
+
+def test_rejected_spans_count_as_failed_beside_those_that_were_taken(
+    collector: FaultyCollector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(ENABLED, "true")
+    collector.fault = Fault.PARTIAL_SUCCESS
+
+    found = exported_by(CooperativeOTLPSpanExporter, f"{collector.http_base}/v1/traces")
+
+    by_error = {
+        attributes.get("error.type"): value for attributes, value in found["otel.sdk.exporter.span.exported"]
+    }
+    assert by_error == {None: 2, "rejected": 1}
+
+
+@pytest.mark.parametrize("value", ["", "false"])
+def test_it_counts_nothing_unless_it_is_asked_to(
+    collector: FaultyCollector, monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setenv(ENABLED, value)
+
+    assert exported_by(CooperativeOTLPSpanExporter, f"{collector.http_base}/v1/traces") == {}
+
+
+def test_instruments_that_raise_hurt_no_export(
+    collector: FaultyCollector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Raising(NoOpMeterProvider):
+        def get_meter(self, *args: Any, **kwargs: Any) -> Any:
+            return self
+
+        def create_counter(self, *args: Any) -> Any:
+            return self
+
+        create_histogram = create_up_down_counter = create_counter
+
+        def add(self, *args: Any) -> None:
+            raise RuntimeError
+
+        record = add
+
+    monkeypatch.setenv(ENABLED, "true")
+    exporter = CooperativeOTLPSpanExporter(f"{collector.http_base}/v1/traces", meter_provider=Raising())
+    exporter.export(spans(2))
+    exporter.shutdown()
+
+    assert len(collector.span_ids) == 2
