@@ -50,7 +50,6 @@ def test_a_number_out_of_its_range_or_no_number_is_refused(argument: str, value:
         ("export_timeout", 0),
         ("switch_interval", 0),
         ("export_timeout", 0.0),
-        ("export_timeout", None),
         ("name", ""),
         ("name", 5),
         ("name", b"otlp"),
@@ -77,6 +76,21 @@ def test_a_wrong_kind_is_a_type_error_and_a_wrong_size_a_value_error() -> None:
         _make(failure_threshold=2.5)
     with pytest.raises(ValueError, match="failure_threshold"):
         _make(failure_threshold=0)
+
+
+def test_none_means_the_default() -> None:
+    names = (
+        "name",
+        "failure_threshold",
+        "cooldown",
+        "max_cooldown",
+        "jitter",
+        "export_timeout",
+        "listeners",
+        "clock",
+    )
+
+    assert _make(**dict.fromkeys(names)).health() == _make().health()
 
 
 def test_a_maximum_below_the_cooldown_is_refused_when_given() -> None:

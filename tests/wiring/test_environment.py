@@ -244,6 +244,16 @@ def test_a_constructor_tells_it_too_and_what_was_told_once_is_not_told_again(
     assert warnings(caplog) == []
 
 
+def test_a_long_otlp_timeout_below_its_export_timeout_is_kept_and_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    found = settings({"OTEL_EXPORTER_OTLP_TIMEOUT": "70"}, export_timeout=80.0)
+
+    assert (found.timeout, found.export_timeout) == (70.0, 80.0)
+    (warning,) = warnings(caplog)
+    assert "OTEL_EXPORTER_OTLP_TIMEOUT is 70 s, which looks like milliseconds" in warning
+
+
 def test_an_export_timeout_from_the_code_that_the_environment_undercuts_fails_open(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -578,6 +588,14 @@ print(started, *sorted(set(changed)))
         (
             {"OTEL_TRACES_EXPORTER": "otlp_proto_grpc", "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT": "soon"},
             "1 OTEL_EXPORTER_OTLP_TRACES_TIMEOUT",
+        ),
+        (
+            {
+                "OTEL_TRACES_EXPORTER": "otlp_proto_grpc",
+                "OTEL_PYTHON_EXPORTER_OTLP_GRPC_RETRYABLE_ERROR_CODES": "OOPS",
+                "OTEL_EXPORTER_OTLP_HEADERS": "x-bin=1",
+            },
+            "1 OTEL_EXPORTER_OTLP_HEADERS OTEL_PYTHON_EXPORTER_OTLP_GRPC_RETRYABLE_ERROR_CODES",
         ),
     ],
 )

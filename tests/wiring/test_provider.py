@@ -208,7 +208,7 @@ def test_a_bad_limit_is_the_default(environ: dict[str, str], expected: str) -> N
 SAMPLER = """
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON
 def make(argument):
-    return {"off": ALWAYS_OFF, "on": ALWAYS_ON}[argument]
+    return {"off": ALWAYS_OFF, "on": ALWAYS_ON, "none": None}[argument]
 """
 SAMPLED = """
 import logging
@@ -226,6 +226,7 @@ print(trace.get_tracer("tests").start_span("sell").is_recording())
         ("theirs", "off", "False", ""),
         ("theirs", "on", "True", ""),
         ("theirs", "oops", "True", "OTEL_TRACES_SAMPLER='theirs' cannot be used: KeyError"),
+        ("theirs", "none", "True", "OTEL_TRACES_SAMPLER='theirs' cannot be used: it gives no Sampler"),
         ("always_off", "", "False", ""),
         ("parentbased_always_off", "", "False", ""),
         ("parentbased_always_on", "", "True", ""),
