@@ -153,6 +153,8 @@ def test_no_room_of_the_core_but_the_runners_knows_gevent(room: str) -> None:
 
 
 PRIVATE_DOORS = {
+    ("_provider.py", "_active_span_processor"): "whether a provider hands its spans to anybody",
+    ("_provider.py", "_span_processors"): "the same",
     ("_provider.py", "_global_shutdown_lock"): "a thread pool of before the patch would hold the hub",
     ("_provider.py", "_once"): "so would OpenTelemetry's lock around what is set once",
     ("_sentry_quiet.py", "_send_envelope"): "Sentry's own posts make no spans, in forked children too",
@@ -162,6 +164,7 @@ PRIVATE_DOORS = {
 """Each is in one place, and a test of its own says what happens where it is not there."""
 
 DOCUMENTED = {
+    ("_batches.py", "_asdict"),
     ("_demo/load.py", "_exit"),
     ("_doctor/child.py", "_exit"),
     ("_doctor/early.py", "_getframe"),

@@ -8,7 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
 
+from breaker_exporter import _provider
 from breaker_exporter.testing import FaultyCollector
 
 PROVIDER = "OTEL_PYTHON_TRACER_PROVIDER"
@@ -97,6 +99,16 @@ def test_a_provider_with_a_processor_of_the_applications_is_left_as_it_is(collec
     (warning,) = logged
     assert "a TracerProvider is set already, by the application" in warning
     assert collector.span_ids == set()
+
+
+def test_where_the_door_is_not_there_any_more_a_provider_counts_as_the_applications() -> None:
+    provider = TracerProvider(shutdown_on_exit=False)
+    assert _provider._is_bare(provider)
+
+    del provider._active_span_processor._span_processors
+    assert not _provider._is_bare(provider)
+    del provider._active_span_processor
+    assert not _provider._is_bare(provider)
 
 
 @pytest.mark.parametrize("strict", ["0", "1"])
