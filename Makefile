@@ -50,8 +50,11 @@ lint: .venv/installed ## ruff and mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-check: lint test ## what CI runs: lint, tests, every Python found, the oldest dependencies
+check: lint test ## lint, tests, and what versions make a difference to on the other Pythons and the oldest dependencies
 	sh tools/matrix
+
+matrix: .venv/installed ## all tests on every other Python found, and on the oldest dependencies (3 minutes each)
+	sh tools/matrix full
 
 clean: ## remove all that was made here
 	rm -rf .venv .venv-* dist build .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis
@@ -79,4 +82,4 @@ clean: ## remove all that was made here
 	$(BIN)/python $(PIP) '.[all,demo]' --group test --group services --group lint
 	@touch $@
 
-.PHONY: help demo test test-busy bench bench-quick faults faults-quick soak audit lint check clean
+.PHONY: help demo test test-busy extras bench bench-quick faults faults-quick soak audit lint check matrix clean

@@ -68,6 +68,7 @@ def test_a_span_that_lacks_or_has_something_is_read_as_the_official_one(fields: 
     assert_like_the_official([span(**fields)])
 
 
+@pytest.mark.long
 @many
 @given(some.batches())
 def test_a_batch_of_any_shape_is_read_as_the_official_one(batch: list[ReadableSpan]) -> None:
@@ -81,6 +82,7 @@ def test_attributes_of_any_type_are_read_as_the_official_ones_wherever_they_stan
     assert_like_the_official([everywhere])
 
 
+@pytest.mark.long
 @some_examples
 @given(some.batches(), st.data())
 def test_a_batch_cut_anywhere_makes_the_same_body(batch: list[ReadableSpan], data: st.DataObject) -> None:
@@ -319,6 +321,7 @@ def _new_to_everyone(start: int, count: int) -> Iterator[ReadableSpan]:
         )
 
 
+@pytest.mark.long
 def test_memory_does_not_grow_with_ever_new_names_keys_values_and_resources() -> None:
     """Peaks of the traced memory, the second of twice as much input: 9 MB more where nothing is forgotten."""
     run_code(

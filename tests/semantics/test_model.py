@@ -14,7 +14,7 @@ from ._machines import SCHEDULES, HangingMachine, QueueingMachine, try_schedules
 from ._processes import run_patched
 
 _LONG = bool(os.environ.get(SCHEDULES))
-pytestmark = [pytest.mark.timeout(0)] if _LONG else []
+pytestmark = [pytest.mark.long, *([pytest.mark.timeout(0)] if _LONG else [])]
 
 
 @pytest.mark.parametrize("machine", [HangingMachine, QueueingMachine])
