@@ -17,6 +17,8 @@ from ._log import say
 from ._profiles import PROFILES, Profile
 from ._propagation import propagate_beside
 from ._provider import check_provider, current_or_none
+from ._sentry_advice import takes_spans
+from ._sentry_package import Unusable
 from ._sentry_settings import Sentry, SentrySettings
 from ._settings import Arguments, Settings
 from ._shown import origin
@@ -51,21 +53,48 @@ class Connection:
         clients.flush(self.client, seconds)
 
 
-def connected(
-    sentry: SentrySettings, settings: Settings, environment: Environment, provider: TracerProvider | None
+def _connected(
+    sentry: SentrySettings,
+    settings: Settings,
+    environment: Environment,
+    provider: TracerProvider | None,
+    *,
+    may_initialise: bool = True,
 ) -> Connection | None:
-    """Finds or makes the client, and what brings it the spans of `provider`; ``None`` without a DSN.
+    """Find or make the client, and what brings it the spans of `provider`; ``None`` where Sentry is off.
+
+    Whatever is wrong is one WARNING, and as much of Sentry as can be had is there.
 
     Raises:
-        Unusable: Sentry cannot be had.
+        TelemetryError: Something is wrong, where strict.
     """
-    client = clients.connect(sentry)
+    client, failure = None, None
+    try:
+        client = clients.connect(sentry)
+    except Unusable as error:
+        failure = str(error)
+    except Exception as error:
+        failure = origin(error)
+    if failure:
+        what = "no spans go to Sentry" if clients.is_initialised() else "Sentry is off"
+        environment.complain(f"{what}: {failure}")
+    elif client is None and may_initialise:
+        say(logging.INFO, "Sentry is off: no DSN")
+    elif client is None:
+        environment.complain("Sentry is off: no client to attach to; call sentry_sdk.init first")
     if client is None:
         return None
     pipeline = None
-    if provider is not None and clients.takes_spans(client, sentry.mode):
-        pipeline = spans.pipeline(client, sentry, settings, environment)
-    propagate_beside(spans.propagator(sentry.mode))
+    try:
+        propagate_beside(spans.propagator(sentry.mode))
+        if provider is not None and takes_spans(client, sentry.mode):
+            pipeline = spans.pipeline(client, sentry, settings, environment, provider)
+    except Unusable as error:
+        failure = str(error)
+    except Exception as error:
+        failure = origin(error)
+    if failure:
+        environment.complain(f"Sentry gets errors, and no spans: {failure}")
     return Connection(client, pipeline, provider)
 
 
@@ -79,7 +108,7 @@ def with_listener(settings: Settings, sentry: SentrySettings) -> Settings:
 def connected_or_off(
     sentry: SentrySettings, settings: Settings, environment: Environment, provider: TracerProvider | None
 ) -> Connection | None:
-    """As :func:`connected`; whatever is wrong is one WARNING, and Sentry is off.
+    """As for a ``Telemetry``, whose own exporters are on `provider` already.
 
     Raises:
         TelemetryError: Something is wrong, where strict.
@@ -93,19 +122,8 @@ def connected_or_off(
     if provider is not None and _found(provider):
         say(logging.INFO, "Sentry: the application has attached it to the provider already")
         provider = None
-    failure = None
-    try:
-        connection = connected(sentry, settings, environment, provider)
-    except clients.Unusable as error:
-        failure = str(error)
-    except Exception as error:
-        failure = origin(error)
-    if failure:
-        environment.complain(f"Sentry is off: {failure}")
-        return None
-    if connection is None:
-        say(logging.INFO, "Sentry is off: no DSN")
-    elif provider is not None:
+    connection = _connected(sentry, settings, environment, provider)
+    if connection is not None and provider is not None:
         _attached[provider] = _Attached(sentry, connection.exporter, os.getpid())
     return connection
 
@@ -147,16 +165,8 @@ def attach(
         _check_same(before.settings, sentry, may_initialise)
         return before.exporter
     settings = with_listener(Arguments().settings(environment, PROFILES[Profile.PRODUCTION]), sentry)
-    try:
-        connection = connected(sentry, settings, environment, provider)
-    except clients.Unusable as error:
-        environment.complain(f"Sentry is off: {error}")
-        return None
+    connection = _connected(sentry, settings, environment, provider, may_initialise=may_initialise)
     if connection is None:
-        if may_initialise:
-            say(logging.INFO, "Sentry is off: no DSN")
-        else:
-            environment.complain("Sentry is off: no client to attach to; call sentry_sdk.init first")
         return None
     if connection.pipeline:
         provider.add_span_processor(connection.pipeline.processor)

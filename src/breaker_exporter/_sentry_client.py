@@ -5,8 +5,8 @@ Nothing of sentry_sdk is loaded before it is called for, since that brings ``ssl
 
 from __future__ import annotations
 
+import copy
 import logging
-import re
 import sys
 import time
 from typing import TYPE_CHECKING, Any
@@ -14,8 +14,11 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry import trace
 
 from ._log import say
+from ._sentry_advice import advice
+from ._sentry_package import Unusable, check_version
 from ._sentry_quiet import ignore_loggers, keep_out_of_traces
 from ._sentry_settings import SentryMode
+from ._shown import message
 from ._state import CircuitState
 
 if TYPE_CHECKING:
@@ -26,18 +29,14 @@ if TYPE_CHECKING:
     from ._sentry_settings import SentrySettings
     from ._state import CircuitTransition
 
-_OLDEST = "2.48"
-_ADD = {
-    SentryMode.OTLP: (
-        "integrations=[OTLPIntegration(setup_otlp_traces_exporter=False, setup_propagator=False)]"
-    ),
-    SentryMode.SPAN_PROCESSOR: 'instrumenter="otel", traces_sample_rate=1.0',
-}
-"""What ``sentry_sdk.init`` is to be called with."""
 
-
-class Unusable(Exception):
-    """Sentry cannot be had; the text is one line without secrets."""
+def is_initialised() -> bool:
+    """True where the application has a client that is at work."""
+    get_client = getattr(sys.modules.get("sentry_sdk"), "get_client", None)
+    if get_client is None:
+        return False
+    client = get_client()
+    return bool(client.dsn and client.transport)  # one that is closed has none
 
 
 def connect(settings: SentrySettings) -> BaseClient | None:
@@ -46,32 +45,24 @@ def connect(settings: SentrySettings) -> BaseClient | None:
     Raises:
         Unusable: The DSN is malformed, or sentry-sdk is missing or lacks what the mode needs.
     """
-    _check_version(settings.mode)
+    check_version(settings.mode)
     import sentry_sdk
 
     client = sentry_sdk.get_client()
-    if client.dsn and client.transport:  # one that is closed has none
+    if is_initialised():
         say(logging.INFO, "Sentry is initialised already; attached to the client that is there")
     elif settings.dsn:
         _initialise(settings, settings.dsn)
         client = sentry_sdk.get_client()
     else:
         return None
-    if advice := _advice(client, settings.mode):
-        say(logging.WARNING, "Sentry, where sentry_sdk.init is called: %s", advice)
+    if lacking := advice(client, settings.mode):
+        say(logging.WARNING, "Sentry: %s", lacking)
     if settings.mode is SentryMode.SPAN_PROCESSOR:
         _link_errors()
     ignore_loggers()
     keep_out_of_traces(client)
     return client
-
-
-def takes_spans(client: BaseClient, mode: SentryMode) -> bool:
-    """Whether they are for us to bring, and the client does something with them."""
-    if mode is SentryMode.SPAN_PROCESSOR:
-        return bool(client.options.get("instrumenter") == "otel")
-    integration = _otlp_integration(client)
-    return integration is None or not integration.setup_otlp_traces_exporter
 
 
 def flush(client: BaseClient, seconds: float) -> None:
@@ -114,39 +105,25 @@ def report_transition(transition: CircuitTransition) -> None:
         )
 
 
-def _check_version(mode: SentryMode) -> None:
-    try:
-        from sentry_sdk.consts import VERSION
-        from sentry_sdk.integrations import DidNotEnable
-    except ImportError:
-        raise Unusable('sentry-sdk is missing: pip install "breaker-exporter[sentry]"') from None
-    try:
-        if _number(VERSION) < _number(_OLDEST):
-            raise ImportError
-        if mode is SentryMode.SPAN_PROCESSOR:
-            import sentry_sdk.integrations.opentelemetry
-        else:
-            import sentry_sdk.integrations.otlp  # noqa: F401
-    except ImportError:
-        raise Unusable(
-            f"the mode {mode.value} needs sentry-sdk {_OLDEST} or a newer 2.x, and {VERSION} is installed"
-        ) from None
-    except DidNotEnable as error:
-        raise Unusable(f"the mode {mode.value} cannot be had: {error}") from None
-
-
-def _number(version: str) -> tuple[int, ...]:
-    return tuple(map(int, re.findall(r"\d+", version)[:2]))
-
-
 def _initialise(settings: SentrySettings, dsn: str) -> None:
     import sentry_sdk
     from sentry_sdk.utils import BadDsn, Dsn
 
     try:
-        Dsn(dsn.encode("ascii").decode())
+        key = Dsn(dsn.encode("ascii").decode()).public_key
     except (BadDsn, ValueError):  # whose texts hold parts of it
         raise Unusable("the DSN must be like https://key@o0.ingest.sentry.io/0, not ***") from None
+    try:
+        sentry_sdk.init(dsn=dsn, **_options(settings))
+    except Exception as error:
+        hidden = (dsn, key, *(value for value in settings.options.values() if isinstance(value, str)))
+        said = f"{type(error).__name__}: {message(str(error), hidden)}"
+    else:
+        return
+    raise Unusable(f"sentry_sdk.init does not take what it is given: {said}")
+
+
+def _options(settings: SentrySettings) -> dict[str, Any]:
     options: dict[str, Any] = {
         "release": settings.release,
         "environment": settings.environment,
@@ -156,41 +133,24 @@ def _initialise(settings: SentrySettings, dsn: str) -> None:
         options.update(instrumenter="otel", traces_sample_rate=settings.traces_sample_rate)
     else:
         options["integrations"] = _with_otlp(list(options.get("integrations") or ()))
-    sentry_sdk.init(dsn=dsn, **options)
+    return options
 
 
 def _with_otlp(integrations: list[Integration]) -> list[Integration]:
     """Without its exporter, which nothing guards, and its propagator, which replaces all others."""
     from sentry_sdk.integrations.otlp import OTLPIntegration
 
-    if any(isinstance(integration, OTLPIntegration) for integration in integrations):
-        return integrations
-    return [*integrations, OTLPIntegration(setup_otlp_traces_exporter=False, setup_propagator=False)]
+    if not any(isinstance(integration, OTLPIntegration) for integration in integrations):
+        integrations = [*integrations, OTLPIntegration()]
+    return [_quiet(each) if isinstance(each, OTLPIntegration) else each for each in integrations]
 
 
-def _otlp_integration(client: BaseClient) -> OTLPIntegration | None:
-    from sentry_sdk.integrations.otlp import OTLPIntegration
-
-    return client.get_integration(OTLPIntegration)
-
-
-def _advice(client: BaseClient, mode: SentryMode) -> str | None:
-    if mode is SentryMode.SPAN_PROCESSOR:
-        is_ready = takes_spans(client, mode) and _samples(client)
-        return None if is_ready else f"no spans go there; add {_ADD[mode]}"
-    if not takes_spans(client, mode):
-        return f"spans go there by its own exporter, without a circuit; use {_ADD[mode]}"
-    if (integration := _otlp_integration(client)) is None:
-        return f"errors are not linked to traces; add {_ADD[mode]}"
-    if integration.setup_propagator:
-        return f"its propagator takes the place of the W3C one; use {_ADD[mode]}"
-    if _samples(client):
-        return "errors are not linked to traces; take traces_sample_rate and traces_sampler away"
-    return None
-
-
-def _samples(client: BaseClient) -> bool:
-    return any(client.options.get(name) is not None for name in ("traces_sample_rate", "traces_sampler"))
+def _quiet(integration: OTLPIntegration) -> OTLPIntegration:
+    if not (integration.setup_otlp_traces_exporter or integration.setup_propagator):
+        return integration
+    ours = copy.copy(integration)
+    ours.setup_otlp_traces_exporter = ours.setup_propagator = False
+    return ours
 
 
 def _link_errors() -> None:

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.sdk.trace import SpanProcessor
 from opentelemetry.sdk.trace.sampling import Decision, TraceIdRatioBased
 
+from ._address import place
 from ._env import Environment
+from ._log import say
 from ._pipeline import Pipeline, guarded
+from ._sentry_advice import collector_of
+from ._sentry_package import Unusable
 from ._sentry_settings import SentryMode
 
 if TYPE_CHECKING:
     import requests
     from opentelemetry.context import Context
     from opentelemetry.propagators.textmap import TextMapPropagator
-    from opentelemetry.sdk.trace import ReadableSpan, Span
+    from opentelemetry.sdk.trace import ReadableSpan, Span, TracerProvider
+    from opentelemetry.sdk.trace.export import SpanExporter
     from sentry_sdk.client import BaseClient
 
     from ._sentry_settings import SentrySettings
@@ -25,13 +31,30 @@ if TYPE_CHECKING:
 
 
 def pipeline(
-    client: BaseClient, sentry: SentrySettings, settings: Settings, environment: Environment
-) -> Pipeline:
-    """What a provider is to feed."""
+    client: BaseClient,
+    sentry: SentrySettings,
+    settings: Settings,
+    environment: Environment,
+    provider: TracerProvider,
+) -> Pipeline | None:
+    """What `provider` is to feed; ``None`` where it feeds a collector that passes its spans on to Sentry.
+
+    Raises:
+        Unusable: The collector's URL is none.
+    """
     if sentry.mode is SentryMode.SPAN_PROCESSOR:
         from sentry_sdk.integrations.opentelemetry import SentrySpanProcessor
 
         return Pipeline(_Guarded(SentrySpanProcessor()), None)
+    if url := collector_of(client):
+        return _by_collector(url, settings, environment, provider)
+    whole = guarded("sentry", _to_sentry(client, settings), settings)
+    if sentry.traces_sample_rate == 1.0:
+        return whole
+    return Pipeline(_Sampled(whole.processor, sentry.traces_sample_rate), whole.exporter)
+
+
+def _to_sentry(client: BaseClient, settings: Settings) -> SpanExporter:
     from sentry_sdk.consts import VERSION, EndpointType
     from sentry_sdk.utils import Dsn
 
@@ -39,7 +62,7 @@ def pipeline(
 
     auth = Dsn(client.dsn or "").to_auth(f"sentry.python/{VERSION}")
     options = client.options
-    exporter = CooperativeOTLPSpanExporter(
+    return CooperativeOTLPSpanExporter(
         auth.get_api_url(EndpointType.OTLP_TRACES),
         certificate_file=options["ca_certs"],
         client_key_file=options["key_file"],
@@ -49,10 +72,29 @@ def pipeline(
         session=_session(options, auth.scheme),
         _environment=Environment({}),  # the collector's headers are for it alone
     )
-    whole = guarded("sentry", exporter, settings)
-    if sentry.traces_sample_rate == 1.0:
-        return whole
-    return Pipeline(_Sampled(whole.processor, sentry.traces_sample_rate), whole.exporter)
+
+
+def _by_collector(
+    url: str, settings: Settings, environment: Environment, provider: TracerProvider
+) -> Pipeline | None:
+    """To the application's collector, as its OTLPIntegration would, with the variables of the collector's."""
+    from ._sentry_collector import sends_already
+    from .otlp import CooperativeOTLPSpanExporter
+
+    known = sends_already(provider, url)
+    say(
+        logging.INFO,
+        "Sentry gets spans from the collector at %s (collector_url), and none from here; %s",
+        place(url),
+        "an exporter sends them there already" if known else "an exporter with a circuit sends them there",
+    )
+    if known:
+        return None
+    try:
+        exporter = CooperativeOTLPSpanExporter(url, timeout=settings.timeout, _environment=environment)
+    except ValueError as error:
+        raise Unusable(f"collector_url of sentry-sdk's OTLPIntegration: {error}") from None
+    return guarded("sentry", exporter, settings)
 
 
 def propagator(mode: SentryMode) -> TextMapPropagator:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import importlib.abc
 import sys
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import sentry_sdk
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import NoOpTracerProvider
+from sentry_sdk.transport import Transport
 
 from breaker_exporter._env import Environment
 from breaker_exporter.sentry import Sentry, SentryMode, attach_sentry, init_sentry
 from breaker_exporter.telemetry import Telemetry, TelemetryError
 from breaker_exporter.testing import FaultyCollector
 
-from ._sentry import FEW, init_as_the_application, warnings
+from ._sentry import FEW, arrived, fail_in_a_span, init_as_the_application, linked, warnings
 
 CANARY = "canary5ecret"
 MALFORMED = [
@@ -117,7 +120,14 @@ BROKEN = pytest.mark.parametrize(
         (SentryMode.SPAN_PROCESSOR, too_old, ["mode span_processor", "2.48", "2.47.9 is installed"]),
         (SentryMode.OTLP, without_otlp, ["mode otlp", "2.48", "3.1.0 is installed"]),
         (SentryMode.SPAN_PROCESSOR, without_span_processor, ["span_processor", "2.48", "3.1.0 is installed"]),
-        (SentryMode.OTLP, not_enabled, ["mode otlp cannot be had", "is not installed"]),
+        (
+            SentryMode.OTLP,
+            not_enabled,
+            [
+                "needs opentelemetry-exporter-otlp-proto-http",
+                'pip install "breaker-exporter[sentry]"',
+            ],
+        ),
     ],
 )
 
@@ -237,3 +247,142 @@ def test_the_key_is_in_no_representation() -> None:
 
     assert CANARY not in repr(given)
     assert CANARY not in repr(given.settled(Environment({}), None))
+
+
+class Failing(importlib.abc.MetaPathFinder):
+    """Makes the import of a module fail as it is told."""
+
+    def __init__(self, name: str, error: Exception) -> None:
+        self._name = name
+        self._error = error
+
+    def find_spec(self, fullname: str, path: Any, target: Any = None) -> None:
+        if fullname == self._name:
+            raise self._error
+
+
+def fail_to_import(monkeypatch: pytest.MonkeyPatch, name: str, error: Exception) -> None:
+    monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Failing(name, error), *sys.meta_path])
+
+
+def no_option(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    return {"no_such_option": CANARY}
+
+
+def no_value(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    return {"integrations": 5}
+
+
+def no_transport(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    class Refusing(Transport):
+        def __init__(self, options: Any) -> None:
+            raise RuntimeError(f"no transport for {CANARY}")
+
+        def capture_envelope(self, envelope: Any) -> None: ...
+
+    return {"transport": Refusing, "server_name": CANARY}
+
+
+def broken_package(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    fail_to_import(monkeypatch, "sentry_sdk.consts", RuntimeError(CANARY))
+    return {}
+
+
+def package_without_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    fail_to_import(
+        monkeypatch, "sentry_sdk.consts", ModuleNotFoundError("No module named 'certifi'", name="certifi")
+    )
+    return {}
+
+
+def no_exporter(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    monkeypatch.delitem(sys.modules, "breaker_exporter.otlp._exporter", raising=False)
+    fail_to_import(monkeypatch, "breaker_exporter.otlp._exporter", ImportError("no module for OTLP"))
+    return {}
+
+
+def no_propagator(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    monkeypatch.delattr("sentry_sdk.integrations.otlp.SentryOTLPPropagator")
+    return {}
+
+
+FAILURES = pytest.mark.parametrize(
+    ("failing", "words"),
+    [
+        (no_option, ["Sentry is off: sentry_sdk.init does not take", "TypeError: Unknown option 'no_such"]),
+        (no_value, ["Sentry is off: sentry_sdk.init does not take", "TypeError: 'int' object is not iter"]),
+        (
+            no_transport,
+            ["Sentry is off: sentry_sdk.init does", "RuntimeError: no transport for ***"],
+        ),
+        (broken_package, ["sentry-sdk is installed, and cannot be imported (RuntimeError", "pip install"]),
+        (
+            package_without_what_it_needs,
+            ["is installed, and cannot be", "No module named 'certifi'", "pip"],
+        ),
+        (no_exporter, ["Sentry gets errors, and no spans: ImportError: no module for OTLP"]),
+        (no_propagator, ["Sentry gets errors, and no spans: ImportError"]),
+    ],
+)
+
+
+@FAILURES
+def test_whatever_fails_is_one_warning_and_nothing_is_raised(
+    sentry: FaultyCollector,
+    provider: TracerProvider,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    failing: Callable[[pytest.MonkeyPatch], dict[str, Any]],
+    words: list[str],
+) -> None:
+    """P6: a mistake in telemetry settings never keeps a service down."""
+    with monkeypatch.context() as patched:
+        assert init_sentry(provider, dsn=sentry.sentry_dsn, **{**FEW, **failing(patched)}) is None
+
+    (line,) = warnings(caplog)
+    assert [word for word in words if word not in line] == []
+    assert CANARY not in line
+
+
+@FAILURES
+def test_where_strict_whatever_fails_is_an_error(
+    sentry: FaultyCollector,
+    provider: TracerProvider,
+    monkeypatch: pytest.MonkeyPatch,
+    failing: Callable[[pytest.MonkeyPatch], dict[str, Any]],
+    words: list[str],
+) -> None:
+    monkeypatch.setenv("BREAKER_EXPORTER_STRICT", "1")
+    with monkeypatch.context() as patched, pytest.raises(TelemetryError) as caught:
+        init_sentry(provider, dsn=sentry.sentry_dsn, **{**FEW, **failing(patched)})
+
+    assert [word for word in words if word not in str(caught.value)] == []
+    assert caught.value.__cause__ is None
+
+
+def test_an_exporter_that_cannot_be_made_costs_no_errors(
+    sentry: FaultyCollector, provider: TracerProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        init_sentry(provider, dsn=sentry.sentry_dsn, **{**FEW, **no_exporter(patched)})
+
+    span = fail_in_a_span(provider)
+
+    assert [linked(event) for event in arrived(sentry)] == [span]
+
+
+def test_where_the_application_has_a_client_sentry_is_not_said_to_be_off(
+    sentry: FaultyCollector,
+    provider: TracerProvider,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    init_as_the_application(sentry.sentry_dsn)
+    monkeypatch.setattr("sentry_sdk.consts.VERSION", "2.47.9")
+
+    assert attach_sentry(provider) is None
+
+    (line,) = warnings(caplog)
+    assert line.startswith("no spans go to Sentry: the mode otlp needs sentry-sdk 2.48")
+    assert 'pip install "sentry-sdk>=2.48,<3"' in line

@@ -223,5 +223,6 @@ def test_a_failure_of_sentrys_is_one_warning_and_the_collector_gets_its_spans(
 
     assert spans_at(collector) == [span]
     (line,) = warnings(caplog)
-    assert line.startswith("Sentry is off: TypeError")
+    assert line.startswith("Sentry is off: sentry_sdk.init does not take")
+    assert "TypeError: Unknown option 'no_such_option'" in line
     assert "canary5ecret" not in caplog.text
