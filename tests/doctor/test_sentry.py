@@ -125,7 +125,7 @@ def test_a_proxy_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
     dsn = {"SENTRY_DSN": "https://key@o0.ingest.example.org/1"}
 
-    assert bad(looked_at(monkeypatch, dsn).findings) == ["warning sentry-proxy"]
+    assert bad(looked_at(monkeypatch, dsn).findings) == ["broken proxy-tcp-refused"]
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     assert bad(looked_at(monkeypatch, {"SENTRY_DSN": "https://key@127.0.0.1:1/1"}).findings) == [
         "broken sentry-tcp-refused"

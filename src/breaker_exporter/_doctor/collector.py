@@ -61,6 +61,7 @@ def _by_grpc(force: InForce, step: float, patience: float, can_ask: bool) -> Ste
     yield from grpc_endpoint.examine(endpoint)
     tls = grpc_endpoint.wants_tls(endpoint, environment.otlp_insecure())
     name = urlsplit(endpoint).netloc or endpoint
+    yield from grpc_endpoint.check_proxy(name, environment)
     target = rpc.Target(
         name,
         grpc_endpoint.place_of(name, tls),

@@ -6,6 +6,7 @@ import time
 from urllib.parse import urlsplit
 
 from .._shown import message, shown
+from . import proxies
 from .answer import Answer, judge
 from .finding import Steps, broken, ok, warning
 from .reach import Place, reach
@@ -47,16 +48,32 @@ def proxy_of(url: str) -> str | None:
 
 def through_proxy(target: Target, proxy: str, step: float, patience: float) -> Steps[None]:
     """Whether the proxy is there, and what is answered through it."""
-    host = urlsplit(target.url).hostname or ""
-    is_near = "." not in host or host.startswith("127.")
-    yield (warning if is_near else ok)(
+    url = urlsplit(target.url)
+    host = url.hostname or ""
+    known = proxies.chosen(url.scheme) or proxies.Proxy(proxy, None)
+    unused = proxies.others(known)
+    exempting = proxies.exempting()
+    yield (warning if proxies.is_inside(host) else ok)(
         "proxy",
-        f"requests to {host} go through the proxy {shown(proxy)}, which HTTP_PROXY, HTTPS_PROXY or "
-        "ALL_PROXY has",
-        f"where that is not meant, put {host} into NO_PROXY",
+        f"requests to {host} go through the proxy {shown(proxy)}, which {known.source} has"
+        + (f" (not {', '.join(unused)})" if unused else ""),
+        f"where that is not meant, put {host} into {exempting or 'NO_PROXY'}"
+        + (", which does not exempt it" if exempting else ""),
     )
     if (yield from is_there(proxy, step)):
         yield from _posted(target, patience)
+
+
+def exempt(url: str) -> Steps[None]:
+    """Tell of a proxy that is not used, since the host is exempt."""
+    parts = urlsplit(url)
+    known, exempting = proxies.chosen(parts.scheme), proxies.exempting()
+    if known and exempting:
+        yield ok(
+            "proxy-exempt",
+            f"requests to {parts.hostname} go straight there: {exempting} exempts it from the proxy that "
+            f"{known.source} has",
+        )
 
 
 def is_there(proxy: str, step: float) -> Steps[bool]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from .._env import Environment
-from .finding import Steps, warning
+from .finding import Steps, ok, warning
 from .reach import Place
+
+_PROXIES = ("grpc_proxy", "https_proxy", "http_proxy")
 
 
 def place_of(target: str, tls: bool) -> Place | None:
@@ -24,14 +26,36 @@ def place_of(target: str, tls: bool) -> Place | None:
 
 def proxy_of(target: str, environment: Environment) -> tuple[str | None, str]:
     """The proxy that gRPC would go through, and what variable has it (its ``environment_variables.md``)."""
-    name = next(filter(environment.value, ("grpc_proxy", "https_proxy", "http_proxy")), None)
+    name, exempting = _proxy_and_exemption(target, environment)
+    return (None, "") if name is None or exempting else (environment.value(name), name)
+
+
+def check_proxy(target: str, environment: Environment) -> Steps[None]:
+    """Tell of a proxy that gRPC does not use, though a variable has one."""
+    name, exempting = _proxy_and_exemption(target, environment)
+    if name and exempting:
+        yield ok(
+            "proxy-exempt",
+            f"gRPC goes straight to {target}: {exempting} exempts it from the proxy that {name} has",
+        )
+    unread = [
+        each for each in ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "all_proxy") if environment.value(each)
+    ]
+    if name is None and unread:
+        yield ok(
+            "proxy-unread",
+            f"gRPC goes straight to {target}: it reads {', '.join(_PROXIES)}, and not {', '.join(unread)}",
+        )
+
+
+def _proxy_and_exemption(target: str, environment: Environment) -> tuple[str | None, str | None]:
+    name = next(filter(environment.value, _PROXIES), None)
     place = place_of(target, tls=False)
     if name is None or place is None:
-        return None, ""
-    direct = environment.value("no_grpc_proxy") or environment.value("no_proxy") or ""
-    if any(end.strip() and place.host.endswith(end.strip()) for end in direct.split(",")):
-        return None, ""
-    return environment.value(name), name
+        return None, None
+    exempting = next(filter(environment.value, ("no_grpc_proxy", "no_proxy")), "")
+    ends = filter(None, map(str.strip, (environment.value(exempting) or "").split(",")))
+    return name, exempting if any(place.host.endswith(end) for end in ends) else None
 
 
 def wants_tls(endpoint: str, insecure: tuple[str, bool] | None) -> bool:

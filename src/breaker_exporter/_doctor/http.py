@@ -40,6 +40,7 @@ def examine(target: Target, step: float, patience: float) -> Steps[None]:
     if proxy := detours.proxy_of(target.url):
         yield from detours.through_proxy(target, proxy, step, patience)
         return
+    yield from detours.exempt(target.url)
     place = place_of(url)
     reached = yield from _approached(place, target.trust, step)
     if reached is None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import urllib.request
+from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from .. import _env
 from .._sentry_settings import Sentry, SentrySettings
 from .._shown import shown
-from . import versions
+from . import proxies, versions
+from .detours import is_there
 from .finding import Setting, Steps, broken, ok, warning
 from .listening import InForce
 from .reach import Place, reach
@@ -69,13 +71,15 @@ def examine(settings: SentrySettings, step: float) -> Steps[None]:
         )
         return
     yield ok("sentry", f"the DSN of Sentry is well-formed, for {place}")
-    scheme = "https" if place.tls else "http"
-    if scheme in urllib.request.getproxies() and not urllib.request.proxy_bypass(str(place)):
-        yield warning(
-            "sentry-proxy",
-            f"what goes to {place} goes through a proxy, which is not looked at here",
-            f"where that is not meant, put {place.host} into NO_PROXY",
-        )
+    if used := list(_proxies(place)):
+        for proxy, what in used:
+            yield ok(
+                "sentry-proxy",
+                f"{what} go to {place} through the proxy {shown(proxy.url)}, which {proxy.source} has",
+                f"where that is not meant, put {place.host} into NO_PROXY",
+            )
+        for url in dict.fromkeys(proxy.url for proxy, _ in used):
+            yield from is_there(url, step)
         return
     connected = yield from reach(place, step)
     if connected is not None:
@@ -95,3 +99,19 @@ def place_of(dsn: str) -> Place | None:
     if url.scheme not in ("http", "https") or not url.hostname or not url.username:
         return None
     return Place("Sentry", "sentry-", url.hostname, port, url.scheme == "https", "HTTP")
+
+
+def _proxies(place: Place) -> Iterator[tuple[proxies.Proxy, str]]:
+    """The proxies in force, with what goes through each: sentry-sdk and the exporter read other variables."""
+    if urllib.request.proxy_bypass(str(place)):
+        return
+    scheme = "https" if place.tls else "http"
+    of_events = proxies.chosen(scheme, may_be_any=False) or proxies.chosen("http", may_be_any=False)
+    of_spans = proxies.chosen(scheme)
+    if of_events == of_spans and of_events:
+        yield of_events, "events and spans"
+        return
+    if of_events:
+        yield of_events, "events"
+    if of_spans:
+        yield of_spans, "spans"
