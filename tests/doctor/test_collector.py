@@ -87,7 +87,11 @@ def test_a_fault_is_told_from_all_others(
 
     findings = asked({**by(protocol, collector), **patience})
 
-    assert bad(findings) == expected
+    if fault is Fault.TAKEN_THEN_RESET and protocol == "grpc":
+        # gRPC has two texts for it: that of the read or of the write, whichever meets the reset first.
+        assert bad(findings) in (expected, ["broken otlp-truncated"])
+    else:
+        assert bad(findings) == expected
     assert all(finding.advice for finding in findings if finding.level is not Level.OK)
     assert all("\n" not in finding.text for finding in findings)
     if fault is Fault.NONE:
@@ -363,13 +367,43 @@ def test_http_by_tls_that_ends_before_it_answers(tmp_path: Path) -> None:
     [
         (b"<html>Hello</html>", "text/html; charset=utf-8", ["broken http-wrong-content"]),
         (b"<html>Hello</html>", "application/x-protobuf", ["broken http-wrong-content"]),
-        (b"{}", "application/json", ["warning http-wrong-content"]),
+        (b"{}", "application/json", []),
+        (b'{"partialSuccess": {}}', "application/json", []),
+        (b'{"partial_success": {}}', "application/json", []),
+        (b"", "application/json", []),
+        (b'{"status": "ok"}', "application/json", ["warning http-wrong-content"]),
+        (b'{"partialSuccess": {"rejectedSpans": "3"}}', "application/json", ["warning otlp-partial"]),
+        (b"\xff\xff", "text/plain", ["broken http-wrong-content"]),
+        (b"\xff\xff", "", ["broken http-wrong-content"]),
         (b"", "text/plain", []),
     ],
 )
 def test_an_answer_that_is_not_otlps(body: bytes, content_type: str, expected: list[str]) -> None:
     with serving(answer(200, body, content_type=content_type)) as server:
         assert bad(asked({"OTEL_EXPORTER_OTLP_ENDPOINT": server.base})) == expected
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        (b'{"message": "ingest token expired"}', "application/json"),
+        (b"ingest token expired\n", "text/plain"),
+        (b"<html><title>ingest token expired</title></html>", "text/html"),
+    ],
+)
+def test_the_words_of_a_refusal_are_told(body: bytes, content_type: str) -> None:
+    with serving(answer(401, body, content_type=content_type)) as server:
+        findings = asked({"OTEL_EXPORTER_OTLP_ENDPOINT": server.base})
+
+    assert findings[-1].text == 'the collector\'s answer is HTTP 401: "ingest token expired"'
+
+
+def test_the_words_of_a_refusal_by_grpc_are_told(collector: FaultyCollector) -> None:
+    collector.set_fault(Fault.STATUS, status=401)
+
+    findings = asked(by("grpc", collector))
+
+    assert findings[-1].text.startswith("the collector's answer is UNAUTHENTICATED: \"")
 
 
 def test_an_answer_without_end_is_none_of_ours() -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
+from .._shown import message
 from .finding import Finding, broken, ok, warning
 
 _SLOW = 1.0
 """Seconds."""
 _SERVER, _CLIENT = "the server fails: look at its log", "look at host and path of the endpoint"
 _PROTOBUF = "application/x-protobuf"
+_OF_OTLP = re.compile(rb"""\s*(\{\s*("partial_?[sS]uccess"|\}\s*$)|$)""")
+"""How JSON begins that answers an OTLP request, or nothing."""
 _ADVICE = {
     400: "the empty request is valid OTLP: something that is no OTLP receiver may answer, or TLS is expected",
     401: "the credentials are missing or wrong: look at OTEL_EXPORTER_OTLP_HEADERS",
@@ -53,31 +57,34 @@ def judge(answer: Answer, timeout: float) -> Finding:
         return _refused(answer)
     if answer.took > timeout:
         return too_slow(answer.took, timeout)
-    kind = answer.content_type.partition(";")[0].strip().lower()
-    if answer.body and kind not in ("", _PROTOBUF):
-        if kind == "application/json":
-            return warning(
-                "http-wrong-content",
-                f"HTTP {answer.status}, but the answer is JSON where OTLP says protobuf",
-                "if spans arrive all is well; else it may be no OTLP receiver: look at the endpoint",
-            )
-        return _not_otlp(f"HTTP {answer.status}", f"is of type {kind[:40]}")
-    return judge_message(answer.body, answer.took, f"HTTP {answer.status}")
+    return judge_message(answer.body, answer.took, f"HTTP {answer.status}", answer.content_type)
 
 
-def judge_message(body: bytes, took: float, success: str) -> Finding:
-    """What a successful answer's message says."""
-    from ..otlp._words import Kind, partial_success
+def judge_message(body: bytes, took: float, success: str, content_type: str = _PROTOBUF) -> Finding:
+    """What a successful answer says, as the exporter reads it."""
+    from ..otlp._words import Kind, media_type, partial_success
 
-    kind, rejected, told = partial_success(body, "")
-    if kind is not Kind.OTLP:
-        return _not_otlp(success, f"is {kind.value}")
-    if rejected or told:
-        # Its message may quote what was sent: it stays out.
+    kind, rejected, words = partial_success(body, content_type)
+    given = media_type(content_type)
+    if kind is Kind.PAGE:
+        return _not_otlp(f"{success}, but the answer is {kind.value}: no span is delivered there")
+    if rejected or words:
         return warning(
             "otlp-partial",
-            f"the collector takes requests with a reservation (partial_success, {rejected} spans rejected)",
-            "its log says which: rejected spans are counted as failed, and the circuit stays closed",
+            f"the collector takes requests with a reservation (partial_success, {rejected} spans rejected)"
+            + quoted(words),
+            "its log says more: rejected spans are counted as failed, and the circuit stays closed",
+        )
+    if given == "application/json" and not _OF_OTLP.match(body):
+        return warning(
+            "http-wrong-content",
+            f"{success}, but the answer is JSON that says nothing of OTLP",
+            "if spans arrive all is well; else it may be no OTLP receiver: look at the endpoint",
+        )
+    if kind is Kind.OTHER or not (given in ("", _PROTOBUF) or _OF_OTLP.match(body)):
+        return _not_otlp(
+            f"{success}, but the answer is no OTLP ({message(given) or 'of no content type'}): spans would "
+            "count as exported and be lost"
         )
     if took > _SLOW:
         return warning(
@@ -86,6 +93,12 @@ def judge_message(body: bytes, took: float, success: str) -> Finding:
             "look at the collector's load; each batch of a worker waits as long",
         )
     return ok("otlp", f"an empty request is answered: {success}, {took * 1000:.0f} ms")
+
+
+def quoted(words: str) -> str:
+    """The words of the other side, without secrets; the report hides those that it knows."""
+    told = message(words)
+    return f': "{told}"' if told else ""
 
 
 def too_slow(took: float, timeout: float) -> Finding:
@@ -99,6 +112,7 @@ def too_slow(took: float, timeout: float) -> Finding:
 
 def _refused(answer: Answer) -> Finding:
     from ..otlp._answer import seconds_of
+    from ..otlp._words import error_message
 
     status = answer.status
     again = seconds_of(answer.retry_after)
@@ -108,12 +122,13 @@ def _refused(answer: Answer) -> Finding:
     else:
         family = _SERVER if status >= 500 else _CLIENT
         advice = _ADVICE.get(status, family)
-    return broken(f"http-{status}", f"the collector's answer is HTTP {status}{wait}", advice)
+    words = quoted(error_message(answer.body, answer.content_type))
+    return broken(f"http-{status}", f"the collector's answer is HTTP {status}{wait}{words}", advice)
 
 
-def _not_otlp(success: str, why: str) -> Finding:
+def _not_otlp(text: str) -> Finding:
     return broken(
         "http-wrong-content",
-        f"{success}, but the answer {why}: spans would count as exported and be lost",
+        text,
         "something that is no OTLP receiver answers there: mend host, port and path of the endpoint",
     )

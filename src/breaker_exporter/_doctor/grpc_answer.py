@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import faults
+from .answer import quoted
 from .finding import Finding, broken
 from .reach import Place
 
@@ -54,7 +55,7 @@ def failure(place: Place | str, error: object, took: float, patience: float, slo
         )
     return broken(
         f"grpc-{code.lower().replace('_', '-')}",
-        f"the collector's answer is {code}",
+        f"the collector's answer is {code}{quoted(error.details() or '')}",  # type: ignore[attr-defined]
         _ADVICE.get(code, "look at the collector's log, and at what else may answer there"),
     )
 
