@@ -243,6 +243,21 @@ def test_a_configuration_that_fails_is_one_line(source: str, monkeypatch: pytest
     assert "5ecret" not in findings[0].text
 
 
+@pytest.mark.parametrize(("name", "meant"), [("gevnet", "gevent"), ("gthreads", "gthread")])
+def test_a_worker_class_that_is_nearly_right_is_told_the_right_one(name: str, meant: str) -> None:
+    findings, _ = looked_at(f"worker_class = {name!r}\n" + LINE)
+
+    assert bad(findings) == ["broken worker-class"]
+    assert findings[0].advice == f'did you mean "{meant}"?'
+
+
+def test_a_telemetry_that_nothing_starts_is_told_how_to_be_hooked() -> None:
+    findings, _ = looked_at("from breaker_exporter.telemetry import Telemetry\nmine = Telemetry()\n")
+
+    assert bad(findings) == ["broken hooks-missing"]
+    assert "hooks(...), with your Telemetry in it" in findings[-1].advice
+
+
 def test_the_child_does_nothing_where_it_is_only_imported() -> None:
     assert callable(importlib.import_module("breaker_exporter._doctor.child").main)
 

@@ -161,6 +161,7 @@ def _settle(cfg: Any, namespace: dict[str, object], from_variable: Any, seen: di
     for name in ("graceful_timeout", "timeout", "preload_app", "threads", "max_requests", "workers"):
         seen[name] = cfg.settings[name].get()
     seen["worker_class"] = cfg.worker_class_str
+    seen["workers"] = sorted(getattr(importlib.import_module("gunicorn.workers"), "SUPPORTED_WORKERS", ()))
     seen["worker_named"] = bool(
         {"worker_class", "threads"} & namespace.keys() or getattr(from_variable, "worker_class", None)
     )

@@ -73,7 +73,7 @@ def _problems(path: str | None, seen: dict[str, Any]) -> Iterator[Finding]:
         yield broken(
             "conf-raises",
             f"{path or 'the configuration'} fails: {seen['error']}",
-            "mend what is named: Gunicorn does not start with it",
+            "mend what is named: Gunicorn does not start with it. What it sets is not seen in what follows",
         )
     elif path is not None and "gunicorn_error" in seen:
         yield broken(

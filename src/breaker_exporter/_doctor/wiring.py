@@ -60,10 +60,26 @@ def _how_to_load(seen: dict[str, Any]) -> str:
     if missing == "gevent" or (missing is None and seen["worker_kind"] in _GEVENT):
         return 'pip install --upgrade "breaker-exporter[gunicorn]", which brings gevent'
     if missing is None:
-        return "mend worker_class, or install what it needs"
+        near = difflib.get_close_matches(str(seen["worker_class"]), seen.get("workers", []), 1)
+        return f'did you mean "{near[0]}"?' if near else "mend worker_class, or install what it needs"
     for extra in versions.extras_with(missing, of="gunicorn"):
         return f'pip install {missing}, or "gunicorn[{extra}]", which brings it'
     return f"mend worker_class, or install what has the module {missing}"
+
+
+def _how_to_hook(path: str, seen: dict[str, Any]) -> str:
+    """Advice for a configuration without hooks."""
+    if "OTEL_TRACES_EXPORTER" in seen.get("changes", {}):
+        return (
+            f"add the line: {_LINE}; or set OTEL_TRACES_EXPORTER where opentelemetry-instrument is started, "
+            f"which needs no hooks: it does not see what {path} sets"
+        )
+    if seen["telemetries"]:
+        return (
+            "add: from breaker_exporter.gunicorn import hooks; post_fork, post_worker_init, worker_exit = "
+            "hooks(...), with your Telemetry in it, which nothing starts as it is"
+        )
+    return f"add the line: {_LINE}; a Telemetry that the application starts itself is not seen here"
 
 
 def check_slots(path: str, seen: dict[str, Any], zero_code: bool) -> Steps[None]:
@@ -84,17 +100,8 @@ def check_slots(path: str, seen: dict[str, Any], zero_code: bool) -> Steps[None]
         if strays:
             names = ", ".join(f"{name} ({slot})" for name, slot in strays.items())
             where = f"; ours are there under names that Gunicorn does not look at: {names}"
-        late = "OTEL_TRACES_EXPORTER" in seen.get("changes", {})
         yield broken(
-            "hooks-missing",
-            f"none of the three hooks is in {path}{where}",
-            f"add the line: {_LINE}"
-            + (
-                "; for opentelemetry-instrument, which needs no hooks, set OTEL_TRACES_EXPORTER where it is "
-                f"started: it does not see what {path} sets"
-                if late
-                else ""
-            ),
+            "hooks-missing", f"none of the three hooks is in {path}{where}", _how_to_hook(path, seen)
         )
         return
     for slot, (state, line, note) in slots.items():
