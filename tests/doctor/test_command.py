@@ -85,7 +85,8 @@ def test_a_report_in_text_has_a_line_for_each_finding_and_setting(
     collector.set_fault(Fault.STATUS, status=401)
     assert main(["doctor", "--timeout", "1"]) == 2
     said = capsys.readouterr()
-    assert "broken   the collector's answer is HTTP 401  [http-401]\n         -> the credentials" in said.out
+    assert "broken   the collector's answer is HTTP 401: " in said.out
+    assert "  [http-401]\n         -> the credentials" in said.out
     assert said.out.splitlines()[-1].startswith("1 broken, 0 to look at, ")
 
 

@@ -279,10 +279,10 @@ def test_one_that_hangs_is_given_up_and_the_line_is_told() -> None:
 
 def test_one_that_hangs_where_it_cannot_be_seen_is_given_up_too() -> None:
     deaf = "import signal, threading\nsignal.signal(signal.SIGUSR1, signal.SIG_IGN)\n"
-    findings, _ = looked_at(deaf + "threading.Event().wait()\n", deadline=1.0)
+    findings, _ = looked_at(deaf + "threading.Event().wait()\n", deadline=6.0)
 
     assert bad(findings) == ["broken conf-hangs"]
-    assert findings[0].text.endswith("was not evaluated within 1 s")
+    assert findings[0].text.endswith("was not evaluated within 6 s")
 
 
 @pytest.mark.parametrize("path", ["nowhere.py", "file:nowhere.py", "python:nowhere", "python:nowhere.deeper"])

@@ -16,6 +16,7 @@ from .test_conf import GEVENT, LINE, looked_at
 HTTP, GRPC = "http/protobuf", "grpc"
 OURS = "breaker_otlp_proto_http"
 MODULE = """
+import functools
 from breaker_exporter import CircuitBreakerSpanExporter
 from breaker_exporter.otlp import CooperativeOTLPSpanExporter
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
@@ -27,6 +28,7 @@ def inside():
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     return CircuitBreakerSpanExporter(OTLPSpanExporter())
 def other(): return ConsoleSpanExporter()
+partly = functools.partial(Own)
 """
 WRAPPERS = {
     "own_alias": ("breaker_exporter._zero_code:HTTPSpanExporter", (HTTP,)),
@@ -34,6 +36,7 @@ WRAPPERS = {
     "own_guarded": ("own_exporters:guarded", (HTTP,)),
     "own_inside": ("own_exporters:inside", (HTTP,)),
     "own_other": ("own_exporters:other", ()),
+    "own_partial": ("own_exporters:partly", ()),
 }
 
 

@@ -12,6 +12,7 @@ import pytest
 import sentry_sdk
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import NoOpTracerProvider
+from sentry_sdk.integrations import DidNotEnable
 from sentry_sdk.transport import Transport
 
 from breaker_exporter._env import Environment
@@ -307,6 +308,16 @@ def no_propagator(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     return {}
 
 
+def no_ignoring(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    monkeypatch.delattr("sentry_sdk.integrations.logging.ignore_logger")
+    return {}
+
+
+def not_enabled_by_sentry(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    fail_to_import(monkeypatch, "sentry_sdk.integrations.otlp", DidNotEnable(CANARY))
+    return {}
+
+
 FAILURES = pytest.mark.parametrize(
     ("failing", "words"),
     [
@@ -322,6 +333,8 @@ FAILURES = pytest.mark.parametrize(
             ["is installed, and cannot be", "No module named 'certifi'", "pip"],
         ),
         (no_exporter, ["Sentry gets errors, and no spans: ImportError: no module for OTLP"]),
+        (no_ignoring, ["no spans go to Sentry: AttributeError"]),
+        (not_enabled_by_sentry, ["Sentry is off: the mode otlp is not enabled by sentry-sdk", "pip install"]),
         (no_propagator, ["Sentry gets errors, and no spans: ImportError"]),
     ],
 )
