@@ -20,7 +20,7 @@ from ._shown import origin, shown
 from ._world import is_patched, new_lock
 
 if TYPE_CHECKING:
-    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
     from opentelemetry.util.types import AttributeValue
 
     from ._env import Environment
@@ -116,14 +116,19 @@ def _made(attributes: Mapping[str, AttributeValue], environment: Environment, sa
     )
 
 
-# A private door, with a test: no public way tells who gets the spans of a provider (1.39 to 1.45). Where it
-# is not there any more, the provider counts as the application's.
 def _is_bare(provider: object) -> bool:
     """Whether this is a provider of the SDK that hands its spans to nobody."""
     from opentelemetry.sdk.trace import TracerProvider
 
-    processors = getattr(getattr(provider, "_active_span_processor", None), "_span_processors", None)
-    return isinstance(provider, TracerProvider) and processors == ()
+    return isinstance(provider, TracerProvider) and processors_of(provider) == ()
+
+
+# A private door, with a test: no public way tells who gets the spans of a provider (1.39 to 1.45). Where it
+# is not there any more, the provider counts as the application's.
+def processors_of(provider: object) -> tuple[SpanProcessor, ...] | None:
+    """The processors that a provider hands its spans to; ``None`` where nothing is known of them."""
+    found = getattr(getattr(provider, "_active_span_processor", None), "_span_processors", None)
+    return found if isinstance(found, tuple) else None
 
 
 def check_provider(provider: object) -> None:

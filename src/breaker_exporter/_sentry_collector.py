@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from ._exporter import CircuitBreakerSpanExporter
 from ._outlet import Outlet
+from ._provider import processors_of
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
@@ -25,13 +26,12 @@ def sends_already(provider: TracerProvider, url: str) -> bool:
 def _destinations(provider: TracerProvider) -> Iterator[str]:
     """Where the exporters on a provider send to, as far as they tell.
 
-    By private doors: what a provider has is not public, nor where OpenTelemetry's exporters send to. Where
-    they are shut, nothing is known.
+    By private doors: what a provider has is not public, nor where OpenTelemetry's exporters send to, for
+    which they have `_endpoint` (1.39 to 1.45). Where they are shut, nothing is known.
     """
-    processors: Any = getattr(getattr(provider, "_active_span_processor", None), "_span_processors", ())
-    for processor in processors:
+    for processor in processors_of(provider) or ():
         if isinstance(processor, Outlet):
-            exporters = [pipeline.exporter for pipeline in processor._pipelines]
+            exporters: list[Any] = [pipeline.exporter for pipeline in processor._pipelines]
         else:
             exporters = [getattr(processor, "span_exporter", None)]
         for exporter in exporters:

@@ -100,6 +100,14 @@ def test_a_name_that_is_nearly_right_is_told_and_no_other() -> None:
     }
 
 
+def test_a_misspelt_name_of_ours_is_broken_where_it_is_fatal() -> None:
+    strict = {"OTEL_SERVICE_NAME": "shop", "BREAKER_EXPORTER_STRICT": "1"}
+
+    assert bad(in_force({**strict, "BRAKER_EXPORTER_COOLDOWN": "5"})[0]) == ["broken variable-unknown"]
+    assert bad(in_force({**strict, "BRAKER_EXPORTER_COOLDOWN": ""})[0]) == ["warning variable-unknown"]
+    assert bad(in_force({**strict, "OTEL_SERVICENAME": "shop"})[0]) == ["warning variable-unknown"]
+
+
 def test_misspelt_names_of_ours_are_found_without_the_doctor() -> None:
     found = dict(misspelt([*RIGHT, *WRONG, *OURS, "BREAKER_EXPORTER_2_X"]))
 

@@ -153,7 +153,7 @@ def test_no_room_of_the_core_but_the_runners_knows_gevent(room: str) -> None:
 
 
 PRIVATE_DOORS = {
-    ("_provider.py", "_active_span_processor"): "whether a provider hands its spans to anybody",
+    ("_provider.py", "_active_span_processor"): "who a provider hands its spans to",
     ("_provider.py", "_span_processors"): "the same",
     ("_provider.py", "_global_shutdown_lock"): "a thread pool of before the patch would hold the hub",
     ("_provider.py", "_once"): "so would OpenTelemetry's lock around what is set once",

@@ -34,5 +34,5 @@ def settle(given: Given, environment: Listening) -> Steps[InForce]:
     yield from mistakes.check_times(settings, environment, batching)
     yield from mistakes.check_sampler(environment)
     yield from mistakes.check_endpoint(given, environment, ways)
-    yield from names.check(variables)
+    yield from names.check(variables, strict=environment.strict)
     return InForce(settings, given, environment, ways, rows)

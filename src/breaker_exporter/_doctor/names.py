@@ -8,7 +8,7 @@ import importlib
 from collections.abc import Mapping
 
 from .._variable_names import OURS, misspelt
-from .finding import Steps, warning
+from .finding import Steps, broken, warning
 
 SENTRYS = ("SENTRY_DSN", "SENTRY_ENVIRONMENT", "SENTRY_RELEASE", "SENTRY_TRACES_SAMPLE_RATE")
 _MODULES = (
@@ -43,8 +43,8 @@ def known() -> frozenset[str]:
     return frozenset(found)
 
 
-def check(variables: Mapping[str, str]) -> Steps[None]:
-    """Find names that are nearly right."""
+def check(variables: Mapping[str, str], *, strict: bool = False) -> Steps[None]:
+    """Find names that are nearly right; of this package, one is fatal where `strict`."""
     ours = dict(misspelt(variables))
     for name in sorted(variables):
         if name in known():
@@ -52,9 +52,11 @@ def check(variables: Mapping[str, str]) -> Steps[None]:
         near = ours.get(name) or _near(name.upper())
         # Others have variables in the other name spaces too: there only what is nearly right is a mistake.
         if near or name in ours:
-            yield warning(
+            is_fatal = strict and name in ours and bool(variables[name].strip())
+            yield (broken if is_fatal else warning)(
                 "variable-unknown",
-                f"{name} is no variable that anything here reads",
+                f"{name} is no variable that anything here reads"
+                + ("; fatal, since BREAKER_EXPORTER_STRICT=1: Gunicorn will not start" if is_fatal else ""),
                 f"did you mean {near}?" if near else "take it away",
             )
 

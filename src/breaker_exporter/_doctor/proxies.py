@@ -35,7 +35,7 @@ def chosen(scheme: str, *, may_be_any: bool = True) -> Proxy | None:
     found = urllib.request.getproxies()
     for name in (scheme, "all") if may_be_any else (scheme,):
         if url := found.get(name):
-            return Proxy(url, _variable(f"{name}_proxy"))
+            return Proxy(url, _variable("_".join((name, "proxy"))))
     return None
 
 
