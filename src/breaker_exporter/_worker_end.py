@@ -10,6 +10,7 @@ import contextlib
 import faulthandler
 import logging
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -41,6 +42,17 @@ def check_start(worker: object) -> None:
                     kind.__qualname__,
                 )
             return
+
+
+def check_patch() -> None:
+    """One WARNING where eventlet has patched this process."""
+    patcher = sys.modules.get("eventlet.patcher")
+    if patcher is not None and patcher.is_monkey_patched("thread"):
+        say(
+            logging.WARNING,
+            "eventlet is not supported: exports may hold up its hub, and what is queued at the end may be "
+            "lost; Gunicorn's gevent and gthread workers are supported",
+        )
 
 
 def prepare_end(worker: object, telemetry: Telemetry) -> None:

@@ -27,7 +27,7 @@ from weakref import WeakKeyDictionary
 from ._gunicorn_log import write_to_error_log
 from ._log import say
 from ._ssl_order import TAKEN, holders_of_ssl
-from ._worker_end import check_start, prepare_end
+from ._worker_end import check_patch, check_start, prepare_end
 from ._world import is_patched
 from .telemetry import Telemetry, TelemetryError
 
@@ -81,6 +81,7 @@ def hooks(telemetry: Telemetry) -> Hooks:
             telemetry.start()
             telemetry._freeze_garbage()
         if telemetry._started:
+            check_patch()
             prepare_end(worker, telemetry)
 
     def worker_exit(server: object, worker: object) -> None:

@@ -53,8 +53,8 @@ class Telemetry:
 
     What is left out comes from the environment, then from the defaults. Arguments are checked at once and
     strictly. Everything else fails open: a bad variable, a missing package or a failure while starting is
-    one WARNING, and the service goes on; with ``BREAKER_EXPORTER_STRICT=1`` it raises instead. Calls are not
-    to overlap in several threads.
+    one WARNING, and the service goes on; with ``BREAKER_EXPORTER_STRICT=1`` it raises instead. Calls of
+    :meth:`prepare` and :meth:`start` are not to overlap in several threads.
 
     Args:
         service_name: The resource's ``service.name``; ``OTEL_SERVICE_NAME``.

@@ -6,13 +6,15 @@ import contextlib
 import http.client
 import os
 import signal
+import sys
 import threading
+import types
 from collections.abc import Iterator
 
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
 
-from breaker_exporter._worker_end import check_start, prepare_end
+from breaker_exporter._worker_end import check_patch, check_start, prepare_end
 from breaker_exporter.telemetry import Telemetry
 from breaker_exporter.testing import FaultyCollector
 
@@ -322,6 +324,19 @@ def test_beside_the_main_thread_signals_are_left_alone(handlers: None, telemetry
     thread.join()
 
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+@pytest.mark.parametrize(("patched", "warnings"), [(True, 1), (False, 0)])
+def test_eventlet_is_said_to_be_unsupported_where_it_has_patched(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, patched: bool, warnings: int
+) -> None:
+    patcher = types.ModuleType("eventlet.patcher")
+    vars(patcher)["is_monkey_patched"] = lambda module: patched
+    monkeypatch.setitem(sys.modules, "eventlet.patcher", patcher)
+
+    check_patch()
+
+    assert caplog.text.count("eventlet is not supported") == warnings
 
 
 def test_an_object_without_init_process_is_nobodys_worker() -> None:
