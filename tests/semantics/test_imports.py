@@ -170,7 +170,10 @@ DOCUMENTED = {
     ("_doctor/early.py", "_getframe"),
     ("_otlp_settings.py", "_replace"),
     ("_worker.py", "_exit"),
+    ("_worker_end.py", "_exit"),
+    ("_world.py", "_thread"),
     ("gunicorn.py", "_asdict"),
+    ("testing/_scripted.py", "_thread"),
 }
 """Public in spite of the underscore."""
 
