@@ -49,6 +49,7 @@ def _installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     lines = [f"{name} = {value}" for name, (value, _) in WRAPPERS.items()]
     lines.append("own_broken = own_exporters_that_are_not_there:Own")
     (site / "own-1.0.dist-info" / "entry_points.txt").write_text(
+        "[opentelemetry_otlp_credential_provider]\nmine = nowhere:make\n"
         "[opentelemetry_configurator]\nconfigurator = nowhere:Configurator\n"
         "[opentelemetry_traces_exporter]\n" + "\n".join(lines) + "\n"
     )
@@ -163,3 +164,13 @@ def test_zero_code_with_a_dead_collector_is_broken(
 
     assert found.status == 2
     assert [check for check in found.bad if check.startswith("broken")] == ["broken tcp-refused"]
+
+
+def test_credentials_that_are_not_asked_for_are_told() -> None:
+    name = "OTEL_PYTHON_EXPORTER_OTLP_HTTP_CREDENTIAL_PROVIDER"
+
+    findings, _ = in_force({"OTEL_SERVICE_NAME": "shop", name: "mine"})
+
+    assert bad(findings) == []
+    (told,) = [each for each in findings if each.check == "credential-provider"]
+    assert name in told.text

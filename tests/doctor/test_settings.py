@@ -70,6 +70,23 @@ CASES: dict[str, tuple[dict[str, str], list[str]]] = {
     "path of a gateway": ({"OTEL_EXPORTER_OTLP_ENDPOINT": "https://collector/otlp"}, []),
     "no scheme": ({"OTEL_EXPORTER_OTLP_ENDPOINT": "collector:4318"}, VARIABLE),
     "headers": ({"OTEL_EXPORTER_OTLP_HEADERS": "Authorization: Bearer abc"}, VARIABLE),
+    "header that is never sent": ({"OTEL_EXPORTER_OTLP_HEADERS": "x=%E2%82%AC"}, VARIABLE),
+    "user for gRPC": (
+        {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://me:x@collector:4317", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"},
+        VARIABLE,
+    ),
+    "credentials": ({"OTEL_PYTHON_EXPORTER_OTLP_HTTP_CREDENTIAL_PROVIDER": "nowhere"}, VARIABLE),
+    "credentials for gRPC": (
+        {
+            "OTEL_PYTHON_EXPORTER_OTLP_GRPC_TRACES_CREDENTIAL_PROVIDER": "nowhere",
+            "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc",
+        },
+        VARIABLE,
+    ),
+    "credentials of another protocol": (
+        {"OTEL_PYTHON_EXPORTER_OTLP_GRPC_CREDENTIAL_PROVIDER": "nowhere"},
+        [],
+    ),
     "compression": ({"OTEL_EXPORTER_OTLP_COMPRESSION": "zstd"}, VARIABLE),
     "certificate": ({"OTEL_EXPORTER_OTLP_CERTIFICATE": "/no/such/file.pem"}, VARIABLE),
     "grpc compression": (

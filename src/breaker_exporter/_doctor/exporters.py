@@ -31,7 +31,7 @@ def needs_no_hooks(environment: Listening) -> bool:
     return not GUARDED.keys().isdisjoint(environment.traces_exporters())
 
 
-def examine(environment: Listening, settings: Settings) -> Steps[tuple[str, ...]]:
+def examine(environment: Listening, settings: Settings) -> Steps[tuple[Protocol, ...]]:
     """What is wrong with the names; the protocols that spans go by."""
     listed = environment.traces_exporters()
     if "none" in listed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .. import _credentials
 from . import exporters, mistakes, names, service, table, values
 from .finding import Steps, warning
 from .listening import Given, InForce, Listening
@@ -17,7 +18,8 @@ def settle(given: Given, environment: Listening) -> Steps[InForce]:
         is_off = environment.sdk_disabled()
         ways = () if is_off else (yield from exporters.examine(environment, settings))
         for protocol in ways:
-            environment.check_otlp("grpc" if protocol == "grpc" else "http/protobuf")
+            environment.check_otlp(protocol)
+            _credentials.check(environment, protocol)
     named = service.of(given, environment)
     rows = tuple(table.rows(settings, given, environment, defaults, batching, named))
     variables = environment.everything()
@@ -33,6 +35,8 @@ def settle(given: Given, environment: Listening) -> Steps[InForce]:
         yield from service.check(named, sees_code=given.seen)
     yield from mistakes.check_times(settings, environment, batching)
     yield from mistakes.check_sampler(environment)
+    for protocol in ways:
+        yield from mistakes.check_credentials(protocol, environment)
     yield from mistakes.check_endpoint(given, environment, ways)
     yield from names.check(variables, strict=environment.strict)
     return InForce(settings, given, environment, ways, rows)

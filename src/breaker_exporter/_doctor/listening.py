@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from .._env import Environment
 from .._log import logger
+from .._otlp_settings import Protocol
 from .._sentry_settings import Sentry
 from .._settings import Arguments, Settings
 from .finding import Setting
@@ -35,7 +36,7 @@ class InForce:
     settings: Settings
     given: Given
     environment: Listening
-    protocols: tuple[str, ...]
+    protocols: tuple[Protocol, ...]
     rows: tuple[Setting, ...]
 
 

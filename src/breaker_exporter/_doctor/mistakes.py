@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
 
 from .. import _env
+from .._credentials import VARIABLES
+from .._otlp_settings import Protocol
 from .._settings import Settings
 from .finding import Finding, Steps, broken, ok, warning
 from .listening import Given, Listening
@@ -38,6 +40,12 @@ def _complaint(text: str, strict: bool) -> Finding:
         advice = "OpenTelemetry Python speaks no http/json: http/protobuf goes to the same port and path"
     elif "readable file" in text:
         advice = "mend the path, or mount the file; every TLS handshake fails as it is"
+    elif "user in it" in text:
+        advice = "send credentials in OTEL_EXPORTER_OTLP_HEADERS; as it is, spans go to localhost"
+    elif "never be sent" in text:
+        advice = "write what can be sent: a name without blanks and colons, a value in printable ASCII"
+    elif "CREDENTIAL_PROVIDER" in text:
+        advice = "install the package that has it, or mend its name: spans are sent without its credentials"
     elif "_HEADERS" in text:
         advice = "write name=value,name=value, without quotes; no colon, and blanks in a name are not allowed"
     elif "_ENDPOINT" in text:
@@ -83,6 +91,17 @@ def check_times(settings: Settings, environment: Listening, batching: Mapping[st
         f"OTLP timeout {settings.timeout:g} s < export_timeout {settings.export_timeout:g} s; "
         f"cooldown {settings.cooldown:g} s, doubling up to {settings.max_cooldown:g} s",
     )
+
+
+def check_credentials(protocol: Protocol, environment: Listening) -> Steps[None]:
+    """Tell of credentials that the doctor does not ask for: to get them may cost or change something."""
+    name = next(filter(environment.value, VARIABLES[protocol]), None)
+    if name and not any(text.startswith(name) for text in environment.complaints):
+        yield ok(
+            "credential-provider",
+            f"credentials come from the provider that {name} names, which is not asked here",
+            "an answer of 401 or 403 to the doctor may be for want of them",
+        )
 
 
 def check_sampler(environment: Listening) -> Steps[None]:
