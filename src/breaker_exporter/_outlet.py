@@ -90,6 +90,9 @@ def shut_down(
     pipelines = tuple(pipelines)
     calls: list[Callable[[float], object]] = [partial(_shut_down_one, each) for each in pipelines]
     side_by_side([*calls, *beside], seconds, "shutdown")
+    for pipeline in pipelines:
+        if pipeline.exporter:
+            pipeline.exporter._say_stopped()  # one whose shutdown is late has not said it yet
 
 
 def side_by_side(calls: Sequence[Callable[[float], object]], seconds: float, what: str) -> None:

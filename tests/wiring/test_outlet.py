@@ -8,14 +8,15 @@ from collections.abc import Iterator
 
 import pytest
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from breaker_exporter import CircuitBreakerSpanExporter
 from breaker_exporter._outlet import Outlet
 from breaker_exporter._pipeline import Pipeline
-from breaker_exporter.testing import ScriptedExporter, hang, succeed
+from breaker_exporter.testing import ScriptedExporter, fail, hang, succeed
 
+from ..semantics._spans import spans
 from ..semantics._waiting import PATIENCE, until
 
 
@@ -61,6 +62,29 @@ def test_a_stuck_exporter_does_not_eat_the_time_of_a_healthy_one(
     assert time.monotonic() - started < PATIENCE
     assert len(healthy.spans) == 1
     assert healthy.shutdown_calls == 1
+
+
+def test_what_was_lost_is_said_though_a_processor_does_not_end_in_time(
+    outlet: Outlet, caplog: pytest.LogCaptureFixture
+) -> None:
+    """G2: the exporter's own shutdown, which the processor calls last, comes too late or never."""
+    ended = threading.Event()
+
+    class Stuck(SpanProcessor):
+        def shutdown(self) -> None:
+            ended.wait(PATIENCE)
+
+    exporter = CircuitBreakerSpanExporter(ScriptedExporter(default=fail), name="otlp")
+    exporter.export(spans(3))
+    outlet.open((Pipeline(Stuck(), exporter), Pipeline(Stuck(), None)), shutdown_timeout=30.0)
+
+    outlet.close(0.1)
+    said = caplog.text
+    ended.set()
+    exporter.shutdown()
+
+    assert "otlp: stopped: 0 spans exported, 3 lost since this process began: 3 failed" in said
+    assert caplog.text.count("stopped") == 1
 
 
 def test_two_stuck_exporters_share_one_deadline(outlet: Outlet, provider: TracerProvider) -> None:
