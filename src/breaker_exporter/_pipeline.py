@@ -133,8 +133,8 @@ def otlp_exporter(protocol: otlp.Protocol, settings: Settings, environment: Envi
             from ._grpc import SlicingOTLPSpanExporter
             from ._grpc_settings import made
         return made(SlicingOTLPSpanExporter, settings, environment)
-    with importing(protocol):
-        from .otlp import CooperativeOTLPSpanExporter
+    from .otlp import CooperativeOTLPSpanExporter
+
     return CooperativeOTLPSpanExporter(
         settings.endpoint, headers=settings.headers, timeout=settings.timeout, _environment=environment
     )

@@ -80,3 +80,21 @@ def test_an_exporter_of_others_that_cannot_be_imported_is_told_with_its_cause(
     (warning,) = warnings(caplog)
     assert "no spans go to 'theirs'" in warning
     assert "TypeError: Descriptors cannot be created directly" in warning
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_the_exporter_itself_tells_why_it_cannot_be_imported(tmp_path: Path, kind: str) -> None:
+    (tmp_path / "requests.py").write_text(BROKEN[kind])
+    done = subprocess.run(
+        [sys.executable, "-c", "from breaker_exporter.otlp import CooperativeOTLPSpanExporter"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("ImportError: opentelemetry-exporter-otlp-proto-http ")
+    assert 'pip install "breaker-exporter[otlp]"' in last
+    assert f"{kind}: " in last

@@ -16,8 +16,10 @@ __all__ = ["CooperativeOTLPSpanExporter"]
 
 def __getattr__(name: str) -> object:
     if name == "CooperativeOTLPSpanExporter":
-        from ._exporter import CooperativeOTLPSpanExporter
+        from .._packages import importing
 
+        with importing("http/protobuf"):
+            from ._exporter import CooperativeOTLPSpanExporter
         return CooperativeOTLPSpanExporter
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 

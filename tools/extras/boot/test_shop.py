@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 from importlib.metadata import entry_points
@@ -41,6 +42,11 @@ def test_telemetry_names_the_extra_of_its_protocol(
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", protocol)
     with pytest.raises(TelemetryError, match=rf"breaker-exporter\[{extra}\]"):
         Telemetry(provider=TracerProvider()).start()
+
+
+def test_the_otlp_exporter_names_its_extra() -> None:
+    with pytest.raises(ImportError, match=r"breaker-exporter\[otlp\]"):
+        importlib.import_module("breaker_exporter.otlp").CooperativeOTLPSpanExporter  # noqa: B018
 
 
 @pytest.mark.parametrize(("name", "extra"), [("http", "otlp"), ("grpc", "grpc")])
