@@ -27,6 +27,7 @@ def doors() -> set[tuple[str, str]]:
     """
     trees = {path.relative_to(PACKAGE).as_posix(): ast.parse(path.read_text()) for path in _files()}
     ours = {name for tree in trees.values() for name in _defined(tree)}
+    ours |= sys.stdlib_module_names
     ours |= {path.stem for path in _files()} | {path.name for path in PACKAGE.rglob("_*") if path.is_dir()}
     found = {(file, name) for file, tree in trees.items() for name in _used(tree) if name not in ours}
     return found | {(file, name) for file, tree in trees.items() for name in _of_other_modules(tree)}

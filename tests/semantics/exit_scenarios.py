@@ -133,15 +133,18 @@ def export_from_a_finalizer_at_exit() -> None:
 
 
 def batch_processor_drained_at_exit() -> None:
+    """R4: as with the first export at exit, it is Python 3.12 that starts no thread for a greenlet."""
     exporter = CircuitBreakerSpanExporter(ScriptedExporter())
     provider = TracerProvider()
     provider.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=60_000))
     for _ in range(5):
         provider.get_tracer("exit").start_span("span").end()
 
+    delivered = "gevent" not in sys.modules or sys.version_info[:2] != (3, 12)
+
     def check() -> None:
         health = exporter.health()
-        assert (health.received, health.exported) == (5, 5), health
+        assert (health.exported, health.failed) == ((5, 0) if delivered else (0, 5)), health
 
     # atexit runs last registered first; the provider's own handler was registered before this one
     atexit.unregister(provider.shutdown)

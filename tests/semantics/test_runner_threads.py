@@ -371,9 +371,11 @@ def test_a_hundred_dropped_exporters_leave_no_thread_behind(clock: ManualClock) 
     until(lambda: gc.collect() is None or _threads() <= before)
 
 
-def test_an_exporter_dropped_with_a_hung_call_is_collected_when_that_ends(clock: ManualClock) -> None:
-    inner = Gated()
-    exporter = CircuitBreakerSpanExporter(inner, export_timeout=0.05, clock=clock)
+def test_an_exporter_dropped_with_a_hung_call_is_collected_when_that_ends(
+    clock: ManualClock, deadlines: ManualClock
+) -> None:
+    inner = Gated(when_stuck=lambda: deadlines.advance(0.02))
+    exporter = CircuitBreakerSpanExporter(inner, export_timeout=0.02, clock=clock)
     exporter.export(spans(1))
     dropped = weakref.ref(exporter)
     del exporter

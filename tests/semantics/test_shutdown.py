@@ -110,6 +110,18 @@ def test_a_shutdown_that_raises_inside_raises_nothing_outside(
     assert exporter.export(spans(1)) is FAILURE
 
 
+def test_a_shutdown_that_raised_inside_is_told_to_the_first_who_asked_for_it_alone(
+    clock: ManualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """S6: a second one has nothing to add."""
+    exporter = CircuitBreakerSpanExporter(ScriptedExporter(on_shutdown=RuntimeError("no")), clock=clock)
+    with caplog.at_level(logging.WARNING, logger="breaker_exporter"):
+        exporter.shutdown()
+        exporter.shutdown()
+
+    assert len([record for record in caplog.records if "shutdown" in record.getMessage()]) == 1
+
+
 def test_a_shutdown_that_hangs_inside_is_left_behind_in_time(clock: ManualClock) -> None:
     """S1."""
     stuck = Gated()
@@ -152,6 +164,7 @@ def test_the_wrapped_shutdown_gets_what_is_left_of_begin_shutdowns_budget(clock:
     inner = _TakesTimeout()
     exporter = CircuitBreakerSpanExporter(inner, clock=clock)
     exporter.begin_shutdown(3.0)
+    exporter.begin_shutdown(20.0)
 
     exporter.shutdown(timeout_millis=30_000)
 
@@ -213,10 +226,12 @@ def test_those_that_wait_for_their_turn_when_shutdown_comes_are_refused(clock: M
     assert exporter.health().in_flight == 0
 
 
-def test_shutdown_with_a_hung_call_outstanding_returns_in_time(clock: ManualClock) -> None:
+def test_shutdown_with_a_hung_call_outstanding_returns_in_time(
+    clock: ManualClock, deadlines: ManualClock
+) -> None:
     """S1, S5."""
-    inner = Gated()
-    exporter = CircuitBreakerSpanExporter(inner, export_timeout=0.05, clock=clock)
+    inner = Gated(when_stuck=lambda: deadlines.advance(0.02))
+    exporter = CircuitBreakerSpanExporter(inner, export_timeout=0.02, clock=clock)
     exporter.export(spans(1))
 
     start(lambda: exporter.shutdown(timeout_millis=5_000)).result(timeout=20)
@@ -347,7 +362,7 @@ def test_begin_shutdown_is_one_deadline_for_a_call_in_flight_and_later_exports(
     inner.entered(2)
     queued = start(lambda: exporter.export(spans(3)))
     until(lambda: exporter.health().in_flight == 5)
-    deadlines.advance(0.05)
+    deadlines.advance(0.046)  # a tenth is kept for what ends the call
 
     assert in_call.result(timeout=20) is FAILURE
     assert queued.result(timeout=20) is FAILURE
