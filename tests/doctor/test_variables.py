@@ -256,3 +256,19 @@ def test_where_no_code_was_seen_it_is_said() -> None:
 
     assert "not seen here" in taken(service.check(named, sees_code=False))[0].advice
     assert "not seen here" not in taken(service.check(named, sees_code=True))[0].advice
+
+
+def test_a_misspelt_name_of_ours_is_fatal_where_a_strict_start_dies_of_it() -> None:
+    environ = {
+        "BREAKER_EXPORTER_COOL_DOWN": "3",
+        "BREAKER_EXPORTER_X": "",
+        "OTEL_EXPORTER_OTLP_TIMEUOT": "3",
+        "OTEL_SERVICE_NAME": "shop",
+    }
+
+    assert bad(in_force(environ)[0]) == ["warning variable-unknown"] * 3
+    assert bad(in_force({**environ, "BREAKER_EXPORTER_STRICT": "1"})[0]) == [
+        "broken variable-unknown",
+        "warning variable-unknown",
+        "warning variable-unknown",
+    ]

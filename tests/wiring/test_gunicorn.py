@@ -269,6 +269,16 @@ def test_mistakes_fail_open_with_a_warning_each(collector: FaultyCollector) -> N
         assert len([line for line in service.output.splitlines() if f"[WARNING] {name}" in line]) == 1
 
 
+def test_with_the_sdks_provider_named_by_a_variable_spans_arrive(collector: FaultyCollector) -> None:
+    env = to(collector, OTEL_PYTHON_TRACER_PROVIDER="sdk_tracer_provider")
+    with GunicornService(APP, conf=BY_ENVIRONMENT, env=env, args=["-k", "gevent"]) as service:
+        answer = ask(service)
+        service.terminate()
+
+    assert collector.span_ids == {answer.span}
+    assert "is set already" not in service.output
+
+
 def test_a_disabled_sdk_has_no_thread_and_no_provider(collector: FaultyCollector) -> None:
     env = to(collector, OTEL_SDK_DISABLED="true")
     with GunicornService(APP, conf=BY_ENVIRONMENT, env=env, args=["-k", "gevent"]) as service:

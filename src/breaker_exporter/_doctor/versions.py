@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from importlib import metadata
 
-from .._shown import origin
+from .._packages import cause_of
 from .finding import Report, Steps, broken, ok, warning
 
 _OURS = "breaker-exporter"
@@ -128,7 +128,7 @@ def _unusable(module: str) -> str | None:
         if module:
             importlib.import_module(module)
     except Exception as error:
-        return origin(error)
+        return cause_of(error)
     return None
 
 
