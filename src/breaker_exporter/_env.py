@@ -53,6 +53,7 @@ OTLP_ENDPOINT = _otlp("ENDPOINT")
 OTLP_HEADERS = _otlp("HEADERS")
 OTLP_PROTOCOL = _otlp("PROTOCOL")
 OTLP_TIMEOUT = _otlp("TIMEOUT")
+METER_PROVIDER = "OTEL_PYTHON_METER_PROVIDER"
 RETRYABLE_CODES = "OTEL_PYTHON_EXPORTER_OTLP_GRPC_RETRYABLE_ERROR_CODES"
 SAMPLER = "OTEL_TRACES_SAMPLER"
 SCHEDULE_DELAY = "OTEL_BSP_SCHEDULE_DELAY"
@@ -88,6 +89,7 @@ _SAMPLERS = (
 )
 _one_of_samplers = one_of(*_SAMPLERS)
 SAMPLER_ARGUMENT = "OTEL_TRACES_SAMPLER_ARG"
+_METER_GROUP = "opentelemetry_meter_provider"
 SAMPLER_GROUP = "opentelemetry_traces_sampler"
 """Entry points of samplers that are installed, which ``OTEL_TRACES_SAMPLER`` may name too."""
 _grpc_compression = cast(Callable[[str, object], otlp.Compression], one_of("none", "gzip"))
@@ -309,6 +311,18 @@ class Environment:
     def bad_limits(self) -> set[str]:
         """Variables of span limits that OpenTelemetry would raise on. An empty one means no limit to it."""
         return {name for name in _LIMITS if self._text(name) is not None and self.limit(name) is None}
+
+    def bad_meter_provider(self) -> tuple[str, ...]:
+        """The variable that names one, where OpenTelemetry would raise wherever a meter is asked for."""
+        name = self._text(METER_PROVIDER)
+        if METER_PROVIDER not in self._variables or (name and entry_points(group=_METER_GROUP, name=name)):
+            return ()
+        if name:
+            self.complain(
+                f"{METER_PROVIDER} must name an installed meter provider, not {shown(name)}",
+                "OpenTelemetry raises wherever a meter is asked for",
+            )
+        return (METER_PROVIDER,)
 
     def check_provider(self, default_sampler: str) -> None:
         """What a ``TracerProvider`` is made of."""

@@ -50,7 +50,8 @@ def build(settings: Settings, environment: Environment) -> tuple[Pipeline, ...]:
     try:
         for name, exporter in _exporters(settings, environment):
             exporters.append(exporter)
-            pipelines.append(guarded(name, exporter, settings))
+            with environment.hidden(environment.bad_meter_provider()):
+                pipelines.append(guarded(name, exporter, settings))
     except BaseException:
         shut_down(pipelines, settings.shutdown_timeout)
         for exporter in exporters[len(pipelines) :]:

@@ -5,14 +5,16 @@ OpenTelemetry lets a process set its provider once only, and a forked child keep
 
 from __future__ import annotations
 
+import inspect
 import logging
 import sys
 import threading
 from collections.abc import Mapping
 from importlib.metadata import entry_points
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from opentelemetry import trace
+from opentelemetry.metrics import NoOpMeterProvider
 
 from ._late_patch import any_early
 from ._log import say
@@ -113,7 +115,14 @@ def _made(attributes: Mapping[str, AttributeValue], environment: Environment, sa
         resource=Resource.create(dict(attributes)),
         sampler=sampler_of(environment, sampler),
         span_limits=span_limits(environment),
+        **_meters(TracerProvider, environment),
     )
+
+
+def _meters(kind: type[TracerProvider], environment: Environment) -> dict[str, Any]:
+    """Instruments that count nothing, where OpenTelemetry's tracers would raise for theirs."""
+    takes_them = "meter_provider" in inspect.signature(kind).parameters
+    return {"meter_provider": NoOpMeterProvider()} if environment.bad_meter_provider() and takes_them else {}
 
 
 def _is_bare(provider: object) -> bool:

@@ -140,6 +140,18 @@ def test_one_that_is_no_sdks_is_left_and_the_variable_is_named(collector: Faulty
     assert "application" not in warning
 
 
+@pytest.mark.parametrize(("name", "told"), [("nonsense", 1), ("", 0), ("default_meter_provider", 0)])
+def test_a_meter_provider_that_is_not_installed_costs_no_span(
+    collector: FaultyCollector, name: str, told: int
+) -> None:
+    """A batch processor asks for it, and OpenTelemetry would raise a StopIteration."""
+    _, logged = run(collector, OTEL_PYTHON_METER_PROVIDER=name)
+
+    assert len(logged) == told
+    assert all("OTEL_PYTHON_METER_PROVIDER must name an installed meter provider" in line for line in logged)
+    assert len(collector.span_ids) == 1
+
+
 LIMITS = """
 from opentelemetry import trace
 from breaker_exporter.telemetry import Telemetry
