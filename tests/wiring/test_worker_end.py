@@ -207,6 +207,31 @@ def test_every_signal_that_ends_a_worker_leaves_time_for_what_is_queued(
         assert collector.duplicates == 0
 
 
+@pytest.mark.parametrize("worker", ["sync", "gevent", UVICORN[1]])
+def test_a_reload_leaves_the_old_workers_time_for_what_is_queued(
+    collector: FaultyCollector, worker: str
+) -> None:
+    with served(collector, worker) as service:
+        pid, span = ask(service)
+        os.kill(service.pid, signal.SIGHUP)
+        service.wait_for_line("Booting worker with pid: (?!" + str(pid) + ")")
+        until(lambda: span in collector.span_ids)
+        service.terminate()
+
+    assert collector.duplicates == 0
+
+
+def test_a_worker_of_uvicorns_that_is_recycled_delivers_what_it_has_first(collector: FaultyCollector) -> None:
+    with served(collector, UVICORN[1], "--max-requests", "2") as service:
+        pid, first = ask(service)
+        ask(service)
+        service.wait_for_line("Booting worker with pid: (?!" + str(pid) + ")")
+        until(lambda: first in collector.span_ids)
+        service.terminate()
+
+    assert collector.duplicates == 0
+
+
 @pytest.mark.parametrize("worker", ["sync", "asgi", UVICORN[1]])
 def test_a_worker_that_hangs_is_flushed_before_gunicorn_kills_it(
     collector: FaultyCollector, worker: str
