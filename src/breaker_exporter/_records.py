@@ -7,10 +7,12 @@ one stands on every handler, turns away what our threads log, and keeps it for t
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 from collections import deque
 from collections.abc import Callable
+from typing import Any
 
 from . import _world
 from ._log import say
@@ -77,36 +79,32 @@ class Detour:
 
     def __init__(self) -> None:
         self._pid = os.getpid()
-        self._lock = _world.new_lock()
+        self._lock = _world.new_state_lock()
         self._threads: dict[int, Records] = {}
-        self._calls_out = 0
-        self._filters: dict[logging.Handler, _Diversion] = {}
+        self._out: set[object] = set()
+        self._diversions: dict[int, _Diversion] = {}
 
-    def open(self) -> None:
-        """One more call goes out. Handlers that came since the last one get their filter now."""
-        self._lock.acquire()
-        try:
-            self._calls_out += 1
+    def open(self, call: object) -> None:
+        """One more call goes out. Handlers that came since the last one get their filter now.
+
+        Args:
+            call: Its identity, for :meth:`close`, which has to follow even if this raises.
+        """
+        with self._lock:
+            self._out.add(call)
             for handler in _all_handlers():
-                if handler not in self._filters:
-                    self._filters[handler] = diversion = _Diversion(handler, self._threads)
-                    # A new list, since another thread may be going through the old one. In front, since
-                    # the user's filters run when the record is handed on.
-                    handler.filters = [diversion, *handler.filters]
-        finally:
-            self._lock.release()
+                if id(handler) not in self._diversions:
+                    diversion = self._diversions[id(handler)] = _Diversion(handler, self._threads)
+                    diversion.install()
 
-    def close(self) -> None:
-        """One call less is out; the last one takes the filters away."""
-        self._lock.acquire()
-        try:
-            self._calls_out -= 1
-            if not self._calls_out:
-                for handler, diversion in self._filters.items():
-                    handler.filters = [kept for kept in handler.filters if kept is not diversion]
-                self._filters.clear()
-        finally:
-            self._lock.release()
+    def close(self, call: object) -> None:
+        """A call is out no more, if it was; the last one takes the filters away."""
+        with self._lock:
+            self._out.discard(call)
+            if not self._out:
+                while self._diversions:
+                    _, diversion = self._diversions.popitem()
+                    diversion.remove()
 
     def enter(self, records: Records) -> None:
         """What the current thread logs from now on goes to `records`."""
@@ -130,6 +128,37 @@ class _Diversion(logging.Filter):
         records.keep(self._handler, record)
         return False
 
+    def install(self) -> None:
+        # In front: the user's filters run when the record is handed on.
+        _replace_filters(self._handler, lambda filters: [self, *filters])
+
+    def remove(self) -> None:
+        _replace_filters(self._handler, lambda filters: [kept for kept in filters if kept is not self])
+
+
+_Filters = list[Any]
+
+
+def _replace_filters(handler: logging.Handler, change: Callable[[_Filters], _Filters]) -> None:
+    """Give `handler` a new list of filters, since another thread may be going through the old one.
+
+    One that moved on in it would pass a filter by, one that hides secrets perhaps. What others add to or
+    take from the old list until the new one is there is done to that as well. A handler that cannot be
+    changed stays as it is.
+    """
+    with contextlib.suppress(Exception):
+        old = handler.filters
+        before = list(old)
+        new: _Filters = change(before)
+        handler.filters = new
+        after = list(old)
+        new.extend(added for added in after if not _has(before, added))
+        new[:] = [kept for kept in new if _has(after, kept) or not _has(before, kept)]
+
+
+def _has(filters: _Filters, one: object) -> bool:
+    return any(one is other for other in filters)
+
 
 def _all_handlers() -> list[logging.Handler]:
     """Asked for with every call: a process may have hundreds of loggers, few with handlers."""
@@ -147,6 +176,8 @@ def detour() -> Detour:
     global _detour  # noqa: PLW0603
     if _detour._pid != os.getpid():
         for handler in _all_handlers():
-            handler.filters = [kept for kept in handler.filters if not isinstance(kept, _Diversion)]
+            _replace_filters(
+                handler, lambda filters: [kept for kept in filters if not isinstance(kept, _Diversion)]
+            )
         _detour = Detour()
     return _detour

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from . import _switching, _world
 from . import _time as time
 from ._records import Records, detour
-from ._worker import Thread, Worker, end, end_if_child_of
+from ._worker import Job, Thread, Worker, end, end_if_child_of
 
 _MOST_ABANDONED = 4
 """Stuck calls at most, for one exporter; each holds a thread (R2)."""
@@ -87,7 +87,6 @@ class Turn:
         self.outcome: Outcome | None = None
         self.parkers: list[_world.Parker] = []
         self.kill: Callable[[], None] | None = None
-        self.end_switching: Callable[[], None] = lambda: None
 
     def unpark(self) -> None:
         for parker in list(self.parkers):
@@ -301,7 +300,7 @@ class Runner:
             if closing is None:
                 closing = self._closing = Turn()
         self.recheck()
-        may_wait = not _world.on_hub() and id(self) not in _inside.get()
+        may_wait = not (_world.on_hub() or id(self) in _inside.get() or _world.holds_state_lock())
         now = time.monotonic()
         limit = min(deadline, self._end_at)
         if first:
@@ -326,6 +325,8 @@ class Runner:
         if caller in self._callers:
             # A signal handler or a finalizer: what it would wait for goes on when it has returned.
             raise Refused("called while it interrupts an export")
+        if _world.holds_state_lock():
+            raise Refused("called while it interrupts what must not wait")
         turn.caller = caller
         self._callers.add(caller)
 
@@ -350,47 +351,85 @@ class Runner:
         context.run(_inside.set, (*_inside.get(), id(self)))
         # Where sockets are not gevent's, what cooperates with greenlets would hold them all.
         if self._wants_greenlet and _world.is_cooperative() and _world.is_patched("socket"):
-            turn.submitted = True
-            turn.kill = _cooperating[turn] = _world.start_greenlet(
-                lambda: self._finish(turn, _outcome(context, call)), lambda: self._settle_unrun(turn)
-            )
+            _world.resolve_names_without_threads()
+            self._start_greenlet(turn, context, call)
             return
-        diverted = _world.is_patched()
-        if diverted:
-            self._records.wake = turn.unpark
-            detour().open()
-            if self._switch_interval is not None:
-                turn.end_switching = _switching.shorten(self._switch_interval)
         try:
-            _world.check_threads_run()
-            if self._worker is None:
-                self._worker = Worker()
-                self._threads = [thread for thread in self._threads if not thread.ended]
-                self._threads.append(self._worker.thread)
-            turn.submitted = True
-            self._worker.submit(lambda: self._serve(turn, context, call, diverted=diverted))
+            self._start_on_thread(turn, context, call)
         except RuntimeError as error:
-            turn.end_switching()
-            if diverted:
-                detour().close()
-            if _world.is_cooperative() or "interpreter shutdown" not in str(error):
+            if not _world.is_of_exit(error):
                 raise CannotStart(str(error)) from error
-            # The processor's last drain on Python 3.12 and later: nobody else is left to be held up.
-            turn.outcome = _outcome(context, call)
+            # The processor's last drain, where no thread starts any more: nobody else is there to be held up.
+            if not _world.is_cooperative():
+                turn.outcome = _outcome(context, call)
+            elif isinstance(error, _world.TornDown):  # pragma: no cover (as where it is raised)
+                raise CannotStart(str(error)) from error
+            else:
+                _world.resolve_names_without_threads()
+                self._start_greenlet(turn, context, call)
+
+    def _start_greenlet(self, turn: Turn, context: contextvars.Context, call: Callable[[], object]) -> None:
+        turn.submitted = True
+        turn.kill = _cooperating[turn] = _world.start_greenlet(
+            lambda: self._finish(turn, _outcome(context, call)),
+            lambda: self._settle_unrun(turn, "was killed before it ran"),
+        )
+
+    def _start_on_thread(self, turn: Turn, context: contextvars.Context, call: Callable[[], object]) -> None:
+        diverted = _world.is_patched()
+        job = Job(
+            lambda: self._serve(turn, context, call, diverted=diverted),
+            lambda: self._settle_unrun(turn, "its thread ended before it ran"),
+        )
+        try:
+            if diverted:
+                self._records.wake = turn.unpark
+                detour().open(turn)
+                if self._switch_interval is not None:
+                    _switching.shorten(turn, self._switch_interval)
+            _world.check_threads_run()
+            turn.submitted = True
+            worker = self._worker
+            if worker is None or not worker.submit(job):
+                job = job.renewed()
+                _ = self._new_worker().submit(job) or job.unrun()
+        except BaseException:
+            if job.claim():  # it will not run
+                turn.submitted = False
+                self._land(turn)
+            raise
+
+    def _new_worker(self) -> Worker:
+        self._worker = worker = Worker()
+        self._threads = [thread for thread in self._threads if not thread.ended]
+        self._threads.append(worker.thread)
+        return worker
+
+    def _land(self, turn: Turn) -> None:
+        """Undo for a call what lasts as long as it is out on a thread."""
+        _switching.take_back(turn)
+        detour().close(turn)
 
     def _serve(
         self, turn: Turn, context: contextvars.Context, call: Callable[[], object], *, diverted: bool
     ) -> bool:
         """Make the call on a native thread. Returns whether the thread is still wanted."""
-        if diverted:
-            detour().enter(self._records)
-        outcome = _outcome(context, call)
-        turn.end_switching()
-        end_if_child_of(self._pid)
-        if diverted:
-            detour().leave()
-            detour().close()
-        return self._finish(turn, outcome)
+        # What is collected on this thread between two calls must not wait for one that runs here.
+        _inside.set((id(self),))
+        outcome: Outcome = Raised(CannotStart("its thread was interrupted"))
+        try:
+            if diverted:
+                detour().enter(self._records)
+            outcome = _outcome(context, call)
+        finally:
+            end_if_child_of(self._pid)
+            try:
+                if diverted:
+                    detour().leave()
+                    self._land(turn)
+            finally:
+                wanted = self._finish(turn, outcome)
+        return wanted
 
     def _finish(self, turn: Turn, outcome: Outcome) -> bool:
         _cooperating.pop(turn, None)
@@ -403,10 +442,11 @@ class Runner:
             self.recheck()
         return wanted
 
-    def _settle_unrun(self, turn: Turn) -> None:
-        """A greenlet has ended: one that was killed before its first instruction has said nothing."""
+    def _settle_unrun(self, turn: Turn, reason: str) -> None:
+        """What the call runs on has ended: a greenlet that is killed before it runs has said nothing."""
         if turn.outcome is None:
-            self._finish(turn, Raised(CannotStart("was killed before it ran")))
+            self._land(turn)
+            self._finish(turn, Raised(CannotStart(reason)))
 
     def _new_lock(self) -> threading.RLock:
         return _world.new_state_lock()
@@ -446,7 +486,7 @@ class Runner:
 
     def _abandon(self, turn: Turn) -> Overran:
         self._abandoned.add(turn)
-        turn.end_switching()
+        _switching.take_back(turn)
         if turn.kill is not None:
             turn.kill()
         else:

@@ -7,41 +7,38 @@ thread computes. The interval is one for the process: the shortest that is asked
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 
 from . import _world
 
 _lock = _world.new_state_lock()
-_asked: list[float] = []
+_asked: dict[object, float] = {}
 _before = 0.0
 _set = 0.0
 
 
-def shorten(seconds: float) -> Callable[[], None]:
+def shorten(call: object, seconds: float) -> None:
     """Ask for a switch interval of at most so many seconds.
 
-    Returns:
-        What takes it back, however often it is called. The last to do so restores what was there before,
-        unless somebody else has set another interval meanwhile.
+    Args:
+        call: Who asks, for :func:`take_back`, which has to follow even if this raises.
+        seconds: The interval.
     """
     global _before  # noqa: PLW0603
     with _lock:
         if not _asked:
             _before = sys.getswitchinterval()
-        _asked.append(seconds)
-        _apply(min(_before, *_asked))
-    is_out = True
+        _asked[call] = seconds
+        _apply()
 
-    def take_back() -> None:
-        nonlocal is_out
-        with _lock:
-            if is_out:
-                is_out = False
-                _asked.remove(seconds)
-                if sys.getswitchinterval() == _set:
-                    _apply(min(_before, *_asked) if _asked else _before)
 
-    return take_back
+def take_back(call: object) -> None:
+    """Ask no more, if `call` did.
+
+    The last to do so restores what was there before, unless somebody else has set another interval meanwhile.
+    """
+    with _lock:
+        if _asked.pop(call, None) is not None and sys.getswitchinterval() == _set:
+            _apply()
 
 
 def forget() -> None:
@@ -51,10 +48,10 @@ def forget() -> None:
     if _asked:
         _asked.clear()
         if sys.getswitchinterval() == _set:
-            _apply(_before)
+            _apply()
 
 
-def _apply(seconds: float) -> None:
+def _apply() -> None:
     global _set  # noqa: PLW0603
-    sys.setswitchinterval(seconds)
+    sys.setswitchinterval(min(_before, *_asked.values()) if _asked else _before)
     _set = sys.getswitchinterval()

@@ -1,15 +1,17 @@
 """The native thread that the calls of one exporter run on, one after another.
 
 One thread serves all calls until one hangs: pooled gevent sockets belong to the hub of the thread that
-opened them. Nobody joins it, so nothing keeps the process from exiting (R4).
+opened them. Nobody joins it, so nothing keeps the process from exiting (R4). No lock: what two threads may
+ask for at the same time is one step on a list, a set or a queue.
 """
 
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 import time
-import weakref
+from collections import deque
 from collections.abc import Callable, Iterable
 
 from . import _world
@@ -17,8 +19,34 @@ from . import _world
 _GRACE = 0.5
 """Seconds that an exit waits for interrupted threads to end."""
 
-_living: weakref.WeakSet[Thread] = weakref.WeakSet()
+_living: set[Thread] = set()
+"""Threads with a hub of their own."""
 _nothing: Callable[[], None] = lambda: None  # noqa: E731
+
+
+class Job:
+    """A call for a thread: either the thread makes it, or the job is taken back.
+
+    Args:
+        run: Makes the call; returns whether the thread is still wanted.
+        unrun: Called on a thread that ends before it could make the call to its end; it may have done so.
+    """
+
+    def __init__(self, run: Callable[[], bool], unrun: Callable[[], None]) -> None:
+        self.run = run
+        self.unrun = unrun
+        self._unclaimed = [True]
+
+    def renewed(self) -> Job:
+        """The same call, for another thread than the one that did not take this job."""
+        return Job(self.run, self.unrun)
+
+    def claim(self) -> bool:
+        """Whether the caller is the first to ask, and so the one to decide what becomes of the job."""
+        try:
+            return self._unclaimed.pop()
+        except IndexError:
+            return False
 
 
 class Thread:
@@ -30,11 +58,14 @@ class Thread:
     """
 
     def __init__(self) -> None:
-        self.jobs = _world.new_jobs()
         self.ended = False
         self.watchers: list[_world.Parker] = []
+        self._closing = False
+        # A job stays here until it is over: what is raised in this thread from outside may come at any
+        # instruction, and what it had just taken from a queue would be nowhere.
+        self._jobs: deque[Job] = deque()
+        self._wakes = _world.new_queue()  # one for each job, and one for the end
         self._pid = os.getpid()
-        self._lock = _world.new_lock()
         self._interrupt: Callable[[], None] = _nothing
         self._has_hub = False
         self._busy = False
@@ -45,42 +76,67 @@ class Thread:
         """Whether it is of this process, which is patched, and not ended."""
         return self._has_hub and self._pid == os.getpid()
 
+    def submit(self, job: Job) -> bool:
+        """Have `job` run after those before it. Returns whether the thread took it."""
+        self._jobs.append(job)
+        self._wakes.put(None)
+        # The thread ends after it has set this: where it is not set yet, the thread will see the job.
+        return not self._closing or not job.claim()
+
+    def close(self) -> None:
+        """End after the jobs that were submitted so far."""
+        self._closing = True
+        self._wakes.put(None)
+
     def interrupt(self) -> None:
         """End a call that waits in the thread's own hub; one that is stuck in C stays."""
-        self._lock.acquire()
         try:
             self._interrupt()
-        finally:
-            self._lock.release()
+        except Exception:
+            pass  # it has just ended, and its hub is destroyed
 
     def _work(self) -> None:
-        interrupt = _world.interrupter(lambda: self._busy)
-        if interrupt is not None:
-            self._interrupt = interrupt
-            self._has_hub = True
-            _living.add(self)
-        wanted = True
-        while wanted:
-            job = self.jobs.get()
-            if job is None:
-                break
-            self._busy = True
-            try:
-                wanted = job()
-            finally:
-                self._busy = False
-            del job  # an idle thread keeps no spans alive
-        self._retire()
+        try:
+            interrupt = _world.interrupter(lambda: self._busy)
+            if interrupt is not None:
+                self._interrupt = interrupt
+                self._has_hub = True
+                _living.add(self)
+            wanted = True
+            while wanted:
+                self._wakes.get()
+                if not self._jobs:
+                    break
+                wanted = self._run(self._jobs[0])
+                self._jobs.popleft()
+        finally:
+            self._retire()
+
+    def _run(self, job: Job) -> bool:
+        if not job.claim():
+            return True
+        self._busy = True
+        try:
+            return job.run()
+        except BaseException:
+            return True  # the job has told its caller; the thread is for the next one
+        finally:
+            self._busy = False
 
     def _retire(self) -> None:
-        self._lock.acquire()
+        self._closing = True
         self._interrupt = _nothing
-        self._lock.release()
-        _world.retire_thread()
-        self._has_hub = False
-        self.ended = True
-        for parker in list(self.watchers):
-            parker.unpark()
+        for job in list(self._jobs):
+            job.claim()
+            job.unrun()
+        try:
+            _world.retire_thread()
+        finally:
+            self._has_hub = False
+            self.ended = True
+            _living.discard(self)
+            for parker in list(self.watchers):
+                parker.unpark()
 
 
 def end(threads: Iterable[Thread], deadline: float) -> None:
@@ -96,7 +152,7 @@ def end(threads: Iterable[Thread], deadline: float) -> None:
     for thread in threads:
         thread.watchers.append(parker)
         thread.interrupt()
-        thread.jobs.put(None)
+        thread.close()
     until = min(deadline, time.monotonic() + _GRACE)
     while not all(thread.ended for thread in threads) and (now := time.monotonic()) < until:
         parker.park(until - now)
@@ -111,9 +167,29 @@ def end_if_child_of(pid: int) -> None:
         os._exit(0)
 
 
+class _AfterAllDrains(logging.Handler):
+    """Ends the threads when logging is shut down, which is after every provider has drained its queue.
+
+    Exit handlers run in reverse order of their registration. OpenTelemetry imports logging before it makes a
+    provider, so logging's own handler runs after the provider's; a handler of ours would run before that of
+    a provider that was made before this module was imported, and take the thread that its drain needs.
+    """
+
+    def createLock(self) -> None:  # noqa: N802
+        self.lock = None  # nothing is written here
+
+    def close(self) -> None:
+        """Not the base class's: logging keeps this, and calls it again in the next shutdown."""
+        end(list(_living), time.monotonic() + _GRACE)
+
+
+_at_exit: list[logging.Handler] = []
+
+
 @atexit.register
-def _end_all() -> None:
-    end(list(_living), time.monotonic() + _GRACE)
+def _end_after_all_drains() -> None:
+    # Not before: where logging is configured anew, it closes all handlers that it knows.
+    _at_exit.append(_AfterAllDrains())
 
 
 class Worker:
@@ -123,15 +199,15 @@ class Worker:
         RuntimeError: No thread can be started.
     """
 
-    def __init__(self) -> None:
-        self._jobs: _world.Jobs | None = None
-        self.thread = Thread()
-        self._jobs = self.thread.jobs
+    thread: Thread
 
-    def submit(self, job: Callable[[], bool]) -> None:
-        """Run `job` on the thread, which ends where it returns ``False``."""
-        self.thread.jobs.put(job)
+    def __init__(self) -> None:
+        self.thread = Thread()
+
+    def submit(self, job: Job) -> bool:
+        """Have `job` run on the thread. Returns whether the thread took it: one that ends takes none."""
+        return self.thread.submit(job)
 
     def __del__(self) -> None:
-        if self._jobs is not None:
-            self._jobs.put(None)
+        if "thread" in vars(self):
+            self.thread.close()

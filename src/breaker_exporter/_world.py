@@ -7,6 +7,7 @@ before the monkey patch and used after it). Native primitives are those that gev
 from __future__ import annotations
 
 import _thread
+import builtins
 import contextlib
 import importlib
 import os
@@ -15,13 +16,12 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     import types
 
     import greenlet
-
 
 _WARM = (
     "encodings.idna",
@@ -64,12 +64,12 @@ class Locked(Protocol):
     def _new_lock(self) -> threading.RLock: ...
 
 
-class Jobs(Protocol):
-    """The native queue that feeds a worker thread."""
+class Queue(Protocol):
+    """What a native queue offers."""
 
-    def put(self, item: Callable[[], bool] | None) -> None: ...
+    def put(self, item: None) -> None: ...
 
-    def get(self) -> Callable[[], bool] | None: ...
+    def get(self) -> None: ...
 
 
 class Parker(Protocol):
@@ -107,9 +107,35 @@ def new_state_lock() -> threading.RLock:
     """A native reentrant lock for state that greenlets and native threads share.
 
     Native, because it is held for microseconds and never across anything that switches; reentrant, because
-    a signal handler or a finalizer may come in at any instruction and ask for our health.
+    a signal handler or a finalizer may come in at any instruction and ask for our health. One that comes in
+    while such a lock is held must not wait for anybody: see :func:`holds_state_lock`.
     """
-    return _thread.RLock()
+    return known_state_lock(_thread.RLock())
+
+
+_state_locks: dict[int, weakref.ref[threading.RLock]] = {}
+
+
+def known_state_lock(lock: threading.RLock) -> threading.RLock:
+    """Have :func:`holds_state_lock` ask `lock` too."""
+    key = id(lock)
+    _state_locks[key] = weakref.ref(lock, lambda _: _state_locks.pop(key, None))
+    return lock
+
+
+def holds_state_lock() -> bool:
+    """Whether the caller has interrupted a section of its own thread that one of our locks guards.
+
+    A signal handler or a finalizer that waits there would wait for threads that wait for that lock, and let
+    other greenlets of its thread into the section.
+    """
+    locks = [lock for known in list(_state_locks.values()) if (lock := known())]
+    return any(_is_owned(lock) for lock in locks)
+
+
+def _is_owned(lock: Any) -> bool:
+    """A private door, with a test: reentrant locks have no public way to ask (3.11 to 3.14, gevent's too)."""
+    return bool(lock._is_owned())
 
 
 _locked: weakref.WeakSet[Locked] = weakref.WeakSet()
@@ -131,11 +157,11 @@ def _renew_locks() -> None:
 os.register_at_fork(after_in_child=_renew_locks)
 
 
-def new_jobs() -> Jobs:
+def new_queue() -> Queue:
     """A native queue: its ``get`` blocks the thread, its ``put`` may be called from a finalizer."""
     monkey = _gevent("monkey")
-    jobs: Jobs = (monkey.get_original("queue", "SimpleQueue") if monkey else queue.SimpleQueue)()
-    return jobs
+    made: Queue = (monkey.get_original("queue", "SimpleQueue") if monkey else queue.SimpleQueue)()
+    return made
 
 
 def thread_ident() -> int:
@@ -145,15 +171,48 @@ def thread_ident() -> int:
     return ident
 
 
+class TornDown(RuntimeError):
+    """The interpreter is being torn down: no thread, new or old, runs any more."""
+
+
 def check_threads_run() -> None:
     """Raise where a thread, a new or an old one, would never get to run.
 
     Raises:
-        RuntimeError: The interpreter is being torn down.
+        TornDown: The interpreter is being torn down.
     """
     # Coverage has saved its data by then; the exit scenarios in tests/semantics go through here.
     if sys.is_finalizing():  # pragma: no cover
-        raise RuntimeError("no thread runs any more at interpreter shutdown")
+        raise TornDown("no thread runs any more at interpreter shutdown")
+
+
+def is_of_exit(error: BaseException | None) -> bool:
+    """Whether `error` says that the interpreter is about to end, so that no thread can be started any more.
+
+    Python 3.12 says so by the text alone, later ones by the type as well.
+    """
+    if isinstance(error, TornDown | getattr(builtins, "PythonFinalizationError", TornDown)):
+        return True
+    return isinstance(error, RuntimeError) and "interpreter shutdown" in str(error)
+
+
+def resolve_names_without_threads() -> None:
+    """At exit, where gevent's resolver has no thread and none can start (Python 3.12): resolve in place.
+
+    That holds the hub, which serves nobody else by then.
+    """
+    if threading.main_thread().is_alive():
+        return
+    import gevent
+    from gevent.resolver.blocking import Resolver
+
+    hub = gevent.get_hub()
+    if hub.threadpool.size:
+        return
+    try:
+        start_thread(lambda: None)
+    except RuntimeError:
+        hub.resolver = Resolver()  # type: ignore[assignment]
 
 
 def start_thread(target: Callable[[], None]) -> None:
@@ -343,7 +402,10 @@ class _HubParker:
         self._event.clear()
 
     def unpark(self) -> None:
-        self._loop.run_callback_threadsafe(self._event.set)
+        try:
+            self._loop.run_callback_threadsafe(self._event.set)
+        except Exception:
+            pass  # its hub is destroyed, as a native thread's is that ends: nobody waits there any more
 
 
 def start_greenlet(task: Callable[[], object], ended: Callable[[], None]) -> Callable[[], None]:

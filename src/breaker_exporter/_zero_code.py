@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, ClassVar
 
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
-from . import _worker  # noqa: F401
 from ._env import Environment
 from ._late_patch import await_patch
 from ._log import say, set_level
@@ -33,9 +32,6 @@ if TYPE_CHECKING:
 
     from ._exporter import CircuitBreakerSpanExporter
     from ._otlp_settings import Protocol
-
-# Why _worker: it ends its threads at exit, and handlers run in reverse order. OpenTelemetry loads this before
-# it makes the provider, whose own handler drains the queue and needs those threads.
 
 
 class ZeroCodeSpanExporter(SpanExporter):

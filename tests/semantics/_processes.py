@@ -16,6 +16,8 @@ _PATCH = """
 # Native threads are started behind threading's back: without this, no coverage tool sees what they do.
 import _thread, os, sys, threading
 def _start_traced(function, args, kwargs={}, start=_thread.start_new_thread):
+    if error := getattr(sys, "start_error", None):  # set by a scenario in which no thread can start
+        raise error
     return start(lambda: (sys.settrace(threading.gettrace()), function(*args, **kwargs)), ())
 _thread.start_new_thread = _start_traced
 # In a forked child it makes its lock anew: gevent's by then, over which a thread and a greenlet get stuck.

@@ -16,6 +16,8 @@ from . import (
     exit_scenarios,
     gevent_cancellation_scenarios,
     gevent_cooperative_scenarios,
+    gevent_exit_scenarios,
+    gevent_interruption_scenarios,
     gevent_lifetime_scenarios,
     gevent_log_scenarios,
     gevent_scenarios,
@@ -83,6 +85,7 @@ def batches(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         gevent_scenarios,
         gevent_cooperative_scenarios,
         gevent_cancellation_scenarios,
+        gevent_interruption_scenarios,
         gevent_lifetime_scenarios,
         gevent_log_scenarios,
         switching_scenarios,
@@ -97,7 +100,7 @@ def test_in_a_patched_process(scenario: Callable[[], None], batches: _Batches) -
         assert not failure, failure
 
 
-@pytest.mark.parametrize("scenario", _scenarios(exit_scenarios))
+@pytest.mark.parametrize("scenario", _scenarios(exit_scenarios, gevent_exit_scenarios))
 def test_a_patched_process_ends(scenario: Callable[[], None]) -> None:
     """R4, S5."""
     run_patched(scenario, patience=20)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import gc
 import logging
 import os
@@ -14,13 +15,14 @@ import pytest
 from opentelemetry import context
 
 from breaker_exporter import CircuitBreakerSpanExporter, CircuitState
+from breaker_exporter._worker import Job, Thread
 from breaker_exporter.testing import ScriptedExporter, fail, hang, succeed
 
 from . import exit_scenarios
 from ._exporters import FAILURE, SUCCESS, Gated
 from ._processes import run_plain
 from ._spans import spans
-from ._waiting import start, until
+from ._waiting import Gate, start, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -509,3 +511,76 @@ def test_an_export_to_a_script_that_fails_then_recovers_needs_no_real_time(clock
         exporter.export(spans(1))
     clock.advance(10)
     assert exporter.export(spans(1)) is SUCCESS
+
+
+def test_threads_that_have_ended_are_forgotten(clock: ManualClock) -> None:
+    """R2: each hang costs a thread, and an outage has many."""
+
+    def known() -> int:
+        return sum(type(one) is Thread for one in gc.get_objects())
+
+    gc.collect()
+    before = known()
+    inner = Gated(calls=20)
+    for number in range(1, 20, 2):
+        inner.let_out(number)
+    exporter = CircuitBreakerSpanExporter(
+        inner, export_timeout=0.05, cooldown=10, max_cooldown=10, clock=clock
+    )
+    for number in range(0, 20, 2):
+        assert exporter.export(spans(1)) is FAILURE
+        inner.let_out(number)
+        until(lambda: exporter.health().hung_calls == 0)
+        clock.advance(10)
+        until(lambda: exporter.export(spans(1)) is SUCCESS)
+    gc.collect()
+    assert known() - before <= 3
+
+
+def test_an_export_thread_that_somebody_ends_is_noticed() -> None:
+    """P5: the call it was given has failed, at once, and the next one has a thread."""
+    inner = Gated()
+    inner.let_all_out()
+    exporter = CircuitBreakerSpanExporter(inner, export_timeout=60)
+    assert exporter.export(spans(1)) is SUCCESS
+    (thread,) = inner.threads
+    asynchronously = ctypes.pythonapi.PyThreadState_SetAsyncExc
+    assert asynchronously(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(SystemExit)) == 1
+
+    # In time: the call would wait for an hour for a thread that has ended.
+    answers = [start(lambda: exporter.export(spans(1))).result(timeout=30) for _ in range(2)]
+
+    assert answers[-1] is SUCCESS
+    health = exporter.health()
+    assert (health.received, health.in_flight, health.hung_calls) == (3, 0, 0)
+    assert health.state is CircuitState.CLOSED
+
+
+def test_a_thread_takes_no_job_when_it_is_told_to_end() -> None:
+    """R2: a call is made once, by the thread or by the next one, or its caller is told that it is not."""
+    ran: list[int] = []
+    unrun: list[int] = []
+    gate = Gate()
+
+    def job(number: int, *, wanted: bool) -> Job:
+        def run() -> bool:
+            gate.wait()
+            ran.append(number)
+            if number == 1:
+                raise SystemExit
+            return wanted
+
+        return Job(run, lambda: unrun.append(number))
+
+    thread = Thread()
+    assert thread.submit(job(1, wanted=True))
+    assert thread.submit(job(2, wanted=False))
+    assert thread.submit(job(3, wanted=True))
+    thread.close()
+    late = job(4, wanted=True)
+    assert not thread.submit(late)
+    gate.open()
+    until(lambda: thread.ended)
+    assert ran == [1, 2]
+    assert 3 in unrun
+    assert not late.claim()

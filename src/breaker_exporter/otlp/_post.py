@@ -13,6 +13,7 @@ import requests
 from .._address import place
 from .._errors import let_go
 from .._shown import message
+from .._world import is_of_exit
 from ._connections import Flight, OwnSession, close_inherited
 from ._failures import NoAnswer, NoThread, cause, reason_of
 from ._redirects import next_url
@@ -138,7 +139,7 @@ class Poster:
 
     def _reason(self, error: Exception, flight: Flight) -> NoAnswer:
         bottom = cause(error)
-        if isinstance(bottom, RuntimeError) and "interpreter shutdown" in str(bottom):
+        if is_of_exit(bottom):
             return NoThread(f"no thread can be started: {bottom}")
         return NoAnswer(reason_of(error, flight, place(self._endpoint), self._secrets))
 
