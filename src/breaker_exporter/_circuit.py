@@ -94,6 +94,7 @@ class Circuit:
         breaker: The state machine.
         cooldown: How long it stays open.
         clock: Monotonic seconds.
+        seen: The state, where the breaker is not to be asked: its storage may raise.
 
     Attributes:
         given: Whether the breaker is the user's, who may change it behind our back.
@@ -106,6 +107,8 @@ class Circuit:
         breaker: pybreaker.CircuitBreaker,
         cooldown: GrowingCooldown | GivenCooldown,
         clock: Callable[[], float],
+        *,
+        seen: CircuitState | None = None,
     ) -> None:
         self._name = name
         self._breaker = breaker
@@ -115,7 +118,7 @@ class Circuit:
         self.opened = 0
         self._generation = 0
         self._probe_out = False
-        self._seen = _STATES[breaker.current_state]
+        self._seen = seen or _STATES[breaker.current_state]
         self._opened_at = clock()
         self._wait = cooldown.draw() if self._seen is CircuitState.OPEN else 0.0
         self._hold_until = -math.inf
@@ -174,10 +177,18 @@ class Circuit:
         self._probe_out = True
         return Permit(self._generation, probe=True)
 
+    def land(self, permit: Permit) -> None:
+        """The call of `permit` is out no more: another probe may run, whatever else raises.
+
+        Neither asks the storage of a given breaker nor needs the lock.
+        """
+        if permit.generation == self._generation:
+            self._probe_out = False
+
     def cancel(self, permit: Permit) -> None:
         """Take back a permit whose call was not made, or sent nothing: that says nothing of the backend."""
+        self.land(permit)
         if permit.probe and permit.generation == self._generation:
-            self._probe_out = False
             self._breaker.open()
             self._move(CircuitState.OPEN, PROBE_CANCELLED)
             self._wait = 0.0
@@ -204,6 +215,7 @@ class Circuit:
             at_once: Whether this opens the circuit however few the failures are, as an overrun does (C2).
             retry_after: Seconds for which the backend wants to be left alone.
         """
+        self.land(permit)
         if retry_after and permit.generation == self._generation:
             held = min(retry_after, self._cooldown.longest)
             self._hold_until = max(self._hold_until, self._clock() + held)
@@ -229,7 +241,7 @@ class Circuit:
     def forked(self) -> Circuit:
         """The same circuit for a forked child: a breaker whose lock nobody holds, no probe out (R5)."""
         if isinstance(self._cooldown, GivenCooldown):
-            return Circuit(self._name, self._breaker, self._cooldown, self._clock)
+            return Circuit(self._name, self._breaker, self._cooldown, self._clock, seen=self._seen)
         probing = self._seen is CircuitState.HALF_OPEN
         storage = pybreaker.CircuitMemoryStorage(
             pybreaker.STATE_OPEN if probing else self._breaker.current_state
@@ -246,10 +258,10 @@ class Circuit:
         return child
 
     def _settle(self, permit: Permit, error: BaseException | None, reason: str, *, at_once: bool) -> None:
+        self.land(permit)
         self._notice()
         if permit.generation != self._generation:
             return
-        self._probe_out = False
         if error is None:
             self._hold_until = -math.inf
         self._replay(error)
@@ -295,10 +307,11 @@ class Circuit:
         old = self._seen
         if new is old:
             return
+        now = self._clock()  # before anything is changed: it may raise
         self._seen = new
         self._generation += 1
         if new is CircuitState.OPEN:
-            self._opened_at = self._clock()
+            self._opened_at = now
             # A clock that was set back must not lengthen what the backend asked for.
             self._held = min(max(0.0, self._hold_until - self._opened_at), self._cooldown.longest)
             self._wait = max(self._cooldown.draw(), self._held)
@@ -313,9 +326,16 @@ class Circuit:
                 at=time.time(),
                 reason=reason,
                 cooldown=self.cooldown,
-                consecutive_failures=self._breaker.fail_counter,
+                consecutive_failures=self._counted(),
             )
         )
+
+    def _counted(self) -> int:
+        """Failures in a row; 0 where the storage of a given breaker cannot say."""
+        try:
+            return self._breaker.fail_counter
+        except Exception:
+            return 0
 
 
 def own_circuit(

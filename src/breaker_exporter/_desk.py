@@ -34,6 +34,8 @@ _LONGEST_REASON = 280
 """Characters: the words of a backend, and ours around them. Classes have been seen with names of a page."""
 _MANY_ITEMS = 32
 """Items of a batch processor; whoever exports one by one has others in between, and wants to go on."""
+_PATIENCE_WITH_HANDLERS = 0.2
+"""Seconds that a shutdown waits for its last line to be written."""
 
 
 class Desk:
@@ -212,16 +214,24 @@ class Desk:
             self.say_stopped()
 
     def say_stopped(self) -> None:
-        """Say once what this process has exported and lost, when nothing more is to come (G2)."""
+        """Say once what this process has exported and lost, when nothing more is to come (G2).
+
+        Under gevent a logging handler that never gets rid of the line is not waited for.
+        """
         with self._lock:
             said, self._said_stopped = self._said_stopped, True
             if not said:
                 self._announcer.add_line(self._ledger.balance())
-        self._announcer.announce()
+        try:
+            _world.beside(self._announcer.announce)(_PATIENCE_WITH_HANDLERS)
+        except _world.Thrown as thrown:
+            raise thrown.error from None
 
     def _new_lock(self) -> threading.RLock:
         # The storage of a given breaker may switch greenlets: then a lock that knows them.
-        return threading.RLock() if self._circuit.given else _world.new_state_lock()
+        if self._circuit.given:
+            return _world.known_state_lock(threading.RLock())
+        return _world.new_state_lock()
 
     def _attempt(self, batch: _Batch, call: Callable[[], object]) -> bool:
         turn = Turn()
@@ -253,11 +263,20 @@ class Desk:
             settled = True
             return succeeded
         finally:
-            if permit is not None and not settled and not turn.is_orphan:
-                with self._lock:
-                    self._circuit.cancel(permit)
-                    self._collect()
-            self._runner.release(turn)
+            try:
+                if permit is not None and not settled and not turn.is_orphan:
+                    self._give_back(permit)
+            finally:
+                self._runner.release(turn)
+
+    def _give_back(self, permit: Permit) -> None:
+        self._circuit.land(permit)  # first: what follows may raise, or be thrown out of a wait for the lock
+        try:
+            with self._lock:
+                self._circuit.cancel(permit)
+                self._collect()
+        except Exception as error:
+            self._say_broken(error)
 
     def _settle(self, batch: _Batch, permit: Permit, outcome: Outcome) -> bool:
         report = self._report(outcome)
@@ -266,37 +285,58 @@ class Desk:
             items, batch.owed = batch.owed, 0
             held = report.held_of(items)
             if kind is Loss.REJECTED:
-                self._circuit.succeeded(permit)
-                moved = self._collect()  # what is rejected is not of the outage that it ends
-                self._ledger.settle(held, items - held, report.reason, kind, self._now())
+                try:
+                    error = self._tell_circuit(permit, outcome, report)
+                    moved = self._collect()  # what is rejected is not of the outage that it ends
+                finally:
+                    self._ledger.settle(held, items - held, report.reason, kind, self._now())
                 self._collect()
             else:
                 self._ledger.settle(held, items - held, report.reason, kind, self._now())
-                if kind is Loss.UNSENT:
-                    self._circuit.cancel(permit)
-                else:
-                    self._circuit.failed(
-                        permit,
-                        report.reason,
-                        outcome.error if isinstance(outcome, Raised) else None,
-                        at_once=isinstance(outcome, Overran) or report.verdict is Verdict.MISCONFIGURED,
-                        retry_after=report.retry_after,
-                    )
+                error = self._tell_circuit(permit, outcome, report)
                 moved = self._collect()
-            listener_error = self._circuit.take_listener_error()
         if isinstance(outcome, Raised):
             let_go(outcome.error)
         if moved:
             self._runner.recheck()
-        if listener_error is not None and not self._said_broken:
+        if error is not None:
+            self._say_broken(error)
+        return report.verdict is Verdict.DELIVERED
+
+    def _tell_circuit(self, permit: Permit, outcome: Outcome, report: ExportReport) -> BaseException | None:
+        """What became of the call of `permit`.
+
+        Returns:
+            What a given breaker, its storage, its listeners or the clock raised: the items are accounted for
+            all the same.
+        """
+        try:
+            if report.verdict in (Verdict.DELIVERED, Verdict.REJECTED):
+                self._circuit.succeeded(permit)
+            elif report.verdict is Verdict.UNSENT:
+                self._circuit.cancel(permit)
+            else:
+                self._circuit.failed(
+                    permit,
+                    report.reason,
+                    outcome.error if isinstance(outcome, Raised) else None,
+                    at_once=isinstance(outcome, Overran) or report.verdict is Verdict.MISCONFIGURED,
+                    retry_after=report.retry_after,
+                )
+        except Exception as error:
+            return error
+        return self._circuit.take_listener_error()
+
+    def _say_broken(self, error: BaseException) -> None:
+        if not self._said_broken:
             self._said_broken = True
             say(
                 logging.WARNING,
-                "%s: a listener or the storage of the given breaker raised; its circuit may stay closed",
+                "%s: a listener or the storage of the given breaker, or the clock, raised; "
+                "its circuit may stay closed",
                 self._name,
-                cause=listener_error,
+                cause=error,
             )
-        return report.verdict is Verdict.DELIVERED
 
     def _report(self, outcome: Outcome) -> ExportReport:
         if isinstance(outcome, Returned):

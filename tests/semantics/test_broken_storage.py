@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pybreaker
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry.sdk.trace.export import SpanExporter
 
@@ -47,7 +47,7 @@ class _Storage(pybreaker.CircuitMemoryStorage):
 def _guarded(inner: SpanExporter) -> tuple[_Storage, CircuitBreakerSpanExporter]:
     storage = _Storage()
     breaker = pybreaker.CircuitBreaker(fail_max=1, reset_timeout=0, state_storage=storage)
-    return storage, CircuitBreakerSpanExporter(inner, breaker=breaker, export_timeout=2)
+    return storage, CircuitBreakerSpanExporter(inner, breaker=breaker, export_timeout=60)
 
 
 def _unsent(_: object) -> ExportReport:
@@ -58,6 +58,7 @@ def _rejected(_: object) -> ExportReport:
     return ExportReport(Verdict.REJECTED)
 
 
+@settings(deadline=None, max_examples=60)
 @given(
     scripts=st.lists(st.lists(st.booleans(), max_size=12), min_size=1, max_size=6),
     outcomes=st.lists(
@@ -72,7 +73,7 @@ def test_whatever_it_raises_it_recovers_and_all_are_accounted_for(
     for script in scripts:
         storage.script = iter(script)
         exporter.export(spans(2))
-        exporter.force_flush(2_000)
+        exporter.force_flush(60_000)
     storage.script = iter(())
 
     answers = [exporter.export(spans(2)) for _ in range(len(outcomes) + 2)]

@@ -66,6 +66,20 @@ def test_more_spans_than_there_were_cannot_have_been_delivered(clock: ManualCloc
     assert (exporter.health().exported, exporter.health().failed) == (2, 0)
 
 
+def test_a_failed_batch_that_was_delivered_in_part_counts_as_such(clock: ManualClock) -> None:
+    """P3: what the backend holds is exported, whatever became of the rest."""
+    part = ExportReport(Verdict.FAILED, delivered=3, reason="gone in between")
+    exporter = guard(clock, part, ExportReport(Verdict.MISCONFIGURED, delivered=1))
+
+    assert exporter.export(spans(5)) is FAILURE
+    health = exporter.health()
+    assert (health.exported, health.failed, health.consecutive_failures) == (3, 2, 1)
+
+    assert exporter.export(spans(5)) is FAILURE
+    health = exporter.health()
+    assert (health.exported, health.failed, health.state) == (4, 6, CircuitState.OPEN)
+
+
 def test_a_rejected_batch_fails_and_is_no_failure_of_the_backend(clock: ManualClock) -> None:
     exporter = guard(clock, FAILED, REJECTED, FAILED, failure_threshold=2)
 
