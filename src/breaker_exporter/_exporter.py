@@ -277,7 +277,8 @@ class CircuitBreakerSpanExporter(SpanExporter):
         pid = os.getpid()
         desk = desks.get(pid)
         if desk is None:
-            (parent,) = desks.values()
+            # Several threads of a child may come here at once: the first one's is everybody's.
+            parent = next(known for process, known in list(desks.items()) if process != pid)
             desk = desks.setdefault(pid, parent.forked())
             self._desks = {pid: desk}
         return desk

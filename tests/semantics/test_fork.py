@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import sys
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -374,5 +375,29 @@ def test_a_fork_after_exporters_were_dropped_costs_nothing(clock: ManualClock) -
 
     def check() -> None:
         assert exporter.export(spans(1)) is SUCCESS
+
+    in_child(check)
+
+
+def test_the_first_exports_of_a_child_may_come_from_several_threads_at_once() -> None:
+    """R5: the first one's circuit is everybody's."""
+    exporters = [CircuitBreakerSpanExporter(ScriptedExporter()) for _ in range(60)]
+    threads = 6
+    batch = spans(1)
+
+    def check() -> None:
+        before = sys.getswitchinterval()
+        sys.setswitchinterval(1e-6)
+        together = threading.Barrier(threads)
+
+        def first(exporter: CircuitBreakerSpanExporter) -> object:
+            together.wait(20)
+            return exporter.export(batch)
+
+        for exporter in exporters:
+            calls = [start(lambda one=exporter: first(one)) for _ in range(threads)]  # type: ignore[misc]
+            assert {call.result(timeout=20) for call in calls} == {SUCCESS}
+            assert exporter.health().received == threads
+        sys.setswitchinterval(before)
 
     in_child(check)
