@@ -537,6 +537,7 @@ def test_threads_that_have_ended_are_forgotten(clock: ManualClock) -> None:
     assert known() - before <= 3
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # the SystemExit
 def test_an_export_thread_that_somebody_ends_is_noticed() -> None:
     """P5: the call it was given has failed, at once, and the next one has a thread."""
     inner = Gated()
