@@ -8,10 +8,11 @@ import os
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from breaker_exporter import CircuitBreakerSpanExporter
+from breaker_exporter import CircuitBreakerSpanExporter, _env
 from breaker_exporter._env import Environment, TelemetryError
 from breaker_exporter._profiles import PROFILES, Profile
 from breaker_exporter._settings import Arguments, Settings
@@ -536,6 +537,19 @@ def test_codes_that_grpc_tries_again_on_are_names(caplog: pytest.LogCaptureFixtu
 
     everything({name: "ABORTED,OOPS"}, protocol="grpc")
     assert f"{name} must be names of gRPC's status codes" in warnings(caplog)[0]
+
+
+def test_a_lock_that_nobody_gives_back_keeps_no_start_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a child that was forked while another thread of its parent held it."""
+    monkeypatch.setattr(_env, "_LONGEST_CHANGE", 0.0)
+    environ = {"OTEL_EXPORTER_OTLP_TRACES_TIMEOUT": "soon"}
+    with ThreadPoolExecutor(1) as other:
+        other.submit(_env._changing.acquire).result()
+        with Environment(environ).hidden(["OTEL_EXPORTER_OTLP_TRACES_TIMEOUT"]):
+            assert environ == {}
+        other.submit(_env._changing.release).result()
+
+    assert environ == {"OTEL_EXPORTER_OTLP_TRACES_TIMEOUT": "soon"}
 
 
 STARTED = """
