@@ -234,6 +234,32 @@ def test_when_the_circuit_opens_those_waiting_are_refused_at_once(clock: ManualC
     assert len(inner.calls) == 1
 
 
+def test_of_those_who_wait_behind_a_flush_one_is_the_probe_and_the_others_are_refused_at_once(
+    clock: ManualClock,
+) -> None:
+    """C4: the cooldown is over, so all of them were let into the queue."""
+    flushing, probing = Gated(), Gated()
+    inner = ScriptedExporter([fail, probing.export], on_flush=lambda _: flushing.export(()))
+    exporter = CircuitBreakerSpanExporter(
+        inner, failure_threshold=1, cooldown=10, export_timeout=60, clock=clock
+    )
+    exporter.export(spans(1))
+    flush = start(exporter.force_flush)
+    flushing.entered(1)
+    clock.advance(10)
+    callers = [start(lambda: exporter.export(spans(2))) for _ in range(4)]
+    until(lambda: exporter.health().in_flight == 8)
+
+    flushing.let_all_out()
+
+    probing.entered(1)
+    until(lambda: sum(caller.done() for caller in callers) == 3)
+    assert exporter.health().refused == 6
+    probing.let_all_out()
+    assert [caller.result(timeout=20) for caller in callers].count(SUCCESS) == 1
+    assert flush.result(timeout=20) in (True, False)
+
+
 def test_after_a_hung_call_the_probe_gets_a_fresh_thread(clock: ManualClock, deadlines: ManualClock) -> None:
     """R2: the one case in which the wrapped exporter sees two calls at once."""
     inner = Gated(when_stuck=lambda: deadlines.advance(0.02))
@@ -283,6 +309,13 @@ def test_past_four_abandoned_threads_exports_are_refused_until_one_ends(
     assert exporter.health().blocked_reason is None
     assert exporter.export(spans(1)) is SUCCESS
     assert exporter.state is CircuitState.CLOSED
+
+    caplog.clear()
+    exporter.export(spans(1))
+    clock.advance(10)
+    exporter.export(spans(1))
+    blocked = [record for record in caplog.records if "no probe may run" in record.getMessage()]
+    assert [record.levelname for record in blocked] == ["WARNING"], "it is another time"
     inner.let_all_out()
     until(lambda: exporter.health().hung_calls == 0)
 
