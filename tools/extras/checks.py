@@ -152,7 +152,6 @@ def metrics_pushed() -> Check:
         with environment.collector() as collector, _metrics_receiver() as (endpoint, arrived):
             variables = {
                 **_otlp(collector),
-                "BREAKER_EXPORTER_METRICS": "1",
                 "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": endpoint,
             }
             files = _service(_recipe("PeriodicExportingMetricReader("))
@@ -168,12 +167,11 @@ def metrics_scraped() -> Check:
     """README's recipe for Prometheus: the worker answers with this package's metrics."""
 
     def run(environment: Environment) -> None:
-        said = "worker.log.info('scrape me at %s.', start_http_server(port)[0].server_port)"
-        conf = _recipe("start_http_server(").replace("start_http_server(port)", said)
+        said = r"worker.log.info('scrape me at %s.', \1[0].server_port)"
+        conf = re.sub(r"(start_http_server\(port.*\))", said, _recipe("start_http_server("))
         with environment.collector() as collector:
             variables = {
                 **_otlp(collector),
-                "BREAKER_EXPORTER_METRICS": "1",
                 "OTEL_BSP_SCHEDULE_DELAY": "100",
             }
             command = ("gunicorn", "--bind", "127.0.0.1:0", "app:app")
