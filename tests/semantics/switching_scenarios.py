@@ -96,12 +96,18 @@ def a_forked_child_has_the_usual_one() -> None:
 def a_child_forked_inside_an_export_ends_in_good_order() -> None:
     """R5: it has no caller to go back to, and what the parent's call took back is not its own."""
     children: list[int] = []
+    reading, writing = os.pipe()
 
     def fork_and_return(_: object) -> object:
         children.append(monkey.get_original("os", "fork")())  # gevent's wants the main thread
+        if not children[0]:
+            os.dup2(writing, 2)
         return SUCCESS
 
     exporter = CircuitBreakerSpanExporter(ScriptedExporter(default=fork_and_return))
     assert exporter.export(spans(1)) is SUCCESS
+    os.close(writing)
     assert wait_for(children[0]) == 0
+    with os.fdopen(reading) as said:
+        assert said.read() == ""
     assert sys.getswitchinterval() == USUAL
