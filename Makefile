@@ -45,10 +45,11 @@ audit: .venv/installed ## known vulnerabilities of what this package depends on
 	$(BIN)/python -m pip --disable-pip-version-check freeze --exclude breaker-exporter > .venv/frozen.txt
 	$(BIN)/pip-audit --no-deps --disable-pip --requirement .venv/frozen.txt
 
-lint: .venv/installed ## ruff and mypy
+lint: .venv/installed ## ruff, mypy, and the arrows between folders
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
 
 check: lint test ## lint, tests, and what versions make a difference to on the other Pythons and the oldest dependencies
 	sh tools/matrix

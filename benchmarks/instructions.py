@@ -33,7 +33,7 @@ class CannotCount(RuntimeError):
 
 
 def _encode_direct(batches: int, kind: Callable[[], Sequence[object]]) -> None:
-    from breaker_exporter.otlp._encoder import BatchEncoder
+    from breaker_exporter.otlp._encode.spans import BatchEncoder
 
     spans = kind()
     for _ in range(batches):

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry.sdk.trace.export import SpanExportResult
 
+from breaker_exporter._concurrency.hub import is_patched
 from breaker_exporter._demo.pipe import FD_VARIABLE, say
-from breaker_exporter._world import is_patched
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan

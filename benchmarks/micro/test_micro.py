@@ -16,7 +16,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from breaker_exporter import CircuitBreakerSpanExporter, CircuitState
-from breaker_exporter.otlp._encoder import BatchEncoder
+from breaker_exporter.otlp._encode.spans import BatchEncoder
 
 from ..batches import repeating, varied
 

@@ -12,8 +12,8 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from breaker_exporter._concurrency.hub import is_patched
 from breaker_exporter._demo.pipe import FD_VARIABLE, say
-from breaker_exporter._world import is_patched
 
 if TYPE_CHECKING:
     from breaker_exporter import CircuitTransition

@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ._exporter import CircuitBreakerSpanExporter
-    from ._report import ExportReport, ReportingSpanExporter, Verdict
-    from ._state import CircuitState, CircuitTransition, ExporterHealth
+    from ._base.values import CircuitState, CircuitTransition, ExporterHealth
+    from ._core.report import ExportReport, ReportingSpanExporter, Verdict
+    from ._spans import CircuitBreakerSpanExporter
 
 __all__ = [
     "CircuitBreakerSpanExporter",
@@ -27,17 +27,17 @@ _REPORT = ("ExportReport", "ReportingSpanExporter", "Verdict")
 
 def __getattr__(name: str) -> object:
     if name == "CircuitBreakerSpanExporter":
-        from ._exporter import CircuitBreakerSpanExporter
+        from ._spans import CircuitBreakerSpanExporter
 
         return CircuitBreakerSpanExporter
     if name in _REPORT:
-        from . import _report
+        from ._core import report
 
-        return getattr(_report, name)
+        return getattr(report, name)
     if name in __all__:
-        from . import _state
+        from ._base import values
 
-        return getattr(_state, name)
+        return getattr(values, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from ._command import until_nobody_reads
+from ._base.command_line import until_nobody_reads
 from ._demo import command as demo
 from ._doctor import command as doctor
 

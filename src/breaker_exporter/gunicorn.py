@@ -24,11 +24,11 @@ from types import FunctionType
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
-from ._gunicorn_log import write_to_error_log
-from ._log import say
-from ._ssl_order import TAKEN, holders_of_ssl
-from ._worker_end import check_patch, check_start, prepare_end
-from ._world import is_patched
+from ._base.log import say
+from ._concurrency.hub import is_patched
+from ._concurrency.patch_order import TAKEN, holders_of_ssl
+from ._wiring.gunicorn_log import write_to_error_log
+from ._wiring.worker_end import check_patch, check_start, prepare_end
 from .telemetry import Telemetry, TelemetryError
 
 __all__ = ["Hooks", "hooks", "post_fork", "post_worker_init", "telemetry", "worker_exit"]

@@ -19,23 +19,23 @@ from weakref import WeakSet
 
 from opentelemetry import trace
 
-from . import _arguments as check
-from ._env import SENTRY_DSN, SENTRY_MODE, Environment, TelemetryError, any_set
-from ._log import say, set_level
-from ._once import Once
-from ._profiles import PROFILES, Defaults, Profile
-from ._sentry_settings import Sentry
-from ._settings import Arguments
-from ._shown import origin, shown
+from ._base import checks as check
+from ._base.log import say, set_level
+from ._base.redaction import origin, shown
+from ._concurrency.once import Once
+from ._wiring.environment import SENTRY_DSN, SENTRY_MODE, Environment, TelemetryError, any_set
+from ._wiring.profiles import PROFILES, Defaults, Profile
+from ._wiring.settings import Arguments
+from .sentry._settings import Sentry
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.util.types import AttributeValue
 
-    from ._exporter import CircuitBreakerSpanExporter
-    from ._outlet import Outlet
-    from ._sentry import Connection
-    from ._state import CircuitTransition
+    from ._base.values import CircuitTransition
+    from ._spans import CircuitBreakerSpanExporter
+    from ._wiring.switchable_processor import Outlet
+    from .sentry._connection import Connection
 
 __all__ = ["Profile", "Telemetry", "TelemetryError"]
 
@@ -231,7 +231,7 @@ class Telemetry:
 
     def _own_provider(self, process: _Process) -> TracerProvider | None:
         if self._own is None:  # else it was made before a fork
-            from . import _provider
+            from ._wiring import provider as _provider
 
             if any(made is trace.get_tracer_provider() for made in _made):
                 say(
@@ -247,7 +247,7 @@ class Telemetry:
         return self._own
 
     def _outlet_of(self, provider: TracerProvider | None) -> Outlet:
-        from ._outlet import Outlet
+        from ._wiring.switchable_processor import Outlet
 
         if provider is None:
             return Outlet()
@@ -259,17 +259,17 @@ class Telemetry:
 
     def _start(self, process: _Process) -> None:
         """Start all of it, or take back what was started and raise."""
-        from ._outlet import shut_down
-        from ._pipeline import build
-        from ._provider import mend_native_locks
-        from ._start_line import say_started
+        from ._wiring.pipeline import build
+        from ._wiring.provider import mend_native_locks
+        from ._wiring.start_line import say_started
+        from ._wiring.switchable_processor import shut_down
 
         environment, provider = process.environment, process.provider
         with contextlib.ExitStack() as undo:
             undo.callback(self._start_over)
             sentry = None
             if self._sentry or any_set((SENTRY_DSN, SENTRY_MODE)):
-                from . import _sentry
+                from .sentry import _connection
 
                 sentry = (self._sentry or Sentry()).settled(environment, provider)
             if provider is None and sentry is None:
@@ -280,7 +280,7 @@ class Telemetry:
             undo.callback(take_level_back)
             settings = self._arguments.settings(environment, process.defaults)
             if sentry is not None:
-                settings = _sentry.with_listener(settings, sentry)
+                settings = _connection.with_listener(settings, sentry)
             seconds = settings.shutdown_timeout
             pipelines = build(settings, environment) if provider else ()
             undo.callback(lambda: shut_down(pipelines, seconds))
@@ -289,7 +289,7 @@ class Telemetry:
             outlet.open(pipelines, seconds)
             connection = None
             if sentry is not None:
-                connection = _sentry.connected_or_off(sentry, settings, environment, provider)
+                connection = _connection.connected_or_off(sentry, settings, environment, provider)
                 if connection is not None:
                     undo.callback(connection.detach)
                     if connection.pipeline:
@@ -297,7 +297,7 @@ class Telemetry:
                         outlet.open(pipelines, seconds)
             exporters = tuple(pipeline.exporter for pipeline in pipelines if pipeline.exporter)
             if environment.metrics():
-                from .metrics import observe
+                from .instrumentation import observe
 
                 for exporter in exporters:
                     observe(exporter)
@@ -375,7 +375,7 @@ def _attributes(
 
 
 def _check_provider(provider: TracerProvider, attributes: Mapping[str, AttributeValue]) -> None:
-    from ._provider import check_provider
+    from ._wiring.provider import check_provider
 
     check_provider(provider)
     if attributes:

@@ -20,7 +20,7 @@ from breaker_exporter._doctor import grpc_answer, rpc, wire
 from breaker_exporter._doctor import reach as reaching
 from breaker_exporter._doctor.finding import Level
 from breaker_exporter._doctor.listening import Given
-from breaker_exporter._settings import Arguments
+from breaker_exporter._wiring.settings import Arguments
 from breaker_exporter.testing import Fault, FaultyCollector
 
 from ..otlp._peer import drip, peer, tunnel

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from breaker_exporter import _exporter_names as names
 from breaker_exporter._doctor import exporters
+from breaker_exporter._wiring import exporter_names as names
 
 from ._findings import asked, bad, diagnosed, in_force
 from .test_conf import GEVENT, LINE, looked_at
@@ -31,7 +31,7 @@ def other(): return ConsoleSpanExporter()
 partly = functools.partial(Own)
 """
 WRAPPERS = {
-    "own_alias": ("breaker_exporter._zero_code:HTTPSpanExporter", (HTTP,)),
+    "own_alias": ("breaker_exporter._wiring.auto_instrumentation:HTTPSpanExporter", (HTTP,)),
     "own_class": ("own_exporters:Own", (GRPC,)),
     "own_guarded": ("own_exporters:guarded", (HTTP,)),
     "own_inside": ("own_exporters:inside", (HTTP,)),
@@ -117,9 +117,8 @@ def test_the_names_of_ours_are_those_that_are_installed() -> None:
     ours = {each.name for each in found if each.dist and each.dist.name == "breaker-exporter"}
 
     assert ours == names.GUARDED.keys()
-    assert {f"breaker_exporter._zero_code.{each.attr}" for each in found if each.name in ours} < (
-        exporters._CLASSES.keys()
-    )
+    module = "breaker_exporter._wiring.auto_instrumentation"
+    assert {f"{module}.{each.attr}" for each in found if each.name in ours} < exporters._CLASSES.keys()
 
 
 def test_without_hooks_zero_code_is_well_and_only_there(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from breaker_exporter._command import until_nobody_reads
+from breaker_exporter._base.command_line import until_nobody_reads
 
 COMMANDS = {
     "doctor": ["breaker_exporter", "doctor", "--timeout", "0.5"],

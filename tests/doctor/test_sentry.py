@@ -10,7 +10,7 @@ from breaker_exporter._doctor import sentry
 from breaker_exporter._doctor import versions as installed
 from breaker_exporter._doctor.finding import Report
 from breaker_exporter._doctor.listening import Given
-from breaker_exporter._sentry_settings import Sentry, SentryMode
+from breaker_exporter.sentry._settings import Sentry, SentryMode
 from breaker_exporter.testing import FaultyCollector
 
 from ..otlp._peer import peer

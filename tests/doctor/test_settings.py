@@ -7,7 +7,7 @@ import pytest
 from breaker_exporter._doctor import stopping
 from breaker_exporter._doctor.conf import Conf
 from breaker_exporter._doctor.listening import Given
-from breaker_exporter._settings import Arguments
+from breaker_exporter._wiring.settings import Arguments
 
 from ._findings import bad, in_force, taken
 

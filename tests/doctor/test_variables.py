@@ -11,7 +11,7 @@ from opentelemetry.sdk import environment_variables
 import breaker_exporter
 from breaker_exporter._doctor import names, service
 from breaker_exporter._doctor.listening import Given, Listening
-from breaker_exporter._variable_names import OURS, misspelt
+from breaker_exporter._wiring.variable_names import OURS, misspelt
 
 from ._findings import bad, in_force, taken
 from .test_conf import LINE, MAKE, looked_at

@@ -26,7 +26,7 @@ meter_providers = []
 
 
 def post_worker_init(worker):
-    from breaker_exporter.metrics import observe
+    from breaker_exporter.instrumentation import observe
     from opentelemetry import metrics
     from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
     from opentelemetry.sdk.metrics import MeterProvider
@@ -57,7 +57,7 @@ worker_class = "gevent"
 
 
 def post_worker_init(worker):
-    from breaker_exporter.metrics import observe
+    from breaker_exporter.instrumentation import observe
     from opentelemetry import metrics
     from opentelemetry.exporter.prometheus import PrometheusMetricReader
     from opentelemetry.sdk.metrics import MeterProvider

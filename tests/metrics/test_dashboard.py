@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from breaker_exporter import CircuitBreakerSpanExporter
-from breaker_exporter.metrics import observe
+from breaker_exporter.instrumentation import observe
 from breaker_exporter.testing import ScriptedExporter, hang
 
 from ..semantics._waiting import until

@@ -12,7 +12,7 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader, NumberDataPoint
 
 from breaker_exporter import CircuitBreakerSpanExporter, CircuitState
-from breaker_exporter.metrics import observe
+from breaker_exporter.instrumentation import observe
 from breaker_exporter.testing import ManualClock, ScriptedExporter, fail, succeed
 
 from ..semantics._processes import run_code
@@ -167,7 +167,7 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 from breaker_exporter import CircuitBreakerSpanExporter
-from breaker_exporter.metrics import observe
+from breaker_exporter.instrumentation import observe
 from breaker_exporter.testing import ScriptedExporter
 
 exporters = [CircuitBreakerSpanExporter(ScriptedExporter([]), name=name) for name in ("before", "after")]

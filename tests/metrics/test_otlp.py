@@ -7,7 +7,7 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 
 from breaker_exporter import CircuitBreakerSpanExporter, CircuitState
-from breaker_exporter.metrics import observe
+from breaker_exporter.instrumentation import observe
 from breaker_exporter.otlp import CooperativeOTLPSpanExporter
 from breaker_exporter.testing import Fault, FaultyCollector, ManualClock
 

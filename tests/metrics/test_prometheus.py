@@ -9,7 +9,7 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.metrics import MeterProvider
 
 from breaker_exporter import CircuitBreakerSpanExporter
-from breaker_exporter.metrics import observe
+from breaker_exporter.instrumentation import observe
 from breaker_exporter.otlp import CooperativeOTLPSpanExporter
 from breaker_exporter.testing import Fault, FaultyCollector, ManualClock
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from breaker_exporter.otlp._encoder import BatchEncoder
+from breaker_exporter.otlp._encode.spans import BatchEncoder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -16,10 +16,10 @@ from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceState
 
-from breaker_exporter.otlp import _encoder
-from breaker_exporter.otlp._encoder import BatchEncoder, warm
-from breaker_exporter.otlp._official import official_span_bytes
-from breaker_exporter.otlp._span import span_bytes
+from breaker_exporter.otlp._encode import spans
+from breaker_exporter.otlp._encode.official import official_span_bytes
+from breaker_exporter.otlp._encode.span import span_bytes
+from breaker_exporter.otlp._encode.spans import BatchEncoder, warm
 
 from ..semantics._processes import run_code
 from . import _strategies as some
@@ -197,7 +197,7 @@ def test_a_none_is_learned_from_the_official_encoder_which_changed_its_mind_in_1
 
 @pytest.fixture
 def said(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
-    monkeypatch.setattr(_encoder, "_said", [])
+    monkeypatch.setattr(spans, "_said", [])
     caplog.set_level(logging.DEBUG, logger="breaker_exporter")
     return caplog
 
@@ -326,7 +326,7 @@ def test_memory_does_not_grow_with_ever_new_names_keys_values_and_resources() ->
     """Peaks of the traced memory, the second of twice as much input: 9 MB more where nothing is forgotten."""
     run_code(
         "import tracemalloc\n"
-        "from breaker_exporter.otlp._encoder import BatchEncoder\n"
+        "from breaker_exporter.otlp._encode.spans import BatchEncoder\n"
         "from tests.otlp.test_encoder import _new_to_everyone\n"
         "def peak(start, count):\n"
         "    for part in range(start, start + count, 100):\n"
@@ -356,7 +356,7 @@ def test_a_lone_thread_and_many_make_the_same_bodies() -> None:
 def test_protobuf_is_loaded_when_asked_for_and_not_before() -> None:
     run_code(
         "import sys\n"
-        "from breaker_exporter.otlp._encoder import warm\n"
+        "from breaker_exporter.otlp._encode.spans import warm\n"
         "assert 'google.protobuf' not in sys.modules\n"
         "warm()\n"
         "assert 'opentelemetry.exporter.otlp.proto.common.trace_encoder' in sys.modules\n"

@@ -16,7 +16,7 @@ import pytest
 from opentelemetry.sdk.trace.export import SpanExportResult
 
 from breaker_exporter import ExportReport, Verdict
-from breaker_exporter.otlp import _connections, _post
+from breaker_exporter.otlp._send import connections, http
 
 from ..semantics._children import in_child
 from ..semantics._spans import spans
@@ -86,9 +86,9 @@ def test_an_answer_without_end_is_given_up(make: Make, before: bytes, again: byt
 
 def test_what_comes_after_the_deadline_is_not_read() -> None:
     incoming, outgoing = socket.socketpair()
-    with incoming, outgoing, _connections.Flight(0.0).under_way():
+    with incoming, outgoing, connections.Flight(0.0).under_way():
         outgoing.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
-        response = _connections._Timed.response_class(incoming)
+        response = connections._Timed.response_class(incoming)
         with pytest.raises(TimeoutError, match="no time left to read"):
             response.begin()
         response.close()
@@ -304,7 +304,7 @@ def test_whatever_goes_wrong_is_a_failure(make: Make, monkeypatch: pytest.Monkey
 
     with serving() as server:
         exporter = make(server.url)
-        monkeypatch.setattr(_post.Poster, "post", fail)
+        monkeypatch.setattr(http.Poster, "post", fail)
         report = exporter.export_and_report(spans(1))
 
     assert report.verdict is Verdict.FAILED

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from breaker_exporter import _time
+from breaker_exporter._core import deadline_clock
 from breaker_exporter.testing import ManualClock
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ def moved_by_hand() -> Iterator[ManualClock]:
     Who waits looks at it as often as its timeout says, in real seconds: a short one is noticed sooner.
     """
     deadlines = ManualClock()
-    real, _time.monotonic = _time.monotonic, deadlines
+    real, deadline_clock.monotonic = deadline_clock.monotonic, deadlines
     try:
         yield deadlines
     finally:
-        _time.monotonic = real
+        deadline_clock.monotonic = real

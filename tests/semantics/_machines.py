@@ -23,7 +23,8 @@ from hypothesis.stateful import (
 )
 from opentelemetry.sdk.metrics.export import MetricExportResult
 
-from breaker_exporter import CircuitBreakerSpanExporter, _time
+from breaker_exporter import CircuitBreakerSpanExporter
+from breaker_exporter._core import deadline_clock
 from breaker_exporter.testing import ManualClock, ScriptedExporter
 
 from ._children import in_child
@@ -109,7 +110,7 @@ class _Machine(RuleBasedStateMachine):
         self.asked = 0
         # However slow the computer is: a call overruns where a rule moves this clock, and nowhere else.
         self.deadlines = ManualClock()
-        self.real_time, _time.monotonic = _time.monotonic, self.deadlines
+        self.real_time, deadline_clock.monotonic = deadline_clock.monotonic, self.deadlines
 
     def make(self, inner: ScriptedExporter, threshold: int) -> None:
         self.model.threshold = threshold
@@ -191,7 +192,7 @@ class _Machine(RuleBasedStateMachine):
         raise NotImplementedError
 
     def teardown(self) -> None:
-        _time.monotonic = self.real_time
+        deadline_clock.monotonic = self.real_time
 
 
 @dataclass

@@ -94,7 +94,7 @@ def zero_code() -> None:
     """What ``opentelemetry-instrument`` does in this order; the first import is of what does it there."""
     import opentelemetry.sdk._configuration  # noqa: F401
 
-    from breaker_exporter._zero_code import GRPCSpanExporter, HTTPSpanExporter
+    from breaker_exporter._wiring.auto_instrumentation import GRPCSpanExporter, HTTPSpanExporter
 
     kinds = {"grpc": GRPCSpanExporter, "http": HTTPSpanExporter}
     provider = TracerProvider()

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import gevent
 
 from breaker_exporter import CircuitBreakerSpanExporter, CircuitState
-from breaker_exporter._world import holds_state_lock
+from breaker_exporter._concurrency.hub import holds_state_lock
 from breaker_exporter.testing import ScriptedExporter, take
 
 from ._exporters import FAILURE, SUCCESS, Gated

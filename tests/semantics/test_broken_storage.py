@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from opentelemetry.sdk.trace.export import SpanExporter
 
 from breaker_exporter import CircuitBreakerSpanExporter, CircuitState
-from breaker_exporter._report import ExportReport, Verdict
+from breaker_exporter._core.report import ExportReport, Verdict
 from breaker_exporter.testing import ScriptedExporter, fail, succeed
 
 from ._children import in_child

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from breaker_exporter._world import holds_state_lock, is_of_exit, known_state_lock, new_state_lock
+from breaker_exporter._concurrency.hub import holds_state_lock, is_of_exit, known_state_lock, new_state_lock
 
 _LATER = getattr(builtins, "PythonFinalizationError", None)
 

@@ -18,7 +18,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from breaker_exporter import CircuitBreakerSpanExporter, ExportReport, Verdict
-from breaker_exporter._shown import origin
+from breaker_exporter._base.redaction import origin
 from breaker_exporter.testing import Fault, FaultyCollector, ScriptedExporter
 
 from ._processes import run_patched, run_plain

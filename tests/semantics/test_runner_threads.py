@@ -15,7 +15,7 @@ import pytest
 from opentelemetry import context
 
 from breaker_exporter import CircuitBreakerSpanExporter, CircuitState
-from breaker_exporter._worker import Job, Thread
+from breaker_exporter._concurrency.export_thread import Job, Thread
 from breaker_exporter.testing import ScriptedExporter, fail, hang, succeed
 
 from . import exit_scenarios

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from breaker_exporter._shown import message, origin, shown
+from breaker_exporter._base.redaction import message, origin, shown
 
 TOKEN = "dt0c01.8f3a01bc"
 

@@ -15,7 +15,7 @@ from opentelemetry.trace import NoOpTracerProvider
 from sentry_sdk.integrations import DidNotEnable
 from sentry_sdk.transport import Transport
 
-from breaker_exporter._env import Environment
+from breaker_exporter._wiring.environment import Environment
 from breaker_exporter.sentry import Sentry, SentryMode, attach_sentry, init_sentry
 from breaker_exporter.telemetry import Telemetry, TelemetryError
 from breaker_exporter.testing import FaultyCollector
@@ -298,8 +298,8 @@ def package_without_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> dict[str, 
 
 
 def no_exporter(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    monkeypatch.delitem(sys.modules, "breaker_exporter.otlp._exporter", raising=False)
-    fail_to_import(monkeypatch, "breaker_exporter.otlp._exporter", ImportError("no module for OTLP"))
+    monkeypatch.delitem(sys.modules, "breaker_exporter.otlp._exporters", raising=False)
+    fail_to_import(monkeypatch, "breaker_exporter.otlp._exporters", ImportError("no module for OTLP"))
     return {}
 
 

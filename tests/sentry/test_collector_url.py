@@ -20,10 +20,10 @@ from opentelemetry.sdk.trace.export import (
 from sentry_sdk.integrations.otlp import OTLPIntegration
 
 from breaker_exporter import CircuitBreakerSpanExporter
-from breaker_exporter._outlet import Outlet
-from breaker_exporter._sentry_collector import sends_already
+from breaker_exporter._wiring.switchable_processor import Outlet
 from breaker_exporter.otlp import CooperativeOTLPSpanExporter
 from breaker_exporter.sentry import Sentry, attach_sentry, init_sentry
+from breaker_exporter.sentry._collector import sends_already
 from breaker_exporter.telemetry import Telemetry, TelemetryError
 from breaker_exporter.testing import FaultyCollector
 

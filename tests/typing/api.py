@@ -21,7 +21,7 @@ from breaker_exporter import (
     Verdict,
     gunicorn,
 )
-from breaker_exporter.metrics import observe
+from breaker_exporter.instrumentation import observe
 from breaker_exporter.otlp import CooperativeOTLPSpanExporter
 from breaker_exporter.sentry import Sentry, SentryMode, attach_sentry, init_sentry, report_transition
 from breaker_exporter.telemetry import Telemetry

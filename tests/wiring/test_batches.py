@@ -15,10 +15,10 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from breaker_exporter import CircuitBreakerSpanExporter
-from breaker_exporter._batches import BatchProcessor
-from breaker_exporter._once import Once
-from breaker_exporter._outlet import Outlet
-from breaker_exporter._pipeline import Pipeline
+from breaker_exporter._concurrency.once import Once
+from breaker_exporter._wiring.batch_processor import BatchProcessor
+from breaker_exporter._wiring.pipeline import Pipeline
+from breaker_exporter._wiring.switchable_processor import Outlet
 from breaker_exporter.testing import ScriptedExporter, hang
 
 from ..semantics._waiting import Gate, start, until
@@ -334,7 +334,7 @@ def test_on_the_hub_nothing_waits(provider: TracerProvider, monkeypatch: pytest.
     provider.add_span_processor(outlet)
 
     with monkeypatch.context() as on_hub:
-        on_hub.setattr("breaker_exporter._world.on_hub", lambda: True)
+        on_hub.setattr("breaker_exporter._concurrency.hub.on_hub", lambda: True)
         assert outlet.force_flush()  # with nothing behind it
         outlet.open((each,), shutdown_timeout=5.0)
         assert not outlet.force_flush()

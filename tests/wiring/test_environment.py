@@ -12,10 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from breaker_exporter import CircuitBreakerSpanExporter, _env
-from breaker_exporter._env import Environment, TelemetryError
-from breaker_exporter._profiles import PROFILES, Profile
-from breaker_exporter._settings import Arguments, Settings
+from breaker_exporter import CircuitBreakerSpanExporter
+from breaker_exporter._wiring import environment as _env
+from breaker_exporter._wiring.environment import Environment, TelemetryError
+from breaker_exporter._wiring.profiles import PROFILES, Profile
+from breaker_exporter._wiring.settings import Arguments, Settings
 from breaker_exporter.otlp import CooperativeOTLPSpanExporter
 from breaker_exporter.testing import ScriptedExporter
 
@@ -564,7 +565,7 @@ logging.basicConfig(level=logging.ERROR)
 from breaker_exporter.otlp import CooperativeOTLPSpanExporter
 from breaker_exporter.telemetry import Telemetry
 import grpc, opentelemetry.exporter.otlp.proto.grpc  # what they change is theirs
-from breaker_exporter._zero_code import GRPCSpanExporter, HTTPSpanExporter
+from breaker_exporter._wiring.auto_instrumentation import GRPCSpanExporter, HTTPSpanExporter
 changed.clear()
 telemetry = Telemetry()
 telemetry.prepare()

@@ -13,9 +13,9 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.trace import SpanContext, TraceFlags
 
 from breaker_exporter import CircuitBreakerSpanExporter
-from breaker_exporter._errors import let_go
-from breaker_exporter._grpc import SlicingOTLPSpanExporter
+from breaker_exporter._concurrency.memory import let_go
 from breaker_exporter.otlp import CooperativeOTLPSpanExporter
+from breaker_exporter.otlp._send.grpc import SlicingOTLPSpanExporter
 from breaker_exporter.testing import Fault, FaultyCollector
 
 from ..otlp._server import answer, reset, serving

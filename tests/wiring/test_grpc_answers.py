@@ -19,7 +19,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 from opentelemetry.sdk.trace.export import SpanExportResult
 
 from breaker_exporter import ExportReport, Verdict
-from breaker_exporter._grpc import SlicingOTLPSpanExporter
+from breaker_exporter.otlp._send.grpc import SlicingOTLPSpanExporter
 from breaker_exporter.testing import Connections, Fault, FaultyCollector
 
 from ..semantics._spans import spans

@@ -15,8 +15,10 @@ from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExportResult
 
-from breaker_exporter import CircuitBreakerSpanExporter, ExportReport, Verdict, _grpc, _pace
-from breaker_exporter._grpc import SlicingOTLPSpanExporter
+from breaker_exporter import CircuitBreakerSpanExporter, ExportReport, Verdict
+from breaker_exporter.otlp import _pacing
+from breaker_exporter.otlp._send import grpc
+from breaker_exporter.otlp._send.grpc import SlicingOTLPSpanExporter
 from breaker_exporter.testing import Fault, FaultyCollector
 
 from ..semantics._spans import spans
@@ -124,8 +126,8 @@ class Slow:
         self.now = 100.0
         self.seconds: list[float] = []
         clock: Any = SimpleNamespace(monotonic=lambda: self.now, sleep=lambda seconds: None)
-        monkeypatch.setattr(_grpc, "time", clock)
-        monkeypatch.setattr(_pace, "time", clock)
+        monkeypatch.setattr(grpc, "time", clock)
+        monkeypatch.setattr(_pacing, "time", clock)
 
     def __call__(self, call: int) -> SpanExportResult:
         self.now += self.seconds.pop(0) if self.seconds else 0.0

@@ -6,11 +6,10 @@ import logging
 
 import pytest
 
-from breaker_exporter import _headers
-from breaker_exporter._env import Environment, TelemetryError
-from breaker_exporter._otlp_settings import Protocol
-from breaker_exporter._settings import Arguments
-from breaker_exporter.otlp import CooperativeOTLPSpanExporter
+from breaker_exporter._wiring.environment import Environment, TelemetryError
+from breaker_exporter._wiring.settings import Arguments
+from breaker_exporter.otlp import CooperativeOTLPSpanExporter, _headers
+from breaker_exporter.otlp._settings import Protocol
 from breaker_exporter.telemetry import Telemetry
 
 HEADERS = "OTEL_EXPORTER_OTLP_HEADERS"

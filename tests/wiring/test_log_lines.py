@@ -86,7 +86,7 @@ import logging, sys
 from types import SimpleNamespace
 from gunicorn.config import Config
 from gunicorn.glogging import Logger
-from breaker_exporter._gunicorn_log import write_to_error_log
+from breaker_exporter._wiring.gunicorn_log import write_to_error_log
 
 config = Config()
 config.set("loglevel", "warning")
@@ -186,7 +186,7 @@ def test_both_lines_of_an_outage_are_seen_with_the_logging_that_frameworks_come_
     for name in ("django", "uvicorn"):
         if name in LOGGING[how]:
             pytest.importorskip(name, reason="needs the group services")
-    imports = "import breaker_exporter._log\n" if first else ""
+    imports = "import breaker_exporter._base.log\n" if first else ""
 
     output = run_code(imports + LOGGING[how] + OUTAGE, path=Path(__file__).parents[2])
 

@@ -12,8 +12,8 @@ from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from breaker_exporter import CircuitBreakerSpanExporter
-from breaker_exporter._outlet import Outlet
-from breaker_exporter._pipeline import Pipeline
+from breaker_exporter._wiring.pipeline import Pipeline
+from breaker_exporter._wiring.switchable_processor import Outlet
 from breaker_exporter.testing import ScriptedExporter, fail, hang, succeed
 
 from ..semantics._spans import spans

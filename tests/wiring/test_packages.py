@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
 
-from breaker_exporter import _packages
-from breaker_exporter._otlp_settings import Protocol
+from breaker_exporter._wiring import packages
+from breaker_exporter.otlp._settings import Protocol
 from breaker_exporter.telemetry import Telemetry
 
 from ._installed import install
@@ -26,7 +26,7 @@ BROKEN = {
 START = """
 import logging
 logging.basicConfig(format="%(message)s", level=logging.WARNING)
-from breaker_exporter._zero_code import GRPCSpanExporter, HTTPSpanExporter
+from breaker_exporter._wiring.auto_instrumentation import GRPCSpanExporter, HTTPSpanExporter
 from breaker_exporter.telemetry import Telemetry
 telemetry = Telemetry(protocol={protocol!r})
 telemetry.start()
@@ -59,7 +59,7 @@ def test_a_package_that_is_there_and_broken_is_told_with_its_cause(
 
     first, second = [line for line in done.stderr.splitlines() if line.startswith("no spans go to")]
     for warning in (first, second):
-        assert f"{_packages.package_of(protocol)} " in warning
+        assert f"{packages.package_of(protocol)} " in warning
         assert "is installed and cannot be imported" in warning
         assert f"{kind}: " in warning
         assert "missing" not in warning

@@ -327,7 +327,8 @@ telemetry.stop()
 
 
 def test_nobody_holds_what_is_not_loaded(run: Run) -> None:
-    assert run("from breaker_exporter._ssl_order import holders_of_ssl\nprint(holders_of_ssl())\n") == "()\n"
+    code = "from breaker_exporter._concurrency.patch_order import holders_of_ssl\nprint(holders_of_ssl())\n"
+    assert run(code) == "()\n"
 
 
 def test_stop_on_the_hub_itself_cannot_wait_and_says_so(run: Run, collector: FaultyCollector) -> None:
@@ -468,7 +469,7 @@ def test_a_signal_that_arrives_in_the_hub_is_seen_to_in_a_greenlet(
         + """
 import signal
 import gevent
-from breaker_exporter._worker_end import prepare_end
+from breaker_exporter._wiring.worker_end import prepare_end
 
 telemetry = Telemetry()
 telemetry.start()

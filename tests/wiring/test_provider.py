@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
 
-from breaker_exporter import _provider
+from breaker_exporter._wiring import provider as _provider
 from breaker_exporter.testing import FaultyCollector
 
 PROVIDER = "OTEL_PYTHON_TRACER_PROVIDER"

@@ -383,7 +383,7 @@ def test_a_missing_package_is_one_warning_with_the_command_that_mends_it(
 ) -> None:
     needs_it = {
         "grpc": "opentelemetry.exporter.otlp.proto.grpc.trace_exporter",
-        "otlp": "breaker_exporter.otlp._exporter",
+        "otlp": "breaker_exporter.otlp._exporters",
     }
     monkeypatch.setitem(sys.modules, needs_it[extra], None)
     for module in ("_grpc", "_grpc_settings"):
@@ -582,7 +582,7 @@ def test_a_strict_start_that_failed_leaves_nothing_behind_and_is_tried_again(
 ) -> None:
     monkeypatch.setenv("BREAKER_EXPORTER_STRICT", "1")
     monkeypatch.setenv(name, bad)
-    monkeypatch.setitem(sys.modules, "breaker_exporter._grpc", None)
+    monkeypatch.setitem(sys.modules, "breaker_exporter.otlp._send.grpc", None)
     telemetry = Telemetry(provider=provider, endpoint=collector.http_base)
 
     for _ in range(2):

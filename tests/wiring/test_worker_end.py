@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
 
-from breaker_exporter._worker_end import check_patch, check_start, prepare_end
+from breaker_exporter._wiring.worker_end import check_patch, check_start, prepare_end
 from breaker_exporter.telemetry import Telemetry
 from breaker_exporter.testing import FaultyCollector
 

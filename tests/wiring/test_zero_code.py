@@ -18,8 +18,13 @@ from opentelemetry.metrics import get_meter_provider
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
-from breaker_exporter import CircuitBreakerSpanExporter, CircuitState, _packages, _zero_code, metrics
-from breaker_exporter._zero_code import GRPCSpanExporter, HTTPSpanExporter, ZeroCodeSpanExporter
+from breaker_exporter import CircuitBreakerSpanExporter, CircuitState, instrumentation
+from breaker_exporter._wiring import auto_instrumentation, packages
+from breaker_exporter._wiring.auto_instrumentation import (
+    GRPCSpanExporter,
+    HTTPSpanExporter,
+    ZeroCodeSpanExporter,
+)
 from breaker_exporter.telemetry import Telemetry, TelemetryError
 from breaker_exporter.testing import Fault, FaultyCollector, ScriptedExporter
 
@@ -131,7 +136,7 @@ def test_a_missing_package_is_an_error_that_names_the_extra(
     def missing(name: str) -> None:
         raise PackageNotFoundError(name)
 
-    monkeypatch.setattr(_packages, "version", missing)
+    monkeypatch.setattr(packages, "version", missing)
     with pytest.raises(ImportError, match=re.escape(f'pip install "breaker-exporter[{extra}]"')):
         kind()
 
@@ -170,7 +175,7 @@ def test_making_it_loads_nothing_that_must_come_after_the_patch() -> None:
     """I1: in Gunicorn's arbiter, where a urllib3 would have the ssl of before the patch."""
     run(
         "import sys\n"
-        "from breaker_exporter._zero_code import GRPCSpanExporter, HTTPSpanExporter\n"
+        "from breaker_exporter._wiring.auto_instrumentation import GRPCSpanExporter, HTTPSpanExporter\n"
         "HTTPSpanExporter(), GRPCSpanExporter()\n"
         "heavy = ('ssl', 'pybreaker', 'redis', 'requests', 'urllib3', 'grpc', 'gevent')\n"
         "loaded = [name for name in heavy if name in sys.modules]\n"
@@ -185,7 +190,7 @@ def test_a_forked_child_exports_what_is_its_own(
     """A gRPC channel of the parent's would hang there; the HTTP exporter leaves its connections by itself."""
     run(
         "import os\n"
-        f"from breaker_exporter._zero_code import {kind.__name__}\n"
+        f"from breaker_exporter._wiring.auto_instrumentation import {kind.__name__}\n"
         "from tests.semantics._spans import spans\n"
         f"exporter = {kind.__name__}()\n"
         "exporter.export(spans(1))\n"
@@ -205,7 +210,7 @@ PROCESS = """
 import time
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
-from breaker_exporter._zero_code import HTTPSpanExporter
+from breaker_exporter._wiring.auto_instrumentation import HTTPSpanExporter
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 provider = TracerProvider()
@@ -243,18 +248,18 @@ def test_the_last_drain_takes_no_longer_than_the_shutdown_timeout(
 def test_the_last_drain_delivers_and_its_first_export_makes_no_metrics(collector: FaultyCollector) -> None:
     """A meter provider that is shut down by then would complain."""
     env = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.http_base, "BREAKER_EXPORTER_METRICS": "1"}
-    metrics = (
+    instrumentation = (
         "from opentelemetry.metrics import set_meter_provider\n"
         "from opentelemetry.sdk.metrics import MeterProvider\n"
         "set_meter_provider(MeterProvider())\n"
     )
 
-    assert run(PROCESS + metrics + ENDS_WITH_A_SPAN, env) == ""
+    assert run(PROCESS + instrumentation + ENDS_WITH_A_SPAN, env) == ""
     assert len(collector.spans) == 1
 
 
 def test_an_exporter_that_is_gone_is_not_bothered_at_exit() -> None:
-    run("from breaker_exporter._zero_code import HTTPSpanExporter\nHTTPSpanExporter()\n")
+    run("from breaker_exporter._wiring.auto_instrumentation import HTTPSpanExporter\nHTTPSpanExporter()\n")
 
 
 def test_its_health_is_metrics_where_asked_for(collector: FaultyCollector) -> None:
@@ -283,7 +288,7 @@ def test_an_exit_that_comes_while_it_is_made_bounds_it_all_the_same(monkeypatch:
         exporter.begin_shutdown(0.0)
         return ScriptedExporter()
 
-    monkeypatch.setattr(_zero_code, "otlp_exporter", slowly)
+    monkeypatch.setattr(auto_instrumentation, "otlp_exporter", slowly)
 
     assert exporter.export(spans(3)) is SpanExportResult.FAILURE
     assert exporter.breaker is not None
@@ -299,7 +304,7 @@ def test_of_two_threads_that_make_it_at_once_one_does(monkeypatch: pytest.Monkey
             assert exporter.export(spans(7)) is SpanExportResult.SUCCESS
         return made[-1]
 
-    monkeypatch.setattr(_zero_code, "otlp_exporter", in_the_middle_of_another)
+    monkeypatch.setattr(auto_instrumentation, "otlp_exporter", in_the_middle_of_another)
 
     assert exporter.export(spans(2)) is SpanExportResult.SUCCESS
     assert exporter.breaker is not None
@@ -309,8 +314,8 @@ def test_of_two_threads_that_make_it_at_once_one_does(monkeypatch: pytest.Monkey
 def test_a_child_s_metrics_are_not_its_parent_s_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """gRPC: the parent's circuit breaker is kept, and serves nobody here."""
     monkeypatch.setenv("BREAKER_EXPORTER_METRICS", "1")
-    monkeypatch.setattr(_zero_code, "otlp_exporter", lambda *_: ScriptedExporter())
-    observed = metrics._observed.setdefault(get_meter_provider(), metrics._globally)
+    monkeypatch.setattr(auto_instrumentation, "otlp_exporter", lambda *_: ScriptedExporter())
+    observed = instrumentation._observed.setdefault(get_meter_provider(), instrumentation._globally)
     before = list(observed.healths())
     exporter, process = GRPCSpanExporter(), [1]
     monkeypatch.setattr(exporter, "_process", lambda: process[0])
@@ -321,7 +326,7 @@ def test_a_child_s_metrics_are_not_its_parent_s_too(monkeypatch: pytest.MonkeyPa
 
     assert [health.received for health in observed.healths()][len(before) :] == [4]
     assert exporter.breaker is not None
-    metrics.forget(exporter.breaker)
+    instrumentation.forget(exporter.breaker)
 
 
 def test_the_hooks_say_so_where_opentelemetry_has_made_one_already(collector: FaultyCollector) -> None:
@@ -415,7 +420,7 @@ _thread.start_new_thread(old, ())
         + LATE.format(before="", process=PROCESS)
         + """
 import gevent, threading
-from breaker_exporter._log import say
+from breaker_exporter._base.log import say
 lines = []
 
 class Yielding(logging.Handler):

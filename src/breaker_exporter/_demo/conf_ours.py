@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from breaker_exporter.gunicorn import hooks
-from breaker_exporter.telemetry import Telemetry
-
+from ..gunicorn import hooks
+from ..telemetry import Telemetry
 from .meter import meter
 
 control_socket_disable = True

@@ -13,11 +13,11 @@ import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from .._state import CircuitTransition
+from .._base.values import CircuitTransition
 from .pipe import FD_VARIABLE, say
 
 if TYPE_CHECKING:
-    from .._exporter import CircuitBreakerSpanExporter
+    from .._spans import CircuitBreakerSpanExporter
     from ..telemetry import Telemetry
 
 BEAT = 0.005

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from .._shown import message
+from .._base.redaction import message
 from .finding import Finding, broken, ok, warning
 
 _SLOW = 1.0
@@ -62,7 +62,7 @@ def judge(answer: Answer, timeout: float) -> Finding:
 
 def judge_message(body: bytes, took: float, success: str, content_type: str = _PROTOBUF) -> Finding:
     """What a successful answer says, as the exporter reads it."""
-    from ..otlp._words import Kind, media_type, partial_success
+    from ..otlp._send.words import Kind, media_type, partial_success
 
     kind, rejected, words = partial_success(body, content_type)
     given = media_type(content_type)
@@ -111,8 +111,8 @@ def too_slow(took: float, timeout: float) -> Finding:
 
 
 def _refused(answer: Answer) -> Finding:
-    from ..otlp._answer import seconds_of
-    from ..otlp._words import error_message
+    from ..otlp._send.answer import seconds_of
+    from ..otlp._send.words import error_message
 
     status = answer.status
     again = seconds_of(answer.retry_after)

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
-from .. import _env
+from .._wiring import environment
 from .early import Witness, holders, place
 from .raised import reason, said
 
@@ -72,7 +72,7 @@ def _look(conf: str | None, seen: dict[str, Any]) -> None:
     if conf is None and Path("gunicorn.conf.py").exists():
         conf = "gunicorn.conf.py"
     seen["path"] = conf
-    before = _env.snapshot()
+    before = environment.snapshot()
     namespace: dict[str, object] = {}
     if conf is not None:
         module, path = _prepared(conf, seen)
@@ -83,7 +83,7 @@ def _look(conf: str | None, seen: dict[str, Any]) -> None:
             return
     if cfg is not None:
         _settle(cfg, namespace, from_variable, seen)
-    after = {**_env.snapshot(), **seen.pop("raw_env", {})}
+    after = {**environment.snapshot(), **seen.pop("raw_env", {})}
     seen["changes"] = {
         name: after.get(name)
         for name in before.keys() | after.keys()

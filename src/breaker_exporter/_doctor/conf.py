@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from .._profiles import Profile
-from .._sentry_settings import Sentry, SentryMode
-from .._settings import Arguments
+from .._wiring.profiles import Profile
+from .._wiring.settings import Arguments
+from ..sentry._settings import Sentry, SentryMode
 from . import wiring
 from .evaluation import evaluated
 from .exporters import needs_no_hooks

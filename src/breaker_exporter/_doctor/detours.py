@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from urllib.parse import urlsplit
 
-from .._shown import message, shown
+from .._base.redaction import message, shown
 from . import proxies
 from .answer import Answer, judge
 from .finding import Steps, broken, ok, warning
@@ -17,8 +17,8 @@ _PORTS = {"https": 443, "socks5": 1080, "socks5h": 1080}
 
 def redirected(target: Target, answer: Answer, patience: float) -> Steps[None]:
     """Where to, and what is answered there: the exporter's own rule says whether it is followed."""
-    from ..otlp._failures import NotFollowed
-    from ..otlp._redirects import next_url
+    from ..otlp._send.failures import NotFollowed
+    from ..otlp._send.redirects import next_url
 
     try:
         there = next_url(target.url, target.url, answer.location or "", answer.status, message)
@@ -98,9 +98,9 @@ def is_there(proxy: str, step: float) -> Steps[bool]:
 
 def _posted(target: Target, patience: float) -> Steps[None]:
     """Posted as the exporter itself does it, through proxies and redirects."""
-    from ..otlp._connections import Flight
-    from ..otlp._failures import NoAnswer
-    from ..otlp._post import Poster
+    from ..otlp._send.connections import Flight
+    from ..otlp._send.failures import NoAnswer
+    from ..otlp._send.http import Poster
 
     trust = target.trust
     certificate = (trust.certificate, trust.key) if trust.certificate and trust.key else trust.certificate

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-from .._ssl_order import holders_of
+from .._concurrency.patch_order import holders_of
 
 
 class Witness(importlib.abc.MetaPathFinder):

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from importlib.metadata import entry_points
 from types import FunctionType
 
-from .._exporter_names import GUARDED, OTLP, chosen, entry_point, installed
-from .._otlp_settings import Protocol
-from .._settings import Settings
-from .._shown import origin, shown
+from .._base.redaction import origin, shown
+from .._wiring.exporter_names import GUARDED, OTLP, chosen, entry_point, installed
+from .._wiring.settings import Settings
+from ..otlp._settings import Protocol
 from .finding import Steps, broken, ok, warning
 from .listening import Listening
 
@@ -19,9 +19,9 @@ _VARIABLE = "OTEL_TRACES_EXPORTER"
 _CLASSES: dict[str, Protocol] = {
     "opentelemetry.exporter.otlp.proto.http.trace_exporter.OTLPSpanExporter": "http/protobuf",
     "opentelemetry.exporter.otlp.proto.grpc.trace_exporter.OTLPSpanExporter": "grpc",
-    "breaker_exporter.otlp._exporter.CooperativeOTLPSpanExporter": "http/protobuf",
-    "breaker_exporter._zero_code.HTTPSpanExporter": "http/protobuf",
-    "breaker_exporter._zero_code.GRPCSpanExporter": "grpc",
+    "breaker_exporter.otlp._exporters.CooperativeOTLPSpanExporter": "http/protobuf",
+    "breaker_exporter._wiring.auto_instrumentation.HTTPSpanExporter": "http/protobuf",
+    "breaker_exporter._wiring.auto_instrumentation.GRPCSpanExporter": "grpc",
 }
 """The OTLP exporters that another package's exporter may derive from, or make."""
 

@@ -86,8 +86,8 @@ class _Failed:
 
 def _post(target: Target, url: SplitResult, talking: socket.socket, patience: float) -> Answer | _Failed:
     wire = Wire(talking, patience, 2 * _MOST_READ)
-    from ..otlp._compression import unpacked
-    from ..otlp._interim import FinalResponse
+    from ..otlp._send.compression import unpacked
+    from ..otlp._send.interim import FinalResponse
 
     connection = http.client.HTTPConnection(url.hostname or "", url.port)
     connection.response_class = FinalResponse

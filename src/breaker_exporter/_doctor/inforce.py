@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .. import _credentials
+from ..otlp import _credentials
 from . import exporters, mistakes, names, service, table, values
 from .finding import Steps, warning
 from .listening import Given, InForce, Listening

@@ -7,11 +7,11 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from .._env import Environment
-from .._log import logger
-from .._otlp_settings import Protocol
-from .._sentry_settings import Sentry
-from .._settings import Arguments, Settings
+from .._base.log import logger
+from .._wiring.environment import Environment
+from .._wiring.settings import Arguments, Settings
+from ..otlp._settings import Protocol
+from ..sentry._settings import Sentry
 from .finding import Setting
 
 

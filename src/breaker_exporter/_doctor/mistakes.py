@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
 
-from .. import _env
-from .._credentials import VARIABLES
-from .._otlp_settings import Protocol
-from .._settings import Settings
+from .._wiring import environment as _env
+from .._wiring.settings import Settings
+from ..otlp._credentials import VARIABLES
+from ..otlp._settings import Protocol
 from .finding import Finding, Steps, broken, ok, warning
 from .listening import Given, Listening
 

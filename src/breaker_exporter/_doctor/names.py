@@ -7,7 +7,7 @@ import functools
 import importlib
 from collections.abc import Mapping
 
-from .._variable_names import OURS, misspelt
+from .._wiring.variable_names import OURS, misspelt
 from .finding import Steps, broken, warning
 
 SENTRYS = ("SENTRY_DSN", "SENTRY_ENVIRONMENT", "SENTRY_RELEASE", "SENTRY_TRACES_SAMPLE_RATE")

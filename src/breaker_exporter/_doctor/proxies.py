@@ -7,7 +7,7 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .. import _env
+from .._wiring import environment
 
 _INSIDE = (".local", ".internal", ".svc", ".localhost", ".lan")
 """Ends of names that mean something inside of a network alone."""
@@ -41,14 +41,14 @@ def chosen(scheme: str, *, may_be_any: bool = True) -> Proxy | None:
 
 def exempting() -> str | None:
     """The variable with the hosts that are asked without a proxy."""
-    return next((name for name in ("no_proxy", "NO_PROXY") if _env.snapshot().get(name)), None)
+    return next((name for name in ("no_proxy", "NO_PROXY") if environment.snapshot().get(name)), None)
 
 
 def others(in_force: Proxy) -> list[str]:
     """Variables with another proxy, which therefore have no part in it."""
     return [
         name
-        for name, value in _env.snapshot().items()
+        for name, value in environment.snapshot().items()
         if name.lower() in ("http_proxy", "https_proxy", "all_proxy") and value and value != in_force.url
     ]
 
@@ -67,6 +67,6 @@ def _variable(name: str) -> str | None:
 
 
 def _holding(name: str) -> Iterator[str | None]:
-    variables = _env.snapshot()
+    variables = environment.snapshot()
     yield name if variables.get(name) else None
     yield from (each for each, value in variables.items() if each.lower() == name and value)

@@ -7,8 +7,8 @@ import traceback
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from .. import _env
-from .._shown import message
+from .._base.redaction import message
+from .._wiring import environment
 
 _SECRET_NAME = re.compile(r"(?i)key|token|secret|pass|pwd|credential|auth|dsn")
 _DOCTOR = str(Path(__file__).parent)
@@ -40,7 +40,7 @@ def _secrets(namespace: Mapping[str, object]) -> Iterator[str]:
     from .secrets import of_url, secrets_of
 
     yield from secrets_of(Given(), Listening())
-    for name, value in {**_env.snapshot(), **namespace}.items():
+    for name, value in {**environment.snapshot(), **namespace}.items():
         if isinstance(value, str):
             yield from of_url(value) if "://" in value else ()
             if _SECRET_NAME.search(name):

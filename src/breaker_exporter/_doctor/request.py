@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from .._otlp_settings import Compression
+from ..otlp._settings import Compression
 from .tls import Trust
 
 if TYPE_CHECKING:
@@ -52,6 +52,6 @@ def headers_of(target: Target) -> dict[str, str]:
 
 
 def body_of(target: Target) -> bytes:
-    from ..otlp._compression import compressed
+    from ..otlp._send.compression import compressed
 
     return compressed(b"", target.compression, lambda: None)

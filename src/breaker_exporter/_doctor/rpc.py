@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .._shown import shown
+from .._base.redaction import shown
 from . import detours, faults
 from .answer import judge_message, too_slow
 from .finding import Finding, Steps, broken, ok

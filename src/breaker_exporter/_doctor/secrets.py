@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from urllib.parse import quote, unquote, urlsplit
 
-from .. import _env
-from .._env import Environment
+from .._wiring import environment as _env
+from .._wiring.environment import Environment
 from .listening import Given
 
 _URLS = (

@@ -6,9 +6,9 @@ import urllib.request
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from .. import _env
-from .._sentry_settings import Sentry, SentrySettings
-from .._shown import shown
+from .._base.redaction import shown
+from .._wiring import environment as _env
+from ..sentry._settings import Sentry, SentrySettings
 from . import proxies, versions
 from .detours import is_there
 from .finding import Setting, Steps, broken, ok, warning

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .. import _env
+from .._wiring import environment
 from .conf import Conf
 from .finding import Steps, broken, ok, warning
 from .listening import InForce
@@ -42,7 +42,7 @@ def examine(conf: Conf, force: InForce) -> Steps[None]:
             f"{shutdown:g} s",
             "raise timeout above shutdown_timeout: it counts while a worker ends for max_requests",
         )
-    if _env.any_set(("KUBERNETES_SERVICE_HOST",)) and graceful >= _GRACEFUL_TIMEOUT:
+    if environment.any_set(("KUBERNETES_SERVICE_HOST",)) and graceful >= _GRACEFUL_TIMEOUT:
         yield warning(
             "stopping-kubernetes",
             "this is Kubernetes, whose terminationGracePeriodSeconds is 30 unless set, and "

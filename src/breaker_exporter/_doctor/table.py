@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping
 
-from .. import _env
-from .._env import Environment
-from .._profiles import Defaults, Profile
-from .._settings import Settings
-from .._shown import shown
+from .._base.redaction import shown
+from .._wiring import environment as _env
+from .._wiring.environment import Environment
+from .._wiring.profiles import Defaults, Profile
+from .._wiring.settings import Settings
 from .finding import Setting
 from .listening import Given, Listening
 from .service import Service

@@ -6,7 +6,7 @@ import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
-from .._shown import shown
+from .._base.redaction import shown
 from .finding import Finding, Steps, broken, ok
 from .reach import Connected, Place
 from .wire import Speech, connect_to, speech_of, speech_on

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from typing import Any
 
-from .._shown import shown
+from .._base.redaction import shown
 from . import versions
 from .finding import Steps, broken, ok, warning
 

@@ -9,17 +9,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ._exporter import CooperativeOTLPSpanExporter
+    from ._exporters import CooperativeOTLPSpanExporter
 
 __all__ = ["CooperativeOTLPSpanExporter"]
 
 
 def __getattr__(name: str) -> object:
     if name == "CooperativeOTLPSpanExporter":
-        from .._packages import importing
+        from .._wiring.packages import importing
 
         with importing("http/protobuf"):
-            from ._exporter import CooperativeOTLPSpanExporter
+            from ._exporters import CooperativeOTLPSpanExporter
         return CooperativeOTLPSpanExporter
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 

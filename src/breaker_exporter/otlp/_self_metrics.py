@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from opentelemetry.metrics import MeterProvider, get_meter_provider
 
-from .._report import ExportReport, Verdict
+from .._core.report import ExportReport, Verdict
 
 ENABLED = "OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED"
 _TYPE = "otlp_http_span_exporter"

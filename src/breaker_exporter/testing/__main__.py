@@ -14,7 +14,7 @@ import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from .._command import until_nobody_reads
+from .._base.command_line import until_nobody_reads
 from ._faults import Fault, FaultSetting, connections_mode
 
 if TYPE_CHECKING:

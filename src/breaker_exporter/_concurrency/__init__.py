@@ -1,0 +1,1 @@
+"""Threads, greenlets, forks: the only folder that knows gevent."""

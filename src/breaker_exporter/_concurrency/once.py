@@ -1,0 +1,48 @@
+"""One call that several threads may ask for at the same time: the first makes it, the others wait for it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from . import hub
+
+
+class Once:
+    """Runs one call once."""
+
+    def __init__(self) -> None:
+        self._lock = hub.new_state_lock()
+        self._caller: object = None
+        self._ended = False
+        self._waiting: list[hub.Parker] = []
+
+    def run(self, call: Callable[[], object], seconds: float) -> None:
+        """Make `call`, or wait until the first caller's is over, for `seconds` at most.
+
+        A signal handler that interrupts the first caller does not wait: the call goes on when it returns.
+        """
+        with self._lock:
+            first = self._caller is None
+            if first:
+                self._caller = hub.caller()
+        if first:
+            try:
+                call()
+            finally:
+                with self._lock:
+                    self._ended = True
+                for parker in self._waiting:
+                    parker.unpark()
+        elif self._caller != hub.caller() and not hub.on_hub():
+            self._wait(time.monotonic() + seconds)
+
+    def _wait(self, deadline: float) -> None:
+        parker = hub.new_parker()
+        with self._lock:
+            self._waiting.append(parker)
+        try:
+            while not self._ended and (left := deadline - time.monotonic()) > 0:
+                parker.park(left)
+        except hub.Thrown as thrown:
+            raise thrown.error from None

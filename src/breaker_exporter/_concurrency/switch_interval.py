@@ -1,0 +1,57 @@
+"""The interpreter's switch interval, shortened while calls compute on native threads beside a hub (R6).
+
+A hub that wakes must wait for the GIL, a whole switch interval (5 ms by default) each time, while such a
+thread computes. The interval is one for the process: the shortest that is asked for holds.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from . import hub
+
+_lock = hub.new_state_lock()
+_asked: dict[object, float] = {}
+_before = 0.0
+_set = 0.0
+
+
+def shorten(call: object, seconds: float) -> None:
+    """Ask for a switch interval of at most so many seconds.
+
+    Args:
+        call: Who asks, for :func:`take_back`, which has to follow even if this raises.
+        seconds: The interval.
+    """
+    global _before  # noqa: PLW0603
+    with _lock:
+        if not _asked:
+            _before = sys.getswitchinterval()
+        _asked[call] = seconds
+        _apply()
+
+
+def take_back(call: object) -> None:
+    """Ask no more, if `call` did.
+
+    The last to do so restores what was there before, unless somebody else has set another interval meanwhile.
+    """
+    with _lock:
+        if _asked.pop(call, None) is not None and sys.getswitchinterval() == _set:
+            _apply()
+
+
+def forget() -> None:
+    """In a forked child: its parent's calls are not out there."""
+    global _lock  # noqa: PLW0603
+    _lock = hub.new_state_lock()
+    if _asked:
+        _asked.clear()
+        if sys.getswitchinterval() == _set:
+            _apply()
+
+
+def _apply() -> None:
+    global _set  # noqa: PLW0603
+    sys.setswitchinterval(min(_before, *_asked.values()) if _asked else _before)
+    _set = sys.getswitchinterval()

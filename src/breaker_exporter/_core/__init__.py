@@ -1,0 +1,1 @@
+"""The engine: admit, run, settle, account. It knows no signal, no OpenTelemetry and no gevent."""

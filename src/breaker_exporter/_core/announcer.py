@@ -1,0 +1,128 @@
+"""Who is told of what has happened: the log, in lines an operator can act on, and the listeners.
+
+Everything is told outside of every lock, in order, by one caller at a time.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from .._base.log import Line, counted, say
+from .._base.values import PROBE_CANCELLED, CircuitState, CircuitTransition
+
+Listener = Callable[[CircuitTransition], object]
+
+
+class _Told(NamedTuple):
+    """A transition, with the items lost in the outage so far and the circuit's time."""
+
+    transition: CircuitTransition
+    lost: int
+    now: float
+
+
+class Announcer:
+    """Tells log and listeners.
+
+    Args:
+        name: The exporter's name, with where it sends to; asked for when a line is due.
+        unit: What is counted, in the plural.
+        listeners: Called with each transition; one that raises is logged and hurts nobody (C8).
+        outage_began: When the circuit opened, in the circuit's time, where it is open already.
+    """
+
+    def __init__(
+        self,
+        name: Callable[[], str],
+        unit: str,
+        listeners: Iterable[Listener],
+        outage_began: float | None = None,
+    ) -> None:
+        self._name = name
+        self._unit = unit
+        self._listeners = tuple(listeners)
+        self._pending: deque[_Told | Line] = deque()
+        self._telling = threading.Lock()
+        self._outage_began = outage_began
+
+    def forked(self) -> Announcer:
+        """For a forked child: the same listeners, an outage that goes on, nothing pending."""
+        return Announcer(self._name, self._unit, self._listeners, self._outage_began)
+
+    def add(self, transition: CircuitTransition, *, lost: int, now: float) -> None:
+        """Note a transition, with the items lost in the outage so far and the circuit's time."""
+        self._pending.append(_Told(transition, lost, now))
+
+    def add_line(self, line: Line) -> None:
+        """Note a line."""
+        self._pending.append(line)
+
+    def announce(self) -> None:
+        """Tell what is pending. A caller that comes while another one tells leaves it to that one."""
+        while self._pending and self._telling.acquire(blocking=False):
+            try:
+                while self._pending:
+                    told = self._pending.popleft()
+                    if isinstance(told, Line):
+                        self._say(told)
+                    else:
+                        self._say(self._line_of(told))
+                        self._call_listeners(told.transition)
+            finally:
+                self._telling.release()
+
+    def _say(self, line: Line) -> None:
+        say(line.level, "%s: " + line.text, self._name(), *line.args)
+
+    def _line_of(self, told: _Told) -> Line:
+        transition, lost, now = told
+        items = counted(lost, self._unit)
+        if transition.new is CircuitState.OPEN and self._outage_began is None:
+            self._outage_began = now
+            return Line(
+                logging.WARNING,
+                "circuit opened: %s (failure %d in a row); %s lost so far in this outage; "
+                "exports are refused, next probe within %.3g s",
+                (transition.reason, transition.consecutive_failures, items, transition.cooldown),
+            )
+        if transition.new is CircuitState.CLOSED and self._outage_began is not None:
+            outage = now - self._outage_began
+            self._outage_began = None
+            return Line(
+                logging.WARNING, "circuit closed after %.1f s; %s lost in this outage", (outage, items)
+            )
+        is_failed_probe = transition.new is CircuitState.OPEN and transition.reason != PROBE_CANCELLED
+        if is_failed_probe and self._outage_began is not None:
+            return Line(
+                logging.INFO,
+                "probe failed: %s; %s lost so far in this outage of %.1f s; next probe within %.3g s",
+                (transition.reason, items, now - self._outage_began, transition.cooldown),
+            )
+        return Line(
+            logging.DEBUG,
+            "circuit %s -> %s: %s; cooldown %.3g s",
+            (transition.old, transition.new, transition.reason, transition.cooldown),
+        )
+
+    def _call_listeners(self, transition: CircuitTransition) -> None:
+        errors = []
+        for listener in self._listeners:
+            try:
+                listener(transition)
+            except Exception as error:
+                errors.append(error)
+        if errors:
+            say(
+                logging.WARNING,
+                "%s: %d of %d listeners raised at %s -> %s, the first:",
+                self._name(),
+                len(errors),
+                len(self._listeners),
+                transition.old,
+                transition.new,
+                cause=errors[0],
+            )

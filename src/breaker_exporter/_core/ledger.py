@@ -1,0 +1,187 @@
+"""What became of every item, and which loss an operator has not been told of yet: counts, no lock, no I/O.
+
+The owner's lock guards them; the lines they give are written outside of it.
+"""
+
+from __future__ import annotations
+
+import enum
+import logging
+import time
+from collections import Counter
+
+from .._base.log import Line, counted
+
+_SUMMARY_EVERY = 60.0
+"""Seconds."""
+
+
+class Loss(enum.StrEnum):
+    """Kinds of loss, in the words of the line at the stop."""
+
+    FAILED = "failed"
+    REJECTED = "rejected by the backend"
+    UNSENT = "impossible to send"
+    REFUSED_IN_OUTAGE = "refused while the circuit was open"
+    REFUSED = "refused with the circuit closed"
+
+
+class Ledger:
+    """Counts of items: each that is received ends in exactly one of exported, failed, refused (P3).
+
+    Args:
+        unit: What is counted, in the plural.
+        in_outage: The circuit is not closed as this process begins.
+
+    Attributes:
+        lost_in_outage: Items lost to failures since the last success, and refused since the circuit opened.
+    """
+
+    def __init__(self, unit: str, *, in_outage: bool = False) -> None:
+        self._unit = unit
+        self.received = 0
+        self.exported = 0
+        self.failed = 0
+        self.refused = 0
+        self.lost_in_outage = 0
+        self.last_error: str | None = None
+        self.last_success_at: float | None = None
+        self.last_failure_at: float | None = None
+        self._in_outage = in_outage
+        self._losses: Counter[Loss] = Counter()
+        self._summary = _Summary(unit)
+        self._pending = _Pending()
+
+    @property
+    def in_flight(self) -> int:
+        return self.received - self.exported - self.failed - self.refused
+
+    def receive(self, items: int) -> None:
+        self.received += items
+
+    def settle(self, exported: int, lost: int, reason: str, kind: Loss, now: float) -> None:
+        """What became of a batch; a backend that rejects has done its work."""
+        lived = kind is Loss.REJECTED
+        self.exported += exported
+        if lived and not self._in_outage:
+            self._summary.add(*self._pending.taken(), now)  # failures before it that opened no circuit
+            self.lost_in_outage = 0
+        if exported or (lived and not lost):
+            self.last_success_at = time.time()
+        if lost or not lived:
+            self.fail(lost, reason, kind, now)
+
+    def fail(self, items: int, reason: str, kind: Loss, now: float) -> None:
+        self.failed += items
+        self._losses[kind] += items
+        self.last_error = reason
+        self.last_failure_at = time.time()
+        if kind is not Loss.FAILED:
+            self._summary.add(items, reason, now)
+            return
+        self.lost_in_outage += items
+        if not self._in_outage:
+            self._pending.add(items, reason, now)
+
+    def refuse(self, items: int, reason: str, now: float) -> None:
+        self.refused += items
+        if self._in_outage:
+            self._losses[Loss.REFUSED_IN_OUTAGE] += items
+            self.lost_in_outage += items
+        else:
+            self._losses[Loss.REFUSED] += items
+            self._summary.add(items, reason, now)
+
+    def open(self) -> None:
+        """The circuit has opened: from now on, what is lost is lost in this outage."""
+        self._in_outage = True
+        self._pending.taken()
+
+    def close(self) -> None:
+        """The outage is over."""
+        self._in_outage = False
+        self.lost_in_outage = 0
+
+    def due(self, now: float) -> Line | None:
+        """The line about loss that has opened no circuit, where it is time for one (G3)."""
+        if self._pending.since is not None and now - self._pending.since >= _SUMMARY_EVERY:
+            self._summary.add(*self._pending.taken(), now)
+        return self._summary.due(now)
+
+    def balance(self) -> Line:
+        """The line at the stop (G2)."""
+        lost = self.failed + self.refused
+        waiting = f", {counted(self.in_flight, self._unit)} still in a call" if self.in_flight else ""
+        exported = counted(self.exported, self._unit)
+        if not lost:
+            return Line(logging.INFO, "stopped: %s exported, none lost%s", (exported, waiting))
+        kinds = ", ".join(f"{self._losses[kind]} {kind}" for kind in Loss if self._losses[kind])
+        return Line(
+            logging.WARNING,
+            "stopped: %s exported, %d lost since this process began: %s%s%s",
+            (exported, lost, kinds, waiting, f"; the last error: {self.last_error}" if self.failed else ""),
+        )
+
+
+class _Pending:
+    """Failures of a closed circuit: it may open yet, and then they are of that outage."""
+
+    def __init__(self) -> None:
+        self.since: float | None = None
+        self._items = 0
+        self._reason = ""
+
+    def add(self, items: int, reason: str, now: float) -> None:
+        self.since = now if self.since is None else self.since
+        self._items += items
+        self._reason = reason
+
+    def taken(self) -> tuple[int, str]:
+        taken = self._items, self._reason
+        self.since, self._items, self._reason = None, 0, ""
+        return taken
+
+
+class _Summary:
+    """Loss that opens no circuit: a line as it begins, one a minute while it lasts, one when it is over."""
+
+    def __init__(self, unit: str) -> None:
+        self._unit = unit
+        self._items = 0
+        self._reason = ""
+        self._told = 0
+        self._began: float | None = None
+        self._last_at = 0.0
+        self._said_at = 0.0
+
+    def add(self, items: int, reason: str, now: float) -> None:
+        if items:
+            self._items += items
+            self._reason = reason
+            self._last_at = now
+
+    def due(self, now: float) -> Line | None:
+        if self._began is None:
+            if not self._items:
+                return None
+            self._began = now
+            text = "%s lost: %s; this opens no circuit, a line a minute follows while it lasts"
+            return self._line(now, text, counted(self._items, self._unit), self._reason)
+        elapsed = now - self._said_at
+        if elapsed < _SUMMARY_EVERY:
+            return None
+        if self._items:
+            text = "%s lost in the last %.0f s, %d since this began %.0f s ago; the last reason: %s"
+            lost, total = counted(self._items, self._unit), self._told + self._items
+            return self._line(now, text, lost, elapsed, total, now - self._began, self._reason)
+        text = "the loss that opened no circuit is over: %s lost in %.0f s; the last reason: %s"
+        lost = counted(self._told, self._unit)
+        line = self._line(now, text, lost, self._last_at - self._began, self._reason)
+        self._told, self._began = 0, None
+        return line
+
+    def _line(self, now: float, text: str, *args: object) -> Line:
+        self._told += self._items
+        self._items = 0
+        self._said_at = now
+        return Line(logging.WARNING, text, args)

@@ -1,0 +1,1 @@
+"""From the environment and arguments to providers, processors and exporters."""

@@ -1,0 +1,164 @@
+"""The exporters that ``OTEL_TRACES_EXPORTER`` can name under ``opentelemetry-instrument``: no line of code.
+
+It makes them while the interpreter starts: in Gunicorn's arbiter, before the fork and before gevent's monkey
+patch. So all that must come later does: what brings ``ssl`` along, a gRPC channel, connections, threads.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import time
+import weakref
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, ClassVar
+
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+
+from .._base.log import say, set_level
+from .._base.redaction import origin
+from .._concurrency.gevent_plugin import await_patch
+from .environment import Environment
+from .packages import check_installed
+from .pipeline import COLLECTOR, breaking, check_otlp, otlp_exporter
+from .provider import mend_native_locks
+from .settings import Arguments
+from .start_line import say_started
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import ReadableSpan
+
+    from .._spans import CircuitBreakerSpanExporter
+    from ..otlp._settings import Protocol
+
+
+class ZeroCodeSpanExporter(SpanExporter):
+    """A guarded exporter that the environment configures, in a process that forks and patches as it likes.
+
+    A bad variable is one WARNING and counts as unset. What is around it, provider and batch processor, is
+    OpenTelemetry's own: so it bounds the last drain by itself, at exit. One instance serves one processor.
+
+    Raises:
+        ImportError: The package that speaks the protocol is missing; the text says how to get it.
+        TelemetryError: A variable is bad, where ``BREAKER_EXPORTER_STRICT=1``.
+    """
+
+    protocol: ClassVar[Protocol]
+    survives_fork: ClassVar[bool]
+    """Whether what is wrapped serves a forked child too."""
+
+    def __init__(self) -> None:
+        check_installed(self.protocol)
+        self._environment = environment = Environment()
+        arguments = Arguments(protocol=self.protocol)
+        defaults = arguments.defaults(environment)
+        set_level(defaults.log_level)
+        self.settings = arguments.settings(environment, defaults)
+        check_otlp(self.protocol, environment)
+        self._observes = environment.metrics()
+        # By process. A parent's stays: finalizing it here could wait for a thread that is not here.
+        self._made: dict[int, CircuitBreakerSpanExporter] = {}
+        self._said_unmade = False
+        self._end: float | None = None
+        # Before the drain, then: the provider has been made by now.
+        atexit.register(_bound_exit, weakref.ref(self))
+        await_patch(self)
+
+    @property
+    def breaker(self) -> CircuitBreakerSpanExporter | None:
+        """What exports in this process, for its ``health()``; ``None`` before its first export."""
+        return self._made.get(self._process())
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Export `spans` through the circuit breaker, which is made now where there is none yet."""
+        self.make()
+        breaker = self.breaker
+        return SpanExportResult.FAILURE if breaker is None else breaker.export(spans)
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        """Flush what is wrapped, in so many milliseconds."""
+        breaker = self.breaker
+        return breaker is None or breaker.force_flush(timeout_millis)
+
+    def shutdown(self, timeout_millis: int = 30_000) -> None:
+        """End exporting, in so many milliseconds. Later exports are refused."""
+        self.begin_shutdown(timeout_millis / 1000)
+        if (breaker := self.breaker) is not None:
+            breaker.shutdown(timeout_millis)
+        self._end = time.monotonic()  # for one that is yet to be made
+
+    def begin_shutdown(self, timeout: float) -> None:
+        """All that is still to come may take `timeout` (s) together. The first one counts."""
+        if self._end is None:
+            self._end = time.monotonic() + timeout
+            if (breaker := self.breaker) is not None:
+                breaker.begin_shutdown(timeout)
+
+    def prepare(self) -> None:
+        """Once gevent has patched: import and mend now what is not to be in the middle of an export."""
+        mend_native_locks()
+        self.make()
+
+    def make(self) -> None:
+        """Make the circuit breaker, unless it is there. Never raises an ``Exception``."""
+        if self.breaker is not None:
+            return
+        settings = self.settings
+        if (left := self._left()) is not None:
+            # On Python 3.12 no thread starts any more, and nobody but the wrapped exporter keeps the time.
+            settings = replace(settings, timeout=min(settings.timeout, left + 0.001))
+        try:
+            made = breaking(COLLECTOR, otlp_exporter(self.protocol, settings, self._environment), settings)
+            # Another thread may be here too: one of them serves, and the other's has done nothing yet.
+            made = self._made.setdefault(self._process(), made)
+            if (left := self._left()) is not None:  # the end may have come just now
+                made.begin_shutdown(left)
+            else:
+                if self._observes:
+                    self._observe(made)
+                say_started(None, [made], settings)
+        except Exception as error:
+            if not self._said_unmade:
+                self._said_unmade = True
+                say(logging.WARNING, "no spans go to %s: %s", COLLECTOR, origin(error))
+
+    def _left(self) -> float | None:
+        """Seconds until the end, once there is one."""
+        return None if self._end is None else max(0.0, self._end - time.monotonic())
+
+    def _process(self) -> int:
+        """Whose circuit breaker serves: this process's, or anybody's."""
+        return 0 if self.survives_fork else os.getpid()
+
+    def _observe(self, made: CircuitBreakerSpanExporter) -> None:
+        from ..instrumentation import forget, observe
+
+        for inherited in set(self._made.values()) - {made}:
+            forget(inherited)
+        observe(made)
+
+
+class HTTPSpanExporter(ZeroCodeSpanExporter):
+    """``breaker_otlp_proto_http``: :class:`~breaker_exporter.otlp.CooperativeOTLPSpanExporter`, guarded."""
+
+    protocol = "http/protobuf"
+    survives_fork = True
+
+
+class GRPCSpanExporter(ZeroCodeSpanExporter):
+    """``breaker_otlp_proto_grpc``: OpenTelemetry's own, guarded and fed in slices."""
+
+    protocol = "grpc"
+    survives_fork = False
+
+    def prepare(self) -> None:
+        """Imports alone: a fork may still come, and a channel must not be there by then."""
+        mend_native_locks()
+        from ..otlp._send import grpc  # noqa: F401
+
+
+def _bound_exit(exporter: weakref.ref[ZeroCodeSpanExporter]) -> None:
+    if (living := exporter()) is not None:
+        living.begin_shutdown(living.settings.shutdown_timeout)

@@ -1,0 +1,454 @@
+"""Environment variables: each one this package reads, its range, and what becomes of a bad value.
+
+A bad value counts as unset: one WARNING names variable, value and range, and the service starts. Under
+``BREAKER_EXPORTER_STRICT=1`` it is a :class:`TelemetryError` instead. What OpenTelemetry's objects would
+read for themselves is checked here and given to them as arguments; the few variables that have no argument
+and on which they raise are taken away for that moment (:meth:`Environment.hidden`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
+from importlib.metadata import entry_points
+from typing import NamedTuple, TypeVar, cast
+from urllib.parse import unquote
+
+from .._base import checks as check
+from .._base.log import say
+from .._base.redaction import shown
+from ..otlp import _headers
+from ..otlp import _settings as otlp
+from ..otlp._settings import one_of
+from ..sentry._settings import SentryMode
+from .profiles import Profile
+from .variable_names import OURS, misspelt
+
+T = TypeVar("T")
+
+
+class Batching(NamedTuple):
+    """What a batch processor is made of; times in milliseconds, as OpenTelemetry has them."""
+
+    max_queue_size: int
+    max_export_batch_size: int
+    schedule_delay_millis: int
+    export_timeout_millis: int
+
+
+def _otlp(setting: str) -> tuple[str, str]:
+    """The variables of one OTLP setting, the more particular one first."""
+    return f"OTEL_EXPORTER_OTLP_TRACES_{setting}", f"OTEL_EXPORTER_OTLP_{setting}"
+
+
+COOLDOWN = "BREAKER_EXPORTER_COOLDOWN"
+EXPORT_TIMEOUT = "BREAKER_EXPORTER_EXPORT_TIMEOUT"
+MAX_COOLDOWN = "BREAKER_EXPORTER_MAX_COOLDOWN"
+OTLP_COMPRESSION = _otlp("COMPRESSION")
+OTLP_ENDPOINT = _otlp("ENDPOINT")
+OTLP_HEADERS = _otlp("HEADERS")
+OTLP_PROTOCOL = _otlp("PROTOCOL")
+OTLP_TIMEOUT = _otlp("TIMEOUT")
+METER_PROVIDER = "OTEL_PYTHON_METER_PROVIDER"
+RETRYABLE_CODES = "OTEL_PYTHON_EXPORTER_OTLP_GRPC_RETRYABLE_ERROR_CODES"
+SAMPLER = "OTEL_TRACES_SAMPLER"
+SCHEDULE_DELAY = "OTEL_BSP_SCHEDULE_DELAY"
+SENTRY_DSN = "SENTRY_DSN"
+SENTRY_MODE = "BREAKER_EXPORTER_SENTRY_MODE"
+SPAN_ATTRIBUTES = "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT"
+
+_ON, _OFF = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
+_BATCH_SIZE, _QUEUE_SIZE = "OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "OTEL_BSP_MAX_QUEUE_SIZE"
+_BSP_TIMEOUT = "OTEL_BSP_EXPORT_TIMEOUT"
+_BATCHING = {_BATCH_SIZE: 512, _QUEUE_SIZE: 2048, _BSP_TIMEOUT: 30000}
+"""What the batch processor reads (spans, spans, ms) beside its delay, with OpenTelemetry's defaults."""
+_LIMITS = (
+    *("OTEL_ATTRIBUTE_COUNT_LIMIT", "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT"),
+    *("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT"),
+    *("OTEL_SPAN_EVENT_COUNT_LIMIT", "OTEL_SPAN_LINK_COUNT_LIMIT"),
+    *("OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT", "OTEL_LINK_ATTRIBUTE_COUNT_LIMIT"),
+)
+_GRPC_CODES = frozenset(
+    (
+        *("OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "INTERNAL"),
+        *("ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED"),
+        *("OUT_OF_RANGE", "UNIMPLEMENTED", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED"),
+    )
+)
+_changing = threading.RLock()
+"""One thread at a time takes variables away. Reentrant: greenlets of a thread never wait for each other."""
+_LONGEST_CHANGE = 5.0
+"""Seconds to wait for it: a child that was forked from within has nobody who gives it back."""
+_SAMPLERS = (
+    *("always_on", "always_off", "traceidratio"),
+    *("parentbased_always_on", "parentbased_always_off", "parentbased_traceidratio"),
+)
+_one_of_samplers = one_of(*_SAMPLERS)
+SAMPLER_ARGUMENT = "OTEL_TRACES_SAMPLER_ARG"
+_METER_GROUP = "opentelemetry_meter_provider"
+SAMPLER_GROUP = "opentelemetry_traces_sampler"
+"""Entry points of samplers that are installed, which ``OTEL_TRACES_SAMPLER`` may name too."""
+_grpc_compression = cast(Callable[[str, object], otlp.Compression], one_of("none", "gzip"))
+_sentry_mode = one_of(*(mode.value for mode in SentryMode))
+_profile = one_of(*(profile.value for profile in Profile))
+
+
+def any_set(names: Iterable[str]) -> bool:
+    """Whether this process has a value, be it a bad one, for one of these variables."""
+    return any(os.environ.get(name, "").strip() for name in names)
+
+
+def snapshot() -> dict[str, str]:
+    """All variables of this process as they stand now, for who compares."""
+    return dict(os.environ)
+
+
+def header_values() -> list[str]:
+    """The values of OTLP headers in this process's variables, good or bad: not to be shown."""
+    pairs = [pair for name in OTLP_HEADERS for pair in os.environ.get(name, "").split(",")]
+    return [unquote(pair.partition("=")[2]).strip() for pair in pairs]
+
+
+@contextlib.contextmanager
+def adopted(changes: Mapping[str, str | None]) -> Iterator[None]:
+    """Inside, these variables have these values, or with ``None`` are not there."""
+    before = {name: os.environ.get(name) for name in changes}
+    _put(changes)
+    try:
+        yield
+    finally:
+        _put(before)
+
+
+def _put(values: Mapping[str, str | None]) -> None:
+    for name, value in values.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+
+
+class TelemetryError(ValueError):
+    """A mistake in the telemetry's settings where ``BREAKER_EXPORTER_STRICT=1``: one line, no secrets."""
+
+
+class OTLPFiles(NamedTuple):
+    """Paths for TLS; ``None`` where a variable is unset."""
+
+    certificate: str | None
+    client_key: str | None
+    client_certificate: str | None
+
+
+class Environment:
+    """The variables as they stand now, and which of them were found unusable.
+
+    Methods that read give ``None`` for a variable that is unset, empty or bad.
+
+    Args:
+        variables: Where they stand; the process's own unless given.
+
+    Raises:
+        TelemetryError: From every method that meets a bad value, where ``strict``.
+    """
+
+    def __init__(self, variables: MutableMapping[str, str] | None = None) -> None:
+        self._variables = os.environ if variables is None else variables
+        self._unusable: set[str] = set()
+        self._told: set[str] = set()
+        self.strict = False
+        self.strict = self._is_on("BREAKER_EXPORTER_STRICT", _ON, _OFF)
+
+    def complain(self, text: str, consequence: str = "") -> None:
+        """Fails open: one WARNING, the same only once; or raises where strict.
+
+        Args:
+            text: What is wrong.
+            consequence: What comes of it where the service starts all the same.
+        """
+        if self.strict:
+            raise TelemetryError(text)
+        if text not in self._told:
+            self._told.add(text)
+            say(logging.WARNING, "%s", f"{text}; {consequence}" if consequence else text)
+
+    def check_names(self) -> None:
+        """Variables that were meant for this package, and that nothing reads."""
+        for name, near in misspelt(name for name in self._variables if self._text(name)):
+            hint = f"did you mean {near}?" if near else f"known are {', '.join(OURS)}"
+            self.complain(f"{name} is no variable that anything reads: {hint}", "it has no effect")
+
+    def sdk_disabled(self) -> bool:
+        # OpenTelemetry knows the word true alone; whoever writes 1 thinks that it is off.
+        return self._is_on("OTEL_SDK_DISABLED", ("true",), ("false",))
+
+    def failure_threshold(self) -> int | None:
+        return self._first(("BREAKER_EXPORTER_FAILURE_THRESHOLD",), check.count, "3", int)
+
+    def cooldown(self) -> float | None:
+        return self._first((COOLDOWN,), check.seconds, "15", float)
+
+    def max_cooldown(self) -> float | None:
+        return self._first((MAX_COOLDOWN,), check.seconds, "60, or a longer cooldown", float)
+
+    def export_timeout(self) -> float | None:
+        return self._first((EXPORT_TIMEOUT,), check.seconds, "2 above the OTLP timeout, at most 15", float)
+
+    def shutdown_timeout(self) -> float | None:
+        return self._first(("BREAKER_EXPORTER_SHUTDOWN_TIMEOUT",), check.seconds, "5", float)
+
+    def switch_interval(self) -> float | None:
+        return self._first(("BREAKER_EXPORTER_SWITCH_INTERVAL",), check.seconds, "0.0003", float)
+
+    def gc_freeze(self) -> bool:
+        return not self._is_on("BREAKER_EXPORTER_GC_FREEZE", _OFF, _ON)
+
+    def metrics(self) -> bool:
+        return self._is_on("BREAKER_EXPORTER_METRICS", _ON, _OFF)
+
+    def profile(self) -> Profile | None:
+        named = self._first(("BREAKER_EXPORTER_PROFILE",), _profile, "production", str.lower)
+        return None if named is None else Profile(named)
+
+    def sentry_dsn(self) -> str | None:
+        return self._text(SENTRY_DSN)
+
+    def sentry_environment(self) -> str | None:
+        return self._text("SENTRY_ENVIRONMENT")
+
+    def sentry_release(self) -> str | None:
+        return self._text("SENTRY_RELEASE")
+
+    def sentry_traces_sample_rate(self) -> float | None:
+        return self._first(("SENTRY_TRACES_SAMPLE_RATE",), check.ratio, "1.0", float)
+
+    def sentry_mode(self) -> SentryMode | None:
+        named = self._first((SENTRY_MODE,), _sentry_mode, "otlp", str.lower)
+        return None if named is None else SentryMode(named)
+
+    def otlp_timeout(self) -> tuple[str, float] | None:
+        """With the name of the variable that it stands in."""
+        return self._first(OTLP_TIMEOUT, _named_seconds, "5", float)
+
+    def otlp_protocol(self) -> otlp.Protocol | None:
+        return self._first(OTLP_PROTOCOL, otlp.protocol, "http/protobuf")
+
+    def otlp_traces_endpoint(self) -> str | None:
+        """The URL that traces are posted to."""
+        traces, base = _otlp("ENDPOINT")
+        default = "http://localhost:4318"
+        if endpoint := self._first((traces,), otlp.http_endpoint, default):
+            return endpoint
+        endpoint = self._first((base,), otlp.http_endpoint, default)
+        return endpoint and otlp.with_traces_path(endpoint)
+
+    def otlp_grpc_endpoint(self) -> str | None:
+        """The target of gRPC."""
+        return self._first(_otlp("ENDPOINT"), otlp.grpc_endpoint, "http://localhost:4317")
+
+    def otlp_insecure(self) -> tuple[str, bool] | None:
+        """Whether gRPC goes without TLS where the URL does not say it, and which variable has that."""
+        for name in _otlp("INSECURE"):
+            if text := self._text(name):
+                if text.lower() not in ("true", "false"):
+                    why = f"{name} must be true or false, not {shown(text)}"
+                    self.complain(why, "read as false, as OpenTelemetry does")
+                return name, text.lower() == "true"
+        return None
+
+    def value(self, name: str) -> str | None:
+        """What stands in a variable, good or bad."""
+        return self._text(name)
+
+    def otlp_compression(self, protocol: otlp.Protocol = "http/protobuf") -> otlp.Compression | None:
+        checked = _grpc_compression if protocol == "grpc" else otlp.compression
+        return self._first(OTLP_COMPRESSION, checked, "none", str.lower)
+
+    def otlp_headers(self, protocol: otlp.Protocol) -> dict[str, str]:
+        """Those that can be sent, with names in lower case; read as OpenTelemetry reads them."""
+        for name in OTLP_HEADERS:
+            if text := self._text(name):
+                found = _headers.parsed(text, protocol)
+                for fault in found.faults:
+                    self.complain(f"{name}: {fault}", "left out")
+                if found.usable:
+                    return found.usable
+        return {}
+
+    def otlp_retryable_codes(self) -> str | None:
+        """What gRPC's exporter tries again on, where it can read that."""
+        return self._first((RETRYABLE_CODES,), _grpc_codes, "OpenTelemetry's")
+
+    def otlp_files(self) -> OTLPFiles:
+        """Paths, each as it stands in its variable."""
+        certificate, client_key, client_certificate = (
+            next(filter(None, map(self._text, _otlp(setting))), None)
+            for setting in ("CERTIFICATE", "CLIENT_KEY", "CLIENT_CERTIFICATE")
+        )
+        return OTLPFiles(certificate, client_key, client_certificate)
+
+    def traces_exporters(self) -> tuple[str, ...]:
+        """The names in ``OTEL_TRACES_EXPORTER``, each once; ``otlp`` where it is unset."""
+        names = (self._text("OTEL_TRACES_EXPORTER") or "otlp").split(",")
+        return tuple(dict.fromkeys(stripped for name in names if (stripped := name.strip())))
+
+    def sampler(self, default: str) -> tuple[str, float | None]:
+        """Its name, and the ratio where it has one."""
+        named = self._first((SAMPLER,), _sampler, default) or default
+        if named not in _SAMPLERS or not named.endswith("ratio"):
+            return named, None
+        ratio = self._first((SAMPLER_ARGUMENT,), check.ratio, "1.0", float)
+        return named, 1.0 if ratio is None else ratio
+
+    def limit(self, name: str) -> int | None:
+        """One of the span limits."""
+        return self._first((name,), _limit, "OpenTelemetry's", int)
+
+    def bad_limits(self) -> set[str]:
+        """Variables of span limits that OpenTelemetry would raise on. An empty one means no limit to it."""
+        return {name for name in _LIMITS if self._text(name) is not None and self.limit(name) is None}
+
+    def bad_meter_provider(self) -> tuple[str, ...]:
+        """The variable that names one, where OpenTelemetry would raise wherever a meter is asked for."""
+        name = self._text(METER_PROVIDER)
+        if METER_PROVIDER not in self._variables or (name and entry_points(group=_METER_GROUP, name=name)):
+            return ()
+        if name:
+            self.complain(
+                f"{METER_PROVIDER} must name an installed meter provider, not {shown(name)}",
+                "OpenTelemetry raises wherever a meter is asked for",
+            )
+        return (METER_PROVIDER,)
+
+    def check_provider(self, default_sampler: str) -> None:
+        """What a ``TracerProvider`` is made of."""
+        self.sampler(default_sampler)
+        self.bad_limits()
+
+    def check_batching(self, default_delay: int) -> dict[str, int]:
+        """What a ``BatchSpanProcessor`` reads when it is made; `default_delay` in milliseconds.
+
+        Returns:
+            The values in force, by variable.
+        """
+        found = {
+            name: self._first((name,), check.count, str(default), int) or default
+            for name, default in {**_BATCHING, SCHEDULE_DELAY: default_delay}.items()
+        }
+        batch, queue = found[_BATCH_SIZE], found[_QUEUE_SIZE]
+        if batch > queue:
+            self._unusable.update((_BATCH_SIZE, _QUEUE_SIZE))
+            found.update({_BATCH_SIZE: 512, _QUEUE_SIZE: 2048})
+            self.complain(
+                f"{_BATCH_SIZE} ({batch}) must not be above {_QUEUE_SIZE} ({queue})", "using 512 and 2048"
+            )
+        return found
+
+    def batching(self, default_delay: int) -> Batching:
+        """As :meth:`check_batching`, by the arguments of a ``BatchSpanProcessor``."""
+        found = self.check_batching(default_delay)
+        return Batching(found[_QUEUE_SIZE], found[_BATCH_SIZE], found[SCHEDULE_DELAY], found[_BSP_TIMEOUT])
+
+    def check_otlp(self, protocol: otlp.Protocol) -> None:
+        """What an OTLP exporter is made of."""
+        if protocol == "grpc":
+            self.otlp_grpc_endpoint()
+            self.otlp_insecure()
+            self.otlp_retryable_codes()
+        else:
+            self.otlp_traces_endpoint()
+        self.otlp_compression(protocol)
+        self.otlp_headers(protocol)
+        for name in (*_otlp("CERTIFICATE"), *_otlp("CLIENT_KEY"), *_otlp("CLIENT_CERTIFICATE")):
+            path = self._text(name)
+            may_be_folder = protocol != "grpc" and name in _otlp("CERTIFICATE")
+            if path and (not os.access(path, os.R_OK) or (os.path.isdir(path) and not may_be_folder)):
+                # Kept: to verify by other certificates than those asked for is no default.
+                self.complain(
+                    f"{name} must be a readable file, not {shown(path)}", "the exporter gets it as it is"
+                )
+
+    def is_set(self, name: str) -> bool:
+        """Whether a variable that was checked has a value that can be used."""
+        return self._text(name) is not None and name not in self._unusable
+
+    @contextlib.contextmanager
+    def hidden(self, names: Iterable[str]) -> Iterator[None]:
+        """Inside, these variables are not there: for the shortest time, since the whole process sees it.
+
+        For what OpenTelemetry's objects raise on whatever arguments they get. Where none of them is set,
+        nothing is changed.
+        """
+        if not any(name in self._variables for name in names):
+            yield
+            return
+        has_lock = _changing.acquire(timeout=_LONGEST_CHANGE)
+        taken = {name: self._variables.pop(name) for name in names if name in self._variables}
+        try:
+            yield
+        finally:
+            self._variables.update(taken)
+            if has_lock:
+                _changing.release()
+
+    def importable(self) -> contextlib.AbstractContextManager[None]:
+        """Inside, ``opentelemetry.sdk.trace`` can be imported, which raises on a bad limit."""
+        has_come = "opentelemetry.sdk.trace" in sys.modules
+        return self.hidden(() if has_come else self.bad_limits().intersection({SPAN_ATTRIBUTES}))
+
+    def _text(self, name: str) -> str | None:
+        return self._variables.get(name, "").strip() or None
+
+    def _first(
+        self,
+        names: tuple[str, ...],
+        checked: Callable[[str, object], T],
+        default: str,
+        convert: Callable[[str], object] = str,
+    ) -> T | None:
+        for name in names:
+            if text := self._text(name):
+                value: object = text
+                with contextlib.suppress(ValueError):  # the check says it better, and with the name
+                    value = convert(text)
+                try:
+                    return checked(name, value)
+                except (TypeError, ValueError) as error:
+                    self._reject(name, str(error), default)
+        return None
+
+    def _is_on(self, name: str, on: tuple[str, ...], off: tuple[str, ...]) -> bool:
+        return self._first((name,), one_of(*on, *off), off[0], str.lower) in on
+
+    def _reject(self, name: str, why: str, default: str) -> None:
+        self._unusable.add(name)
+        self.complain(why, f"taken as unset (default: {default})")
+
+
+def _named_seconds(name: str, value: object) -> tuple[str, float]:
+    return name, check.finite_seconds(name, value)
+
+
+def _grpc_codes(name: str, value: object) -> str:
+    codes = [code.strip().upper() for code in str(value).split(",") if code.strip()]
+    if not set(codes).issubset(_GRPC_CODES):
+        raise ValueError(
+            f"{name} must be names of gRPC's status codes with commas between, not {shown(value)}"
+        )
+    return str(value)
+
+
+def _sampler(name: str, value: object) -> str:
+    if entry_points(group=SAMPLER_GROUP, name=str(value)) and value not in _SAMPLERS:
+        return str(value)
+    return _one_of_samplers(name, str(value).lower())
+
+
+def _limit(name: str, value: object) -> int:
+    if not isinstance(value, int) or value < 0:
+        raise ValueError(f"{name} must be a whole number, 0 or more, not {shown(value)}")
+    return value

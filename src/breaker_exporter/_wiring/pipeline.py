@@ -1,0 +1,150 @@
+"""From settings to pipelines: an OpenTelemetry exporter, behind a circuit, fed by a batch processor.
+
+Safe to import before gevent's monkey patch: what brings ``ssl`` along is imported where it is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint
+from typing import TYPE_CHECKING, cast
+
+from opentelemetry.sdk.trace import SpanProcessor
+from opentelemetry.sdk.trace.export import SpanExporter
+
+from .._base.redaction import origin, shown
+from ..otlp import _credentials
+from .batch_processor import BatchProcessor
+from .environment import TelemetryError
+from .exporter_names import OTLP, chosen, entry_point
+from .packages import cause_of, importing
+from .switchable_processor import shut_down
+
+if TYPE_CHECKING:
+    from .._spans import CircuitBreakerSpanExporter
+    from ..otlp import _settings as otlp
+    from .environment import Environment
+    from .settings import Settings
+
+COLLECTOR = "collector"
+"""The name of the circuit around it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """A processor, and the guarded exporter that it feeds, if there is one."""
+
+    processor: SpanProcessor
+    exporter: CircuitBreakerSpanExporter | None
+
+
+def build(settings: Settings, environment: Environment) -> tuple[Pipeline, ...]:
+    """A pipeline for each exporter that ``OTEL_TRACES_EXPORTER`` names and that can be made.
+
+    Raises:
+        TelemetryError: One cannot, or another variable is bad, where strict.
+    """
+    exporters: list[SpanExporter] = []
+    pipelines: list[Pipeline] = []
+    try:
+        for name, exporter in _exporters(settings, environment):
+            exporters.append(exporter)
+            with environment.hidden(environment.bad_meter_provider()):
+                pipelines.append(guarded(name, exporter, settings))
+    except BaseException:
+        shut_down(pipelines, settings.shutdown_timeout)
+        for exporter in exporters[len(pipelines) :]:
+            exporter.shutdown()
+        raise
+    return tuple(pipelines)
+
+
+def guarded(name: str, exporter: SpanExporter, settings: Settings) -> Pipeline:
+    """The exporter behind a circuit of its own, and a batch processor before it."""
+    breaker = breaking(name, exporter, settings)
+    return Pipeline(BatchProcessor(breaker, batching=settings.batching), breaker)
+
+
+def breaking(name: str, exporter: SpanExporter, settings: Settings) -> CircuitBreakerSpanExporter:
+    """The exporter behind a circuit of its own."""
+    from .._spans import CircuitBreakerSpanExporter
+
+    return CircuitBreakerSpanExporter(
+        exporter,
+        name=name,
+        failure_threshold=settings.failure_threshold,
+        cooldown=settings.cooldown,
+        max_cooldown=settings.max_cooldown,
+        export_timeout=settings.export_timeout,
+        listeners=settings.listeners,
+        switch_interval=settings.switch_interval,
+    )
+
+
+def _exporters(settings: Settings, environment: Environment) -> Iterator[tuple[str, SpanExporter]]:
+    """Each with the name of its circuit."""
+    for name in _names(environment):
+        try:
+            if name in OTLP:
+                protocol = OTLP[name] or settings.protocol
+                check_otlp(protocol, environment)
+                circuit, exporter = COLLECTOR, otlp_exporter(protocol, settings, environment)
+            else:
+                circuit, exporter = name, _foreign(cast(EntryPoint, entry_point(name)))
+        except TelemetryError:
+            raise
+        except Exception as error:
+            environment.complain(f"no spans go to {shown(name)}: {origin(error)}")
+        else:
+            yield circuit, exporter
+
+
+def _names(environment: Environment) -> tuple[str, ...]:
+    """What ``OTEL_TRACES_EXPORTER`` names, without what is not installed; ``otlp`` where nothing is left."""
+    names, unknown = chosen(environment.traces_exporters())
+    if unknown:
+        environment.complain(
+            "OTEL_TRACES_EXPORTER must be none, or a list of otlp, console and other installed exporters, "
+            f"not {', '.join(map(shown, unknown))}",
+            "left out (default: otlp)",
+        )
+    return names
+
+
+def check_otlp(protocol: otlp.Protocol, environment: Environment) -> None:
+    """All that an OTLP exporter will be made of, without making it.
+
+    Raises:
+        TelemetryError: A variable is bad, where strict.
+    """
+    environment.check_otlp(protocol)
+    _credentials.check(environment, protocol)
+
+
+def otlp_exporter(protocol: otlp.Protocol, settings: Settings, environment: Environment) -> SpanExporter:
+    """The exporter for this protocol.
+
+    Raises:
+        ImportError: It is missing, or cannot be imported; the text says why, and what to do.
+        TelemetryError: A variable is bad, where strict.
+    """
+    if protocol == "grpc":
+        with importing(protocol):
+            from ..otlp._grpc_settings import made
+            from ..otlp._send.grpc import SlicingOTLPSpanExporter
+        return made(SlicingOTLPSpanExporter, settings, environment)
+    from ..otlp import CooperativeOTLPSpanExporter
+
+    return CooperativeOTLPSpanExporter(
+        settings.endpoint, headers=settings.headers, timeout=settings.timeout, _environment=environment
+    )
+
+
+def _foreign(entry_point: EntryPoint) -> SpanExporter:
+    """An exporter of others, which reads the environment as it stands."""
+    try:
+        make = entry_point.load()
+    except Exception as error:
+        raise ImportError(f"it cannot be imported: {cause_of(error)}") from error
+    return cast(SpanExporter, make())

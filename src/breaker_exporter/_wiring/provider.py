@@ -1,0 +1,171 @@
+"""The process's tracer provider: made and set once, or left alone where the application has one.
+
+OpenTelemetry lets a process set its provider once only, and a forked child keeps its parent's.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import sys
+import threading
+from collections.abc import Mapping
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any, cast
+
+from opentelemetry import trace
+from opentelemetry.metrics import NoOpMeterProvider
+
+from .._base.log import say
+from .._base.redaction import origin, shown
+from .._concurrency.gevent_plugin import any_early
+from .._concurrency.hub import is_patched, new_lock
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+    from opentelemetry.util.types import AttributeValue
+
+    from .environment import Environment
+
+PROVIDER = "OTEL_PYTHON_TRACER_PROVIDER"
+_SDK = "sdk_tracer_provider"
+_GROUP = "opentelemetry_tracer_provider"
+_LOCK = "_global_shutdown_lock"
+_ONCE = "opentelemetry.util._once"
+
+
+def make(
+    attributes: Mapping[str, AttributeValue], environment: Environment, sampler: str
+) -> TracerProvider | None:
+    """Makes a provider and sets it; or, where one is set already, says how to guard that one's exporter.
+
+    Args:
+        attributes: Of the resource.
+        environment: The variables.
+        sampler: Its name, where the environment has none.
+
+    Raises:
+        TelemetryError: A variable for it is bad, where strict.
+    """
+    named = environment.value(PROVIDER)
+    current = current_or_none()
+    if current is None and named not in (None, _SDK):
+        failure = ""
+        try:
+            current = trace.get_tracer_provider()
+        except Exception as error:  # the application, too, would get it wherever it asks for a tracer
+            failure = origin(error) if entry_points(group=_GROUP, name=str(named)) else "it is not installed"
+        if failure:
+            environment.complain(
+                f"{PROVIDER} must name a tracer provider that can be made, such as {_SDK}, "
+                f"not {shown(named)}: {failure}",
+                "using that one",
+            )
+    if current is None:
+        provider = _made(attributes, environment, sampler)
+        trace.set_tracer_provider(provider)
+        return provider
+    if any_early():
+        say(
+            logging.INFO,
+            "spans go to the exporter that OTEL_TRACES_EXPORTER named to opentelemetry-instrument",
+        )
+        return None
+    if named is not None and _is_bare(current):
+        if attributes:
+            say(
+                logging.WARNING,
+                "OpenTelemetry made the tracer provider from %s before telemetry was prepared: too late for "
+                "service_name and resource_attributes; set OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES, "
+                "or prepare earlier",
+                PROVIDER,
+            )
+        return cast("TracerProvider", current)
+    say(
+        logging.WARNING,
+        "a %s is set already, by %s, and is left as it is. "
+        "To guard its exporter, wrap it where it is made: "
+        'BatchSpanProcessor(CircuitBreakerSpanExporter(OTLPSpanExporter(), name="collector")), '
+        "or by OTEL_TRACES_EXPORTER=breaker_otlp_proto_http where opentelemetry-instrument makes it; "
+        "to add another exporter to it, give it to Telemetry(provider=...).",
+        type(current).__name__,
+        "the application or by opentelemetry-instrument" if named in (None, _SDK) else f"{PROVIDER}={named}",
+    )
+    return None
+
+
+def current_or_none() -> trace.TracerProvider | None:
+    """The process's tracer provider, if it has one.
+
+    To ask OpenTelemetry would make one where ``OTEL_PYTHON_TRACER_PROVIDER`` is set. A proxy hands on to the
+    one that is set, and else gives the proxy of a tracer.
+    """
+    tracer = trace.ProxyTracerProvider().get_tracer("breaker_exporter")
+    return None if isinstance(tracer, trace.ProxyTracer) else trace.get_tracer_provider()
+
+
+def _made(attributes: Mapping[str, AttributeValue], environment: Environment, sampler: str) -> TracerProvider:
+    with environment.importable():
+        from opentelemetry.sdk.resources import Resource
+        from opentelemetry.sdk.trace import TracerProvider
+
+    from .provider_settings import sampler_of, span_limits
+
+    return TracerProvider(
+        resource=Resource.create(dict(attributes)),
+        sampler=sampler_of(environment, sampler),
+        span_limits=span_limits(environment),
+        **_meters(TracerProvider, environment),
+    )
+
+
+def _meters(kind: type[TracerProvider], environment: Environment) -> dict[str, Any]:
+    """Instruments that count nothing, where OpenTelemetry's tracers would raise for theirs."""
+    takes_them = "meter_provider" in inspect.signature(kind).parameters
+    return {"meter_provider": NoOpMeterProvider()} if environment.bad_meter_provider() and takes_them else {}
+
+
+def _is_bare(provider: object) -> bool:
+    """Whether this is a provider of the SDK that hands its spans to nobody."""
+    from opentelemetry.sdk.trace import TracerProvider
+
+    return isinstance(provider, TracerProvider) and processors_of(provider) == ()
+
+
+# A private door, with a test: no public way tells who gets the spans of a provider (1.39 to 1.45). Where it
+# is not there any more, the provider counts as the application's.
+def processors_of(provider: object) -> tuple[SpanProcessor, ...] | None:
+    """The processors that a provider hands its spans to; ``None`` where nothing is known of them."""
+    found = getattr(getattr(provider, "_active_span_processor", None), "_span_processors", None)
+    return found if isinstance(found, tuple) else None
+
+
+def check_provider(provider: object) -> None:
+    """One of the SDK's.
+
+    Raises:
+        TypeError: It is not.
+    """
+    from opentelemetry.sdk.trace import TracerProvider
+
+    if not isinstance(provider, TracerProvider):
+        raise TypeError(f"provider must be an opentelemetry.sdk.trace.TracerProvider, not {shown(provider)}")
+
+
+def mend_native_locks() -> None:
+    """After the monkey patch: makes good that :func:`make` may have come before it.
+
+    The resource detection loads ``concurrent.futures.thread``, which makes a lock that ``submit`` holds while
+    a thread starts. Made before the patch, it stays native under gevent before 26.8, and two greenlets of
+    the application that use a pool at once stop the hub for good (gevent #1865). This is what newer gevents
+    do when they patch.
+
+    OpenTelemetry's ``Once`` has a lock, too, which each batch processor's spans pass. Made of the native
+    kind, a child that starts a subprocess hung in it: greenlets of the parent went on in the child.
+    """
+    once = sys.modules.get(_ONCE)
+    if once is not None and is_patched() and "Lock" in vars(once):
+        vars(once)["Lock"] = threading.Lock
+    pools = sys.modules.get("concurrent.futures.thread")
+    if pools is not None and is_patched() and isinstance(getattr(pools, _LOCK, None), type(new_lock())):
+        setattr(pools, _LOCK, threading.Lock())

@@ -1,0 +1,210 @@
+"""Which value each setting has: the argument given in code, else the variable, else the default.
+
+Arguments are strict, and so are pairs of them that do not fit; where the environment has a part in it, a
+pair fails open as any variable does.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .._base import checks as check
+from .._base.log import say
+from .._base.redaction import shown
+from ..otlp import _headers as rules
+from ..otlp import _settings as otlp
+from . import environment as _env
+from .profiles import PROFILES, Defaults, Profile
+
+if TYPE_CHECKING:
+    from .._base.values import CircuitTransition
+    from .environment import Batching, Environment
+
+_TIMEOUT = 5.0
+_COOLDOWN = 15.0
+_MAX_COOLDOWN = 60.0
+_EXPORT_TIMEOUT = 15.0
+"""Seconds; at most, unless a longer one is asked for."""
+_ROOM = 2.0
+"""Seconds from the OTLP timeout to `export_timeout`, which is an overrun and opens the circuit at once."""
+_SHUTDOWN_TIMEOUT = 5.0
+_FAILURE_THRESHOLD = 3
+_SWITCH_INTERVAL = 0.0003
+"""Seconds; measured: what the README says of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the exporters are made of; times in seconds."""
+
+    endpoint: str | None
+    protocol: otlp.Protocol
+    headers: dict[str, str] | None
+    timeout: float
+    failure_threshold: int
+    cooldown: float
+    max_cooldown: float
+    export_timeout: float
+    shutdown_timeout: float
+    switch_interval: float
+    listeners: tuple[Callable[[CircuitTransition], object], ...]
+    batching: Batching
+
+
+@dataclass(frozen=True, slots=True)
+class Arguments:
+    """What was given in code; ``None`` was left out."""
+
+    endpoint: str | None = None
+    protocol: otlp.Protocol | None = None
+    headers: Mapping[str, str] | None = None
+    timeout: float | None = None
+    failure_threshold: int | None = None
+    cooldown: float | None = None
+    max_cooldown: float | None = None
+    export_timeout: float | None = None
+    shutdown_timeout: float | None = None
+    listeners: tuple[Callable[[CircuitTransition], object], ...] = ()
+    profile: Profile | None = None
+
+    def check(self, any_set: Callable[[Iterable[str]], bool]) -> None:
+        """Each argument by itself, and the pairs in which the environment has no part.
+
+        Args:
+            any_set: Whether the environment has a value for one of these variables.
+
+        Raises:
+            TypeError: An argument is of the wrong type.
+            ValueError: One is out of range, or two do not fit.
+        """
+        if self.profile is not None and not isinstance(self.profile, Profile):
+            raise TypeError(f"profile must be a Profile, not {shown(self.profile)}")
+        if self.protocol is not None:
+            otlp.protocol("protocol", self.protocol)
+        self._check_protocol_dependent(self.protocol or "http/protobuf", any_set)
+        if self.failure_threshold is not None:
+            check.count("failure_threshold", self.failure_threshold)
+        if self.timeout is not None:
+            check.finite_seconds("timeout", self.timeout)  # more is said of it when it is settled
+        for name in ("cooldown", "max_cooldown", "export_timeout", "shutdown_timeout"):
+            if getattr(self, name) is not None:
+                check.seconds(name, getattr(self, name))
+        self._check_pairs(any_set)
+
+    def settings(self, environment: Environment, defaults: Defaults) -> Settings:
+        """The value of each setting now.
+
+        Args:
+            environment: The variables.
+            defaults: Those of the profile.
+
+        Raises:
+            TelemetryError: A variable is bad, where strict.
+        """
+        environment.check_names()
+        protocol = self.protocol or environment.otlp_protocol() or "http/protobuf"
+        cooldown, max_cooldown = self._cooldowns(environment)
+        timeout, export_timeout = self._timeouts(environment)
+        return Settings(
+            endpoint=self._endpoint(protocol, environment),
+            protocol=protocol,
+            headers=self._headers(protocol, environment),
+            timeout=check.Seconds(timeout),
+            failure_threshold=self.failure_threshold or environment.failure_threshold() or _FAILURE_THRESHOLD,
+            cooldown=check.Seconds(cooldown),
+            max_cooldown=check.Seconds(max_cooldown),
+            export_timeout=check.Seconds(export_timeout),
+            shutdown_timeout=self.shutdown_timeout or environment.shutdown_timeout() or _SHUTDOWN_TIMEOUT,
+            switch_interval=environment.switch_interval() or _SWITCH_INTERVAL,
+            listeners=self.listeners,
+            batching=environment.batching(defaults.schedule_delay),
+        )
+
+    def defaults(self, environment: Environment) -> Defaults:
+        """Those of the profile.
+
+        Raises:
+            TelemetryError: The variable is bad, where strict.
+        """
+        return PROFILES[self.profile or environment.profile() or Profile.PRODUCTION]
+
+    def _check_protocol_dependent(
+        self, protocol: otlp.Protocol, any_set: Callable[[Iterable[str]], bool]
+    ) -> None:
+        try:
+            if self.endpoint is not None:
+                (otlp.grpc_endpoint if protocol == "grpc" else otlp.http_endpoint)("endpoint", self.endpoint)
+            if self.headers is not None:
+                otlp.headers("headers", self.headers, protocol)
+        except ValueError:
+            if self.protocol is not None or protocol == "grpc" or not any_set(_env.OTLP_PROTOCOL):
+                raise
+            self._check_protocol_dependent("grpc", any_set)  # the environment may say it
+
+    def _check_pairs(self, any_set: Callable[[Iterable[str]], bool]) -> None:
+        timeout = self.timeout or (None if any_set(_env.OTLP_TIMEOUT) else _TIMEOUT)
+        if self.export_timeout and timeout and self.export_timeout <= timeout:
+            raise ValueError(_not_above("export_timeout", self.export_timeout, timeout))
+        cooldown = self.cooldown or (None if any_set([_env.COOLDOWN]) else _COOLDOWN)
+        if self.max_cooldown and cooldown and self.max_cooldown < cooldown:
+            raise ValueError(_below_cooldown("max_cooldown", self.max_cooldown, cooldown))
+
+    def _headers(self, protocol: otlp.Protocol, environment: Environment) -> dict[str, str] | None:
+        if self.headers is None:
+            return None
+        found = rules.given(self.headers, protocol)
+        for fault in found.faults:  # of the protocol that the environment says
+            environment.complain(f"headers: {fault}", "left out")
+        return found.usable
+
+    def _endpoint(self, protocol: otlp.Protocol, environment: Environment) -> str | None:
+        if self.endpoint is None:
+            return None
+        try:
+            if protocol == "grpc":
+                return otlp.grpc_endpoint("endpoint", self.endpoint)
+            return otlp.with_traces_path(otlp.http_endpoint("endpoint", self.endpoint))
+        except ValueError as error:  # of the protocol that the environment says
+            environment.complain(str(error), "left out")
+            return None
+
+    def _cooldowns(self, environment: Environment) -> tuple[float, float]:
+        cooldown = self.cooldown or environment.cooldown() or _COOLDOWN
+        default = max(_MAX_COOLDOWN, cooldown)
+        longest = self.max_cooldown or environment.max_cooldown() or default
+        if longest < cooldown:
+            name = "max_cooldown" if self.max_cooldown else _env.MAX_COOLDOWN
+            environment.complain(_below_cooldown(name, longest, cooldown), f"using {default:g}")
+            longest = default
+        return cooldown, longest
+
+    def _timeouts(self, environment: Environment) -> tuple[float, float]:
+        if self.timeout:
+            name, timeout = "timeout", self.timeout
+        else:
+            name, timeout = environment.otlp_timeout() or ("timeout", _TIMEOUT)
+        hint = check.milliseconds_hint(name, timeout)
+        chosen = self.export_timeout or environment.export_timeout()
+        if chosen and chosen <= timeout:
+            chosen_name = "export_timeout" if self.export_timeout else _env.EXPORT_TIMEOUT
+            environment.complain(_not_above(chosen_name, chosen, timeout), "taken as unset")
+            chosen = None
+        longest = _EXPORT_TIMEOUT - _ROOM
+        if not chosen and timeout > longest:
+            keep = f"to keep it, set {_env.EXPORT_TIMEOUT} above it"
+            say(logging.WARNING, "%s is %g s%s; cut to %g s (%s)", name, timeout, hint, longest, keep)
+            timeout = longest
+        elif hint:
+            say(logging.WARNING, "%s is %g s%s", name, timeout, hint)
+        return timeout, chosen or timeout + _ROOM
+
+
+def _not_above(name: str, export_timeout: float, timeout: float) -> str:
+    return f"{name} must be above the OTLP timeout ({timeout:g} s), not {export_timeout:g}"
+
+
+def _below_cooldown(name: str, max_cooldown: float, cooldown: float) -> str:
+    return f"{name} must not be below the cooldown ({cooldown:g} s), not {max_cooldown:g}"

@@ -1,0 +1,130 @@
+"""The one span processor that a provider ever gets from us, and how what is behind it is shut down in time.
+
+A provider cannot be told to let go of a processor. What this process exports to stands behind the outlet,
+so that a forked worker can have its own instead of its parent's, and a stopped telemetry can start again.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from opentelemetry.sdk.trace import SpanProcessor
+
+from .._base import checks as check
+from .._base.log import say
+from .._base.redaction import origin
+from .._concurrency import hub
+
+if TYPE_CHECKING:
+    from opentelemetry.context import Context
+    from opentelemetry.sdk.trace import ReadableSpan, Span
+
+    from .pipeline import Pipeline
+
+
+class Outlet(SpanProcessor):
+    """Passes spans on to the pipelines of this process, if there are any."""
+
+    def __init__(self) -> None:
+        self._pipelines: tuple[Pipeline, ...] = ()
+        self._shutdown_timeout = 0.0
+
+    def open(self, pipelines: tuple[Pipeline, ...], shutdown_timeout: float) -> None:
+        """From now on, spans go to these; `shutdown_timeout` (s) is for a shutdown by the provider."""
+        self._shutdown_timeout = shutdown_timeout
+        self._pipelines = pipelines
+
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
+        for pipeline in self._pipelines:
+            pipeline.processor.on_start(span, parent_context)
+
+    def on_end(self, span: ReadableSpan) -> None:
+        for pipeline in self._pipelines:
+            pipeline.processor.on_end(span)
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        """Flush all pipelines side by side, within the time given.
+
+        Returns:
+            False where one was late, raised or said so itself, and on the hub greenlet, which must not wait.
+        """
+        pipelines = self._pipelines
+        if hub.on_hub():
+            return not pipelines
+        flushed: list[bool] = []
+
+        def flush(pipeline: Pipeline, left: float) -> None:
+            flushed.append(pipeline.processor.force_flush(int(left * 1000)))
+
+        seconds = check.budget(timeout_millis)
+        side_by_side([partial(flush, each) for each in pipelines], seconds, "flush")
+        return len(flushed) == len(pipelines) and all(flushed)
+
+    def shutdown(self) -> None:
+        self.close(self._shutdown_timeout)
+
+    def close(self, seconds: float, beside: Iterable[Callable[[float], object]] = ()) -> None:
+        """Shuts down all pipelines and makes the other calls, as :func:`shut_down` does."""
+        pipelines, self._pipelines = self._pipelines, ()
+        shut_down(pipelines, seconds, beside)
+
+
+def shut_down(
+    pipelines: Iterable[Pipeline], seconds: float, beside: Iterable[Callable[[float], object]] = ()
+) -> None:
+    """Drain and shut down all pipelines, side by side and beside the other calls, within `seconds`.
+
+    Where no thread can start, at interpreter exit from Python 3.12 on, one follows the other, and each may
+    take its share of the time that is left: a dead backend does not use up what a healthy one needs.
+
+    Args:
+        pipelines: What to shut down.
+        seconds: For all together.
+        beside: What else to call, with the seconds that it may take.
+    """
+    pipelines = tuple(pipelines)
+    calls: list[Callable[[float], object]] = [partial(_shut_down_one, each) for each in pipelines]
+    side_by_side([*calls, *beside], seconds, "shutdown")
+    for pipeline in pipelines:
+        if pipeline.exporter:
+            pipeline.exporter._say_stopped()  # one whose shutdown is late has not said it yet
+
+
+def side_by_side(calls: Sequence[Callable[[float], object]], seconds: float, what: str) -> None:
+    """Make the calls, each with the seconds it may take, and wait for all of them no longer than `seconds`.
+
+    Where no thread can start, one follows the other, and each may take its share of what is left.
+    """
+    deadline = time.monotonic() + seconds
+    threads: list[threading.Thread] = []
+    for done, call in enumerate(calls):
+        left = max(0.0, deadline - time.monotonic())
+        # After gevent's patch it is a greenlet.
+        target = partial(_quietly, partial(call, left), what)
+        thread = threading.Thread(target=target, name=f"breaker-exporter-{what}", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            _quietly(partial(call, left / (len(calls) - done)), what)
+        else:
+            threads.append(thread)
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
+
+
+def _shut_down_one(pipeline: Pipeline, seconds: float) -> None:
+    if pipeline.exporter:
+        pipeline.exporter.begin_shutdown(seconds)
+    pipeline.processor.shutdown()
+
+
+def _quietly(call: Callable[[], object], what: str) -> None:
+    try:
+        call()
+    except Exception as error:
+        say(logging.WARNING, "a span processor's %s failed: %s", what, origin(error))

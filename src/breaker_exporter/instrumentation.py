@@ -1,0 +1,170 @@
+"""An exporter's health as OpenTelemetry metrics, read when they are collected: no span pays for them.
+
+To be imported after gevent's monkey patch, as the exporter itself.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary, WeakSet, ref
+
+from opentelemetry import metrics
+from opentelemetry.metrics import CallbackOptions, Observation
+
+from ._base.log import say
+from ._base.values import CircuitState, ExporterHealth
+from ._spans import CircuitBreakerSpanExporter
+
+if TYPE_CHECKING:
+    from opentelemetry.metrics import Meter, MeterProvider
+    from opentelemetry.util.types import AttributeValue
+
+__all__ = ["observe"]
+
+_STATE = "breaker_exporter.circuit.state"
+_TYPE = "breaker_exporter.CircuitBreakerSpanExporter"
+
+Read = Callable[[ExporterHealth], Iterable[tuple[float, Mapping[str, str]]]]
+"""From a snapshot to values, each with the attributes that tell it from the others."""
+
+
+def observe(exporter: CircuitBreakerSpanExporter, meter_provider: MeterProvider | None = None) -> None:
+    """Report `exporter` by a meter provider, until nobody else holds the exporter. Once more changes nothing.
+
+    ======================================== ====================================================
+    ``otel.sdk.exporter.span.exported``      spans by outcome: without ``error.type``, or with
+                                             ``circuit_open`` (refused) or ``_OTHER`` (failed)
+    ``otel.sdk.exporter.span.inflight``      spans waiting or being exported
+    ``breaker_exporter.circuit.state``       1 for the state it is in, 0 for the others
+    ``breaker_exporter.circuit.transitions`` times the circuit opened, a failed probe included
+    ``breaker_exporter.circuit.cooldown``    s
+    ``breaker_exporter.calls.hung``          calls given up and still stuck
+    ======================================== ====================================================
+
+    Each has ``otel.component.name``, ``otel.component.type`` and ``process.pid``, so that workers of one host
+    do not collide. The first two are named by OpenTelemetry's semantic conventions for SDK metrics; the
+    official OTLP exporters report themselves by these names too, with another ``otel.component.type``.
+
+    Args:
+        exporter: Whose health.
+        meter_provider: The global one unless given, be it set already or later.
+
+    Raises:
+        TypeError: `exporter` is no :class:`~breaker_exporter.CircuitBreakerSpanExporter`.
+    """
+    if not isinstance(exporter, CircuitBreakerSpanExporter):
+        raise TypeError(f"exporter must be a CircuitBreakerSpanExporter, not {exporter!r}")
+    provider = metrics.get_meter_provider() if meter_provider is None else meter_provider
+    observed = _observed.get(provider)
+    if observed is None:
+        observed = _globally if provider is metrics.get_meter_provider() else _Observed()
+        _observed[provider] = observed
+        _make_instruments(provider.get_meter("breaker_exporter", version("breaker-exporter")), observed)
+    observed.add(exporter)
+
+
+def forget(exporter: CircuitBreakerSpanExporter) -> None:
+    """Report it no more, by any provider."""
+    for observed in list(_observed.values()):
+        observed.remove(exporter)
+
+
+class _Observed:
+    """The exporters that a provider reports, which are others' to keep."""
+
+    def __init__(self) -> None:
+        self._exporters: tuple[ref[CircuitBreakerSpanExporter], ...] = ()
+        self._complained_of: WeakSet[CircuitBreakerSpanExporter] = WeakSet()
+
+    def add(self, exporter: CircuitBreakerSpanExporter) -> None:
+        # Replaced, never changed: another thread may be in the middle of it, also at a fork.
+        others = [known for known in self._exporters if known() not in (None, exporter)]
+        self._exporters = (*others, ref(exporter))
+
+    def remove(self, exporter: CircuitBreakerSpanExporter) -> None:
+        self._exporters = tuple(known for known in self._exporters if known() is not exporter)
+
+    def healths(self) -> Iterator[ExporterHealth]:
+        for known in self._exporters:
+            exporter = known()
+            if exporter is None:
+                continue
+            try:
+                health = exporter.health()
+            except Exception as error:  # of a breaker that was given, or of its storage
+                if exporter not in self._complained_of:
+                    self._complained_of.add(exporter)
+                    say(logging.WARNING, "%r: no metrics while health() raises", exporter, cause=error)
+                continue
+            yield health
+
+
+_observed: WeakKeyDictionary[MeterProvider, _Observed] = WeakKeyDictionary()
+"""A provider drops the callbacks of a second instrument of the same name: all exporters share one."""
+
+_globally = _Observed()
+"""What stands for the global provider until one is set hands its instruments on to that one."""
+
+
+def _make_instruments(meter: Meter, observed: _Observed) -> None:
+    def callback(read: Read) -> Callable[[CallbackOptions], Iterator[Observation]]:
+        def observations(_: CallbackOptions) -> Iterator[Observation]:
+            for health in observed.healths():
+                who: dict[str, AttributeValue] = {
+                    "otel.component.name": health.name,
+                    "otel.component.type": _TYPE,
+                    "process.pid": os.getpid(),
+                }
+                for value, more in read(health):
+                    yield Observation(value, {**who, **more})
+
+        return observations
+
+    # Not described as the SDK describes its own: metrics that agree in name and description but not in
+    # attributes get each other's labels from the Prometheus exporter (0.66b1).
+    meter.create_observable_counter(
+        "otel.sdk.exporter.span.exported", [callback(_exported)], "{span}", "Spans by what became of them"
+    )
+    meter.create_observable_up_down_counter(
+        "otel.sdk.exporter.span.inflight",
+        [callback(lambda health: [(health.in_flight, {})])],
+        "{span}",
+        "Spans waiting or being exported",
+    )
+    # Counted up and down, as the conventions have it for states: sums over workers mean something.
+    meter.create_observable_up_down_counter(
+        _STATE, [callback(_state)], "{circuit}", "1 for the state that the circuit is in"
+    )
+    meter.create_observable_counter(
+        "breaker_exporter.circuit.transitions",
+        [callback(lambda health: [(health.opened, {_STATE: CircuitState.OPEN.value})])],
+        "{transition}",
+        "Times the circuit opened, a failed probe included",
+    )
+    meter.create_observable_gauge(
+        "breaker_exporter.circuit.cooldown",
+        [callback(lambda health: [(health.cooldown, {})])],
+        "s",
+        "The cooldown in force",
+    )
+    meter.create_observable_up_down_counter(
+        "breaker_exporter.calls.hung",
+        [callback(lambda health: [(health.hung_calls, {})])],
+        "{call}",
+        "Calls given up and still stuck",
+    )
+
+
+def _exported(health: ExporterHealth) -> Iterator[tuple[float, Mapping[str, str]]]:
+    yield health.exported, {}
+    yield health.failed, {"error.type": "_OTHER"}
+    yield health.refused, {"error.type": "circuit_open"}
+
+
+def _state(health: ExporterHealth) -> Iterator[tuple[float, Mapping[str, str]]]:
+    for state in CircuitState:
+        yield int(state is health.state), {_STATE: state.value}

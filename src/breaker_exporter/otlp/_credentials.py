@@ -1,0 +1,86 @@
+"""Credential providers: installed functions, named by variables, that give a session or a channel's keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING, TypeVar
+
+from .._base.redaction import origin, shown
+from .._wiring.packages import cause_of
+
+if TYPE_CHECKING:
+    from .._wiring.environment import Environment
+    from ._settings import Protocol
+
+T = TypeVar("T")
+
+_GROUP = "opentelemetry_otlp_credential_provider"
+VARIABLES: dict[Protocol, tuple[str, ...]] = {
+    "http/protobuf": (
+        "OTEL_PYTHON_EXPORTER_OTLP_HTTP_CREDENTIAL_PROVIDER",
+        "OTEL_PYTHON_EXPORTER_OTLP_HTTP_TRACES_CREDENTIAL_PROVIDER",
+    ),
+    "grpc": (
+        "OTEL_PYTHON_EXPORTER_OTLP_GRPC_TRACES_CREDENTIAL_PROVIDER",
+        "OTEL_PYTHON_EXPORTER_OTLP_GRPC_CREDENTIAL_PROVIDER",
+    ),
+}
+"""By protocol, in the order in which OpenTelemetry's exporters ask them: HTTP asks the general one first."""
+
+
+def check(environment: Environment, protocol: Protocol) -> None:
+    """Whether what is named is installed, without loading it.
+
+    Raises:
+        TelemetryError: It is not, where strict.
+    """
+    _found(environment, protocol)
+
+
+def load(environment: Environment, protocol: Protocol, kind: type[T]) -> T | None:
+    """What the provider gives; ``None`` where none is named, or where it is of no use.
+
+    Args:
+        environment: The variables.
+        protocol: Whose provider.
+        kind: What it must give: ``requests.Session`` or ``grpc.ChannelCredentials``.
+
+    Raises:
+        TelemetryError: It is not installed, fails, or gives something else, where strict.
+    """
+    found = _found(environment, protocol)
+    if found is None:
+        return None
+    name, entry_point = found
+    what = f"the credential provider {shown(entry_point.name)} of {name}"
+    failure = None
+    try:
+        provider: Callable[[], object] = entry_point.load()
+    except Exception as error:
+        failure = f"{what} cannot be imported: {cause_of(error)}"
+    else:
+        try:
+            given = provider()
+            if isinstance(given, kind):
+                return given
+            wanted = f"{kind.__module__.partition('.')[0]}.{kind.__name__}"
+            failure = f"{what} must give a {wanted}, not {type(given)}"
+        except Exception as error:
+            failure = f"{what} failed: {origin(error)}"
+    environment.complain(failure, "nothing of it is used")
+    return None
+
+
+def _found(environment: Environment, protocol: Protocol) -> tuple[str, EntryPoint] | None:
+    for name in VARIABLES[protocol]:
+        if value := environment.value(name):
+            installed = entry_points(group=_GROUP, name=value)
+            if installed:
+                return name, next(iter(installed))
+            environment.complain(
+                f"{name} must name an installed credential provider (entry point of {_GROUP}), "
+                f"not {shown(value)}",
+                "taken as unset",
+            )
+    return None

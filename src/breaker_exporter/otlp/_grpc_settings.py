@@ -1,0 +1,89 @@
+"""OpenTelemetry's gRPC exporter, given all that it would read from the environment, checked, as arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import grpc
+
+from .._wiring import environment as _env
+from .._wiring.environment import Environment
+from . import _credentials
+
+if TYPE_CHECKING:
+    from .._wiring.settings import Settings
+    from ._send.grpc import SlicingOTLPSpanExporter
+
+_ENDPOINT = "http://localhost:4317"
+_UNREADABLE = b"unreadable"
+_TRACES_TIMEOUT = _env.OTLP_TIMEOUT[0]
+
+
+def made(
+    kind: type[SlicingOTLPSpanExporter], settings: Settings, environment: Environment
+) -> SlicingOTLPSpanExporter:
+    """An exporter of this kind.
+
+    Raises:
+        TelemetryError: A variable is bad, where strict.
+    """
+    endpoint = settings.endpoint or environment.otlp_grpc_endpoint() or _ENDPOINT
+    is_plain = _is_plain(endpoint, environment)
+    headers = settings.headers or environment.otlp_headers("grpc")
+    is_gzip = environment.otlp_compression("grpc") == "gzip"
+    credentials = None if is_plain else _channel_credentials(environment)
+    with environment.hidden([*_read_all_the_same(environment, headers)]):
+        return kind(
+            endpoint,
+            insecure=is_plain,
+            credentials=credentials,
+            headers=headers,
+            timeout=settings.timeout,
+            compression=grpc.Compression.Gzip if is_gzip else grpc.Compression.NoCompression,
+            spare=settings.export_timeout - settings.timeout,
+        )
+
+
+def _is_plain(endpoint: str, environment: Environment) -> bool:
+    """Whether there is no TLS: never with https, else as a variable says, else with http alone."""
+    scheme = urlsplit(endpoint).scheme
+    insecure = environment.otlp_insecure()
+    return scheme != "https" and (scheme == "http" if insecure is None else insecure[1])
+
+
+def _channel_credentials(environment: Environment) -> grpc.ChannelCredentials:
+    """What a credential provider gives, else what the files hold, else what gRPC trusts by itself."""
+    given = _credentials.load(environment, "grpc", grpc.ChannelCredentials)
+    if given is not None:
+        return given
+    files = environment.otlp_files()
+    key, client_certificate = files.client_key, files.client_certificate
+    if (key is None) != (client_certificate is None):
+        environment.complain(
+            "OTEL_EXPORTER_OTLP_CLIENT_KEY and OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE must be set together",
+            "no client certificate is shown",
+        )
+        key = client_certificate = None
+    return grpc.ssl_channel_credentials(*map(_content, (files.certificate, key, client_certificate)))
+
+
+def _content(path: str | None) -> bytes | None:
+    try:
+        return None if path is None else Path(path).read_bytes()
+    except OSError:  # told already: as with HTTP each export fails, rather than trust what nobody asked for
+        return _UNREADABLE
+
+
+def _read_all_the_same(environment: Environment, headers: dict[str, str]) -> Iterator[str]:
+    """Variables that the exporter reads whatever it is given, where it would stumble over them."""
+    try:
+        float(environment.value(_TRACES_TIMEOUT) or "")
+    except ValueError:
+        yield _TRACES_TIMEOUT
+    if not headers:
+        yield from _env.OTLP_HEADERS
+    if environment.otlp_retryable_codes() is None and environment.value(_env.RETRYABLE_CODES):
+        yield _env.RETRYABLE_CODES

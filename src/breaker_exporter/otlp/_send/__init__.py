@@ -1,0 +1,1 @@
+"""From bytes to a verdict, by HTTP or gRPC. Knows no signal."""

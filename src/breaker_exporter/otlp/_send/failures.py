@@ -1,0 +1,95 @@
+"""Why a request got no answer, as the system says it."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import ssl
+from collections.abc import Iterable
+
+import requests
+
+from ..._base.redaction import message
+from .connections import AnswerTooLarge, Flight, Step
+
+_ENDED = (ConnectionResetError, BrokenPipeError, ConnectionAbortedError, http.client.RemoteDisconnected)
+
+
+class NoAnswer(Exception):
+    """The text says why, without secrets."""
+
+
+class NotFollowed(NoAnswer):
+    """There was an answer: the address of another place, where spans are not sent."""
+
+
+class NoThread(NoAnswer):
+    """gevent resolves names on threads, and at interpreter exit none starts any more (Python 3.12)."""
+
+
+def is_late(error: Exception, flight: Flight) -> bool:
+    """Whether the call ended for want of time."""
+    return flight.is_over or isinstance(error, requests.Timeout) or isinstance(cause(error), TimeoutError)
+
+
+def reason_of(error: Exception, flight: Flight, endpoint: str, secrets: Iterable[str]) -> str:
+    """One line for whoever operates this; host and port are those of the latest connection.
+
+    Args:
+        error: What requests raised.
+        flight: The call.
+        endpoint: Host and port, for sessions that are not ours.
+        secrets: Values that must not be seen.
+    """
+    peer = flight.peer or endpoint
+    if flight.is_over and not flight.is_late:
+        return "the exporter was shut down meanwhile"
+    if is_late(error, flight):
+        step = Step.CONNECT if isinstance(error, requests.ConnectTimeout) and not flight.peer else flight.step
+        return step.value.format(peer=peer, seconds=flight.seconds)
+    text = _said(cause(error), flight, peer)
+    if isinstance(error, requests.exceptions.ProxyError):
+        text = f"by a proxy: {text}"
+    return message(text, secrets)
+
+
+def _said(bottom: BaseException, flight: Flight, peer: str) -> str:
+    said = getattr(bottom, "strerror", None) or str(bottom)
+    text = f"no answer from {peer}: {said if said and isinstance(bottom, OSError) else type(bottom).__name__}"
+    if isinstance(bottom, socket.gaierror):
+        text = f"the name of {peer} cannot be resolved: {said}"
+    elif isinstance(bottom, ConnectionRefusedError):
+        text = f"connection refused by {peer}"
+    elif isinstance(bottom, ssl.SSLError):
+        said = getattr(bottom, "verify_message", "") or (bottom.reason or said).replace("_", " ").lower()
+        text = f"TLS with {peer}: {said}"
+    elif isinstance(bottom, _ENDED):
+        how = "closed" if isinstance(bottom, http.client.RemoteDisconnected) else "reset"
+        text = f"connection {how} by {peer}{_WHEN[flight.step] if flight.peer else ''}"
+    elif isinstance(bottom, AnswerTooLarge):
+        text = f"the answer of {peer} is too large: {said}"
+    elif isinstance(bottom, http.client.IncompleteRead):
+        text = f"connection closed by {peer} in the middle of its answer"
+    elif isinstance(bottom, http.client.HTTPException):
+        text = f"the answer of {peer} is not HTTP ({type(bottom).__name__})"
+    elif flight.step is Step.CONNECT:
+        text = f"no connection to {peer}: {said}"
+    return text
+
+
+_WHEN = {
+    Step.RESOLVE: " before anything was sent",
+    Step.CONNECT: " before anything was sent",
+    Step.PREPARE: " before anything was sent",
+    Step.SEND: " before the whole request was sent",
+    Step.ANSWER: " after the whole request was sent",
+}
+
+
+def cause(error: BaseException) -> BaseException:
+    """What is at the bottom of an error of requests: its texts carry URLs, this has a telling type."""
+    inner = next(
+        (one for one in (*error.args, getattr(error, "reason", None)) if isinstance(one, BaseException)), None
+    )
+    inner = inner or error.__cause__  # what it happened in the context of may be the application's
+    return error if inner is None else cause(inner)

@@ -1,0 +1,183 @@
+"""One request posted once, within one deadline: redirects, and what comes back."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import unquote_plus, urlsplit
+
+import requests
+
+from ..._base.address import place
+from ..._base.redaction import message
+from ..._concurrency.hub import is_of_exit
+from ..._concurrency.memory import let_go
+from .connections import Flight, OwnSession, close_inherited
+from .failures import NoAnswer, NoThread, cause, reason_of
+from .redirects import next_url
+
+MOST_READ = 1 << 16
+"""Bytes of an answer; there is no use for more."""
+_MOST_REDIRECTS = 5
+_FOR_ANYBODY = ("accept-encoding", "content-encoding", "content-type", "user-agent")
+"""Headers that hold no secret."""
+
+_parents: list[requests.Session] = []
+"""Sessions of a parent process: to finalize them here could wait for a lock that nobody holds any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP response, as far as it matters: `body` is as it came, cut at 64 KiB."""
+
+    status: int
+    body: bytes
+    content_type: str = ""
+    content_encoding: str = ""
+    retry_after: str | None = None
+
+
+class Poster:
+    """Posts to one endpoint.
+
+    Args:
+        endpoint: The URL.
+        headers: Sent along, to this host alone.
+        verify: Whether TLS certificates are verified, or by which file.
+        certificate: The client's own, or its file and that of its key.
+        session: The user's; its adapters then decide how far a deadline is kept. An ``OwnSession`` is closed,
+            and renewed after a fork, here.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        headers: Mapping[str, str],
+        *,
+        verify: bool | str,
+        certificate: str | tuple[str, str] | None,
+        session: requests.Session | None,
+    ) -> None:
+        self._endpoint = endpoint
+        self._headers = dict(headers)
+        self._verify = verify
+        self._certificate = certificate
+        self._session = OwnSession() if session is None else session
+        self._world = _world()
+        self._secrets = _secrets_of(endpoint, self._headers)
+
+    @property
+    def destination(self) -> str:
+        """Scheme, host and port of the endpoint."""
+        return f"{urlsplit(self._endpoint).scheme}://{place(self._endpoint)}"
+
+    def post(self, body: bytes, flight: Flight) -> Answer:
+        """The answer to `body`, which is sent once: what a peer has done with a byte of it nobody can know.
+
+        Raises:
+            NoAnswer: There was none in time.
+        """
+        self._leave_other_world()
+        with flight.under_way():
+            try:
+                return self._follow(body, flight)
+            except NoAnswer:
+                raise
+            except Exception as error:
+                reason = self._reason(error, flight)
+                let_go(error)
+        try:
+            raise reason
+        finally:
+            del reason  # it would hold its own frame, and that the batch
+
+    def said(self, text: str) -> str:
+        """The words of the other side, fit for a log line, without the secrets of this endpoint."""
+        return message(text, self._secrets)
+
+    def close(self) -> None:
+        """Close what is kept alive; a given session is its owner's."""
+        self._leave_other_world()
+        if isinstance(self._session, OwnSession):
+            self._session.close()
+
+    def _follow(self, body: bytes, flight: Flight) -> Answer:
+        url = self._endpoint
+        for _ in range(_MOST_REDIRECTS):
+            response = self._send(url, body, flight)
+            try:
+                status, headers = response.status_code, response.headers
+                target = headers.get("location")
+                if not 300 <= status < 400 or target is None:
+                    return Answer(
+                        status,
+                        _body_of(response),
+                        content_type=headers.get("content-type", ""),
+                        content_encoding=headers.get("content-encoding", ""),
+                        retry_after=headers.get("retry-after"),
+                    )
+            finally:
+                response.close()
+            url = next_url(self._endpoint, url, target, status, self.said)
+        raise NoAnswer(f"redirected more than {_MOST_REDIRECTS} times")
+
+    def _send(self, url: str, body: bytes, flight: Flight) -> requests.Response:
+        return self._session.post(
+            url,
+            data=body,
+            headers=self._headers,
+            timeout=flight.remaining,
+            allow_redirects=False,
+            stream=True,
+            # A header that was asked for is not replaced by what a netrc file says.
+            auth=_as_it_is if any(name.lower() == "authorization" for name in self._headers) else None,
+            verify=self._verify,
+            cert=self._certificate,
+        )
+
+    def _reason(self, error: Exception, flight: Flight) -> NoAnswer:
+        bottom = cause(error)
+        if is_of_exit(bottom):
+            return NoThread(f"no thread can be started: {bottom}")
+        return NoAnswer(reason_of(error, flight, place(self._endpoint), self._secrets))
+
+    def _leave_other_world(self) -> None:
+        """Leave connections from before a fork, and from before the monkey patch: they would hold the hub."""
+        before, self._world = self._world, _world()
+        if before == self._world:
+            return
+        is_child = before[0] != self._world[0]
+        if is_child:
+            close_inherited()
+        if is_child and isinstance(self._session, OwnSession):
+            _parents.append(self._session)
+            self._session = self._session.renewed()
+        else:
+            self._session.close()
+
+
+def _world() -> tuple[int, type[socket.socket]]:
+    return os.getpid(), socket.socket
+
+
+def _body_of(response: requests.Response) -> bytes:
+    """As it comes: to unpack it is to trust what it says of its size."""
+    body = b""
+    while len(body) < MOST_READ and (more := response.raw.read(MOST_READ - len(body), decode_content=False)):
+        body += more
+    return body
+
+
+def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
+
+
+def _secrets_of(endpoint: str, headers: Mapping[str, str]) -> tuple[str, ...]:
+    """What must not be seen of what is sent along."""
+    parts = urlsplit(endpoint)
+    user = parts.netloc.rpartition("@")[0]
+    found = [value for name, value in headers.items() if name.lower() not in _FOR_ANYBODY]
+    found += [user, *user.split(":", 1), *(pair.partition("=")[2] or pair for pair in parts.query.split("&"))]
+    return tuple({form for text in found if text for form in (text, unquote_plus(text))})

@@ -1,0 +1,53 @@
+"""Spans for Sentry that go by a collector of the application's (``OTLPIntegration(collector_url=...)``)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from .._spans import CircuitBreakerSpanExporter
+from .._wiring.provider import processors_of
+from .._wiring.switchable_processor import Outlet
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import TracerProvider
+
+_BOTH = {4317, 4318}
+"""The usual ports of one collector, for gRPC and for HTTP."""
+
+
+def sends_already(provider: TracerProvider, url: str) -> bool:
+    """True where an exporter on `provider` sends to the collector at `url`, be it by another protocol."""
+    there = _host_and_port(url)
+    return any(_is_same(there, _host_and_port(each)) for each in _destinations(provider))
+
+
+def _destinations(provider: TracerProvider) -> Iterator[str]:
+    """Where the exporters on a provider send to, as far as they tell.
+
+    By private doors: what a provider has is not public, nor where OpenTelemetry's exporters send to, for
+    which they have `_endpoint` (1.39 to 1.45). Where they are shut, nothing is known.
+    """
+    for processor in processors_of(provider) or ():
+        if isinstance(processor, Outlet):
+            exporters: list[Any] = [pipeline.exporter for pipeline in processor._pipelines]
+        else:
+            exporters = [getattr(processor, "span_exporter", None)]
+        for exporter in exporters:
+            inner = exporter._exporter if isinstance(exporter, CircuitBreakerSpanExporter) else exporter
+            found = getattr(inner, "destination", None) or getattr(inner, "_endpoint", None)
+            if isinstance(found, str):
+                yield found
+
+
+def _host_and_port(url: str) -> tuple[str | None, int | None]:
+    try:
+        parts = urlsplit(url if "://" in url else f"//{url}")
+        return parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    except ValueError:
+        return None, None
+
+
+def _is_same(one: tuple[str | None, int | None], other: tuple[str | None, int | None]) -> bool:
+    return one[0] is not None and one[0] == other[0] and (one[1] == other[1] or {one[1], other[1]} == _BOTH)

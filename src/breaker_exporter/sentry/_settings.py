@@ -1,0 +1,122 @@
+"""What Sentry is set up by: given in code, else in the environment, else the default."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from .._base import checks as check
+from .._base.redaction import shown
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import TracerProvider
+
+    from .._wiring.environment import Environment
+
+_OURS = frozenset({"dsn", "release", "environment", "traces_sample_rate", "instrumenter"})
+"""Options of ``sentry_sdk.init`` that have an argument or follow from the mode."""
+
+
+class SentryMode(enum.StrEnum):
+    """How spans get to Sentry; the values are those of ``BREAKER_EXPORTER_SENTRY_MODE``."""
+
+    OTLP = "otlp"
+    """As OpenTelemetry's spans, to Sentry's OTLP endpoint, by an exporter and a circuit of their own."""
+    SPAN_PROCESSOR = "span_processor"
+    """As Sentry's transactions, which the SDK makes of them (``instrumenter="otel"``)."""
+    OFF = "off"
+    """Sentry is left alone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sentry:
+    """Sentry for a :class:`~breaker_exporter.telemetry.Telemetry`; what is left out is as in `init_sentry`.
+
+    Attributes:
+        dsn: Where it reports to; ``SENTRY_DSN``. Empty: Sentry is off, unless the application initialised it.
+        mode: How spans get there; ``BREAKER_EXPORTER_SENTRY_MODE``. Default ``SentryMode.OTLP``.
+        release: ``SENTRY_RELEASE``. Default: the resource's ``service.name@service.version``, where it has
+            both, else what sentry-sdk finds.
+        environment: ``SENTRY_ENVIRONMENT``. Default: sentry-sdk's, ``production``.
+        traces_sample_rate: The share of traces, from 0 to 1, that goes to Sentry;
+            ``SENTRY_TRACES_SAMPLE_RATE``. Default 1. Other exporters get all of them.
+        report_transitions: Report circuits that open and close, of every exporter (`report_transition`).
+        options: More of ``sentry_sdk.init``.
+
+    Raises:
+        TypeError: A value is of the wrong type.
+        ValueError: One is out of range, or an option has an attribute of its own here.
+    """
+
+    dsn: str | None = field(default=None, repr=False)
+    mode: SentryMode | None = None
+    release: str | None = None
+    environment: str | None = None
+    traces_sample_rate: float | None = None
+    report_transitions: bool = False
+    options: Mapping[str, object] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.dsn is not None and not isinstance(self.dsn, str):
+            raise TypeError(f"dsn must be a string, not {type(self.dsn).__name__}")
+        if self.mode is not None and not isinstance(self.mode, SentryMode):
+            raise TypeError(f"mode must be a SentryMode, not {shown(self.mode)}")
+        for name in ("release", "environment"):
+            if getattr(self, name) is not None:
+                check.text(name, getattr(self, name))
+        if self.traces_sample_rate is not None:
+            check.ratio("traces_sample_rate", self.traces_sample_rate)
+        if not isinstance(self.report_transitions, bool):
+            raise TypeError(f"report_transitions must be True or False, not {shown(self.report_transitions)}")
+        if not isinstance(self.options, Mapping):
+            raise TypeError(f"options must be a mapping, not {type(self.options).__name__}")
+        if taken := sorted(_OURS.intersection(self.options)):
+            raise ValueError(f"options must not have {', '.join(taken)}: the mode or an argument sets that")
+
+    def settled(self, environment: Environment, provider: TracerProvider | None) -> SentrySettings | None:
+        """The value of each setting now; ``None`` where it is switched off.
+
+        Raises:
+            TelemetryError: A variable is bad, where strict.
+        """
+        named = self.mode or environment.sentry_mode()
+        if named is SentryMode.OFF:
+            return None
+        rate = self.traces_sample_rate
+        if rate is None:
+            rate = environment.sentry_traces_sample_rate()
+        return SentrySettings(
+            dsn=environment.sentry_dsn() if self.dsn is None else self.dsn.strip() or None,
+            mode=named or SentryMode.OTLP,
+            release=self.release or environment.sentry_release() or _release_of(provider),
+            environment=self.environment or environment.sentry_environment(),
+            traces_sample_rate=1.0 if rate is None else float(rate),
+            report_transitions=self.report_transitions,
+            options=dict(self.options),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SentrySettings:
+    """What holds, as :class:`Sentry` has it; ``None`` is left to sentry-sdk."""
+
+    dsn: str | None = field(repr=False)
+    mode: SentryMode
+    release: str | None
+    environment: str | None
+    traces_sample_rate: float
+    report_transitions: bool
+    options: dict[str, object] = field(repr=False)
+
+
+def _release_of(provider: TracerProvider | None) -> str | None:
+    from .._wiring.provider import current_or_none
+
+    resource = getattr(provider or current_or_none(), "resource", None)  # that of one set already
+    attributes = resource.attributes if resource else {}
+    name, version = attributes.get("service.name"), attributes.get("service.version")
+    if not name or not version or str(name).startswith("unknown_service"):
+        return None
+    return f"{name}@{version}"
