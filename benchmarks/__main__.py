@@ -20,7 +20,7 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
-from breaker_exporter._demo.interruption import Interrupted, Interruption
+from breaker_exporter._harness.interruption import Interrupted, Interruption
 from breaker_exporter.testing import FaultyCollector
 
 from .compare import Side, compare, side

@@ -13,7 +13,7 @@ import urllib.request
 from collections.abc import Iterator
 from typing import Protocol
 
-from breaker_exporter._demo.run import state_of
+from breaker_exporter._harness.collector_state import collector_state
 from breaker_exporter.testing import Fault, FaultyCollector
 
 _NICE = 15
@@ -54,7 +54,7 @@ class _Collector:
             self._collector.fault = Fault(fault)
 
     def delivered(self) -> int | None:
-        state = state_of(self._collector)
+        state = collector_state(self._collector.control_url)
         return state["spans"] - state["duplicates"]
 
 
@@ -84,7 +84,7 @@ def backend_for(contender: str, collector: FaultyCollector) -> Iterator[Backend]
     """A backend as new."""
     if contender != "sentry-otlp":
         collector.renew()
-        _give_way(state_of(collector)["pid"])
+        _give_way(collector_state(collector.control_url)["pid"])
         yield _Collector(collector, contender)
         return
     with socket.create_server(("127.0.0.1", 0)) as free:

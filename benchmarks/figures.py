@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from breaker_exporter._demo.figures import percentile
+from breaker_exporter._harness.percentiles import percentile
 
 from .measure import Raw
 from .plan import WARM_UP, Phase

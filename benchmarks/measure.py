@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from breaker_exporter._demo.pipe import Lines
-from breaker_exporter._demo.processes import Child, start_load, start_service
+from breaker_exporter._harness.pipe import Lines
+from breaker_exporter._harness.processes import Child, start_load, start_service
 from breaker_exporter.testing import FaultyCollector
 
 from .backends import Backend, backend_for
@@ -24,7 +24,7 @@ _LOOK = 0.1
 """Seconds between two looks at the backend."""
 _GRACE = 2
 """Seconds Gunicorn gives a worker that was told to stop; a bare exporter would take all of many more."""
-_PATIENCE = 5.0
+_LAST_ANSWERS = 5.0
 """Seconds that the load waits for answers after its last request."""
 _SWITCHING = ("fault", "recovering")
 _SHORT = {"BREAKER_EXPORTER_COOLDOWN": "1", "OTEL_EXPORTER_OTLP_TIMEOUT": "1"}
@@ -86,7 +86,7 @@ def measure(
         stack.enter_context(service)
         seconds = WARM_UP + cell.total
         load = stack.enter_context(
-            start_load(directory / "load", {"it": port}, cell.rate, seconds, _PATIENCE)
+            start_load(directory / "load", {"it": port}, cell.rate, seconds, _LAST_ANSWERS)
         )
         return _Observer(cell, backend, service, load, check).observe()
 
@@ -136,7 +136,7 @@ class _Observer:
                     self._backend.switch(self._raw.cell.fault if phase.name == "fault" else "none")
             self._until(selector, self._raw.cell.total)
             self._raw.ended = self._raw.cell.total
-            deadline = time.monotonic() + _PATIENCE + 2
+            deadline = time.monotonic() + _LAST_ANSWERS + 2
             while not self._load.ended and time.monotonic() < deadline:
                 self._pump(selector)
             self._pump(selector)

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from breaker_exporter._demo.processes import allow_many_sockets
+from breaker_exporter._harness.processes import allow_many_sockets
 from breaker_exporter.testing import FaultyCollector
 
 from .cores import cores

@@ -8,8 +8,8 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from breaker_exporter._demo.interruption import Interrupted, Interruption
-from breaker_exporter._demo.processes import allow_many_sockets
+from breaker_exporter._harness.interruption import Interrupted, Interruption
+from breaker_exporter._harness.processes import allow_many_sockets
 from breaker_exporter.testing import FaultyCollector
 
 from ..measure import CellFailed

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from breaker_exporter._demo.pipe import Lines
-from breaker_exporter._demo.processes import Child, start_load, start_service
-from breaker_exporter._demo.run import state_of
+from breaker_exporter._harness.collector_state import collector_state
+from breaker_exporter._harness.pipe import Lines
+from breaker_exporter._harness.processes import Child, start_load, start_service
 from breaker_exporter.testing import Fault, FaultyCollector
 
 from ..measure import CellFailed
@@ -28,7 +28,7 @@ from .plan import FAULTY, HEALTHY, RATE, RECOVERING, SETTINGS, WARM_UP, Cell, Co
 OURS, NONE = "ours", "none"
 _LOOK = 0.1
 """Seconds between two looks at the collector."""
-_PATIENCE = 5.0
+_LAST_ANSWERS = 5.0
 """Seconds that the load waits for answers after its last request."""
 _UNDER_WAY = 0.3
 """Seconds after which a request is in the application."""
@@ -100,7 +100,7 @@ def measure(cell: Cell, collector: FaultyCollector, check: Callable[[], None]) -
                 before=before,
             )
             children[name] = stack.enter_context(child)
-        load = stack.enter_context(start_load(directory / "load", ports, RATE, cell.row.load, _PATIENCE))
+        load = stack.enter_context(start_load(directory / "load", ports, RATE, cell.row.load, _LAST_ANSWERS))
         return _Observer(cell, collector, front, children, ports, load, check).observe()
 
 
@@ -182,7 +182,7 @@ class _Observer:
                 self._until(selector, HEALTHY + FAULTY)
                 self._switch(Step(Fronting.RELAY if self._front else Fault.NONE))
                 self._until(selector, HEALTHY + FAULTY + RECOVERING)
-            deadline = time.monotonic() + _PATIENCE + 2
+            deadline = time.monotonic() + _LAST_ANSWERS + 2
             while not self._load.ended and time.monotonic() < deadline:
                 self._pump(selector)
             self._stop(selector)
@@ -201,10 +201,10 @@ class _Observer:
             self._front.switch(step.fault)
 
     def _until_requests(self, selector: selectors.DefaultSelector, more: int) -> None:
-        wanted = state_of(self._collector)["requests"] + more
+        wanted = collector_state(self._collector.control_url)["requests"] + more
         while time.monotonic() < self._start + HEALTHY + FAULTY:
             self._pump(selector)
-            if state_of(self._collector)["requests"] >= wanted:
+            if collector_state(self._collector.control_url)["requests"] >= wanted:
                 break
 
     def _happen(self, event: Event) -> None:
@@ -255,7 +255,7 @@ class _Observer:
                 self._take(key.data, line)
         if self._start and time.monotonic() - self._looked >= _LOOK:
             self._looked = time.monotonic()
-            state = state_of(self._collector)
+            state = collector_state(self._collector.control_url)
             self._raw.delivered.append((self._looked - self._start, state["spans"] - state["duplicates"]))
 
     def _take(self, name: str, line: dict[str, Any]) -> None:

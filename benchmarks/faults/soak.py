@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from breaker_exporter._demo.interruption import Interrupted, Interruption
-from breaker_exporter._demo.pipe import Lines
-from breaker_exporter._demo.processes import Child, allow_many_sockets, start_load
+from breaker_exporter._harness.interruption import Interrupted, Interruption
+from breaker_exporter._harness.pipe import Lines
+from breaker_exporter._harness.processes import Child, allow_many_sockets, start_load
 from breaker_exporter.testing import Fault, FaultyCollector
 
 from ..measure import CellFailed
@@ -118,7 +118,7 @@ def soak(minutes: float, seed: int, check: Callable[[], None], say: Callable[[st
         )
         stack.enter_context(service)
         load = stack.enter_context(
-            start_load(directory / "load", {"it": port}, _RATE, minutes * 60, patience=10.0)
+            start_load(directory / "load", {"it": port}, _RATE, minutes * 60, wait=10.0)
         )
         run = _Run(Soak(), collector, service, load, check)
         stack.enter_context(run.listening())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 
-from breaker_exporter._demo.figures import percentile
+from breaker_exporter._harness.percentiles import percentile
 from breaker_exporter.testing import Fault
 
 from .measure import NONE, OURS, Raw, Service

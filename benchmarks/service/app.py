@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from breaker_exporter._demo.plan import SPANS_PER_REQUEST
-from breaker_exporter._demo.work import answer
+from breaker_exporter._harness.work import SPANS_PER_REQUEST, answer
 
 from .meter import meter
 

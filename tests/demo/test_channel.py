@@ -15,11 +15,13 @@ from typing import Any
 
 import pytest
 
-from breaker_exporter._demo.load import Load
-from breaker_exporter._demo.pipe import FD_VARIABLE, Lines
+from breaker_exporter._harness.load import Load
+from breaker_exporter._harness.pipe import FD_VARIABLE, Lines
 
 METER = """
-import os, time
+from gevent import monkey
+monkey.patch_all()
+import time
 import gevent
 from breaker_exporter import CircuitState, CircuitTransition
 from breaker_exporter._demo.app import app
@@ -30,7 +32,7 @@ answers = []
 body = app({"REQUEST_METHOD": "GET", "PATH_INFO": "/"}, lambda status, headers: answers.append(status))
 assert (b"".join(body), answers) == (b"hello\\n", ["200 OK"])
 gevent.sleep(REPORT * 1.5)
-time.sleep(REPORT)  # the hub stands still
+monkey.get_original("time", "sleep")(REPORT)  # the hub stands still
 gevent.sleep(REPORT)
 """
 FILL = f"""
@@ -87,7 +89,7 @@ def test_a_worker_tells_of_gaps_spans_and_transitions() -> None:
     assert (told.returncode, told.errors) == (0, "")
     first, *beats, last = told.lines
     assert (first["kind"], first["old"], first["new"], first["reason"]) == (
-        *("transition", "closed", "open"),
+        *("change", "closed", "open"),
         "too bad",
     )
     assert {beat["kind"] for beat in beats} == {"beat"}
@@ -183,7 +185,7 @@ def load(
     answers: Mapping[str, Callable[[int], bytes | None]],
     rate: float,
     monkeypatch: pytest.MonkeyPatch,
-    patience: float = 5.0,
+    wait: float = 5.0,
 ) -> list[dict[str, Any]]:
     """The lines of a load of half a second on servers that answer so."""
     lines = Lines()
@@ -195,7 +197,7 @@ def load(
             for server in servers.values():
                 await stack.enter_async_context(await server.start())
             ports = {name: server.port for name, server in servers.items()}
-            await Load(ports, rate, 0.5, patience).run()
+            await Load(ports, rate, 0.5, wait).run()
 
     asyncio.run(run())
     os.close(lines.writing)
@@ -235,8 +237,8 @@ def test_the_load_waits_until_both_have_answered_once(monkeypatch: pytest.Monkey
     assert statuses == {200}
 
 
-def test_the_load_has_only_so_much_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    told = load({"mute": lambda number: OK if number < 5 else None}, 20.0, monkeypatch, patience=0.2)
+def test_the_load_waits_only_so_long_for_the_last_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = load({"mute": lambda number: OK if number < 5 else None}, 20.0, monkeypatch, wait=0.2)
 
     done = [entry for line in told if line["kind"] == "requests" for entry in line["done"]]
     assert [status for *_, status in done] == [200] * 3

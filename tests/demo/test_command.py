@@ -13,9 +13,9 @@ import pytest
 
 from breaker_exporter.__main__ import main
 from breaker_exporter._demo.command import Perform, demo
-from breaker_exporter._demo.interruption import Interrupted, Interruption
 from breaker_exporter._demo.plan import Plan
 from breaker_exporter._demo.recording import Recording
+from breaker_exporter._harness.interruption import Interrupted, Interruption
 from breaker_exporter.testing import Fault
 
 from ._marks import draws
@@ -180,7 +180,7 @@ def test_an_interrupted_run_has_the_status_that_a_shell_expects(capsys: pytest.C
 
 def test_many_sockets_are_allowed_as_far_as_they_may_be() -> None:
     code = (
-        "import resource; from breaker_exporter._demo.processes import allow_many_sockets; "
+        "import resource; from breaker_exporter._harness.processes import allow_many_sockets; "
         "limit = resource.RLIMIT_NOFILE; resource.setrlimit(limit, (256, 512)); "
         "allow_many_sockets(); allow_many_sockets(); print(*resource.getrlimit(limit))"
     )

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from breaker_exporter._demo.figures import percentile, phase_figures, span_figures
+from breaker_exporter._demo.figures import phase_figures, span_figures
 from breaker_exporter._demo.intake import take
-from breaker_exporter._demo.plan import BARE, LABELS, OURS, WARM_UP, due_after
+from breaker_exporter._demo.plan import BARE, LABELS, OURS, WARM_UP
 from breaker_exporter._demo.recording import Contender, Delivered, Recording
 from breaker_exporter._demo.words import count, seconds
+from breaker_exporter._harness.load import due_after
+from breaker_exporter._harness.percentiles import percentile
 
 from ._recordings import PLAN, QUICK, STALL, beat, good_run, health
 
@@ -40,7 +42,7 @@ def test_every_request_is_due_in_exactly_one_phase() -> None:
 
 
 def test_the_two_services_are_asked_in_turn_and_evenly() -> None:
-    moments = sorted(due_after(index, place, 20.0) for index in range(3) for place in range(2))
+    moments = sorted(due_after(index, place, 2, 20.0) for index in range(3) for place in range(2))
 
     assert moments == pytest.approx([0.0, 0.025, 0.05, 0.075, 0.1, 0.125])
 
@@ -162,7 +164,7 @@ def test_lines_become_entries() -> None:
     take(
         recording,
         OURS,
-        {"kind": "transition", "at": 101.5, "old": "closed", "new": "open", "reason": "returned FAILURE"},
+        {"kind": "change", "at": 101.5, "old": "closed", "new": "open", "reason": "returned FAILURE"},
     )
     take(
         recording,

@@ -164,7 +164,7 @@ def test_a_load_that_dies_ends_the_run(demos: Start) -> None:
     demo = demos("http")
     demo.wait_for("collectors: healthy")
 
-    (load,) = [pid for pid in demo.family() if b"_demo.load" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    (load,) = [pid for pid in demo.family() if b"_harness.load" in Path(f"/proc/{pid}/cmdline").read_bytes()]
     os.kill(load, signal.SIGKILL)
     _, complaints = demo.process.communicate(timeout=15)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeVar
 
-from breaker_exporter._demo.interruption import Interrupted, Interruption
+from breaker_exporter._harness.interruption import Interrupted, Interruption
 
 from .checks import Check
 from .environment import Environment, build

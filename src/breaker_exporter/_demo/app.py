@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from .._harness.work import SPANS_PER_REQUEST, answer
 from .meter import meter
-from .plan import SPANS_PER_REQUEST
-from .work import answer
 
 meter.start()
 

@@ -82,7 +82,7 @@ def demo(plan: Plan, plot: Path | None, perform: Perform | None = None) -> int:
             f"the demo cannot run: {' and '.join(absent)} {are} missing; pip install 'breaker-exporter[demo]'"
         )
         return UNUSABLE
-    from .interruption import Interrupted, Interruption
+    from .._harness.interruption import Interrupted, Interruption
 
     try:
         with Interruption() as interruption:

@@ -1,4 +1,4 @@
-"""``gunicorn.conf.py`` of the guarded service: this package's hooks, and the measuring told about them."""
+"""``gunicorn.conf.py`` of the guarded service: this package's hooks, watched by the meter."""
 
 from __future__ import annotations
 

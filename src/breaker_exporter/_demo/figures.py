@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
+from .._harness.percentiles import percentile
 from .meter import REPORT
 from .plan import Phase
 from .recording import Contender, Recording
@@ -81,13 +80,6 @@ def span_figures(contender: Contender) -> SpanFigures:
         # Nothing is queued any more, so what has not reached the exporter was dropped before it.
         dropped = beat.started - int(beat.health["received"])
     return SpanFigures(beat.started, delivered, beat.health["refused"], beat.health["failed"], dropped)
-
-
-def percentile(ordered: Sequence[float], percent: float) -> float:
-    """The smallest value that at least `percent` of all do not exceed; 0 where there are none."""
-    if not ordered:
-        return 0.0
-    return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)]
 
 
 def longest_gap(contender: Contender, phase: Phase, now: float) -> float:

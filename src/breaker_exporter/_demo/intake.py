@@ -19,7 +19,7 @@ def take(recording: Recording, name: str, line: Mapping[str, Any]) -> None:
         recording.start = line["start"] + WARM_UP
     elif kind == "requests":
         _take_requests(recording, line)
-    elif recording.start and kind == "transition":
+    elif recording.start and kind == "change":
         change = Change(line["at"] - recording.start, line["old"], line["new"], line["reason"])
         recording.contenders[name].changes.append(change)
     elif recording.start and kind == "beat":

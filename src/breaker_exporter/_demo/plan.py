@@ -10,7 +10,6 @@ from ..testing import Fault
 
 BARE, OURS = "bare", "ours"
 LABELS = {BARE: "bare exporter", OURS: "breaker-exporter"}
-SPANS_PER_REQUEST = 10
 WARM_UP = 1.0
 """Seconds of load before the first phase: lazy imports and first connections are nobody's fault."""
 
@@ -70,11 +69,3 @@ class Plan:
     def total(self) -> float:
         """Seconds of all phases."""
         return sum(self.seconds)
-
-
-def due_after(index: int, place: int, rate: float) -> float:
-    """Seconds after the load's start at which request `index` to the service at `place` is due.
-
-    Evenly spaced, the two services in turn.
-    """
-    return (index + place / len(LABELS)) / rate

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .plan import LABELS, OURS, WARM_UP, Plan, due_after
+from .._harness.load import due_after
+from .plan import LABELS, OURS, WARM_UP, Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ class Recording:
 
     def due(self, name: str, index: int) -> float:
         """When a request was due."""
-        return due_after(index, list(LABELS).index(name), self.plan.rate) - WARM_UP
+        return due_after(index, list(LABELS).index(name), len(LABELS), self.plan.rate) - WARM_UP
 
     def requests(self, name: str, begin: float, end: float) -> range:
         """The numbers of the requests due in ``[begin, end)``."""

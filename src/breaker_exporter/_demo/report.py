@@ -9,8 +9,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from .._harness.work import SPANS_PER_REQUEST
 from .figures import PhaseFigures, SpanFigures, phase_figures, span_figures
-from .plan import BARE, LABELS, OURS, SPANS_PER_REQUEST, Plan
+from .plan import BARE, LABELS, OURS, Plan
 from .plot import PROTOCOLS
 from .recording import Recording
 from .screen import timed

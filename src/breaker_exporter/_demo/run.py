@@ -3,32 +3,28 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
-import json
 import selectors
 import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import cast
-from urllib.parse import urlsplit
 
+from .._harness.collector_state import collector_state
+from .._harness.pipe import Lines
+from .._harness.processes import Child, allow_many_sockets, start_load, start_service
 from ..testing import FaultyCollector
 from .intake import take
-from .pipe import Lines
 from .plan import LABELS, WARM_UP, Plan
-from .processes import Child, allow_many_sockets, start_load, start_service
 from .recording import Delivered, Recording
 
 _LOOK = 0.25
 """Seconds between two looks at the collectors, and between two frames of whoever watches."""
 _TICK = 0.05
 """Seconds without a look at whether the run was interrupted."""
-_ANSWER = 5.0
-"""Seconds a collector may take to say what it has."""
 _GRACE = 10
 """Seconds that Gunicorn gives a worker which was told to stop."""
-_PATIENCE = 10.0
+_LAST_ANSWERS = 10.0
 """Seconds that the load waits for answers after its last request."""
 _MORE = 2.0
 """Seconds after which a service that outlives Gunicorn's own grace is killed."""
@@ -61,7 +57,7 @@ def perform(plan: Plan, watch: Callable[[Recording], None], check: Callable[[], 
             service, ports[name] = _service(name, plan, collector, directory / name)
             services[name] = stack.enter_context(service)
         seconds = WARM_UP + plan.total
-        load = stack.enter_context(start_load(directory / "load", ports, plan.rate, seconds, _PATIENCE))
+        load = stack.enter_context(start_load(directory / "load", ports, plan.rate, seconds, _LAST_ANSWERS))
         run = _Run(plan, collectors, services, load, watch, check)
         stack.callback(run.close)
         run.boot()
@@ -172,16 +168,7 @@ class _Run:
         self._looked = time.monotonic()
         self.recording.now = self._looked - self.recording.start
         for name, collector in self._collectors.items():
-            state = state_of(collector)
+            state = collector_state(collector.control_url)
             self.recording.contenders[name].delivered.append(
                 Delivered(self.recording.now, state["spans"] - state["duplicates"], state["duplicates"])
             )
-
-
-def state_of(collector: FaultyCollector) -> dict[str, int]:
-    """What it has taken, in numbers: the ids of all spans would be a megabyte each time."""
-    address = urlsplit(collector.control_url).netloc
-    with contextlib.closing(http.client.HTTPConnection(address, timeout=_ANSWER)) as connection:
-        connection.request("GET", "/state")
-        state: dict[str, int] = json.load(connection.getresponse())
-    return state

@@ -1,4 +1,4 @@
-"""The load, in a process of its own: requests on a fixed schedule, whatever becomes of those before.
+"""The load, in a process of its own: requests on a fixed schedule, however slow the answers are.
 
 Latency counts from the instant a request was due, as for a user who does not know that others wait
 ("coordinated omission" otherwise).
@@ -15,29 +15,42 @@ import time
 from collections.abc import Mapping
 
 from .pipe import say
-from .plan import due_after
 
 _FLUSH = 0.05
 """Seconds between two lines."""
 _BOOT = 20.0
-"""Seconds in which both services must have answered once."""
+"""Seconds in which all services must have answered once."""
+
+
+def due_after(index: int, place: int, targets: int, rate: float) -> float:
+    """Return the seconds after the load's start at which a request is due.
+
+    Evenly spaced, the targets in turn.
+
+    Args:
+        index: The number of the request to its target.
+        place: The number of the target.
+        targets: How many targets there are.
+        rate: Requests a second to each.
+    """
+    return (index + place / targets) / rate
 
 
 class Load:
-    """Sends the same to all targets.
+    """Sends the same requests to all targets.
 
     Args:
-        ports: Of the targets, by name.
+        ports: The ports of the targets, by name.
         rate: Requests a second to each.
         seconds: For how long.
-        patience: Seconds to wait for answers after the last request.
+        wait: Seconds to wait for answers after the last request.
     """
 
-    def __init__(self, ports: Mapping[str, int], rate: float, seconds: float, patience: float) -> None:
+    def __init__(self, ports: Mapping[str, int], rate: float, seconds: float, wait: float) -> None:
         self._ports = ports
         self._rate = rate
         self._seconds = seconds
-        self._patience = patience
+        self._wait = wait
         self._done: list[tuple[str, int, float, int]] = []
         self._late = 0.0
 
@@ -51,15 +64,15 @@ class Load:
         pending: set[asyncio.Task[None]] = set()
         for index in range(int(self._rate * self._seconds)):
             for place, name in enumerate(self._ports):
-                due = start + due_after(index, place, self._rate)
-                if (wait := due - time.monotonic()) > 0:
-                    await asyncio.sleep(wait)
+                due = start + due_after(index, place, len(self._ports), self._rate)
+                if (early := due - time.monotonic()) > 0:
+                    await asyncio.sleep(early)
                 self._late = max(self._late, time.monotonic() - due)
                 task = asyncio.create_task(self._request(name, index, due))
                 pending.add(task)
                 task.add_done_callback(pending.discard)
         with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(asyncio.gather(*pending), self._patience)
+            await asyncio.wait_for(asyncio.gather(*pending), self._wait)
         reporter.cancel()
         self._flush()
 
@@ -77,7 +90,7 @@ class Load:
             try:
                 self._flush()
             except BrokenPipeError:
-                os._exit(1)  # the demo is gone: nobody waits for the rest
+                os._exit(1)  # the measuring process is gone: nobody waits for the rest
 
     def _flush(self) -> None:
         done, self._done = self._done, []
@@ -85,7 +98,7 @@ class Load:
 
 
 async def _get(port: int) -> int:
-    """The status of ``GET /``, or 0 where there was no answer."""
+    """Return the status of ``GET /``, or 0 where there was no answer."""
     try:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         try:

@@ -1,4 +1,4 @@
-"""The processes of a run, as the one that starts them sees them: Gunicorn twice, and the load."""
+"""The processes that are measured: Gunicorn services and the load, started and ended without a trace."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ _KILL = 5.0
 """Seconds in which a killed process is gone."""
 _SOCKETS = 8192
 _NOT_INHERITED = ("BREAKER_EXPORTER_", "GUNICORN_", "GRPC_", "OTEL_")
-"""How variables begin that a newcomer's shell may have set for another service."""
+"""Prefixes of variables that a shell may have set for another service."""
 
 
 class Child:
-    """A process, and its group, of which nothing is left when this is left.
+    """A process in a group of its own; leaving this kills the whole group.
 
     Args:
-        command: Run in an empty directory.
-        environment: On top of this process's, less what is another service's.
-        directory: An existing one, for its output.
-        fds: Descriptors it inherits.
+        command: The command, run in `directory`.
+        environment: Variables on top of this process's, from which those of other services are left out.
+        directory: An existing one; the process's output goes there.
+        fds: Descriptors that it inherits.
 
     Attributes:
-        lines: What it tells.
+        lines: The lines that it writes to its pipe.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Child:
                     stdout=log,
                     stderr=subprocess.STDOUT,
                     pass_fds=(self.lines.writing, *fds),
-                    # Ctrl-C in a terminal is for the demo alone, which then ends its children.
+                    # Ctrl-C in a terminal is for the measuring process alone, which then ends its children.
                     start_new_session=True,
                 )
         finally:
@@ -70,26 +70,26 @@ class Child:
 
     @property
     def ended(self) -> bool:
-        """Whether the process itself is gone."""
+        """True once the process itself is gone."""
         return self.returncode is not None
 
     @property
     def returncode(self) -> int | None:
-        """Its exit status, once it is gone."""
+        """The exit status, ``None`` while the process runs."""
         return self._process.poll()
 
     @property
     def failed(self) -> bool:
-        """Whether it has ended otherwise than well."""
+        """True once the process has ended with a status other than 0."""
         return self.returncode not in (None, 0)
 
     @property
     def output(self) -> str:
-        """What it has written so far."""
+        """Its standard output and error so far."""
         return self._log.read_text(errors="replace")
 
     def terminate(self) -> None:
-        """Tell it to stop, as an orchestrator does."""
+        """Send it SIGTERM, as an orchestrator does."""
         self.send(signal.SIGTERM)
 
     def send(self, number: signal.Signals) -> None:
@@ -98,7 +98,7 @@ class Child:
 
 
 def allow_many_sockets() -> None:
-    """For this process and its children: what waits while a hub stands still is a connection each."""
+    """Raise the limit of open files here and in children: each request that waits is a connection."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _SOCKETS if hard == resource.RLIM_INFINITY else min(_SOCKETS, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
@@ -113,15 +113,18 @@ def start_service(
     *arguments: str,
     before: Sequence[str] = (),
 ) -> tuple[Child, int]:
-    """A Gunicorn on a free loopback port, and that port.
+    """Start a Gunicorn on a free loopback port.
 
     Args:
-        directory: Made for its output.
-        environment: Of its own, on top of what it inherits.
+        directory: Where its output goes; made here.
+        environment: Variables on top of what it inherits.
         config: The module that is its configuration.
-        app: The application.
-        arguments: More of its command line.
-        before: What starts it.
+        app: The application, as Gunicorn takes it.
+        arguments: More arguments for Gunicorn.
+        before: A command that starts it, such as ``unshare``.
+
+    Returns:
+        The process and its port.
     """
     directory.mkdir()
     with socket.create_server(("127.0.0.1", 0), backlog=2048) as listener:
@@ -135,22 +138,28 @@ def start_service(
         return child, int(listener.getsockname()[1])
 
 
-def start_load(
-    directory: Path, ports: Mapping[str, int], rate: float, seconds: float, patience: float
-) -> Child:
-    """The load on these ports: `rate` requests a second to each for so many seconds, then `patience` (s)."""
+def start_load(directory: Path, ports: Mapping[str, int], rate: float, seconds: float, wait: float) -> Child:
+    """Start the load.
+
+    Args:
+        directory: Where its output goes; made here.
+        ports: The ports of the targets, by name.
+        rate: Requests a second to each.
+        seconds: For how long.
+        wait: Seconds that the load waits for answers after its last request.
+    """
     directory.mkdir()
-    argument = {"ports": ports, "rate": rate, "seconds": seconds, "patience": patience}
+    argument = {"ports": ports, "rate": rate, "seconds": seconds, "wait": wait}
     return Child([sys.executable, "-m", f"{__package__}.load", json.dumps(argument)], {}, directory)
 
 
 def _inherited() -> dict[str, str]:
-    """This environment, with everything importable that is importable here, in the same order."""
+    """Return this environment; what is importable here is importable there, in the same order."""
     kept = {
         name: value
         for name, value in os.environ.items()
-        # Proxies and authorities have no part in what goes from loopback to loopback. Of requests' the
-        # latter win over those that OpenTelemetry's exporter is given.
+        # A proxy would break traffic on loopback. And requests prefers its own variables for certificate
+        # authorities to what OpenTelemetry's exporter is given.
         if not name.startswith(_NOT_INHERITED) and not name.lower().endswith(("_proxy", "_ca_bundle"))
     }
     return {

@@ -1,4 +1,4 @@
-"""Ctrl-C and its relatives as something that is asked for, so that nothing is cut in the middle."""
+"""Ctrl-C and the other signals that end a process, kept until the program asks for them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Interruption:
         self._number: int | None = None
 
     def check(self) -> None:
-        """Raise where a signal has come.
+        """Raise if a signal has come.
 
         Raises:
             Interrupted: One has.
@@ -41,7 +41,7 @@ class Interruption:
     def __enter__(self) -> Interruption:
         self._before = {number: signal.getsignal(number) for number in _SIGNALS}
         for number, handler in self._before.items():
-            if handler is not signal.SIG_IGN:  # as under nohup
+            if handler is not signal.SIG_IGN:  # nohup and background jobs ignore some on purpose
                 signal.signal(number, self._note)
         return self
 

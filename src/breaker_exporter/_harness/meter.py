@@ -1,0 +1,85 @@
+"""The meter of a service: a heartbeat that feels delays of the hub, and lines that report them.
+
+Lines go by a pipe, for a hub that stands still answers no request; its silence shows the delay. Gunicorn's
+arbiter imports this before gevent's monkey patch: it loads nothing heavy.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from abc import ABC, abstractmethod
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from .pipe import say_or_end, set_blocking
+
+if TYPE_CHECKING:
+    from .._base.values import CircuitTransition
+    from .._spans import CircuitBreakerSpanExporter
+
+
+class Meter(ABC):
+    """One worker's meter. Each measurement says what a heartbeat keeps and what a line holds.
+
+    Attributes:
+        spans_started: Spans the application has started; it counts them.
+    """
+
+    def __init__(self) -> None:
+        self.spans_started = 0
+
+    def begin(self, pause: float, every: float) -> None:
+        """Start the heartbeat: in the worker, after any monkey patch. A greenlet there, a thread elsewhere.
+
+        Args:
+            pause: Seconds between two heartbeats; what they take longer is the delay of the hub.
+            every: Seconds between two lines.
+        """
+        set_blocking(False)
+        threading.Thread(target=self._run, args=(pause, every), daemon=True).start()
+
+    def note(self, transition: CircuitTransition) -> None:
+        """Report a change of the circuit's state at once."""
+        say_or_end(
+            {
+                "kind": "change",
+                "at": time.monotonic(),
+                "old": transition.old.value,
+                "new": transition.new.value,
+                "reason": transition.reason,
+            }
+        )
+
+    @abstractmethod
+    def beat(self, last: float, now: float, pause: float) -> None:
+        """Keep what the heartbeat at `now` tells; the one before was at `last` (s, monotonic clock)."""
+
+    @abstractmethod
+    def line(self) -> dict[str, object]:
+        """Return the next line, and begin to collect for the one after it."""
+
+    def _run(self, pause: float, every: float) -> None:
+        last = reported = time.monotonic()
+        while True:
+            time.sleep(pause)
+            now = time.monotonic()
+            self.beat(last, now, pause)
+            last = now
+            if now - reported >= every:
+                say_or_end(self.line())
+                # What the line itself cost is no delay of the service.
+                last = reported = time.monotonic()
+
+
+def health_of(exporter: CircuitBreakerSpanExporter) -> dict[str, object]:
+    """Return the exporter's health, ready for JSON."""
+    health = exporter.health()
+    return {**asdict(health), "state": health.state.value}
+
+
+def resident_bytes() -> int:
+    """Return the memory of this process that is resident, in bytes."""
+    with open("/proc/self/statm") as statm:
+        return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
