@@ -1,15 +1,18 @@
-"""Exits at which no thread can start any more; each function is run by a patched process of its own."""
+"""Ends of processes and children; each function is run by a patched process of its own."""
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 
 import gevent
+from gevent import monkey
 
 from breaker_exporter import CircuitBreakerSpanExporter
 from breaker_exporter.testing import ScriptedExporter
 
+from ._children import wait_for
 from ._exporters import SUCCESS
 from ._gevent import native_ident
 from ._spans import spans
@@ -31,6 +34,30 @@ def at_an_exit_where_no_thread_starts_a_call_runs_in_a_greenlet() -> None:
     del gevent.get_hub().resolver
     assert CircuitBreakerSpanExporter(_cooperative()).export(spans(1)) is SUCCESS
     assert type(gevent.get_hub().resolver).__module__ == "gevent.resolver.thread"
+
+
+def a_child_forked_inside_an_export_ends_in_good_order() -> None:
+    """R5: it has no caller to go back to, and what the parent's call took back is not its own.
+
+    In a shared process libev, which another scenario's fork has set to work, reaps this child first.
+    """
+    usual = sys.getswitchinterval()
+    children: list[int] = []
+    reading, writing = os.pipe()
+
+    def fork_and_return(_: object) -> object:
+        children.append(monkey.get_original("os", "fork")())  # gevent's wants the main thread
+        if not children[0]:
+            os.dup2(writing, 2)
+        return SUCCESS
+
+    exporter = CircuitBreakerSpanExporter(ScriptedExporter(default=fork_and_return))
+    assert exporter.export(spans(1)) is SUCCESS
+    os.close(writing)
+    assert wait_for(children[0]) == 0
+    with os.fdopen(reading) as said:
+        assert "Traceback" not in said.read()
+    assert sys.getswitchinterval() == usual
 
 
 def _cooperative() -> ScriptedExporter:

@@ -6,13 +6,10 @@ import os
 import sys
 
 import gevent
-from gevent import monkey
 
 from breaker_exporter import CircuitBreakerSpanExporter
-from breaker_exporter.testing import ScriptedExporter
 
-from ._children import wait_for
-from ._exporters import FAILURE, SUCCESS, Gated
+from ._exporters import FAILURE, Gated
 from ._gevent import Cooperative
 from ._spans import spans
 from ._waiting import until
@@ -91,23 +88,3 @@ def a_forked_child_has_the_usual_one() -> None:
         inner.let_all_out()
         call.join(10)
         sys.setswitchinterval(USUAL)
-
-
-def a_child_forked_inside_an_export_ends_in_good_order() -> None:
-    """R5: it has no caller to go back to, and what the parent's call took back is not its own."""
-    children: list[int] = []
-    reading, writing = os.pipe()
-
-    def fork_and_return(_: object) -> object:
-        children.append(monkey.get_original("os", "fork")())  # gevent's wants the main thread
-        if not children[0]:
-            os.dup2(writing, 2)
-        return SUCCESS
-
-    exporter = CircuitBreakerSpanExporter(ScriptedExporter(default=fork_and_return))
-    assert exporter.export(spans(1)) is SUCCESS
-    os.close(writing)
-    assert wait_for(children[0]) == 0
-    with os.fdopen(reading) as said:
-        assert "Traceback" not in said.read()
-    assert sys.getswitchinterval() == USUAL
