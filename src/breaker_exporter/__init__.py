@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ._base.values import CircuitState, CircuitTransition, ExporterHealth
-    from ._core.report import ExportReport, ReportingSpanExporter, Verdict
+    from ._core.report import ExportReport, Verdict
+    from ._span_results import ReportingSpanExporter
     from ._spans import CircuitBreakerSpanExporter
 
 __all__ = [
@@ -22,7 +23,7 @@ __all__ = [
     "ReportingSpanExporter",
     "Verdict",
 ]
-_REPORT = ("ExportReport", "ReportingSpanExporter", "Verdict")
+_REPORT = ("ExportReport", "Verdict")
 
 
 def __getattr__(name: str) -> object:
@@ -30,6 +31,10 @@ def __getattr__(name: str) -> object:
         from ._spans import CircuitBreakerSpanExporter
 
         return CircuitBreakerSpanExporter
+    if name == "ReportingSpanExporter":
+        from ._span_results import ReportingSpanExporter
+
+        return ReportingSpanExporter
     if name in _REPORT:
         from ._core import report
 

@@ -21,12 +21,15 @@ from ._concurrency import hub
 from ._core.announcer import Announcer
 from ._core.circuit import given_circuit, own_circuit
 from ._core.guard import Desk
-from ._core.report import ReportingSpanExporter, explained, report_of_result
 from ._core.runner import Runner
-from ._core.wrapped_log import Listener, in_words
+from ._core.wrapped_log import Listener
+from ._span_results import ReportingSpanExporter, report_of_result
+from .otlp._headers import secrets_of_environment
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
+
+    from ._core.report import ExportReport
 
 
 class CircuitBreakerSpanExporter(SpanExporter):
@@ -123,7 +126,7 @@ class CircuitBreakerSpanExporter(SpanExporter):
             )
         self._exporter = exporter
         self._call = _call_of(exporter)
-        self._listener = Listener(exporter)
+        self._listener = Listener(exporter, secrets_of_environment)
         self._name = type(exporter).__name__ if name is None else check.text("name", name)
         given = {
             "failure_threshold": failure_threshold,
@@ -155,7 +158,6 @@ class CircuitBreakerSpanExporter(SpanExporter):
         desk = Desk(
             self._name,
             check.seconds("export_timeout", 15.0 if export_timeout is None else export_timeout),
-            report_of_result,
             circuit,
             Announcer(
                 partial(_name_and_destination, self._name, exporter),
@@ -310,11 +312,11 @@ class _Call:
         self._listener = listener
         self._spans = spans
 
-    def __call__(self) -> object:
+    def __call__(self) -> ExportReport:
         try:
             with self._listener.listening() as heard:
                 result = self._call(self._spans)
-            return explained(result, in_words(heard)) if heard else result
+            return report_of_result(result, self._listener.text_of(heard))
         finally:
             self._spans = ()
 

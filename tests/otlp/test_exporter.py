@@ -199,7 +199,7 @@ def test_a_status_says_what_became_of_the_batch(make: Make, status: int, verdict
 
     assert (report.verdict, report.retry_after) == (verdict, None)
     assert report.reason.startswith(says)
-    assert report.held_of(1) == (verdict is Verdict.DELIVERED)
+    assert report.accepted_of(1) == (verdict is Verdict.DELIVERED)
 
 
 @pytest.mark.parametrize(

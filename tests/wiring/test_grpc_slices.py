@@ -157,7 +157,7 @@ def test_a_backend_that_turns_slow_gets_what_is_left_in_one_call_or_not_at_all(
 
     report = exporter.export_and_report(spans(250))
 
-    assert (seen, report.held_of(250)) == (sizes, delivered)
+    assert (seen, report.accepted_of(250)) == (sizes, delivered)
     assert report.reason == ("" if delivered == 250 else "too slow to send all of a batch")
 
 
@@ -170,7 +170,7 @@ def test_a_backend_that_is_slow_gets_whole_batches(
     slow.seconds = [0, 0, 0, 40, 40, 40, 0]
     for _ in range(5):
         slow.now += 1  # nothing presses
-        assert exporter.export_and_report(batch).held_of(250) == 250
+        assert exporter.export_and_report(batch).accepted_of(250) == 250
     assert seen == [64, 64, 64, 58, 250, 250, 250, 64, 64, 64, 58]
 
 

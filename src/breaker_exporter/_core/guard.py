@@ -10,6 +10,7 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from typing import cast
 
 from .._base.log import counted, say
 from .._base.redaction import message
@@ -44,7 +45,6 @@ class Desk:
     Args:
         name: The exporter's name.
         export_timeout: Seconds that one export may take.
-        judge: Says what a returned value means.
         circuit: When to let a call through.
         announcer: Who is told.
         runner: Where calls run.
@@ -55,7 +55,6 @@ class Desk:
         self,
         name: str,
         export_timeout: float,
-        judge: Callable[[object], ExportReport],
         circuit: Circuit,
         announcer: Announcer,
         runner: Runner,
@@ -63,7 +62,6 @@ class Desk:
     ) -> None:
         self._name = name
         self._export_timeout = export_timeout
-        self._judge = judge
         self._circuit = circuit
         self._announcer = announcer
         self._runner = runner
@@ -81,7 +79,6 @@ class Desk:
         return Desk(
             self._name,
             self._export_timeout,
-            self._judge,
             self._circuit.forked(),
             self._announcer.forked(),
             self._runner.forked(),
@@ -123,7 +120,7 @@ class Desk:
         self._announcer.announce()
         return health
 
-    def export(self, items: int, call: Callable[[], object]) -> bool:
+    def export(self, items: int, call: Callable[[], ExportReport]) -> bool:
         """Make `call` for so many items, if the circuit lets it through. Whether it succeeded."""
         batch = _Batch(time.monotonic() + self._export_timeout)
         succeeded = False
@@ -233,7 +230,7 @@ class Desk:
             return hub.known_state_lock(threading.RLock())
         return hub.new_state_lock()
 
-    def _attempt(self, batch: _Batch, call: Callable[[], object]) -> bool:
+    def _attempt(self, batch: _Batch, call: Callable[[], ExportReport]) -> bool:
         turn = Turn()
         permit: Permit | None = None
         settled = False
@@ -283,7 +280,7 @@ class Desk:
         kind = _LOSSES[report.verdict]
         with self._lock:
             items, batch.owed = batch.owed, 0
-            held = report.held_of(items)
+            held = report.accepted_of(items)
             if kind is Loss.REJECTED:
                 try:
                     error = self._tell_circuit(permit, outcome, report)
@@ -340,7 +337,7 @@ class Desk:
 
     def _report(self, outcome: Outcome) -> ExportReport:
         if isinstance(outcome, Returned):
-            report = self._judge(outcome.value)
+            report = cast(ExportReport, outcome.value)
             return (
                 replace(report, reason=message(report.reason, longest=_LONGEST_REASON))
                 if report.reason

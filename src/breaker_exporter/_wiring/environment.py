@@ -16,7 +16,6 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from importlib.metadata import entry_points
 from typing import NamedTuple, TypeVar, cast
-from urllib.parse import unquote
 
 from .._base import checks as check
 from .._base.log import say
@@ -50,7 +49,7 @@ EXPORT_TIMEOUT = "BREAKER_EXPORTER_EXPORT_TIMEOUT"
 MAX_COOLDOWN = "BREAKER_EXPORTER_MAX_COOLDOWN"
 OTLP_COMPRESSION = _otlp("COMPRESSION")
 OTLP_ENDPOINT = _otlp("ENDPOINT")
-OTLP_HEADERS = _otlp("HEADERS")
+OTLP_HEADERS = _headers.VARIABLES
 OTLP_PROTOCOL = _otlp("PROTOCOL")
 OTLP_TIMEOUT = _otlp("TIMEOUT")
 METER_PROVIDER = "OTEL_PYTHON_METER_PROVIDER"
@@ -105,12 +104,6 @@ def any_set(names: Iterable[str]) -> bool:
 def snapshot() -> dict[str, str]:
     """All variables of this process as they stand now, for who compares."""
     return dict(os.environ)
-
-
-def header_values() -> list[str]:
-    """The values of OTLP headers in this process's variables, good or bad: not to be shown."""
-    pairs = [pair for name in OTLP_HEADERS for pair in os.environ.get(name, "").split(",")]
-    return [unquote(pair.partition("=")[2]).strip() for pair in pairs]
 
 
 @contextlib.contextmanager

@@ -162,7 +162,7 @@ class CooperativeOTLPSpanExporter(SpanExporter):
             ``SUCCESS`` where the collector took them, if only in part.
         """
         report = self.export_and_report(spans)
-        lost = len(spans) - report.held_of(len(spans))
+        lost = len(spans) - report.accepted_of(len(spans))
         if lost and not self._said_failing:
             say(logging.WARNING, "%s: %d spans not exported: %s", self.destination, lost, report.reason)
         self._said_failing = lost > 0
@@ -230,7 +230,7 @@ class CooperativeOTLPSpanExporter(SpanExporter):
         if is_too_large and may_halve and len(spans) > 1:
             return self._export_halves(spans, flight)
         if encoder.left_out and report.verdict is Verdict.DELIVERED:
-            held = report.held_of(encoder.count)
+            held = report.accepted_of(encoder.count)
             return ExportReport(Verdict.DELIVERED, held, f"{encoder.left_out} spans cannot be encoded")
         return report
 
@@ -241,7 +241,7 @@ class CooperativeOTLPSpanExporter(SpanExporter):
             return first
         second = self._export(spans[middle:], flight, may_halve=False)
         telling = min(first, second, key=lambda report: _MOST_TELLING.index(report.verdict))
-        held = first.held_of(middle) + second.held_of(len(spans) - middle)
+        held = first.accepted_of(middle) + second.accepted_of(len(spans) - middle)
         return replace(telling, delivered=held, reason=telling.reason or first.reason or second.reason)
 
     def _encoded(self, spans: Sequence[ReadableSpan]) -> BatchEncoder:

@@ -47,7 +47,7 @@ class SelfMetrics:
         return partial(self._ended, count, began)
 
     def _ended(self, count: int, began: float, report: ExportReport) -> None:
-        held = report.held_of(count)
+        held = report.accepted_of(count)
         is_delivered = report.verdict is Verdict.DELIVERED
         failed = {**self._attributes, "error.type": "rejected" if is_delivered else report.verdict.value}
         with contextlib.suppress(Exception):

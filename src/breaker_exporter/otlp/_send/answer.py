@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 
-from ..._core.report import ExportReport, Verdict, report_of_success
+from ..._core.report import ExportReport, Verdict
 from .compression import unpacked
 from .http import MOST_READ, Answer
+from .partial_success import report_of_success
 from .words import Kind, error_message, media_type, partial_success
 
 TOO_LARGE = 413

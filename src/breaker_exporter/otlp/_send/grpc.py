@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 
 from ..._base.address import place
-from ..._core.report import ExportReport, Verdict, raised, report_of_result, report_of_success
+from ..._core.report import ExportReport, Verdict, raised
+from ..._span_results import report_of_result
 from .._pacing import Pace
 from .._remarks import Remarks
 from .grpc_client import Client, Told
+from .partial_success import report_of_success
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
@@ -68,7 +70,7 @@ class SlicingOTLPSpanExporter(OTLPSpanExporter):
                 report = self._send(part)
                 part.clear()  # the frames of an error hold it until the garbage is collected
                 sent += count
-                held += report.held_of(count)
+                held += report.accepted_of(count)
                 said = self._told.message or said
                 if report.verdict is not Verdict.DELIVERED:
                     return replace(report, delivered=held)

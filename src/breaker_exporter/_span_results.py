@@ -1,0 +1,52 @@
+"""The meaning of a span exporter's result, and the contract of one that says more than a result can."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol
+
+from opentelemetry.sdk.trace.export import SpanExportResult
+
+from ._core.report import ExportReport, Verdict
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import ReadableSpan
+
+_DELIVERED = ExportReport(Verdict.DELIVERED)
+_RETURNED_FAILURE = ExportReport(Verdict.FAILED, reason="returned FAILURE")
+
+
+class ReportingSpanExporter(Protocol):
+    """A span exporter that tells the circuit breaker more than ``SUCCESS`` or ``FAILURE``.
+
+    Where the class of a wrapped exporter has this method, it is called instead of ``export``, under the same
+    rules: it may raise, which is a failure, and overrunning ``export_timeout`` opens the circuit. For a
+    subclass that overrides ``export`` alone, ``export`` is called.
+    """
+
+    def export_and_report(self, spans: Sequence[ReadableSpan]) -> ExportReport:
+        """Export `spans` and report the result."""
+        ...
+
+
+def report_of_result(value: object, logged: str = "") -> ExportReport:
+    """The report that a span exporter's result stands for.
+
+    Args:
+        value: What ``export`` or ``export_and_report`` returned.
+        logged: What the exporter logged meanwhile, without secrets. It explains a ``FAILURE``.
+    """
+    if value is SpanExportResult.SUCCESS:
+        return _DELIVERED
+    if value is SpanExportResult.FAILURE:
+        report = _RETURNED_FAILURE
+    elif isinstance(value, ExportReport):
+        report = value
+    else:
+        return ExportReport(
+            Verdict.FAILED, reason=f"returned {type(value).__qualname__}, no SpanExportResult"
+        )
+    if logged and report.reason == _RETURNED_FAILURE.reason:
+        return replace(report, reason=f"{report.reason} and logged: {logged}")
+    return report
