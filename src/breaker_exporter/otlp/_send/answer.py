@@ -13,13 +13,21 @@ from ..._core.report import ExportReport, Verdict
 from .compression import unpacked
 from .http import MOST_READ, Answer
 from .partial_success import report_of_success
-from .words import Kind, error_message, media_type, partial_success
+from .words import (
+    CHECK_CREDENTIALS,
+    CHECK_RIGHTS,
+    Kind,
+    error_message,
+    media_type,
+    partial_success,
+    with_hint,
+)
 
 TOO_LARGE = 413
 _REJECTED = (400, TOO_LARGE, 422)
 _HINTS = {
-    401: "check the credentials in the headers",
-    403: "check the credentials in the headers and what they may do",
+    401: CHECK_CREDENTIALS,
+    403: CHECK_RIGHTS,
     404: "check the path of the endpoint",
 }
 _PARTIAL = (b"\x0a", b"{")
@@ -55,11 +63,10 @@ def meaning_of(answer: Answer, spans: int, said: Callable[[str], str]) -> Meanin
     if 200 <= status < 300:
         return _success(answer, b"\xff" if body is None else body, spans, said)
     words = said(error_message(body or b"", answer.content_type))
-    reason = f"HTTP {status}{words and f': {words}'}"
+    reason = with_hint(f"HTTP {status}", words, _HINTS.get(status, ""))
     if status in _REJECTED:
         return Meaning(ExportReport(Verdict.REJECTED, reason=reason))
     if status in _HINTS:
-        reason = f"{reason}{'; ' if words else ': '}{_HINTS[status]}"
         return Meaning(ExportReport(Verdict.MISCONFIGURED, reason=reason))
     retry_after = seconds_of(answer.retry_after) if status in _BUSY else None
     return Meaning(ExportReport(Verdict.FAILED, reason=reason, retry_after=retry_after))

@@ -5,9 +5,11 @@ It encodes what it is given in one go, in C, which holds the GIL and with it the
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Sequence
+from contextvars import ContextVar
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +33,17 @@ _CHANNEL_OPTIONS = (("grpc.enable_retries", 0),)
 300 times a second were measured, 60 % of a processor, and then up to 245 ms in which it held the GIL."""
 
 
+_LOGGERS = [
+    logging.getLogger(name) for name in sorted({kind.__module__ for kind in OTLPSpanExporter.__mro__})
+]
+_reported: ContextVar[bool] = ContextVar("breaker_exporter_reported", default=False)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Not what the official exporter says of a call: that is in our report, where secrets are masked."""
+    return record.levelno < logging.WARNING or not _reported.get()
+
+
 class SlicingOTLPSpanExporter(OTLPSpanExporter):
     """Makes a batch several calls, with a pause between two; one where the queue presses or calls take long.
 
@@ -45,6 +58,8 @@ class SlicingOTLPSpanExporter(OTLPSpanExporter):
 
     def __init__(self, *args: Any, spare: float, **kwargs: Any) -> None:
         self._told = Told()
+        for logger in _LOGGERS:
+            logger.addFilter(_is_news)
         super().__init__(*args, **{"channel_options": _CHANNEL_OPTIONS, **kwargs})
         self._remarks = Remarks(self.destination)
         self._spare = spare
@@ -89,10 +104,13 @@ class SlicingOTLPSpanExporter(OTLPSpanExporter):
     def _send(self, spans: Sequence[ReadableSpan]) -> ExportReport:
         began = time.monotonic()
         self._told.failure = None
+        token = _reported.set(True)
         try:
             report = report_of_result(super().export(spans))
         except Exception as error:
             return ExportReport(Verdict.FAILED, reason=raised(error))
+        finally:
+            _reported.reset(token)
         told = self._told
         if report.verdict is not Verdict.DELIVERED:
             return told.failure or report

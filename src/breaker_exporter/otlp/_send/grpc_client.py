@@ -15,6 +15,7 @@ from google.rpc.status_pb2 import Status
 from ..._base.redaction import message
 from ..._concurrency.memory import let_go
 from ..._core.report import ExportReport, Verdict
+from .words import CHECK_CREDENTIALS, CHECK_RIGHTS, with_hint
 
 _VERDICTS = {
     grpc.StatusCode.INVALID_ARGUMENT: Verdict.REJECTED,
@@ -25,6 +26,12 @@ _VERDICTS = {
     grpc.StatusCode.NOT_FOUND: Verdict.MISCONFIGURED,
 }
 """All others say that the backend did not do its work."""
+_HINTS = {
+    grpc.StatusCode.UNAUTHENTICATED: CHECK_CREDENTIALS,
+    grpc.StatusCode.PERMISSION_DENIED: CHECK_RIGHTS,
+    grpc.StatusCode.UNIMPLEMENTED: "check that the endpoint takes traces by OTLP over gRPC",
+    grpc.StatusCode.NOT_FOUND: "check that the endpoint takes traces by OTLP over gRPC",
+}
 _DETAILS, _RETRY = "grpc-status-details-bin", "google.rpc.retryinfo-bin"
 _NEVER = RetryInfo()
 _NEVER.retry_delay.FromSeconds(10**9)
@@ -82,7 +89,7 @@ class Client:
         words = message(error.details(), self._secrets)
         if code is grpc.StatusCode.DEADLINE_EXCEEDED and timeout is not None and took >= timeout * 0.9:
             words = f"no answer in {timeout:.3g} s"
-        reason = f"{code.name}{words and f': {words}'}"
+        reason = with_hint(code.name, words, _HINTS.get(code, ""))
         return ExportReport(_VERDICTS.get(code, Verdict.FAILED), reason=reason, retry_after=error.retry_after)
 
 

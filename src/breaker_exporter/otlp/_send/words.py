@@ -13,6 +13,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 _PAGES = ("text/html", "application/xhtml+xml")
 _PROTOBUF = "application/x-protobuf"
+CHECK_CREDENTIALS = "check the credentials in the headers"
+CHECK_RIGHTS = "check the credentials in the headers and what they may do"
+
 _MESSAGES = ("message", "error", "detail", "errorMessage", "error_description", "reason", "title", "errors")
 
 
@@ -65,6 +68,12 @@ def error_message(body: bytes, content_type: str) -> str:
         return ""
 
 
+def with_hint(reason: str, words: str, hint: str) -> str:
+    """A status, what was said with it, and what somebody can do about it; each but the first may be empty."""
+    told = f"{reason}{words and f': {words}'}"
+    return f"{told}{'; ' if words else ': '}{hint}" if hint else told
+
+
 def is_page(body: bytes, content_type: str) -> bool:
     """Whether it is something for a browser."""
     begin = body[:200].lstrip().lower()
@@ -89,16 +98,7 @@ def _json(body: bytes) -> Any:
 
 def _told(found: Any) -> str:
     """The message of a JSON error, under the names that are in use."""
-    for name in (
-        "message",
-        "error",
-        "detail",
-        "errorMessage",
-        "error_description",
-        "reason",
-        "title",
-        "errors",
-    ):
+    for name in _MESSAGES:
         value = _field(found, name)
         if isinstance(value, list):
             value = value[0] if value else None
