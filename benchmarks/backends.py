@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -13,7 +14,6 @@ import urllib.request
 from collections.abc import Iterator
 from typing import Protocol
 
-from breaker_exporter._harness.collector_state import collector_state
 from breaker_exporter.testing import Fault, FaultyCollector
 
 _NICE = 15
@@ -54,8 +54,8 @@ class _Collector:
             self._collector.fault = Fault(fault)
 
     def delivered(self) -> int | None:
-        state = collector_state(self._collector.control_url)
-        return state["spans"] - state["duplicates"]
+        counts = self._collector.counts()
+        return counts.spans - counts.duplicates
 
 
 class _Sentry:
@@ -84,7 +84,8 @@ def backend_for(contender: str, collector: FaultyCollector) -> Iterator[Backend]
     """A backend as new."""
     if contender != "sentry-otlp":
         collector.renew()
-        _give_way(collector_state(collector.control_url)["pid"])
+        with urllib.request.urlopen(f"{collector.control_url}/state", timeout=5) as state:
+            _give_way(json.load(state)["pid"])
         yield _Collector(collector, contender)
         return
     with socket.create_server(("127.0.0.1", 0)) as free:

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from breaker_exporter._harness.collector_state import collector_state
 from breaker_exporter._harness.pipe import Lines
 from breaker_exporter._harness.processes import Child, start_load, start_service
 from breaker_exporter.testing import Fault, FaultyCollector
@@ -188,8 +187,7 @@ class _Observer:
             self._stop(selector)
         for told in self._tellers:
             told.join()
-        received = self._collector.received()
-        self._raw.taken, self._raw.duplicates = received.span_ids, received.duplicates
+        self._raw.taken, self._raw.duplicates = self._collector.span_ids, self._collector.duplicates
         self._raw.output = self._children[OURS].output
         return self._raw
 
@@ -201,10 +199,10 @@ class _Observer:
             self._front.switch(step.fault)
 
     def _until_requests(self, selector: selectors.DefaultSelector, more: int) -> None:
-        wanted = collector_state(self._collector.control_url)["requests"] + more
+        wanted = self._collector.counts().requests + more
         while time.monotonic() < self._start + HEALTHY + FAULTY:
             self._pump(selector)
-            if collector_state(self._collector.control_url)["requests"] >= wanted:
+            if self._collector.counts().requests >= wanted:
                 break
 
     def _happen(self, event: Event) -> None:
@@ -255,8 +253,8 @@ class _Observer:
                 self._take(key.data, line)
         if self._start and time.monotonic() - self._looked >= _LOOK:
             self._looked = time.monotonic()
-            state = collector_state(self._collector.control_url)
-            self._raw.delivered.append((self._looked - self._start, state["spans"] - state["duplicates"]))
+            counts = self._collector.counts()
+            self._raw.delivered.append((self._looked - self._start, counts.spans - counts.duplicates))
 
     def _take(self, name: str, line: dict[str, Any]) -> None:
         kind = line["kind"]

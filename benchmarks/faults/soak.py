@@ -138,8 +138,8 @@ def soak(minutes: float, seed: int, check: Callable[[], None], say: Callable[[st
         run.pump(12.0, until=lambda: load.ended)
         service.terminate()
         run.pump(20.0, until=lambda: service.ended)
-        received = collector.received()
-        run.seen.taken, run.seen.duplicates = len(received.span_ids), received.duplicates
+        counts = collector.counts()
+        run.seen.taken, run.seen.duplicates = len(collector.span_ids), counts.duplicates
         run.seen.requests = int(_RATE * minutes * 60)
         run.seen.output = service.output
         return run.seen

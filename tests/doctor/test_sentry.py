@@ -56,7 +56,7 @@ def test_one_that_is_there_is_well(monkeypatch: pytest.MonkeyPatch, collector: F
         ("sentry_traces_sample_rate", "SENTRY_TRACES_SAMPLE_RATE"),
     ]
     assert str(report.settings[0].value).startswith("http://***@127.0.0.1:")
-    assert collector.received().requests == 0
+    assert collector.counts().requests == 0
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ def arriving(
                 "OTEL_EXPORTER_OTLP_PROTOCOL", "grpc" if protocol == "grpc" else "http/protobuf"
             )
         run(program, patience=60)
-        names = sorted(span.name for span in collector.spans)
+        names = sorted(span.name for span in collector.latest_spans)
         assert names == (["early", "last"] if early else ["last"])
 
     return check

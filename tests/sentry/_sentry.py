@@ -84,12 +84,12 @@ def payload(item: ReceivedSentryItem) -> dict[str, Any]:
 def arrived(sentry: FaultyCollector, kind: str = "event") -> list[ReceivedSentryItem]:
     """The items of a kind that are at Sentry once all that is queued has been sent."""
     sentry_sdk.flush(timeout=10)
-    return [item for item in sentry.sentry_items if item.kind == kind]
+    return [item for item in sentry.latest_sentry_items if item.kind == kind]
 
 
 def spans_at(collector: FaultyCollector) -> list[Ids]:
     """One for each record, so that a span that came twice is there twice."""
-    return [Ids(span.trace_id, span.span_id) for span in collector.spans]
+    return [Ids(span.trace_id, span.span_id) for span in collector.latest_spans]
 
 
 def said(caplog: pytest.LogCaptureFixture, level: int) -> list[str]:

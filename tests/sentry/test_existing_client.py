@@ -84,7 +84,7 @@ def test_it_is_the_clients_dsn_that_spans_go_to(
 
     assert spans_at(sentry) == [span]
     assert len(arrived(sentry)) == 1
-    assert collector.received().requests == 0
+    assert collector.counts().requests == 0
 
 
 @WAYS

@@ -26,7 +26,7 @@ def variables(sentry: FaultyCollector, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_on_threads(variables: None, sentry: FaultyCollector) -> None:
     run_plain(scenarios.the_sender_makes_no_spans)
 
-    assert sum(item.kind == "event" for item in sentry.sentry_items) == 4
+    assert sum(item.kind == "event" for item in sentry.latest_sentry_items) == 4
 
 
 def test_under_gevent_where_the_sender_is_a_greenlet_begun_in_a_span(
@@ -34,7 +34,7 @@ def test_under_gevent_where_the_sender_is_a_greenlet_begun_in_a_span(
 ) -> None:
     run_patched(scenarios.the_sender_makes_no_spans)
 
-    assert sum(item.kind == "event" for item in sentry.sentry_items) == 4
+    assert sum(item.kind == "event" for item in sentry.latest_sentry_items) == 4
 
 
 def test_a_transport_of_the_applications_own_is_left_alone(

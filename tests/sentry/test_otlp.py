@@ -75,7 +75,7 @@ def test_an_error_is_of_the_innermost_span(
     (event,) = arrived(sentry)
     assert linked(event) == inner
     assert inner.trace_id == ids_of(request).trace_id
-    assert sorted(span.name for span in sentry.spans) == ["checkout", "request"]
+    assert sorted(span.name for span in sentry.latest_spans) == ["checkout", "request"]
 
 
 def test_an_error_outside_of_any_span_is_reported_too(sentry: FaultyCollector, init: Init) -> None:
@@ -96,7 +96,7 @@ def test_at_any_rate_errors_are_linked_and_nothing_is_a_transaction(
     provider.force_flush()
 
     assert [linked(event) for event in arrived(sentry)] == spans
-    assert {item.kind for item in sentry.sentry_items} == {"event"}
+    assert {item.kind for item in sentry.latest_sentry_items} == {"event"}
     options = sentry_sdk.get_client().options
     assert (options["traces_sample_rate"], options["traces_sampler"]) == (None, None)
 

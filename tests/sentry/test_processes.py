@@ -26,8 +26,8 @@ def test_without_any_tracing_errors_still_go_to_sentry(
     sentry_sdk.capture_message("sold out")
     telemetry.stop()
 
-    assert len(sentry.sentry_items) == 1
-    assert collector.received().requests == 0
+    assert len(sentry.latest_sentry_items) == 1
+    assert collector.counts().requests == 0
 
 
 def test_where_the_application_has_set_a_provider_errors_go_to_sentry_and_know_their_span(
@@ -39,7 +39,7 @@ def test_where_the_application_has_set_a_provider_errors_go_to_sentry_and_know_t
     output = run_plain(scenarios.a_provider_is_set_already)
 
     span = Ids(*output.splitlines()[-1].split())
-    (event,) = sentry.sentry_items
+    (event,) = sentry.latest_sentry_items
     assert linked(event) == span
     assert payload(event)["release"] == "shop@1.4.2"
     assert sentry.spans_received == 0
@@ -56,6 +56,6 @@ def test_a_process_that_makes_its_own_provider_needs_the_variables_alone(
 
     run_plain(scenarios.everything_from_the_environment)
 
-    (event,) = sentry.sentry_items
+    (event,) = sentry.latest_sentry_items
     assert spans_at(sentry) == spans_at(collector) == [linked(event)]
     assert payload(event)["release"] == "shop@1.4.2"

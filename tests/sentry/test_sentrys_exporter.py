@@ -52,7 +52,7 @@ def test_endpoints_and_other_settings_of_the_collector_change_nothing_at_sentry(
     provider.force_flush()
 
     assert spans_at(sentry) == [span]
-    assert collector.received().requests == 0
+    assert collector.counts().requests == 0
 
 
 @pytest.mark.parametrize("name", ["OTEL_EXPORTER_OTLP_CERTIFICATE", "OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE"])

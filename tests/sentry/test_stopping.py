@@ -28,7 +28,9 @@ def test_stop_sends_the_events_that_are_queued(
         sentry_sdk.capture_message(f"{number}")
     wary.stop(10.0)
 
-    assert [(item.payload or {})["message"] for item in sentry.sentry_items] == [f"{n}" for n in range(20)]
+    assert [(item.payload or {})["message"] for item in sentry.latest_sentry_items] == [
+        f"{n}" for n in range(20)
+    ]
 
 
 def test_stop_ends_as_soon_as_all_is_sent(

@@ -55,9 +55,9 @@ def test_spans_go_to_both_and_errors_to_sentry_with_the_same_ids(
     telemetry.stop()
 
     assert spans_at(collector) == spans_at(sentry) == [span]
-    assert [linked(item) for item in sentry.sentry_items if item.kind == "event"] == [span]
-    assert {item.kind for item in sentry.sentry_items} == {"event"}
-    assert collector.sentry_items == ()
+    assert [linked(item) for item in sentry.latest_sentry_items if item.kind == "event"] == [span]
+    assert {item.kind for item in sentry.latest_sentry_items} == {"event"}
+    assert collector.latest_sentry_items == ()
 
 
 def test_the_dsn_in_the_environment_switches_it_on(
@@ -112,7 +112,7 @@ def test_sentry_gets_its_share_and_the_collector_all(
 
     assert spans_at(collector) == spans
     assert sentry.spans_received == 0
-    assert [linked(item) for item in sentry.sentry_items] == spans
+    assert [linked(item) for item in sentry.latest_sentry_items] == spans
 
 
 def test_in_the_mode_span_processor_the_collector_is_the_only_exporter(
@@ -129,7 +129,7 @@ def test_in_the_mode_span_processor_the_collector_is_the_only_exporter(
     telemetry.stop()
 
     assert spans_at(collector) == [span]
-    assert {(item.kind, linked(item)) for item in sentry.sentry_items} == {
+    assert {(item.kind, linked(item)) for item in sentry.latest_sentry_items} == {
         ("event", span),
         ("transaction", span),
     }

@@ -59,8 +59,8 @@ def test_a_fault_needs_no_settings(collector: FaultyCollector) -> None:
 @pytest.mark.parametrize("target", ["/clear", "/renew"])
 def test_the_rest_is_there_too(collector: FaultyCollector, target: str) -> None:
     assert ask(collector, "POST", target)[0] == 200
-    assert json.loads(ask(collector, "GET", "/spans")[1]) == []
-    assert json.loads(ask(collector, "GET", "/received")[1])["span_ids"] == []
+    assert json.loads(ask(collector, "GET", "/latest_spans")[1]) == []
+    assert json.loads(ask(collector, "GET", "/span_ids")[1]) == []
     assert json.loads(ask(collector, "GET", "/wait?for=spans&count=0&timeout=0")[1]) == {"reached": True}
 
 
@@ -179,7 +179,7 @@ def test_a_bad_setting_is_a_value_error_that_says_what_is_allowed(
 def test_a_fault_may_be_named(collector: FaultyCollector) -> None:
     named: Any = "slow"
     collector.fault = named
-    assert collector.received().requests == 0
+    assert collector.counts().requests == 0
     assert collector.fault is Fault.SLOW
 
 
@@ -200,10 +200,11 @@ def test_a_bad_port_is_named(name: str, port: Any) -> None:
 def test_one_that_does_not_run_says_so() -> None:
     collector = FaultyCollector()
     collector.close()
+    assert repr(collector) == "<FaultyCollector, not running>"
 
     for use in (
         lambda: collector.http_endpoint,
-        collector.received,
+        collector.counts,
         lambda: collector.fault,
         collector.clear,
     ):

@@ -68,8 +68,8 @@ def test_a_fault_decides_what_the_exporter_sees_and_what_is_taken(
     assert export(spans, timeout=5.0 if answered else timeout) is answered
 
     assert collector.fault is fault
-    received = collector.received()
-    assert (received.spans, received.duplicates, len(received.span_ids)) == (taken, 0, taken)
+    counts = collector.counts()
+    assert (counts.spans, counts.duplicates, len(collector.span_ids)) == (taken, 0, taken)
 
 
 @pytest.mark.parametrize("fault", [fault for fault in Fault if fault is not Fault.NONE])
@@ -139,8 +139,8 @@ def test_duplicates_are_counted_and_ids_kept(
     assert collector.span_ids == {f"{context.span_id:016x}" for context in contexts if context}
     assert collector.spans_received == 5
     collector.clear()
-    assert collector.received().span_ids == frozenset()
-    assert collector.received().spans == collector.received().duplicates == 0
+    assert collector.span_ids == frozenset()
+    assert collector.counts().spans == collector.counts().duplicates == 0
 
 
 def test_spans_are_decoded_with_resource_and_attributes(
@@ -149,7 +149,7 @@ def test_spans_are_decoded_with_resource_and_attributes(
     (span,) = make_spans(1)
     assert export([span])
 
-    (received,) = collector.spans
+    (received,) = collector.latest_spans
 
     context = span.get_span_context()
     assert context is not None
@@ -168,14 +168,14 @@ def test_a_connection_that_exists_falls_into_a_blackhole_too(
 ) -> None:
     send = connect(1.0)
     assert send(make_spans(1))
-    before = collector.received()
+    before = collector.counts()
 
     collector.fault = Fault.BLACKHOLE
     began = time.monotonic()
     assert not send(make_spans(1))
 
     assert time.monotonic() - began >= 0.9, "it waited for an answer, nobody closed the connection"
-    after = collector.received()
+    after = collector.counts()
     assert (after.connections, after.requests) == (before.connections, before.requests + 1)
     assert after.spans == 1
     collector.fault = Fault.NONE
@@ -204,7 +204,7 @@ def test_a_dropped_connection_ends_what_is_under_way(
     collector.fault = Fault.NONE
 
     assert done(10.0) is True, "the exporter's own retry was served"
-    assert collector.received().open_connections <= 1
+    assert collector.counts().open_connections <= 1
     assert collector.duplicates == 1
 
 
@@ -240,8 +240,8 @@ def test_as_new_means_other_ports_and_nothing_received(
     assert not endpoints & {collector.http_endpoint, collector.grpc_endpoint}
     assert not send(make_spans(1))
     assert collector.fault is Fault.NONE
-    received = collector.received()
-    assert (received.spans, received.requests, received.connections, received.open_connections) == (
+    counts = collector.counts()
+    assert (counts.spans, counts.requests, counts.connections, counts.open_connections) == (
         0,
         0,
         0,

@@ -149,8 +149,8 @@ def test_a_handshake_that_drips_lets_no_request_through(
 
     assert refused(channel, timeout=0.3).code() is grpc.StatusCode.DEADLINE_EXCEEDED
 
-    received = collector.received()
-    assert (received.connections, received.requests, received.spans) == (1, 0, 0)
+    counts = collector.counts()
+    assert (counts.connections, counts.requests, counts.spans) == (1, 0, 0)
 
 
 def test_a_drip_on_a_connection_that_exists_takes_the_spans(
@@ -162,7 +162,7 @@ def test_a_drip_on_a_connection_that_exists_takes_the_spans(
     assert refused(channel, timeout=0.3).code() is grpc.StatusCode.DEADLINE_EXCEEDED
 
     assert collector.wait_for_requests(2)
-    assert (collector.spans_received, collector.received().connections) == (2, 1)
+    assert (collector.spans_received, collector.counts().connections) == (2, 1)
 
 
 @pytest.mark.parametrize("fault", [Fault.RESET, Fault.GARBAGE, Fault.TRUNCATED, Fault.TAKEN_THEN_RESET])
@@ -187,7 +187,7 @@ def test_a_kept_connection_stays_under_the_fault_it_met(
     collector.set_fault(Fault.NONE, connections=Connections.KEEP)
 
     assert refused(channel).code() is grpc.StatusCode.UNIMPLEMENTED
-    assert collector.received().connections == 1
+    assert collector.counts().connections == 1
 
 
 def test_an_answer_under_way_falls_into_the_blackhole(

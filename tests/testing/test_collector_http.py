@@ -98,9 +98,9 @@ def test_the_same_span_id_in_two_traces_is_no_duplicate(collector: FaultyCollect
         scope_spans.spans.add(trace_id=bytes([trace]) * 16, span_id=b"12345678")
     answer(post(None, request.SerializeToString()))
 
-    received = collector.received()
+    counts = collector.counts()
 
-    assert (received.spans, received.duplicates, len(received.span_ids)) == (3, 1, 1)
+    assert (counts.spans, counts.duplicates, len(collector.span_ids)) == (3, 1, 1)
 
 
 def test_every_kind_of_attribute_comes_through(collector: FaultyCollector, post: Post) -> None:
@@ -119,7 +119,7 @@ def test_every_kind_of_attribute_comes_through(collector: FaultyCollector, post:
     span.attributes.add(key="map").value.kvlist_value.values.add(key="k").value.string_value = "v"
     answer(post(None, request.SerializeToString()))
 
-    (received,) = collector.spans
+    (received,) = collector.latest_spans
 
     assert received.resource == {"none": None}
     assert received.attributes == {
@@ -166,7 +166,7 @@ def test_what_a_collector_cannot_take_is_refused_and_not_counted(
 
     assert got == status
     assert Status.FromString(message).message
-    assert collector.received().spans == 0
+    assert collector.counts().spans == 0
 
 
 @pytest.mark.parametrize(
@@ -195,7 +195,7 @@ def test_a_client_may_leave_at_any_time(collector: FaultyCollector, post: Post, 
     post().close()
 
     deadline = time.monotonic() + 10.0
-    while collector.received().open_connections:
+    while collector.counts().open_connections:
         assert time.monotonic() < deadline
     assert answer(post())[0] == 200
 
@@ -324,11 +324,11 @@ class TestConnectionsWhenTheFaultChanges:
         idle, silent = post(), post(None, b"x" * 10, PROTOBUF, "Content-Length: 1000")
         answer(idle)
         assert collector.wait_for_requests(2)
-        assert collector.received().open_connections == 2
+        assert collector.counts().open_connections == 2
 
         collector.set_fault(Fault.SLOW, connections=Connections.DROP)
 
-        assert collector.received().open_connections == 0
+        assert collector.counts().open_connections == 0
         assert is_closed(idle)
         assert is_closed(silent)
 
@@ -341,9 +341,9 @@ class TestConnectionsWhenTheFaultChanges:
 
         collector.fault = fault
 
-        assert collector.received().open_connections == (1 if fault is Fault.BLACKHOLE else 0)
+        assert collector.counts().open_connections == (1 if fault is Fault.BLACKHOLE else 0)
         collector.fault = Fault.NONE
-        assert collector.received().open_connections == 0
+        assert collector.counts().open_connections == 0
         assert is_closed(connection)
 
     def test_a_kept_one_that_met_no_fault_meets_the_new_one(
@@ -419,4 +419,4 @@ class TestConnectionsWhenTheFaultChanges:
 def _no_connection_left(collector: FaultyCollector) -> Iterator[None]:
     yield
     collector.set_fault(Fault.NONE, connections=Connections.DROP)
-    assert collector.received().open_connections == 0
+    assert collector.counts().open_connections == 0

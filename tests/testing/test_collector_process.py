@@ -344,7 +344,7 @@ for name in testing.__all__:
 heavy = "ssl", "grpc", "requests", "gevent", "http.client", "google.protobuf"
 print([module for module in heavy if module in sys.modules])
 with testing.FaultyCollector() as collector:
-    collector.received()
+    collector.counts()
 print("ssl" in sys.modules)
 try:
     testing.nothing
@@ -397,7 +397,7 @@ logging.disable()  # older exporters log the timeout with its traceback
 provider.get_tracer("x").start_span("two").end()
 assert waiting.get(timeout=10)
 assert collector.fault is Fault.BLACKHOLE
-assert [span.name for span in collector.spans] == ["one"]
+assert [span.name for span in collector.latest_spans] == ["one"]
 provider.shutdown()
 {end}
 print(collector.control_url if collector._process else "closed", flush=True)

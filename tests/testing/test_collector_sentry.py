@@ -93,7 +93,7 @@ class TestTheRealClient:
 
         assert collector.wait_for_sentry_items(1, kind="event")
 
-        event, attachment = collector.sentry_items
+        event, attachment = collector.latest_sentry_items
         assert (event.kind, event.event_id) == ("event", event_id)
         payload: Any = event.payload
         assert payload["exception"]["values"][0]["value"] == "no such article"
@@ -110,7 +110,7 @@ class TestTheRealClient:
 
         assert collector.wait_for_sentry_items(7)
 
-        assert all(item.payload == {"of": item.kind} for item in collector.sentry_items)
+        assert all(item.payload == {"of": item.kind} for item in collector.latest_sentry_items)
 
     def test_what_a_fault_refuses_is_lost_and_what_comes_later_is_not(
         self, collector: FaultyCollector, client: sentry_sdk.Client
@@ -125,7 +125,7 @@ class TestTheRealClient:
         sentry_sdk.capture_message("not lost")
 
         assert collector.wait_for_sentry_items(1, kind="event")
-        events = [item.payload or {} for item in collector.sentry_items if item.kind == "event"]
+        events = [item.payload or {} for item in collector.latest_sentry_items if item.kind == "event"]
         assert [event["message"] for event in events] == ["not lost"]
 
     def test_its_otlp_endpoint_takes_spans(self, collector: FaultyCollector, make_spans: MakeSpans) -> None:
@@ -138,8 +138,8 @@ class TestTheRealClient:
         assert exporter.export(make_spans(3)) is SpanExportResult.SUCCESS
 
         exporter.shutdown()
-        assert (collector.spans_received, collector.received().requests) == (3, 1)
-        assert collector.spans[0].resource["service.name"] == "shop"
+        assert (collector.spans_received, collector.counts().requests) == (3, 1)
+        assert collector.latest_spans[0].resource["service.name"] == "shop"
 
 
 def test_the_dsn_is_of_this_port_and_the_same_each_time(collector: FaultyCollector) -> None:
@@ -168,7 +168,7 @@ def test_an_envelope_is_taken_whatever_the_encoding(
 
     assert (status, headers["Content-Type"]) == (200, "application/json")
     assert json.loads(answer) == {"id": EVENT_ID}
-    assert collector.sentry_items == (
+    assert collector.latest_sentry_items == (
         ReceivedSentryItem("event", EVENT_ID, {"type": "event"}, 16, {"message": "a"}),
     )
 
@@ -181,9 +181,9 @@ def test_the_slash_at_the_end_and_a_query_make_no_difference(
         assert send(envelope_of(event_of("a")), ENVELOPE.rstrip("/") + end)[0] == 200
         assert send(spans, TRACES.rstrip("/") + end, auth | PROTOBUF)[0] == 200
 
-    received = collector.received()
-    assert (len(collector.sentry_items), received.spans, received.duplicates) == (4, 4, 3)
-    assert received.requests == 8
+    counts = collector.counts()
+    assert (len(collector.latest_sentry_items), counts.spans, counts.duplicates) == (4, 4, 3)
+    assert counts.requests == 8
 
 
 def test_every_item_is_taken_in_its_order_with_a_length_or_without(
@@ -202,7 +202,7 @@ def test_every_item_is_taken_in_its_order_with_a_length_or_without(
     status, _, answer = send(body)
 
     assert (status, json.loads(answer)) == (200, {"id": None})
-    items = [(item.kind, item.length, item.payload) for item in collector.sentry_items]
+    items = [(item.kind, item.length, item.payload) for item in collector.latest_sentry_items]
     assert items == [
         ("attachment", 9, None),
         ("attachment", 0, None),
@@ -211,7 +211,7 @@ def test_every_item_is_taken_in_its_order_with_a_length_or_without(
         ("session", 15, {"init": True}),
         ("replay_recording", 0, None),
     ]
-    assert collector.sentry_items[0].headers == {"type": "attachment", "length": 9, "filename": "a"}
+    assert collector.latest_sentry_items[0].headers == {"type": "attachment", "length": 9, "filename": "a"}
 
 
 @pytest.mark.parametrize("end", [b"", b"\n"])
@@ -222,7 +222,7 @@ def test_an_envelope_may_be_empty_and_may_end_its_last_line(
     assert send(envelope_of(b'{"type": "event", "length": 2}\n{}') + end)[0] == 200
     assert send(envelope_of(b'{"type": "event"}\n{}') + end)[0] == 200
 
-    assert [item.payload for item in collector.sentry_items] == [{}, {}]
+    assert [item.payload for item in collector.latest_sentry_items] == [{}, {}]
 
 
 @pytest.mark.parametrize(
@@ -255,7 +255,7 @@ def test_a_malformed_envelope_is_refused_whole(
     assert (status, headers["Content-Type"]) == (400, "application/json")
     with pytest.raises(ValueError, match=words):
         raise ValueError(json.loads(answer)["detail"])
-    assert (collector.sentry_items, collector.received().requests) == ((), 1)
+    assert (collector.latest_sentry_items, collector.counts().requests) == ((), 1)
 
 
 @pytest.mark.parametrize("path", [ENVELOPE, TRACES])
@@ -280,7 +280,7 @@ def test_whoever_does_not_show_the_key_is_refused(
 
     assert status == 403
     assert b"X-Sentry-Auth" in answer
-    assert (collector.sentry_items, collector.spans_received) == ((), 0)
+    assert (collector.latest_sentry_items, collector.spans_received) == ((), 0)
 
 
 @pytest.mark.parametrize("shown", ["sentry sentry_key={}", "Sentry  sentry_version=7,sentry_key={}"])
@@ -307,7 +307,7 @@ def test_what_the_dsn_does_not_lead_to_is_refused(
     collector: FaultyCollector, send: Send, method: str, path: str, status: int
 ) -> None:
     assert send(envelope_of(event_of("a")), path, method=method)[0] == status
-    assert collector.sentry_items == ()
+    assert collector.latest_sentry_items == ()
 
 
 def test_brotli_is_not_spoken_here(send: Send, auth: dict[str, str]) -> None:
@@ -344,7 +344,7 @@ def test_a_fault_that_answers_answers_an_envelope_too(
     assert got == status
     assert headers.get("Retry-After") == ("7" if status == 429 else None)
     assert json.loads(answer) == ({"id": EVENT_ID} if taken else {"detail": "as this fault has it"})
-    assert (len(collector.sentry_items), collector.received().requests) == (taken, 1)
+    assert (len(collector.latest_sentry_items), collector.counts().requests) == (taken, 1)
 
 
 @pytest.mark.parametrize(
@@ -373,7 +373,7 @@ def test_a_fault_that_does_not_answer_does_not_answer_an_envelope_either(
         ask()
 
     connection.close()
-    assert len(collector.sentry_items) == taken
+    assert len(collector.latest_sentry_items) == taken
 
 
 def test_items_are_waited_for_by_kind_or_all_together(collector: FaultyCollector, send: Send) -> None:
@@ -390,7 +390,7 @@ def test_items_are_waited_for_by_kind_or_all_together(collector: FaultyCollector
 def test_the_latest_are_kept_and_all_are_counted(collector: FaultyCollector, send: Send) -> None:
     send(envelope_of(*[b'{"type": "first"}\n'] * 10, *[b'{"type": "later"}\n'] * 9_999))
 
-    assert [item.kind for item in collector.sentry_items] == ["first"] + ["later"] * 9_999
+    assert [item.kind for item in collector.latest_sentry_items] == ["first"] + ["later"] * 9_999
     assert collector.wait_for_sentry_items(10, kind="first", timeout=0.0)
     assert collector.wait_for_sentry_items(10_009, timeout=0.0)
 
@@ -404,7 +404,7 @@ def test_items_are_forgotten_with_all_else(
 
     forget(collector)
 
-    assert collector.sentry_items == ()
+    assert collector.latest_sentry_items == ()
     assert not collector.wait_for_sentry_items(1, timeout=0.0)
 
 

@@ -24,7 +24,7 @@ request.resource_spans.add().scope_spans.add().spans.add(trace_id=b"t" * 16, spa
 @pytest.mark.parametrize("round", range(3))
 def test_it_is_as_new(faulty_collector, round):
     assert faulty_collector.fault is Fault.NONE
-    assert faulty_collector.received().spans == faulty_collector.received().requests == 0
+    assert faulty_collector.counts().spans == faulty_collector.counts().requests == 0
     assert faulty_collector.http_endpoint not in [endpoint for endpoint, _ in seen]
     seen.append((faulty_collector.http_endpoint, faulty_collector.control_url))
     headers = {"Content-Type": "application/x-protobuf"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import subprocess
 import threading
@@ -13,7 +14,17 @@ import pytest
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExportResult
 
-from breaker_exporter.testing import Outcome, ScriptedExporter, fail, hang, hang_then, succeed, take, throw
+from breaker_exporter.testing import (
+    Outcome,
+    Playable,
+    ScriptedExporter,
+    fail,
+    hang,
+    hang_then,
+    succeed,
+    take,
+    throw,
+)
 
 SUCCESS, FAILURE = SpanExportResult.SUCCESS, SpanExportResult.FAILURE
 MakeSpans = Callable[[int], Sequence[ReadableSpan]]
@@ -47,7 +58,7 @@ def test_calls_play_the_script_and_then_the_default() -> None:
 @pytest.mark.parametrize(
     "outcome", [KeyError("x"), KeyError, throw(KeyError("x")), throw(KeyError), hang_then(KeyError)]
 )
-def test_an_exception_is_raised(outcome: Outcome) -> None:
+def test_an_exception_is_raised(outcome: Playable) -> None:
     exporter = ScriptedExporter(default=outcome)
     exporter.release()
 
@@ -77,6 +88,35 @@ def test_a_function_may_lie(make_spans: MakeSpans) -> None:
     assert exporter.export(spans) == 2  # type: ignore[comparison-overlap]
     assert exporter.export(spans) == list(spans)  # type: ignore[comparison-overlap]
     assert exporter.spans == []
+
+
+@pytest.mark.parametrize(
+    ("outcome", "shown"),
+    [
+        (succeed, "succeed"),
+        (fail, "fail"),
+        (hang, "hang"),
+        (hang_then(fail), "hang_then(fail)"),
+        (take(0.5), "take(0.5)"),
+        (take(0.5, fail), "take(0.5, fail)"),
+        (throw(KeyError), "throw(KeyError)"),
+        (throw(KeyError("x")), "throw(KeyError('x'))"),
+    ],
+)
+def test_an_outcome_is_shown_as_it_is_written(outcome: Outcome, shown: str) -> None:
+    assert isinstance(outcome, Outcome)
+    assert repr(outcome) == shown
+
+
+def test_the_exporter_shows_its_script() -> None:
+    exporter = ScriptedExporter([fail, hang])
+    exporter.export(())
+
+    assert repr(exporter) == "<ScriptedExporter [fail, hang], then succeed: 1 calls so far>"
+    assert str(inspect.signature(ScriptedExporter)).endswith(
+        "*, default: 'Playable' = succeed, on_shutdown: 'Playable' = succeed, on_flush: 'Playable' = succeed)"
+        " -> 'None'"
+    )
 
 
 def test_it_records_the_calls_and_the_spans_it_answered_for(make_spans: MakeSpans) -> None:

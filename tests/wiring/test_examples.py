@@ -41,7 +41,7 @@ def fail(service: GunicornService) -> None:
 
 
 def error(sentry: FaultyCollector) -> dict[str, Any]:
-    (event,) = [item.payload for item in sentry.sentry_items if item.kind == "event"]
+    (event,) = [item.payload for item in sentry.latest_sentry_items if item.kind == "event"]
     assert event is not None
     return dict(event)
 
@@ -61,11 +61,11 @@ def test_an_error_and_its_span_share_ids_at_sentry_and_at_the_collector(
         ended = service.terminate()
 
     trace = error(sentry)["contexts"]["trace"]
-    ids = {(span.trace_id, span.span_id) for span in collector.spans}
+    ids = {(span.trace_id, span.span_id) for span in collector.latest_spans}
     assert (trace["trace_id"], trace["span_id"]) in ids
-    assert ids == {(span.trace_id, span.span_id) for span in sentry.spans}
+    assert ids == {(span.trace_id, span.span_id) for span in sentry.latest_spans}
     assert len(ids) == 2  # nor are there spans of what was sent
-    assert [item for item in sentry.sentry_items if item.kind == "transaction"] == []
+    assert [item for item in sentry.latest_sentry_items if item.kind == "transaction"] == []
     assert ended.returncode == 0
     assert "Warning" not in service.output
     assert "WARNING:breaker_exporter" not in service.output

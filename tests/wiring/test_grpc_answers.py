@@ -88,9 +88,9 @@ def test_what_a_peer_has_read_before_it_resets_the_connection_is_not_sent_again(
 
         report = exporter.export_and_report(spans(3))
 
-        received = collector.received()
-        assert (received.requests, received.duplicates) == (1 + kept_alive, 0)
-        assert len(received.span_ids) == 3 + kept_alive
+        counts = collector.counts()
+        assert (counts.requests, counts.duplicates) == (1 + kept_alive, 0)
+        assert len(collector.span_ids) == 3 + kept_alive
         assert report.verdict is Verdict.FAILED
         assert report.reason.startswith("UNAVAILABLE: ")
 
@@ -104,7 +104,7 @@ def test_what_a_server_refuses_is_not_sent_again(collector: FaultyCollector) -> 
     with exporting(collector.grpc_endpoint) as exporter:
         report = exporter.export_and_report(spans(1))
 
-    assert collector.received().requests == 1
+    assert collector.counts().requests == 1
     assert report == ExportReport(Verdict.FAILED, 0, "UNAVAILABLE: as this fault has it")
 
 

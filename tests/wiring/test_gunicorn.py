@@ -176,7 +176,7 @@ def worker_exit(server, worker):
         answer = ask(service)
         service.terminate()
 
-    (span,) = collector.spans
+    (span,) = collector.latest_spans
     assert span.span_id == answer.span
     assert span.resource["service.name"] == "shop"
     assert complaints(service) == []

@@ -69,7 +69,7 @@ def to(collector: FaultyCollector, sentry: FaultyCollector, **env: str) -> dict[
 
 
 def payloads(sentry: FaultyCollector, kind: str) -> list[dict[str, Any]]:
-    return [dict(item.payload or {}) for item in sentry.sentry_items if item.kind == kind]
+    return [dict(item.payload or {}) for item in sentry.latest_sentry_items if item.kind == kind]
 
 
 @pytest.mark.parametrize("worker", ["sync", "gthread", "gevent"])

@@ -94,7 +94,7 @@ def test_it_exports_to_where_the_environment_says_behind_a_circuit_of_its_settin
     assert (health.exported, health.failed, health.refused) == (3, 2, 1)
     assert exporter.force_flush()
     exporter.shutdown()
-    assert len(collector.spans) == 3
+    assert len(collector.latest_spans) == 3
 
 
 def test_one_that_never_exported_has_nothing_to_flush_nor_to_shut_down() -> None:
@@ -111,7 +111,7 @@ def test_after_its_shutdown_it_refuses(collector: FaultyCollector) -> None:
     exporter.shutdown()
 
     assert exporter.export(spans(1)) is SpanExportResult.FAILURE
-    assert collector.spans == ()
+    assert collector.latest_spans == ()
 
 
 def test_a_bad_variable_is_one_warning_and_raises_where_strict(
@@ -255,7 +255,7 @@ def test_the_last_drain_delivers_and_its_first_export_makes_no_metrics(collector
     )
 
     assert run(PROCESS + instrumentation + ENDS_WITH_A_SPAN, env) == ""
-    assert len(collector.spans) == 1
+    assert len(collector.latest_spans) == 1
 
 
 def test_an_exporter_that_is_gone_is_not_bothered_at_exit() -> None:

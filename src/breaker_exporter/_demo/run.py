@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import cast
 
-from .._harness.collector_state import collector_state
 from .._harness.pipe import Lines
 from .._harness.processes import Child, allow_many_sockets, start_load, start_service
 from ..testing import FaultyCollector
@@ -168,7 +167,7 @@ class _Run:
         self._looked = time.monotonic()
         self.recording.now = self._looked - self.recording.start
         for name, collector in self._collectors.items():
-            state = collector_state(collector.control_url)
+            counts = collector.counts()
             self.recording.contenders[name].delivered.append(
-                Delivered(self.recording.now, state["spans"] - state["duplicates"], state["duplicates"])
+                Delivered(self.recording.now, counts.spans - counts.duplicates, counts.duplicates)
             )

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from ._clock import ManualClock
     from ._collector import FaultyCollector
     from ._faults import Connections, Fault
-    from ._outcomes import Outcome, fail, hang, hang_then, succeed, take, throw
+    from ._outcomes import Outcome, Playable, fail, hang, hang_then, succeed, take, throw
     from ._scripted import Call, ScriptedExporter
-    from ._values import Received, ReceivedSentryItem, ReceivedSpan
+    from ._values import ReceivedCounts, ReceivedSentryItem, ReceivedSpan
 
 __all__ = [
     "Call",
@@ -24,7 +24,8 @@ __all__ = [
     "FaultyCollector",
     "ManualClock",
     "Outcome",
-    "Received",
+    "Playable",
+    "ReceivedCounts",
     "ReceivedSentryItem",
     "ReceivedSpan",
     "ScriptedExporter",
@@ -36,20 +37,20 @@ __all__ = [
     "throw",
 ]
 
-_ROOMS = {
+_MODULES = {
     "_clock": ("ManualClock",),
     "_collector": ("FaultyCollector",),
     "_faults": ("Connections", "Fault"),
-    "_outcomes": ("Outcome", "fail", "hang", "hang_then", "succeed", "take", "throw"),
+    "_outcomes": ("Outcome", "Playable", "fail", "hang", "hang_then", "succeed", "take", "throw"),
     "_scripted": ("Call", "ScriptedExporter"),
-    "_values": ("Received", "ReceivedSentryItem", "ReceivedSpan"),
+    "_values": ("ReceivedCounts", "ReceivedSentryItem", "ReceivedSpan"),
 }
 
 
 def __getattr__(name: str) -> object:
-    for room, names in _ROOMS.items():
+    for module, names in _MODULES.items():
         if name in names:
-            return getattr(import_module(f".{room}", __name__), name)
+            return getattr(import_module(f".{module}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

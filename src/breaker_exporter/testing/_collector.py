@@ -1,4 +1,4 @@
-"""The faulty collector as tests see it: a facade over its process."""
+"""The faulty collector as tests see it: what starts, asks and ends its process."""
 
 from __future__ import annotations
 
@@ -46,8 +46,13 @@ class FaultyCollector(Reception):
                 raise ValueError(f"{name} must be a port from 0 (any free one) to 65535, not {port!r}")
         super().__init__()
 
+    def __repr__(self) -> str:
+        if self._process is None:
+            return "<FaultyCollector, not running>"
+        return f"<FaultyCollector at {self.control_url}>"
+
     def start(self) -> FaultyCollector:
-        """Start it; does nothing where it runs already.
+        """Start it; does nothing if it runs already.
 
         Raises:
             RuntimeError: It cannot start: a port is taken, or the OTLP protobufs are not installed.
@@ -58,7 +63,7 @@ class FaultyCollector(Reception):
         return self
 
     def close(self) -> None:
-        """End it and wait for its end; does nothing where it does not run."""
+        """End it and wait for its end; does nothing if it does not run."""
         process, self._process = self._process, None
         if process is not None:
             atexit.unregister(self.close)
@@ -86,7 +91,7 @@ class FaultyCollector(Reception):
     def sentry_dsn(self) -> str:
         """The DSN of a fake Sentry project on the HTTP port: same key and project each time, no secret.
 
-        What it is sent in envelopes is in ``sentry_items``, the spans by OTLP are where all spans are.
+        Items of envelopes are in ``latest_sentry_items``; spans sent by OTLP count with all other spans.
         """
         return str(self._running.state["sentry_dsn"])
 

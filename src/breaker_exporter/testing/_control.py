@@ -13,7 +13,7 @@ from ._tcp import Connection
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _ROUTES = (
-    "GET /state, /received, /spans, /sentry_items, /wait?for=spans&count=N&timeout=S; "
+    "GET /state, /span_ids, /latest_spans, /latest_sentry_items, /wait?for=spans&count=N&timeout=S; "
     "POST /fault, /clear, /renew"
 )
 _COUNTED = ("spans", "requests", "connections", "sentry_items")
@@ -62,12 +62,12 @@ class Control:
         match head.method, url.path:
             case "GET", "/" | "/state":
                 return self._state()
-            case "GET", "/received":
-                return {**self._state(), "span_ids": self._inbox.span_ids()}
-            case "GET", "/spans":
-                return self._inbox.latest()
-            case "GET", "/sentry_items":
-                return self._inbox.latest_items()
+            case "GET", "/span_ids":
+                return self._inbox.span_ids()
+            case "GET", "/latest_spans":
+                return self._inbox.latest_spans()
+            case "GET", "/latest_sentry_items":
+                return self._inbox.latest_sentry_items()
             case "GET", "/wait":
                 return await self._wait(dict(parse_qsl(url.query)))
             case "POST", "/fault":

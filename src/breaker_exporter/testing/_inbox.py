@@ -1,4 +1,4 @@
-"""What the collector has taken: OTLP requests and Sentry envelopes decoded, ids and duplicates counted."""
+"""The spans and Sentry items that the collector has taken: decoded, counted, waited for."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ._faults import Fault, FaultSetting
 from ._values import ReceivedSentryItem
 
 _LATEST = 10_000
-"""Span records, and items of envelopes, that are kept whole; of older ones the id or the count remains."""
+"""Span records, and items of envelopes, that are kept whole; of older ones only the id or the count."""
 
 
 class Malformed(Exception):
@@ -27,7 +27,7 @@ class Malformed(Exception):
 
 
 class Inbox:
-    """Counts and spans; a change wakes whoever waits for one. Lives on one event loop: no lock."""
+    """Spans, items and counts; a change wakes the requests that wait for one. One event loop, so no lock."""
 
     def __init__(self) -> None:
         self._changed = asyncio.Event()
@@ -49,7 +49,7 @@ class Inbox:
         self._wake()
 
     def note_requests(self, count: int) -> None:
-        """So many export requests began."""
+        """`count` export requests began."""
         self._requests += count
         self._wake()
 
@@ -118,7 +118,7 @@ class Inbox:
         return True
 
     def counts(self) -> dict[str, int]:
-        """The counts alone."""
+        """Return the counts alone."""
         return {
             "spans": self._spans,
             "duplicates": self._spans - len(self._ids),
@@ -128,15 +128,15 @@ class Inbox:
         }
 
     def span_ids(self) -> list[str]:
-        """The ids of all spans taken, in hex digits."""
+        """Return the ids of all spans taken, in hex digits."""
         return list({span_id.hex() for _, span_id in self._ids})
 
-    def latest(self) -> list[dict[str, object]]:
-        """The latest records, oldest first, ready for JSON."""
+    def latest_spans(self) -> list[dict[str, object]]:
+        """Return the latest span records, oldest first, ready for JSON."""
         return [_described(*record) for record in self._latest]
 
-    def latest_items(self) -> list[dict[str, object]]:
-        """The latest items of Sentry envelopes, likewise."""
+    def latest_sentry_items(self) -> list[dict[str, object]]:
+        """Return the latest items of Sentry envelopes, likewise."""
         return [asdict(item) for item in self._latest_items]
 
     def _wake(self) -> None:

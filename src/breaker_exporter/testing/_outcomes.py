@@ -11,76 +11,103 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExportResult
 
 
-def succeed(spans: Sequence[ReadableSpan]) -> SpanExportResult:
-    """The call answers ``SUCCESS`` at once."""
-    return SpanExportResult.SUCCESS
+class Outcome:
+    """What a scripted exporter does with one call.
+
+    ``succeed``, ``fail`` and ``hang`` are outcomes; ``hang_then(...)``, ``take(...)`` and ``throw(...)`` make
+    them. ``repr`` shows each as it is written in a script.
+    """
+
+    __slots__ = ()
 
 
-def fail(spans: Sequence[ReadableSpan]) -> SpanExportResult:
-    """The call answers ``FAILURE`` at once."""
-    return SpanExportResult.FAILURE
-
-
-@dataclass(frozen=True, slots=True)
-class Hang:
-    """Block the calling operating system thread until the exporter is released, then play ``then``."""
-
-    then: Outcome
-
-
-@dataclass(frozen=True, slots=True)
-class Take:
-    """Block the calling operating system thread for ``seconds``, then play ``then``."""
-
-    seconds: float
-    then: Outcome
-
-
-@dataclass(frozen=True, slots=True)
-class Throw:
-    """Raise ``error``."""
-
-    error: BaseException | type[BaseException]
-
-
-Outcome: TypeAlias = (
-    Callable[[Sequence[ReadableSpan]], object]
+Playable: TypeAlias = (
+    Outcome
     | SpanExportResult
     | BaseException
     | type[BaseException]
-    | Hang
-    | Take
-    | Throw
+    | Callable[[Sequence[ReadableSpan]], object]
 )
-"""One entry of a script: an outcome of this module, an exception (class) to raise, a result to answer,
-or a function of the spans whose answer is passed on as it is, however wrong."""
+"""One entry of a script: an outcome, a result to return, an exception or exception class to raise, or a
+function of the spans whose return value is passed on as it is, however wrong."""
 
 
+@dataclass(frozen=True, slots=True)
+class Answer(Outcome):
+    """Return `result` at once."""
+
+    result: SpanExportResult
+
+    def __repr__(self) -> str:
+        return "succeed" if self.result is SpanExportResult.SUCCESS else "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class Hang(Outcome):
+    """Block the calling operating system thread until the exporter is released, then play `then`."""
+
+    then: Playable
+
+    def __repr__(self) -> str:
+        return "hang" if self.then is succeed else f"hang_then({self.then!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class Take(Outcome):
+    """Block the calling operating system thread for `seconds`, then play `then`."""
+
+    seconds: float
+    then: Playable
+
+    def __repr__(self) -> str:
+        then = "" if self.then is succeed else f", {self.then!r}"
+        return f"take({self.seconds!r}{then})"
+
+
+@dataclass(frozen=True, slots=True)
+class Throw(Outcome):
+    """Raise `error`."""
+
+    error: BaseException | type[BaseException]
+
+    def __repr__(self) -> str:
+        return f"throw({self.error.__name__ if isinstance(self.error, type) else repr(self.error)})"
+
+
+succeed = Answer(SpanExportResult.SUCCESS)
+"""The call returns ``SUCCESS`` at once."""
+fail = Answer(SpanExportResult.FAILURE)
+"""The call returns ``FAILURE`` at once."""
 hang = Hang(succeed)
-"""The call blocks its operating system thread until ``release()``, then answers ``SUCCESS``."""
+"""The call blocks its operating system thread until ``release()``, then returns ``SUCCESS``."""
 
 
-def hang_then(then: Outcome) -> Hang:
-    """The call blocks like ``hang``; once released it plays ``then``."""
+def hang_then(then: Playable) -> Outcome:
+    """The call blocks like ``hang``; once released it plays `then`.
+
+    Raises:
+        TypeError: `then` cannot be played.
+    """
     return Hang(checked(then))
 
 
-def take(seconds: float, then: Outcome = succeed) -> Take:
-    """The call blocks its operating system thread for ``seconds``, then plays ``then``.
+def take(seconds: float, then: Playable = succeed) -> Outcome:
+    """The call blocks its operating system thread for `seconds`, then plays `then`.
 
     Raises:
-        ValueError: ``seconds`` is negative or not finite.
+        TypeError: `then` cannot be played.
+        ValueError: `seconds` is negative or not finite.
     """
     if not (math.isfinite(seconds) and seconds >= 0):
         raise ValueError(f"seconds must be finite and at least 0, not {seconds!r}")
     return Take(seconds, checked(then))
 
 
-def throw(error: BaseException | type[BaseException]) -> Throw:
-    """The call raises ``error``.
+def throw(error: BaseException | type[BaseException]) -> Outcome:
+    """The call raises `error`.
 
     Raises:
-        TypeError: ``error`` is no exception.
+        TypeError: `error` is no exception.
     """
     if not (
         isinstance(error, BaseException) or (isinstance(error, type) and issubclass(error, BaseException))
@@ -89,13 +116,13 @@ def throw(error: BaseException | type[BaseException]) -> Throw:
     return Throw(error)
 
 
-def checked(outcome: Outcome) -> Outcome:
-    """``outcome`` itself.
+def checked(outcome: Playable) -> Playable:
+    """Return `outcome`; a mistake in a script shows where the script is written.
 
     Raises:
-        TypeError: It is nothing that can be played, so that a mistake in a script shows where it stands.
+        TypeError: `outcome` cannot be played.
     """
-    if callable(outcome) or isinstance(outcome, SpanExportResult | BaseException | Hang | Take | Throw):
+    if callable(outcome) or isinstance(outcome, Outcome | SpanExportResult | BaseException):
         return outcome
     raise TypeError(
         "an outcome is succeed, fail, hang, take(...), throw(...), an exception, a SpanExportResult "

@@ -1,24 +1,28 @@
-"""What a running collector has received: looked at, waited for, forgotten."""
+"""The half of the collector's interface that tells what it has received."""
 
 from __future__ import annotations
 
 from urllib.parse import urlencode
 
 from ._process import CollectorProcess
-from ._values import Received, ReceivedSentryItem, ReceivedSpan
+from ._values import ReceivedCounts, ReceivedSentryItem, ReceivedSpan
 
 
 class Reception:
-    """The half of ``FaultyCollector`` that tells what arrived."""
+    """What ``FaultyCollector`` has received: numbers, ids, and the records themselves.
+
+    * ``counts()``: numbers of everything since it was last cleared, taken at one moment.
+    * ``span_ids``: the id of every span since then.
+    * ``latest_spans`` and ``latest_sentry_items``: what was sent, decoded; the latest 10,000.
+    """
 
     def __init__(self) -> None:
         self._process: CollectorProcess | None = None
 
-    def received(self) -> Received:
-        """A consistent snapshot of what it has received since it was last cleared."""
-        state = self._running.ask("GET", "/received")
-        return Received(
-            span_ids=frozenset(state["span_ids"]),
+    def counts(self) -> ReceivedCounts:
+        """Return how much it has received since it was last cleared: numbers alone, all of one moment."""
+        state = self._running.ask("GET", "/state")
+        return ReceivedCounts(
             spans=state["spans"],
             duplicates=state["duplicates"],
             requests=state["requests"],
@@ -28,28 +32,28 @@ class Reception:
 
     @property
     def span_ids(self) -> frozenset[str]:
-        """The ids of all spans taken, 16 hex digits each."""
-        return self.received().span_ids
+        """The ids of all spans taken since it was last cleared, 16 hex digits each."""
+        return frozenset(self._running.ask("GET", "/span_ids"))
 
     @property
     def spans_received(self) -> int:
-        """Span records taken, duplicates included."""
-        return self.received().spans
+        """Number of span records taken, duplicates included: ``counts().spans``."""
+        return self.counts().spans
 
     @property
     def duplicates(self) -> int:
-        """Records of a span that had been taken before."""
-        return self.received().duplicates
+        """Number of records of a span that had been taken before: ``counts().duplicates``."""
+        return self.counts().duplicates
 
     @property
-    def spans(self) -> tuple[ReceivedSpan, ...]:
-        """The latest 10,000 span records taken, oldest first."""
-        return tuple(ReceivedSpan(**span) for span in self._running.ask("GET", "/spans"))
+    def latest_spans(self) -> tuple[ReceivedSpan, ...]:
+        """The latest 10,000 span records taken, decoded, oldest first; ``counts()`` counts them all."""
+        return tuple(ReceivedSpan(**span) for span in self._running.ask("GET", "/latest_spans"))
 
     @property
-    def sentry_items(self) -> tuple[ReceivedSentryItem, ...]:
+    def latest_sentry_items(self) -> tuple[ReceivedSentryItem, ...]:
         """The latest 10,000 items taken in Sentry's envelopes, oldest first."""
-        return tuple(ReceivedSentryItem(**item) for item in self._running.ask("GET", "/sentry_items"))
+        return tuple(ReceivedSentryItem(**item) for item in self._running.ask("GET", "/latest_sentry_items"))
 
     def wait_for_spans(self, count: int, timeout: float = 10.0) -> bool:
         """Wait until ``count`` different spans are taken; ``False`` if ``timeout`` seconds pass first."""
@@ -67,7 +71,7 @@ class Reception:
         """Wait until ``count`` items of ``kind``, or of all kinds together, are taken; else ``False``.
 
         Args:
-            count: How many, those counted that ``sentry_items`` does not keep any more.
+            count: Number of items, including those that ``latest_sentry_items`` does not keep any more.
             kind: The item's type in the envelope, such as ``event``; ``None`` for all.
             timeout: Seconds.
         """

@@ -1,4 +1,4 @@
-"""A span exporter that does what a script says and remembers how it was called."""
+"""The scripted exporter: it does what a script says, and records its calls."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from typing import Any, cast
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
-from ._outcomes import Hang, Outcome, Take, Throw, checked, succeed
+from ._outcomes import Answer, Hang, Playable, Take, Throw, checked, succeed
 
 _POLL = 0.002
-"""Seconds between two looks of a waiting caller, who is cooperative where gevent has patched ``time``."""
+"""Seconds between two checks of a caller that waits; cooperative where gevent has patched ``time``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +42,9 @@ class Call:
 class ScriptedExporter(SpanExporter):
     """A span exporter that plays a list of outcomes, one a call, and records what happened.
 
-    It blocks as a foreign exporter would: ``hang`` and ``take`` hold the operating system's thread even in
-    a process that gevent has patched, and ``release()`` may come from any thread or greenlet. A forked child
-    goes on with a copy: the record so far, without the calls that other threads had out.
+    It blocks as a real exporter does: ``hang`` and ``take`` block the operating system thread even in a
+    process that gevent has patched; any thread or greenlet may call ``release()``. A forked child has a copy
+    of the record, without calls of other threads that had not returned.
 
     Args:
         outcomes: What the calls do, in order.
@@ -54,16 +54,16 @@ class ScriptedExporter(SpanExporter):
             and ``False``, anything else as it is.
 
     Raises:
-        TypeError: An outcome is nothing that can be played.
+        TypeError: An outcome cannot be played.
     """
 
     def __init__(
         self,
-        outcomes: Iterable[Outcome] = (),
+        outcomes: Iterable[Playable] = (),
         *,
-        default: Outcome = succeed,
-        on_shutdown: Outcome = succeed,
-        on_flush: Outcome = succeed,
+        default: Playable = succeed,
+        on_shutdown: Playable = succeed,
+        on_flush: Playable = succeed,
     ) -> None:
         self._script = [checked(outcome) for outcome in outcomes]
         self._default = checked(default)
@@ -82,6 +82,9 @@ class ScriptedExporter(SpanExporter):
         self._flush_calls = 0
         _alive.add(self)
 
+    def __repr__(self) -> str:
+        return f"<ScriptedExporter {self._script!r}, then {self._default!r}: {len(self._calls)} calls so far>"
+
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Play the next outcome of the script."""
         batch = tuple(spans)
@@ -91,7 +94,7 @@ class ScriptedExporter(SpanExporter):
             answer = self._play(outcome, batch)
         finally:
             self._end(number, answer)
-        # A scripted lie is passed on as it is: that is what it is for.
+        # A script may return what no exporter should: that is what it is for.
         return cast("SpanExportResult", answer)
 
     def shutdown(self) -> None:
@@ -110,7 +113,7 @@ class ScriptedExporter(SpanExporter):
         return cast("bool", answer)
 
     def release(self) -> None:
-        """Let every hanging call go on, and every later one that would hang."""
+        """Let every hanging call continue, and every later one that would hang."""
         with self._guard:
             self._released = True
             hanging, self._hanging = self._hanging, []
@@ -130,28 +133,28 @@ class ScriptedExporter(SpanExporter):
 
     @property
     def spans(self) -> list[ReadableSpan]:
-        """All spans that were answered for with ``SUCCESS``, in the order of the answers."""
+        """The spans of all calls that returned ``SUCCESS``, in the order in which they returned."""
         with self._guard:
             return list(self._spans)
 
     @property
     def max_concurrency(self) -> int:
-        """The most calls of ``export`` that ever ran at once."""
+        """The largest number of calls of ``export`` that ran at once."""
         return self._max_concurrency
 
     @property
     def overlapped(self) -> bool:
-        """Whether two calls of ``export`` ever ran at once, which OpenTelemetry's contract forbids."""
+        """True if two calls of ``export`` ever ran at once, which OpenTelemetry's contract forbids."""
         return self._max_concurrency > 1
 
     @property
     def shutdown_calls(self) -> int:
-        """How often ``shutdown`` was called."""
+        """Number of calls of ``shutdown``."""
         return self._shutdown_calls
 
     @property
     def flush_calls(self) -> int:
-        """How often ``force_flush`` was called."""
+        """Number of calls of ``force_flush``."""
         return self._flush_calls
 
     def wait_for_calls(self, count: int, timeout: float = 5.0) -> bool:
@@ -165,7 +168,7 @@ class ScriptedExporter(SpanExporter):
         """Wait until ``count`` calls have returned or raised; ``False`` if ``timeout`` seconds pass first."""
         return _wait_until(lambda: sum(call.ended is not None for call in self.calls) >= count, timeout)
 
-    def _begin(self, batch: tuple[ReadableSpan, ...]) -> tuple[int, Outcome]:
+    def _begin(self, batch: tuple[ReadableSpan, ...]) -> tuple[int, Playable]:
         call = Call(batch, threading.get_native_id(), time.monotonic())
         with self._guard:
             number = len(self._calls)
@@ -182,7 +185,7 @@ class ScriptedExporter(SpanExporter):
                 self._spans.extend(call.spans)
             self._calls[number] = replace(call, ended=time.monotonic())
 
-    def _play(self, outcome: Outcome, batch: tuple[ReadableSpan, ...]) -> object:
+    def _play(self, outcome: Playable, batch: tuple[ReadableSpan, ...]) -> object:
         while isinstance(outcome, Hang | Take):
             if isinstance(outcome, Hang):
                 self._hang()
@@ -196,6 +199,8 @@ class ScriptedExporter(SpanExporter):
             raise outcome.with_traceback(None)
         if isinstance(outcome, type) and issubclass(outcome, BaseException):
             raise outcome
+        if isinstance(outcome, Answer):
+            outcome = outcome.result
         if isinstance(outcome, SpanExportResult):
             return outcome
         return cast("Callable[[Sequence[ReadableSpan]], object]", outcome)(batch)
@@ -210,7 +215,7 @@ class ScriptedExporter(SpanExporter):
         lock.acquire()
 
     def _forked(self) -> None:
-        """Another thread may have held the guard at the fork, and is not there to let go of it."""
+        """Replace the guard, which another thread may have held at the fork; that thread is not here."""
         self._guard = self._allocate_lock()
         here = threading.get_ident()
         self._running = {number: thread for number, thread in self._running.items() if thread == here}
@@ -228,7 +233,7 @@ os.register_at_fork(after_in_child=_forked)
 
 
 def _native(module: str, name: str) -> Any:
-    """``module.name`` as it was before any monkey patch."""
+    """Return ``module.name`` as it was before any monkey patch."""
     monkey = sys.modules.get("gevent.monkey")
     if monkey is None:
         return getattr(importlib.import_module(module), name)

@@ -1,4 +1,4 @@
-"""What a collector has received, as values that travel from its process to the test."""
+"""Values that travel from the collector's process to the test: counts, spans, items of envelopes."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
-    """A consistent snapshot of what a collector has received since it was last cleared.
+class ReceivedCounts:
+    """How much a collector has received since it was last cleared, all counted at the same moment.
 
     Attributes:
-        span_ids: The ids of the spans taken, 16 hex digits each.
         spans: Span records taken, those of the same span counted each time.
         duplicates: Records of a span (trace id and span id) that had been taken before.
         requests: Export requests that began, Sentry's envelopes included, whatever became of them. gRPC ones
@@ -20,7 +19,6 @@ class Received:
         open_connections: Connections open now.
     """
 
-    span_ids: frozenset[str]
     spans: int
     duplicates: int
     requests: int
