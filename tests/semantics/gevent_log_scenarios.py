@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import gevent
 import gevent.event
 from gevent import monkey
+from gevent.lock import Semaphore
 from opentelemetry.sdk.trace.export import SpanExportResult
 
 from breaker_exporter import CircuitBreakerSpanExporter, CircuitState
@@ -472,6 +473,26 @@ def two_exporters_that_both_chat_keep_their_lines_in_order() -> None:
         assert handler.of(f"{name} ") == [f"{name} {number}" for number in range(100)]
     assert handler.threads == {native_ident()}
     until(lambda: handler.filters == [])
+
+
+def what_is_thrown_into_a_shutdown_whose_last_line_is_stuck_goes_on() -> None:
+    """C3, G2."""
+    stuck = Semaphore(0)
+    entered: list[bool] = []
+
+    class Stuck(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            entered.append(True)
+            stuck.acquire()
+
+    ours.addHandler(Stuck())
+    ours.setLevel(logging.INFO)
+    exporter = CircuitBreakerSpanExporter(ScriptedExporter())
+    caller = gevent.spawn(exporter.shutdown)
+    until(lambda: entered)
+    caller.kill(timeout=10)
+    assert caller.ready()
+    stuck.release()
 
 
 def our_own_lines_come_from_the_callers_side() -> None:

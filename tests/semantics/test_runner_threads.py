@@ -570,9 +570,10 @@ def test_threads_that_have_ended_are_forgotten(clock: ManualClock) -> None:
     assert known() - before <= 3
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # the SystemExit
-def test_an_export_thread_that_somebody_ends_is_noticed() -> None:
+def test_an_export_thread_that_somebody_ends_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """P5: the call it was given has failed, at once, and the next one has a thread."""
+    ended: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", ended.append)  # pytest's would complain of the SystemExit
     inner = Gated()
     inner.let_all_out()
     exporter = CircuitBreakerSpanExporter(inner, export_timeout=60)
@@ -584,6 +585,7 @@ def test_an_export_thread_that_somebody_ends_is_noticed() -> None:
     # In time: the call would wait for an hour for a thread that has ended.
     answers = [start(lambda: exporter.export(spans(1))).result(timeout=30) for _ in range(2)]
 
+    until(lambda: ended)
     assert answers[-1] is SUCCESS
     health = exporter.health()
     assert (health.received, health.in_flight, health.hung_calls) == (3, 0, 0)
@@ -618,3 +620,16 @@ def test_a_thread_takes_no_job_when_it_is_told_to_end() -> None:
     assert ran == [1, 2]
     assert 3 in unrun
     assert not late.claim()
+
+
+def test_a_job_that_was_taken_back_is_passed_by() -> None:
+    """R2: the next thread makes that call, and this one ends."""
+    gate = Gate()
+    ran: list[int] = []
+    thread = Thread()
+    assert thread.submit(Job(lambda: gate.wait() and not ran.append(1), lambda: None))  # type: ignore[func-returns-value]
+    thread.close()
+    assert not thread.submit(Job(lambda: not ran.append(2), lambda: None))  # type: ignore[func-returns-value]
+    gate.open()
+    until(lambda: thread.ended)
+    assert ran == [1]

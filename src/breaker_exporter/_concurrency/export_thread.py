@@ -8,6 +8,7 @@ ask for at the same time is one step on a list, a set or a queue.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import logging
 import os
 import time
@@ -90,10 +91,8 @@ class Thread:
 
     def interrupt(self) -> None:
         """End a call that waits in the thread's own hub; one that is stuck in C stays."""
-        try:
+        with contextlib.suppress(Exception):  # it may have just ended, its hub destroyed
             self._interrupt()
-        except Exception:
-            pass  # it has just ended, and its hub is destroyed
 
     def _work(self) -> None:
         try:

@@ -395,10 +395,14 @@ class Runner:
                 job = job.renewed()
                 _ = self._new_worker().submit(job) or job.unrun()
         except BaseException:
-            if job.claim():  # it will not run
-                turn.submitted = False
-                self._land(turn)
+            _ = job.claim() and self._call_off(turn)
             raise
+
+    def _call_off(self, turn: Turn) -> bool:
+        """Undo what was done for a call that will not run."""
+        turn.submitted = False
+        self._land(turn)
+        return True
 
     def _new_worker(self) -> Worker:
         self._worker = worker = Worker()
