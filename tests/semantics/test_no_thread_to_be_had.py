@@ -150,3 +150,20 @@ def test_a_handler_that_raises_reaches_nobody() -> None:
         assert exporter.state is CircuitState.OPEN
     finally:
         logging.getLogger("breaker_exporter").removeHandler(handler)
+
+
+def test_at_an_exit_where_no_thread_starts_a_call_runs_in_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """R4: what is queued arrives; only Python 3.12 refuses threads there, so its refusal is played here."""
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't create new thread at interpreter shutdown")
+
+    batch = spans(2)
+    inner = ScriptedExporter()
+    exporter = CircuitBreakerSpanExporter(inner)
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+
+    assert exporter.export(batch) is SUCCESS
+    exporter.shutdown()
+
+    assert (exporter.health().exported, inner.shutdown_calls) == (2, 1)
