@@ -53,10 +53,9 @@ def a_child_forked_inside_an_export_ends_in_good_order() -> None:
 
     exporter = CircuitBreakerSpanExporter(ScriptedExporter(default=fork_and_return))
     assert exporter.export(spans(1)) is SUCCESS
-    os.close(writing)
     assert wait_for(children[0]) == 0
-    with os.fdopen(reading) as said:
-        assert "Traceback" not in said.read()
+    os.write(writing, b".")  # gevent closes a descriptor later, in the hub: there may be no end to read to
+    assert b"Traceback" not in os.read(reading, 10_000)
     assert sys.getswitchinterval() == usual
 
 
