@@ -386,8 +386,8 @@ def test_a_missing_package_is_one_warning_with_the_command_that_mends_it(
         "otlp": "breaker_exporter.otlp._exporters",
     }
     monkeypatch.setitem(sys.modules, needs_it[extra], None)
-    for module in ("_grpc", "_grpc_settings"):
-        monkeypatch.delitem(sys.modules, f"breaker_exporter.{module}", raising=False)
+    for module in ("_send.grpc", "_grpc_settings"):
+        monkeypatch.delitem(sys.modules, f"breaker_exporter.otlp.{module}", raising=False)
     monkeypatch.setenv("OTEL_TRACES_EXPORTER", "otlp,console")
     telemetry = Telemetry(provider=provider, protocol=protocol)  # type: ignore[arg-type]
 
