@@ -157,13 +157,13 @@ def a_forked_child_goes_on_though_a_thread_held_the_locks() -> None:
     exporter = CircuitBreakerSpanExporter(inner, export_timeout=10)
     call = gevent.spawn(exporter.export, spans(1))
     until(lambda: inner.greenlets)
-    desk = exporter._desk()
+    guard = exporter._guarded.guard
     held, go_on = native_lock(), native_lock()
     held.acquire()
     go_on.acquire()
 
     def hold() -> None:
-        with desk._lock, desk._runner._lock:
+        with guard._lock, guard._runner._lock:
             held.release()
             go_on.acquire()
 

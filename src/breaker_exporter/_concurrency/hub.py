@@ -15,7 +15,7 @@ import queue
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -32,12 +32,6 @@ _WARM = (
     "netrc",
 )
 """What sockets, DNS and requests import at first use. A native thread must not: import locks are patched."""
-
-
-_FEW = 64
-"""Objects freed at once."""
-_BREATH = 0.002
-"""Seconds between."""
 
 
 class Thrown(BaseException):
@@ -322,25 +316,6 @@ def give_way() -> None:
         import gevent
 
         gevent.sleep(1e-6)  # 0 would run callbacks alone, and no timer nor socket
-
-
-def free_slowly(items: Sequence[object]) -> None:
-    """Keep many objects until they can be freed a few at a time, where freeing all would hold the hub.
-
-    A batch of 512 spans takes 0.7 ms and more, in which nothing else runs.
-    """
-    if type(items) not in (list, tuple) or len(items) <= _FEW or not is_cooperative():
-        return
-    import gevent
-
-    held = list(items)
-
-    def free() -> None:
-        while held:
-            del held[-_FEW:]
-            gevent.sleep(_BREATH)
-
-    gevent.spawn(free)
 
 
 def beside(task: Callable[[], None]) -> Callable[[float], None]:

@@ -1,16 +1,68 @@
-"""What an error holds on to."""
+"""The tricks that keep batches, frames and errors from being held.
+
+A batch of 512 spans is thousands of objects. Two things have been measured to hold the hub for milliseconds:
+
+* Freeing them all in one go: 0.7 ms and more, in which nothing else runs. :func:`free_slowly` frees a few at
+  a time, between which the hub runs.
+* The garbage collector, which stops every thread. It has work where a batch is in a cycle: an error knows its
+  traceback, that knows frames, and those know all that called them; the errors of HTTP and gRPC libraries are
+  known in their own frames. So no frame of ours that such an error can reach knows a batch
+  (:class:`CallWithBatch`), and an error that has been reported loses its tracebacks (:func:`let_go`).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from . import hub
+
+_AT_ONCE = 64
+"""Objects freed at once."""
+_PAUSE = 0.002
+"""Seconds in between."""
+
+Batch = TypeVar("Batch")
+
+
+class CallWithBatch(Generic[Batch]):
+    """A call with a batch, which lets go of the batch when the call is over, and is made once."""
+
+    __slots__ = ("_batch", "_call")
+
+    def __init__(self, call: Callable[[Batch], object], batch: Batch) -> None:
+        self._call = call
+        self._batch: list[Batch] = [batch]
+
+    def __call__(self) -> object:
+        try:
+            return self._call(self._batch[0])
+        finally:
+            self._batch.clear()
+
 
 def let_go(error: BaseException | None) -> None:
-    """Take the tracebacks of `error`, and of what it was raised in the context of, away.
-
-    They hold frames, those hold all that called them, and one that knows its error closes a cycle: the batch
-    of spans in it would wait for the garbage collector, which stops everybody for it.
-    """
+    """Take the tracebacks away from `error` and from each error that it was raised in the context of."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))
         error.__traceback__ = None
         error = error.__context__
+
+
+def free_slowly(batch: object) -> None:
+    """Keep the objects of a long list or tuple until they can be freed a few at a time."""
+    if type(batch) is not list and type(batch) is not tuple:
+        return
+    if len(batch) <= _AT_ONCE or not hub.is_cooperative():
+        return
+    import gevent
+
+    held = list(batch)
+
+    def free() -> None:
+        while held:
+            del held[-_AT_ONCE:]
+            gevent.sleep(_PAUSE)
+
+    gevent.spawn(free)

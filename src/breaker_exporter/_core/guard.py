@@ -39,7 +39,7 @@ _PATIENCE_WITH_HANDLERS = 0.2
 """Seconds that a shutdown waits for its last line to be written."""
 
 
-class Desk:
+class Guard:
     """Joins circuit, runner and ledger for one wrapped exporter in one process.
 
     Args:
@@ -58,7 +58,7 @@ class Desk:
         circuit: Circuit,
         announcer: Announcer,
         runner: Runner,
-        unit: str = "spans",
+        unit: str,
     ) -> None:
         self._name = name
         self._export_timeout = export_timeout
@@ -74,9 +74,9 @@ class Desk:
         self._said_blocked = False
         self._said_broken = False
 
-    def forked(self) -> Desk:
+    def forked(self) -> Guard:
         """For a forked child: the parent's circuit and its shutdown, nothing else of it (R5)."""
-        return Desk(
+        return Guard(
             self._name,
             self._export_timeout,
             self._circuit.forked(),

@@ -1,0 +1,242 @@
+"""A wrapped exporter under guard, of any signal: arguments, one guard a process, every call into it.
+
+The exporter of a signal says what counts as an item, how a batch is exported and what a result means; all
+else is here.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import os
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from .._base import checks as check
+from .._base.log import say
+from .._base.redaction import message
+from .._base.values import CircuitState, CircuitTransition, ExporterHealth
+from .._concurrency.memory import CallWithBatch, free_slowly
+from .announcer import Announcer
+from .circuit_settings import circuit_of
+from .guard import Guard
+from .report import ExportReport
+from .runner import Runner
+from .wrapped_log import Listener
+
+if TYPE_CHECKING:
+    import pybreaker
+
+EXPORT_TIMEOUT = 15.0
+"""Seconds, by default."""
+
+Batch = TypeVar("Batch")
+
+
+class GuardedExporter(Generic[Batch]):
+    """Calls a wrapped exporter so that nobody notices what its backend does.
+
+    May be made before or after a fork: each process has a guard of its own, made at its first call.
+
+    Args:
+        exporter: The wrapped exporter.
+        export: Exports a batch by it.
+        size_of: The number of items in a batch.
+        judge: What a result of `export` means, given what the exporter logged meanwhile.
+        unit: What an item is called, in the plural.
+        secrets: Returns values that no text may show.
+        name: In logs, metrics and events; ``None``: the wrapped class's name.
+        failure_threshold: As the other circuit settings, see :func:`circuit_of`.
+        cooldown: Seconds.
+        max_cooldown: Seconds.
+        jitter: Share of the cooldown.
+        breaker: Instead of the circuit settings.
+        clock: Monotonic seconds.
+        export_timeout: Seconds that one export may take; ``None``: the default.
+        listeners: Called with each transition.
+        switch_interval: Seconds, or ``None``; see :class:`Runner`.
+
+    Raises:
+        TypeError: An argument is of the wrong type, or a circuit setting was given together with `breaker`.
+        ValueError: A number is out of its range.
+    """
+
+    def __init__(
+        self,
+        exporter: object,
+        *,
+        export: Callable[[Batch], object],
+        size_of: Callable[[Batch], int],
+        judge: Callable[[object, str], ExportReport],
+        unit: str,
+        secrets: Callable[[], Iterable[str]],
+        name: str | None,
+        failure_threshold: int | None,
+        cooldown: float | None,
+        max_cooldown: float | None,
+        jitter: float | None,
+        breaker: pybreaker.CircuitBreaker | None,
+        clock: Callable[[], float] | None,
+        export_timeout: float | None,
+        listeners: Iterable[Callable[[CircuitTransition], object]] | None,
+        switch_interval: float | None,
+    ) -> None:
+        self._exporter = exporter
+        self._export = export
+        self._size_of = size_of
+        self._judge = judge
+        self._unit = unit
+        self._listener = Listener(exporter, secrets)
+        self.name = type(exporter).__name__ if name is None else check.text("name", name)
+        circuit = circuit_of(
+            self.name,
+            failure_threshold=failure_threshold,
+            cooldown=cooldown,
+            max_cooldown=max_cooldown,
+            jitter=jitter,
+            clock=clock,
+            breaker=breaker,
+        )
+        guard = Guard(
+            self.name,
+            check.seconds("export_timeout", EXPORT_TIMEOUT if export_timeout is None else export_timeout),
+            circuit,
+            Announcer(
+                partial(_name_and_destination, self.name, exporter),
+                unit,
+                check.functions("listeners", listeners),
+                outage_began=None if circuit.is_closed else circuit.now,
+            ),
+            Runner(
+                self.name,
+                cooperative=getattr(exporter, "cooperative", False) is True,
+                switch_interval=None
+                if switch_interval is None
+                else check.seconds("switch_interval", switch_interval),
+            ),
+            unit,
+        )
+        self._guards = {os.getpid(): guard}
+        self._said_no_size = False
+
+    @property
+    def guard(self) -> Guard:
+        """This process's guard. Looked up at every call: no hook of ours has to run in ``os.fork``."""
+        guards = self._guards
+        pid = os.getpid()
+        guard = guards.get(pid)
+        if guard is None:
+            # Several threads of a child may come here at once: the first one's is everybody's.
+            parent = next(known for process, known in list(guards.items()) if process != pid)
+            guard = guards.setdefault(pid, parent.forked())
+            self._guards = {pid: guard}
+        return guard
+
+    @property
+    def destination(self) -> str:
+        """The address that the wrapped exporter sends to; empty where it does not say."""
+        return _destination_of(self._exporter)
+
+    @property
+    def state(self) -> CircuitState:
+        return self.guard.state
+
+    def health(self) -> ExporterHealth:
+        """A consistent snapshot of this process's counts and of the circuit."""
+        return self.guard.health()
+
+    def export(self, batch: Batch) -> bool:
+        """Export `batch` through the wrapped exporter, or refuse it at once while the circuit is open.
+
+        Never raises an ``Exception``, never takes longer than ``export_timeout``, never holds the hub.
+
+        Returns:
+            True where the wrapped exporter delivered it, or where it is empty.
+        """
+        try:
+            items = self._size_of(batch)
+        except Exception as error:
+            self._say_no_size(type(batch), error)
+            return False
+        succeeded = items == 0 or self.guard.export(
+            items, partial(self._report_of, CallWithBatch(self._export, batch))
+        )
+        free_slowly(batch)
+        return succeeded
+
+    def force_flush(self, timeout_millis: float) -> bool:
+        """Flush the wrapped exporter, for `timeout_millis` milliseconds at most.
+
+        Returns:
+            False where it was late, raised or returned something false, or after :meth:`shutdown`.
+        """
+        flush = getattr(self._exporter, "force_flush", None)
+        if flush is None:
+            return True
+        timeout = check.budget(timeout_millis)
+        call = partial(flush, timeout_millis=int(timeout * 1000)) if _takes_timeout(flush) else flush
+        return self.guard.flush(call, timeout)
+
+    def begin_shutdown(self, timeout: float) -> None:
+        """Set one deadline, `timeout` seconds from now, for all calls that are still to come.
+
+        Raises:
+            TypeError: `timeout` is no number.
+            ValueError: It is negative or not finite.
+        """
+        self.guard.begin_shutdown(check.finite_seconds("timeout", timeout, zero=True))
+
+    def shutdown(self, timeout_millis: float) -> None:
+        """Refuse later exports and shut the wrapped exporter down, for `timeout_millis` at most."""
+        self.guard.shutdown(self._shutdown_wrapped, check.budget(timeout_millis))
+
+    def say_stopped(self) -> None:
+        """Log what this process exported and lost, unless :meth:`shutdown` did: its time is over."""
+        self.guard.say_stopped()
+
+    def _report_of(self, call: Callable[[], object]) -> ExportReport:
+        with self._listener.listening() as heard:
+            result = call()
+        return self._judge(result, self._listener.text_of(heard))
+
+    def _shutdown_wrapped(self, timeout: float) -> None:
+        shutdown = getattr(self._exporter, "shutdown", None)
+        if shutdown is not None:
+            if _takes_timeout(shutdown):
+                shutdown(timeout_millis=int(timeout * 1000))
+            else:
+                shutdown()
+
+    def _say_no_size(self, kind: type, error: Exception) -> None:
+        if not self._said_no_size:
+            self._said_no_size = True
+            say(
+                logging.WARNING,
+                "%s: export was called with %s, in which %s cannot be counted; such calls return FAILURE",
+                self.name,
+                kind,
+                self._unit,
+                cause=error,
+            )
+
+
+def _name_and_destination(name: str, exporter: object) -> str:
+    destination = _destination_of(exporter)
+    return f"{name} ({destination})" if destination else name
+
+
+def _destination_of(exporter: object) -> str:
+    try:
+        destination = getattr(exporter, "destination", None)
+    except Exception:  # of a property that is somebody else's
+        destination = None
+    return message(destination) if isinstance(destination, str) else ""
+
+
+def _takes_timeout(method: Callable[..., object]) -> bool:
+    try:
+        parameters = inspect.signature(method).parameters.values()
+    except (TypeError, ValueError):
+        return False
+    return any(p.name == "timeout_millis" or p.kind is p.VAR_KEYWORD for p in parameters)
