@@ -259,6 +259,7 @@ class Telemetry:
 
     def _start(self, process: _Process) -> None:
         """Start all of it, or take back what was started and raise."""
+        from ._wiring.gunicorn_log import ensure_heard
         from ._wiring.pipeline import build
         from ._wiring.provider import mend_native_locks
         from ._wiring.start_line import say_started
@@ -276,6 +277,7 @@ class Telemetry:
                 undo.pop_all()
                 return
             mend_native_locks()
+            ensure_heard()
             take_level_back = set_level(process.defaults.log_level)
             undo.callback(take_level_back)
             settings = self._arguments.settings(environment, process.defaults)

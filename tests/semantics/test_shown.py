@@ -59,6 +59,14 @@ def test_a_secret_of_ours_is_masked(text: str) -> None:
     assert "8f3a01bc" not in line
 
 
+def test_a_secret_in_a_header_that_is_a_list_of_pairs_is_masked() -> None:
+    """Sentry's, say: its key alone comes back in what Sentry answers."""
+    secrets = [f"Sentry sentry_key={TOKEN}, sentry_version=7", 'Digest username="a-long-name"; nc=1']
+
+    assert message(f"quota of {TOKEN} is used up, 7 left", secrets) == "quota of *** is used up, 7 left"
+    assert message("a-long-name has no quota", secrets) == "*** has no quota"
+
+
 def test_basic_credentials_are_masked_in_each_form() -> None:
     encoded = base64.b64encode(b"shop:hunter22").decode()
     secrets = [f"Basic {encoded}"]

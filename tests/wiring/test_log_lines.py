@@ -81,6 +81,74 @@ def test_where_the_application_sets_up_logging_the_lines_are_its_own(collector: 
     assert [line.partition(":")[0] for line in found] == ["mine", "mine"]
 
 
+DISABLING = """
+import logging.config
+logging.config.dictConfig({{
+    "version": 1,
+    "formatters": {{"mine": {{"format": "mine: %(message)s"}}}},
+    "handlers": {{"console": {{"class": "logging.StreamHandler", "formatter": "mine"}}}},
+    {where}: {{"level": "INFO", "handlers": ["console"]}},
+}})
+"""
+
+
+@pytest.mark.parametrize(
+    ("where", "begins"),
+    [
+        pytest.param('"root"', "mine: ", id="root"),
+        pytest.param('"loggers": {"app": {}}, "filters"', r"\[.*\] \[INFO\] ", id="no_root"),
+    ],
+)
+def test_a_dictconfig_that_disables_all_loggers_that_are_there_does_not_silence_ours(
+    collector: FaultyCollector, where: str, begins: str
+) -> None:
+    """It does so by default, and the hooks have imported ours before; G6 holds for Gunicorn's as well."""
+    source = DISABLING.format(where=where)
+    if "filters" in where:
+        source = source.replace(': {"level": "INFO", "handlers": ["console"]},', ": {},")
+    with GunicornService(source + APP, conf=BY_ENVIRONMENT, env=to(collector)) as service:
+        service.get()
+        service.terminate()
+
+    found = about(service.output, "telemetry started", "stopped")
+    assert len(found) == 2
+    assert all(re.match(begins, line) for line in found)
+
+
+WITHOUT_HOOKS = """
+import logging
+logging.getLogger("breaker_exporter").disabled = True
+handler = logging.StreamHandler()
+handler.setFormatter(logging.Formatter("[gunicorn] %(message)s"))
+logging.getLogger("gunicorn.error").addHandler(handler)
+logging.getLogger("gunicorn.error").setLevel("INFO")
+{made}
+"""
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        pytest.param(
+            "from breaker_exporter._wiring.auto_instrumentation import HTTPSpanExporter\n"
+            "made = HTTPSpanExporter(); made.make(); made.shutdown()",
+            id="zero_code",
+        ),
+        pytest.param(
+            "from breaker_exporter.telemetry import Telemetry\n"
+            "made = Telemetry(); made.start(); made.stop(); made.start(); made.stop()",
+            id="telemetry",
+        ),
+    ],
+)
+def test_inside_of_gunicorn_lines_stand_in_its_error_log_without_hooks_too(made: str) -> None:
+    lines = run_code(WITHOUT_HOOKS.format(made=made)).splitlines()
+
+    assert lines
+    assert all(line.startswith("[gunicorn] ") for line in lines)
+    assert len(lines) == (2 if "HTTPSpan" in made else 4)
+
+
 LEVELS = """
 import logging, sys
 from types import SimpleNamespace

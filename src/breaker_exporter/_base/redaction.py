@@ -33,6 +33,8 @@ _NAMED_SECRETS = re.compile(
     # "token: expired" is no secret, "token: 8f3a01bc" is one.
     r"(?:=\s*[\"']?[^\s\"',;&]+|:\s*[\"']?(?=[^\s\"',;&]*\d)[^\s\"',;&]{8,})"
 )
+_PAIRS = re.compile(rf"=\s*\"?([^\s,;\"=]{{{_LONG_SECRET},}})")
+"""The values in a header that is a list of pairs, as Sentry's are."""
 _CREDENTIALS = re.compile(r"(?i)\b(bearer|basic)\s+(?=\S*[\d=._])[\w+/=.~-]{8,}")
 
 
@@ -104,7 +106,7 @@ def _forms(secret: str) -> Iterator[str]:
     """In which forms a secret may come back."""
     secret = " ".join(secret.split())
     scheme, _, credentials = secret.partition(" ")
-    forms = [secret, credentials]
+    forms = [secret, credentials, *_PAIRS.findall(secret)]
     if scheme.lower() == "basic":
         try:
             user_and_password = base64.b64decode(credentials, validate=True).decode()

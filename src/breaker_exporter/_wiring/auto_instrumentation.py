@@ -21,6 +21,7 @@ from .._base.log import say, set_level
 from .._base.redaction import origin
 from .._concurrency.gevent_plugin import await_patch
 from .environment import Environment
+from .gunicorn_log import ensure_heard
 from .packages import check_installed
 from .pipeline import COLLECTOR, breaking, check_otlp, otlp_exporter
 from .provider import mend_native_locks
@@ -105,6 +106,7 @@ class ZeroCodeSpanExporter(SpanExporter):
         """Make the circuit breaker, unless it is there. Never raises an ``Exception``."""
         if self.breaker is not None:
             return
+        ensure_heard()
         settings = self.settings
         if (left := self._left()) is not None:
             # On Python 3.12 no thread starts any more, and nobody but the wrapped exporter keeps the time.

@@ -25,6 +25,24 @@ def write_to_error_log(server: object) -> Callable[[], None]:
     error_log = getattr(getattr(server, "log", None), "error_log", None)
     if not isinstance(error_log, logging.Logger):
         return lambda: None
+    return _write_to(error_log)
+
+
+def ensure_heard() -> None:
+    """Undo what keeps our lines from being read though nobody asked for it; once the application is loaded.
+
+    Its ``dictConfig`` disables, by default, all loggers that are there, and ours is: the hooks and zero code
+    import it first. Who wants it silent sets its level. And without hooks, too, Gunicorn may be around us.
+    """
+    logger.disabled = False
+    error_log = logging.getLogger("gunicorn.error")
+    if error_log.handlers:
+        _write_to(error_log)
+
+
+def _write_to(error_log: logging.Logger) -> Callable[[], None]:
+    if any(isinstance(handler, _ErrorLogHandler) for handler in logger.handlers):
+        return lambda: None
     handler = _ErrorLogHandler(error_log)
     logger.addHandler(handler)
     return lambda: logger.removeHandler(handler)
@@ -50,7 +68,8 @@ class _ErrorLogHandler(logging.Handler):
             logger.propagate and logging.root.handlers
         ):
             return
-        if self._error_log.isEnabledFor(record.levelno):
+        # Not by isEnabledFor: a dictConfig of the application's may have disabled Gunicorn's logger.
+        if record.levelno >= self._error_log.getEffectiveLevel():
             for handler in self._error_log.handlers:
                 if record.levelno >= handler.level:
                     handler.handle(record)
