@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import logging
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+import trustme
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SpanExportResult
 
@@ -15,6 +19,7 @@ from breaker_exporter.otlp import CooperativeOTLPSpanExporter
 from breaker_exporter.telemetry import Telemetry
 from breaker_exporter.testing import FaultyCollector
 
+from ..otlp._peer import peer
 from ..otlp._server import answer, serving
 from ..semantics._spans import spans
 from ._installed import install
@@ -174,17 +179,27 @@ def test_a_session_given_in_code_wins(
     assert warnings(caplog) == []
 
 
-def test_a_client_certificate_for_grpc_needs_its_key(
+@pytest.mark.parametrize(
+    ("protocol", "alone"),
+    [("grpc", "CLIENT_CERTIFICATE"), ("grpc", "CLIENT_KEY"), ("http/protobuf", "CLIENT_KEY")],
+)
+def test_key_and_certificate_of_a_client_come_together(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
     provider: TracerProvider,
+    protocol: str,
+    alone: str,
 ) -> None:
+    """By HTTP a certificate's file may hold its key."""
     file = tmp_path / "client.pem"
-    file.write_text("certificate")
-    monkeypatch.setenv("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", str(file))
+    file.write_text("one of two")
+    monkeypatch.setenv(f"OTEL_EXPORTER_OTLP_{alone}", str(file))
     telemetry = Telemetry(
-        provider=provider, protocol="grpc", endpoint="https://127.0.0.1:9", shutdown_timeout=0.5
+        provider=provider,
+        protocol=protocol,  # type: ignore[arg-type]
+        endpoint="https://127.0.0.1:9",
+        shutdown_timeout=0.5,
     )
     telemetry.start()
     telemetry.stop()
@@ -194,3 +209,44 @@ def test_a_client_certificate_for_grpc_needs_its_key(
         "OTEL_EXPORTER_OTLP_CLIENT_KEY and OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE must be set together"
         in warning
     )
+
+
+MADE = """
+import sys
+from breaker_exporter._wiring.auto_instrumentation import GRPCSpanExporter, HTTPSpanExporter
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.trace import SpanContext
+
+exporter = {"grpc": GRPCSpanExporter, "http": HTTPSpanExporter}[sys.argv[1]]()
+print(exporter.export([ReadableSpan("a", SpanContext(1, 2, False))]).name)
+exporter.shutdown()
+"""
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "http"])
+@pytest.mark.parametrize("empty", ["CLIENT_KEY", "CLIENT_CERTIFICATE", "CERTIFICATE"])
+def test_an_empty_file_for_tls_ends_no_process(tmp_path: Path, protocol: str, empty: str) -> None:
+    """gRPC aborts where one of key and certificate is empty, as a secret is that is not mounted yet. What is
+    verified by an empty file is not verified by whatever gRPC trusts by itself."""
+    issued = trustme.CA().issue_cert("client")
+    names = ("CLIENT_KEY", "CLIENT_CERTIFICATE", *(["CERTIFICATE"] if empty == "CERTIFICATE" else []))
+    files = {name: tmp_path / name for name in names}
+    files["CLIENT_KEY"].write_bytes(issued.private_key_pem.bytes())
+    files["CLIENT_CERTIFICATE"].write_bytes(issued.cert_chain_pems[0].bytes())
+    files[empty].write_bytes(b"")
+    with peer(lambda connection: None) as port:
+        done = subprocess.run(
+            [sys.executable, "-c", MADE, protocol],
+            env={
+                "PATH": os.environ["PATH"],
+                **{f"OTEL_EXPORTER_OTLP_{name}": str(file) for name, file in files.items()},
+                "OTEL_EXPORTER_OTLP_ENDPOINT": f"https://127.0.0.1:{port}",
+            },
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    assert (done.returncode, done.stdout.strip()) == (0, "FAILURE"), done.stderr
+    assert f"OTEL_EXPORTER_OTLP_{empty} must be a readable file with something in it" in done.stderr

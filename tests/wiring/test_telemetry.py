@@ -438,7 +438,7 @@ def test_a_certificate_that_cannot_be_read_does_not_keep_it_from_starting(
     telemetry.stop()
 
     assert (
-        "OTEL_EXPORTER_OTLP_CERTIFICATE must be a readable file, not '/no/such/file.pem'"
+        "OTEL_EXPORTER_OTLP_CERTIFICATE must be a readable file with something in it, not '/no/such/file.pem'"
         in warnings(caplog)[0]
     )
 

@@ -356,14 +356,25 @@ class Environment:
             self.otlp_traces_endpoint()
         self.otlp_compression(protocol)
         self.otlp_headers(protocol)
+        has_all = True
         for name in (*_otlp("CERTIFICATE"), *_otlp("CLIENT_KEY"), *_otlp("CLIENT_CERTIFICATE")):
             path = self._text(name)
             may_be_folder = protocol != "grpc" and name in _otlp("CERTIFICATE")
-            if path and (not os.access(path, os.R_OK) or (os.path.isdir(path) and not may_be_folder)):
+            if path and not _is_usable(path, may_be_folder=may_be_folder):
                 # Kept: to verify by other certificates than those asked for is no default.
                 self.complain(
-                    f"{name} must be a readable file, not {shown(path)}", "the exporter gets it as it is"
+                    f"{name} must be a readable file with something in it, not {shown(path)}",
+                    "the exporter gets it as it is",
                 )
+                has_all = False
+        files = self.otlp_files()
+        # By HTTP the file of a certificate may hold the key too.
+        is_without_key = protocol == "grpc" and files.client_certificate and not files.client_key
+        if has_all and (is_without_key or (files.client_key and not files.client_certificate)):
+            self.complain(
+                "OTEL_EXPORTER_OTLP_CLIENT_KEY and OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE must be set together",
+                "no client certificate is shown",
+            )
 
     def is_set(self, name: str) -> bool:
         """Whether a variable that was checked has a value that can be used."""
@@ -420,6 +431,11 @@ class Environment:
     def _reject(self, name: str, why: str, default: str) -> None:
         self._unusable.add(name)
         self.complain(why, f"taken as unset (default: {default})")
+
+
+def _is_usable(path: str, *, may_be_folder: bool) -> bool:
+    is_there = os.access(path, os.R_OK) and (may_be_folder or not os.path.isdir(path))
+    return is_there and not (os.path.isfile(path) and os.path.getsize(path) == 0)
 
 
 def _named_seconds(name: str, value: object) -> tuple[str, float]:

@@ -61,19 +61,19 @@ def _channel_credentials(environment: Environment) -> grpc.ChannelCredentials:
         return given
     files = environment.otlp_files()
     key, client_certificate = files.client_key, files.client_certificate
-    if (key is None) != (client_certificate is None):
-        environment.complain(
-            "OTEL_EXPORTER_OTLP_CLIENT_KEY and OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE must be set together",
-            "no client certificate is shown",
-        )
+    if key is None or client_certificate is None:  # one of them without the other is told already
         key = client_certificate = None
     return grpc.ssl_channel_credentials(*map(_content, (files.certificate, key, client_certificate)))
 
 
 def _content(path: str | None) -> bytes | None:
+    """What a file holds: where it is unreadable, which is told already, each export fails as by HTTP.
+
+    So it is with an empty one: gRPC would abort the process where one of key and certificate is empty.
+    """
     try:
-        return None if path is None else Path(path).read_bytes()
-    except OSError:  # told already: as with HTTP each export fails, rather than trust what nobody asked for
+        return None if path is None else Path(path).read_bytes() or _UNREADABLE
+    except OSError:
         return _UNREADABLE
 
 
