@@ -56,6 +56,21 @@ def test_rejected_spans_told_in_json_are_counted(make: Make, told: dict[str, Any
     assert report == ExportReport(Verdict.DELIVERED, 3, "the collector rejected 2 spans: quota used up")
 
 
+@pytest.mark.parametrize("before", [b"\xef\xbb\xbf", b"\n", b" \r\n"])
+def test_what_stands_before_json_hides_no_rejection(make: Make, before: bytes) -> None:
+    """P3. A byte order mark; and a line feed, with which a partial success in protobuf begins too."""
+    told = {"partialSuccess": {"rejectedSpans": "2", "errorMessage": "quota used up " * 8}}
+    body = before + json.dumps(told).encode()
+    with serving(answer(200, body, Content_Type=JSON)) as server:
+        report = make(server.url).export_and_report(spans(5))
+    assert report.held_of(5) == 3
+
+
+def narrow_deflate(body: bytes) -> bytes:
+    packed = zlib.compressobj(wbits=9)
+    return packed.compress(body) + packed.flush()
+
+
 @pytest.mark.parametrize(
     ("encoding", "pack"),
     [
@@ -64,6 +79,7 @@ def test_rejected_spans_told_in_json_are_counted(make: Make, told: dict[str, Any
         ("GZIP", gzip.compress),
         ("deflate", zlib.compress),
         ("deflate", bare_deflate),
+        ("deflate", narrow_deflate),
         ("deflate, gzip", lambda body: gzip.compress(zlib.compress(body))),
         ("identity", bytes),
     ],

@@ -88,6 +88,64 @@ def test_the_dot_is_not_in_what_tls_asks_for(
     assert f"Host: collector.test:{port}\r\n".encode() in heads[0]
 
 
+def test_a_name_that_is_not_resolved_is_told_with_its_dot(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    exporter = make("http://nowhere.test.:4318")
+    monkeypatch.setattr(socket, "getaddrinfo", fail)
+    reason = exporter.export_and_report(spans(1)).reason
+    assert reason == "the name of nowhere.test.:4318 cannot be resolved: Name or service not known"
+
+
+@pytest.mark.parametrize("number", [errno.ECONNRESET, errno.EPIPE])
+def test_a_connection_that_is_reset_while_it_is_made(
+    make: Make, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """urllib3 takes it for the end of a request, whose answer may be there."""
+
+    class Reset(socket.socket):
+        def connect(self, address: object) -> None:
+            raise OSError(number, "as the system says it")
+
+    exporter = make("http://127.0.0.1:4318")
+    monkeypatch.setattr(socket, "socket", Reset)
+    reason = exporter.export_and_report(spans(1)).reason
+    assert reason == "connection reset by 127.0.0.1:4318 before anything was sent"
+
+
+CUT = "connection closed by {place} in the middle of its answer"
+NO_HTTP = "the answer of {place} is not HTTP (InvalidHeader)"
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        (b"HTTP/1.1 200", CUT),
+        (b"HTTP/1.1 200 OK\r\nContent-Ty", CUT),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n", CUT),
+        (b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\n", CUT),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab", CUT),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Length: 0, 9\r\n\r\n",
+            NO_HTTP,
+        ),
+    ],
+)
+def test_an_answer_that_is_cut_off_or_makes_no_sense_is_none(make: Make, said: bytes, reason: str) -> None:
+    """A head that ends with its connection too: what was to come may have been a rejection."""
+
+    def play(connection: socket.socket) -> None:
+        read_request(connection)
+        connection.sendall(said)
+
+    with peer(play) as port:
+        report = make(f"http://127.0.0.1:{port}/").export_and_report(spans(1))
+    assert report == ExportReport(Verdict.FAILED, reason=reason.format(place=f"127.0.0.1:{port}"))
+
+
 def test_each_address_is_tried(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     with serving() as server, socket.socket() as free:
         free.bind(("127.0.0.1", 0))

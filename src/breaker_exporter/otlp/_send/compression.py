@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import zlib
 from collections.abc import Callable
 
@@ -9,8 +10,8 @@ from .._settings import Compression
 
 _PIECE = 1 << 15
 """Bytes: well below a millisecond of work."""
-_WBITS: dict[str, int] = {"gzip": 31, "deflate": 15}
-"""What zlib calls the two formats of RFC 9110, 8.4.1."""
+_WBITS = {"gzip": (31,), "deflate": (15, -15)}
+"""What zlib calls the two formats of RFC 9110, 8.4.1. Some send what is inside of "deflate" bare."""
 _MOST_ENCODINGS = 4
 """Of one answer: some unpack to themselves."""
 
@@ -19,7 +20,7 @@ def compressed(body: bytes, compression: Compression, rest: Callable[[], None]) 
     """`body` in this encoding; `rest` is called between two pieces of work."""
     if compression == "none":
         return body
-    stream = zlib.compressobj(wbits=_WBITS[compression])
+    stream = zlib.compressobj(wbits=_WBITS[compression][0])
     pieces = []
     for start in range(0, len(body), _PIECE):
         if start:
@@ -41,10 +42,10 @@ def unpacked(body: bytes, encoding: str, most: int) -> bytes | None:
     for name in reversed(names):
         if name in ("", "identity"):
             continue
-        try:
-            # Some send what is inside of "deflate" bare.
-            is_bare = name == "deflate" and body[:1] != b"\x78"
-            body = zlib.decompressobj(wbits=-15 if is_bare else _WBITS[name]).decompress(body, most)
-        except (KeyError, zlib.error):
+        for wbits in _WBITS.get(name, ()):
+            with contextlib.suppress(zlib.error):
+                body = zlib.decompressobj(wbits=wbits).decompress(body, most)
+                break
+        else:
             return None
     return body

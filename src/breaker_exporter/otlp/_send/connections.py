@@ -9,6 +9,7 @@ import _thread
 import contextlib
 import contextvars
 import enum
+import http.client
 import io
 import os
 import socket
@@ -24,6 +25,7 @@ import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import NewConnectionError
 from urllib3.util.connection import allowed_gai_family
 
 from .interim import FinalResponse
@@ -128,6 +130,7 @@ class _Incoming(io.RawIOBase):
         self._received = received
         self._flight = _current.get()
         self._left = _MOST_RECEIVED
+        self.has_ended = False
 
     def readable(self) -> bool:
         return True
@@ -141,6 +144,7 @@ class _Incoming(io.RawIOBase):
         if not count and self._flight.is_past:  # it was cut off: that is not the end of an answer
             raise TimeoutError("no time left to read")
         self._left -= count or 0
+        self.has_ended = count == 0
         return count
 
     def close(self) -> None:
@@ -151,7 +155,14 @@ class _Incoming(io.RawIOBase):
 class _Response(FinalResponse):
     def __init__(self, sock: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
-        self.fp = io.BufferedReader(_Incoming(self.fp.detach()))
+        self._incoming = _Incoming(self.fp.detach())
+        self.fp = io.BufferedReader(self._incoming)
+
+    def begin(self) -> None:
+        """http.client takes the end of a connection for the end of a head, whatever was still to come."""
+        super().begin()
+        if self._incoming.has_ended:
+            raise http.client.IncompleteRead(b"")
 
 
 class _Timed(HTTPConnection):
@@ -175,7 +186,8 @@ class _Timed(HTTPConnection):
     @property
     def peer(self) -> str:
         """Host and port, as they stand in a URL."""
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        host = self._dns_host.strip("[]")  # with its trailing dot, which decides where a name is looked for
+        return f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
 
     def connect(self) -> None:
         flight = _current.get()
@@ -210,7 +222,8 @@ class _Timed(HTTPConnection):
                 flight.step = Step.PREPARE
                 return opened
         try:
-            raise failed
+            # Bare, urllib3 takes a reset for that of a request, and goes on to read the answer.
+            raise NewConnectionError(self, "no connection") from failed
         finally:
             del failed  # it holds this frame
 

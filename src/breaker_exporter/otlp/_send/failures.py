@@ -8,6 +8,7 @@ import ssl
 from collections.abc import Iterable
 
 import requests
+from urllib3.exceptions import InvalidHeader
 
 from ..._base.redaction import message
 from .connections import AnswerTooLarge, Flight, Step
@@ -70,7 +71,7 @@ def _said(bottom: BaseException, flight: Flight, peer: str) -> str:
         text = f"the answer of {peer} is too large: {said}"
     elif isinstance(bottom, http.client.IncompleteRead):
         text = f"connection closed by {peer} in the middle of its answer"
-    elif isinstance(bottom, http.client.HTTPException):
+    elif isinstance(bottom, http.client.HTTPException | InvalidHeader):
         text = f"the answer of {peer} is not HTTP ({type(bottom).__name__})"
     elif flight.step is Step.CONNECT:
         text = f"no connection to {peer}: {said}"

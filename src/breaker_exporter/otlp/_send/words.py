@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import enum
 import json
 import re
@@ -38,14 +39,13 @@ def partial_success(body: bytes, content_type: str) -> tuple[Kind, int, str]:
         return Kind.OTLP, 0, ""
     if is_page(body, content_type):
         return Kind.PAGE, 0, ""
+    if (found := _json(body)) is not None:  # protobuf that begins as JSON does is none
+        told = _field(found, "partialSuccess")
+        return Kind.OTLP, _number(_field(told, "rejectedSpans")), _text(_field(told, "errorMessage"))
     try:
         partial = ExportTraceServiceResponse.FromString(body).partial_success
     except DecodeError:
-        found = _json(body)
-        if found is None:
-            return Kind.OTHER, 0, ""
-        told = _field(found, "partialSuccess")
-        return Kind.OTLP, _number(_field(told, "rejectedSpans")), _text(_field(told, "errorMessage"))
+        return Kind.OTHER, 0, ""
     return Kind.OTLP, partial.rejected_spans, partial.error_message
 
 
@@ -88,6 +88,7 @@ def media_type(content_type: str) -> str:
 
 
 def _json(body: bytes) -> Any:
+    body = body.removeprefix(codecs.BOM_UTF8)
     if not body.lstrip().startswith((b"{", b"[")):
         return None
     try:
