@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -23,6 +24,7 @@ from breaker_exporter import ExportReport, Verdict
 from breaker_exporter.otlp._send.grpc import SlicingOTLPSpanExporter
 from breaker_exporter.testing import Connections, Fault, FaultyCollector
 
+from ..otlp._peer import peer
 from ..semantics._spans import spans
 
 pytestmark = pytest.mark.usefixtures("no_variables_from_outside")
@@ -169,6 +171,32 @@ def test_a_failure_is_not_said_a_second_time_by_the_official_exporter(
     assert caplog.messages == ["said between calls"]
 
 
+def _frames(connection: socket.socket) -> Iterator[tuple[int, int, bytes]]:
+    """Type, flags and number of the stream of each frame that comes (RFC 9113, 4.1)."""
+    with connection.makefile("rb") as incoming:
+        incoming.read(24)
+        while head := incoming.read(9):
+            incoming.read(int.from_bytes(head[:3], "big"))
+            yield head[3], head[4], head[5:]
+
+
+def test_a_server_that_says_ok_and_no_more_has_taken_all() -> None:
+    """As to OpenTelemetry's exporter: headers that are trailers too, without a message between."""
+    fields = {b":status": b"200", b"content-type": b"application/grpc", b"grpc-status": b"0"}
+    said = b"".join(
+        b"\0" + bytes([len(name)]) + name + bytes([len(text)]) + text for name, text in fields.items()
+    )
+
+    def play(connection: socket.socket) -> None:
+        connection.sendall(bytes(3) + b"\x04" + bytes(5))
+        for kind, flags, stream in _frames(connection):
+            if kind == 0 and flags & 1:
+                connection.sendall(len(said).to_bytes(3, "big") + b"\x01\x05" + stream + said)
+
+    with peer(play) as port, exporting(f"http://127.0.0.1:{port}") as exporter:
+        assert exporter.export_and_report(spans(2)) == DELIVERED
+
+
 def retry(seconds: float) -> RetryInfo:
     asked = RetryInfo()
     asked.retry_delay.FromNanoseconds(round(seconds * 1e9))
@@ -187,6 +215,7 @@ def details(*messages: Any) -> bytes:
     [
         ((("grpc-status-details-bin", details(Status(), retry(7.5))),), 7.5),
         ((("google.rpc.retryinfo-bin", retry(7.5).SerializeToString()),), 7.5),
+        ((("grpc-status-details-bin", details(retry(1e12))),), 86_400.0),
         ((("grpc-status-details-bin", details(Status())),), None),
         ((("grpc-status-details-bin", b"\xff"),), None),
         ((("google.rpc.retryinfo-bin", b"\xff"),), None),

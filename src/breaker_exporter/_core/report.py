@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from .._base import checks as check
 from .._base.redaction import origin
 
+LONGEST_PAUSE = 86_400.0
+"""Seconds that a backend may ask to be left alone for: what is longer is clipped by the circuit anyway."""
+
 
 class Verdict(enum.StrEnum):
     """What an export says about the backend."""

@@ -371,10 +371,8 @@ class Environment:
         # By HTTP the file of a certificate may hold the key too.
         is_without_key = protocol == "grpc" and files.client_certificate and not files.client_key
         if has_all and (is_without_key or (files.client_key and not files.client_certificate)):
-            self.complain(
-                "OTEL_EXPORTER_OTLP_CLIENT_KEY and OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE must be set together",
-                "no client certificate is shown",
-            )
+            both = "OTEL_EXPORTER_OTLP_CLIENT_KEY and OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE"
+            self.complain(f"{both} must be set together", "no client certificate is shown")
 
     def is_set(self, name: str) -> bool:
         """Whether a variable that was checked has a value that can be used."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 
-from ..._core.report import ExportReport, Verdict
+from ..._core.report import LONGEST_PAUSE, ExportReport, Verdict
 from .compression import unpacked
 from .http import MOST_READ, Answer
 from .partial_success import report_of_success
@@ -33,8 +33,6 @@ _HINTS = {
 _PARTIAL = (b"\x0a", b"{")
 """How a partial success begins: in protobuf, in JSON."""
 _BUSY = (429, 502, 503, 504)
-_LONGEST = 86_400.0
-"""Seconds; whatever a Retry-After says beyond a day is clipped by the circuit anyway."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,4 +112,4 @@ def seconds_of(retry_after: str | None) -> float | None:
             seconds = moment.timestamp() - time.time()
         except (ValueError, OverflowError):
             return None
-    return min(seconds, _LONGEST) if math.isfinite(seconds) and seconds > 0 else None
+    return min(seconds, LONGEST_PAUSE) if math.isfinite(seconds) and seconds > 0 else None

@@ -14,7 +14,7 @@ from google.rpc.status_pb2 import Status
 
 from ..._base.redaction import message
 from ..._concurrency.memory import let_go
-from ..._core.report import ExportReport, Verdict
+from ..._core.report import LONGEST_PAUSE, ExportReport, Verdict
 from .words import CHECK_CREDENTIALS, CHECK_RIGHTS, with_hint
 
 _VERDICTS = {
@@ -76,8 +76,9 @@ class Client:
             told.failure = self._failure(final, time.monotonic() - began, kwargs.get("timeout"))
             let_go(error)
         else:
-            told.rejected = answer.partial_success.rejected_spans
-            told.message = message(answer.partial_success.error_message, self._secrets)
+            if answer is not None:  # as it is where a server says OK and no more
+                told.rejected = answer.partial_success.rejected_spans
+                told.message = message(answer.partial_success.error_message, self._secrets)
             return answer
         try:
             raise final
@@ -126,4 +127,4 @@ def _asked_for(metadata: dict[str, Any]) -> float | None:
         else:
             retry.ParseFromString(metadata.get(_RETRY, b""))
     seconds = retry.retry_delay.seconds + retry.retry_delay.nanos / 1e9
-    return seconds if seconds > 0 else None
+    return min(seconds, LONGEST_PAUSE) if seconds > 0 else None
