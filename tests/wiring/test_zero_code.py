@@ -385,6 +385,16 @@ def test_without_such_an_exporter_the_patch_is_nobodys_business() -> None:
     assert said == ""
 
 
+def test_the_patch_of_a_process_that_exports_nothing_loads_the_plug_in_alone() -> None:
+    said = run(
+        "import sys\nfrom gevent import monkey\nmonkey.patch_all()\n"
+        "print(sorted(name for name in sys.modules if name.startswith(('breaker', 'opentelemetry'))))"
+    )
+
+    plug_in = "breaker_exporter._concurrency.gevent_plugin"
+    assert said == f"{['breaker_exporter', 'breaker_exporter._concurrency', plug_in]}\n"
+
+
 def test_patched_before_it_is_made_in_one_go() -> None:
     run(
         "from gevent import monkey\nmonkey.patch_all()\n"

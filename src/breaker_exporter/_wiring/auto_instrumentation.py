@@ -19,7 +19,7 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from .._base.log import say, set_level
 from .._base.redaction import origin
-from .._concurrency.gevent_plugin import await_patch
+from .._concurrency.before_patch import await_patch
 from .environment import Environment
 from .gunicorn_log import ensure_heard
 from .packages import check_installed

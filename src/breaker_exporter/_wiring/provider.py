@@ -18,7 +18,7 @@ from opentelemetry.metrics import NoOpMeterProvider
 
 from .._base.log import say
 from .._base.redaction import origin, shown
-from .._concurrency.gevent_plugin import any_early
+from .._concurrency.before_patch import any_early
 from .._concurrency.hub import is_patched, new_lock
 
 if TYPE_CHECKING:

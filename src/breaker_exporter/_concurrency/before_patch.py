@@ -1,0 +1,65 @@
+"""Exporters that were made before gevent's monkey patch: they prepare once it has come.
+
+Loaded before the patch, so it imports nothing that must come after it. ``gevent_plugin`` tells of the patch.
+"""
+
+from __future__ import annotations
+
+import logging
+import weakref
+from typing import Protocol
+
+from .._base.log import say, write_by
+from .._base.redaction import origin
+from .hub import hand_over_to_here, is_patched
+from .patch_order import TAKEN, holders_of_ssl
+
+_ADVICE = (
+    "Set OTEL_PYTHON_AUTO_INSTRUMENTATION_EXPERIMENTAL_GEVENT_PATCH=patch_all, with which "
+    "opentelemetry-instrument patches first, or let the hooks of breaker_exporter.gunicorn trace instead."
+)
+
+
+class Early(Protocol):
+    """An exporter that may have been made before the patch."""
+
+    def prepare(self) -> None: ...
+
+
+_early: weakref.WeakSet[Early] = weakref.WeakSet()
+_held: list[str] = []
+
+
+def await_patch(exporter: Early) -> None:
+    """Have `exporter` prepare once gevent has patched; at once if it has already."""
+    _early.add(exporter)
+    if is_patched():
+        _prepare(exporter)
+
+
+def any_early() -> bool:
+    """Return whether there is such an exporter."""
+    return bool(_early)
+
+
+def will_patch() -> None:
+    """Note which modules hold ``SSLContext``: after the patch nobody can tell."""
+    _held[:] = () if is_patched("ssl") or not any_early() else holders_of_ssl()
+
+
+def did_patch() -> None:
+    """Warn of modules that hold the unpatched ``SSLContext``, and let the exporters prepare. Never raises."""
+    if not any_early():
+        return
+    write_by(hand_over_to_here())
+    if _held and is_patched("ssl"):
+        say(logging.WARNING, TAKEN + _ADVICE, ", ".join(_held))
+    for exporter in list(_early):
+        _prepare(exporter)
+
+
+def _prepare(exporter: Early) -> None:
+    try:
+        exporter.prepare()
+    except Exception as error:
+        say(logging.WARNING, "an exporter could not prepare for gevent: %s", origin(error))
