@@ -32,8 +32,9 @@ def test_whatever_repeats_the_oldest_and_the_newest_agrees_with_the_classifiers(
     assert PROJECT["project"]["requires-python"] == f">={oldest}"
     assert PROJECT["tool"]["mypy"]["python_version"] == oldest
     assert "target-version" not in PROJECT["tool"]["ruff"]  # it follows requires-python
-    assert f"Python {oldest} to {newest};" in (ROOT / "README.md").read_text()
-    for page in ("README.md", "CONTRIBUTING.md"):
+    for page in ("README.md", "docs/reference/versions.md"):
+        assert f"Python {oldest} to {newest};" in (ROOT / page).read_text()
+    for page in ("README.md", "CONTRIBUTING.md", "docs/explanation/benchmarks.md"):
         assert f"Python {oldest} or newer and make" in (ROOT / page).read_text()
 
 

@@ -1,4 +1,4 @@
-"""README's recipes, word for word."""
+"""The recipes of README and docs, word for word, and the page that each is on."""
 
 from __future__ import annotations
 
@@ -12,20 +12,26 @@ if TYPE_CHECKING:
     from .._gunicorn import GunicornService
 
 BY_PUSH = """
+from __future__ import annotations
+
 import os
 import socket
+from typing import TYPE_CHECKING
 
 from breaker_exporter.gunicorn import hooks
 from breaker_exporter.telemetry import Telemetry
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.metrics import MeterProvider
 
 worker_class = "gevent"
 telemetry = Telemetry()
 tracing = hooks(telemetry)
 post_fork = tracing.post_fork
-meter_providers = []
+meter_providers: list[MeterProvider] = []
 
 
-def post_worker_init(worker):
+def post_worker_init(worker: object) -> None:
     from breaker_exporter.instrumentation import observe
     from opentelemetry import metrics
     from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
@@ -43,7 +49,7 @@ def post_worker_init(worker):
         observe(exporter)
 
 
-def worker_exit(server, worker):
+def worker_exit(server: object, worker: object) -> None:
     exporters = telemetry.exporters  # held until their last counts are out
     tracing.worker_exit(server, worker)
     for provider in meter_providers:
@@ -56,7 +62,7 @@ from breaker_exporter.gunicorn import post_fork, post_worker_init as start, tele
 worker_class = "gevent"
 
 
-def post_worker_init(worker):
+def post_worker_init(worker: object) -> None:
     from breaker_exporter.instrumentation import observe
     from opentelemetry import metrics
     from opentelemetry.exporter.prometheus import PrometheusMetricReader
@@ -115,6 +121,8 @@ atexit.register(exporter.begin_shutdown, 5.0)
 WRAPPED = """
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
+from breaker_exporter import CircuitBreakerSpanExporter
+
 otlp = OTLPSpanExporter(timeout=2)
 exporter = CircuitBreakerSpanExporter(otlp, name="otlp", failure_threshold=2, export_timeout=4)
 """
@@ -122,15 +130,26 @@ exporter = CircuitBreakerSpanExporter(otlp, name="otlp", failure_threshold=2, ex
 HEALTHZ = """
 import dataclasses
 import json
+from wsgiref.types import StartResponse, WSGIEnvironment
 
 from breaker_exporter.gunicorn import telemetry
 
 
-def healthz(environ, start_response):
+def healthz(environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
     circuits = [dataclasses.asdict(exporter.health()) for exporter in telemetry.exporters]
     start_response("200 OK", [("Content-Type", "application/json")])
     return [json.dumps({"telemetry": circuits}).encode()]
 """
+
+METRICS_PAGE = "docs/how-to/metrics-and-alerts.md"
+PAGES = {
+    BY_PUSH: METRICS_PAGE,
+    BY_SCRAPE: METRICS_PAGE,
+    FIRST: "README.md",
+    HEALTHZ: METRICS_PAGE,
+    PAGING: "docs/how-to/paging.md",
+    WRAPPED: "docs/how-to/wrap-an-official-exporter.md",
+}
 
 _START = 'start_http_server(port, addr="127.0.0.1")'
 _SAY_WHERE = f"worker.log.info('scrape me at %s.', {_START}[0].server_port)"

@@ -1,4 +1,4 @@
-"""Dashboard, alert and README ask for what there is to be scraped."""
+"""Dashboard, alert and the queries of the docs ask for what there is to be scraped."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ from breaker_exporter.testing import ScriptedExporter, hang
 
 from ..semantics._waiting import until
 from ._reading import Reading, scraped
+from ._recipes import METRICS_PAGE
 
 ROOT = Path(__file__).parents[2]
 DASHBOARD: dict[str, Any] = json.loads((ROOT / "docs/dashboard.json").read_text())
 EXPRESSIONS = [
     *(target["expr"] for panel in DASHBOARD["panels"] for target in panel["targets"]),
     (ROOT / "docs/alerts.yml").read_text(),
-    *re.findall(r"^```promql\n(.+?)^```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL),
+    *re.findall(r"^```promql\n(.+?)^```", (ROOT / METRICS_PAGE).read_text(), re.MULTILINE | re.DOTALL),
 ]
 OF_PROMETHEUS = {"instance", "job"}
 

@@ -1,4 +1,4 @@
-"""Two workers of a real Gunicorn, by README's recipes: their series, the collector's ids, and the end."""
+"""Two workers of a real Gunicorn, by the docs' recipes: their series, the collector's ids, and the end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""README's listener that pages: nobody waits for the pager."""
+"""The listener of docs/how-to/paging.md: nobody waits for the pager."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""README's first recipes, word for word: spans arrive, a dead port opens the circuit, the end is in time."""
+"""The first recipes, word for word: spans arrive, a dead port opens the circuit, the end is in time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""health() in an endpoint of the service, as README has it."""
+"""health() in an endpoint of the service, as the docs have it."""
 
 from __future__ import annotations
 

@@ -146,7 +146,7 @@ def example(name: str, target: str, *, has_sentry: bool) -> Check:
 
 
 def metrics_pushed() -> Check:
-    """README's recipe by OTLP: metrics come in beside the spans."""
+    """The docs' recipe by OTLP: metrics come in beside the spans."""
 
     def run(environment: Environment) -> None:
         with environment.collector() as collector, _metrics_receiver() as (endpoint, arrived):
@@ -160,11 +160,11 @@ def metrics_pushed() -> Check:
             if not arrived.wait(_ARRIVAL):
                 raise Failed("no metrics arrived", log)
 
-    return Check("README's metrics by OTLP", run)
+    return Check("the docs' metrics by OTLP", run)
 
 
 def metrics_scraped() -> Check:
-    """README's recipe for Prometheus: the worker answers with this package's metrics."""
+    """The docs' recipe for Prometheus: the worker answers with this package's metrics."""
 
     def run(environment: Environment) -> None:
         said = r"worker.log.info('scrape me at %s.', \1[0].server_port)"
@@ -182,7 +182,7 @@ def metrics_scraped() -> Check:
                 if "breaker_exporter_circuit_state" not in get(f"http://127.0.0.1:{port}/metrics"):
                     raise Failed("the circuit's state is not among the metrics")
 
-    return Check("README's metrics for Prometheus", run)
+    return Check("the docs' metrics for Prometheus", run)
 
 
 def doctor(*, protocol: str = "http/protobuf", worker: str | None = None, has_sentry: bool = False) -> Check:
@@ -293,8 +293,9 @@ def _service(conf: str | None = None) -> dict[str, str]:
 
 
 def _recipe(marker: str) -> str:
-    """README's ``gunicorn.conf.py`` that has this in it."""
-    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    """The docs' ``gunicorn.conf.py`` for metrics that has this in it."""
+    page = (ROOT / "docs" / "how-to" / "metrics-and-alerts.md").read_text()
+    blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     (block,) = [block for block in blocks if marker in block]
     return str(block)
 
