@@ -58,6 +58,16 @@ CASES: dict[str, tuple[dict[str, str], list[str]]] = {
         {"OTEL_TRACES_SAMPLER": "parentbased_traceidratio", "OTEL_TRACES_SAMPLER_ARG": "0"},
         ["warning sampler-off"],
     ),
+    "ratio without a sampler": ({"OTEL_TRACES_SAMPLER_ARG": "0.1"}, ["warning sampler-argument"]),
+    "ratio for another sampler": (
+        {"OTEL_TRACES_SAMPLER": "always_on", "OTEL_TRACES_SAMPLER_ARG": "0.1"},
+        ["warning sampler-argument"],
+    ),
+    "resource": ({"OTEL_RESOURCE_ATTRIBUTES": "a=b, c=d=e,"}, []),
+    "resource without values": (
+        {"OTEL_RESOURCE_ATTRIBUTES": "deployment.environment,a=b,c"},
+        ["warning resource-attributes"],
+    ),
     "no path": (
         {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "https://collector:4318"},
         ["warning traces-endpoint-path"],

@@ -33,6 +33,7 @@ def settle(given: Given, environment: Listening) -> Steps[InForce]:
         )
     elif "none" not in environment.traces_exporters():
         yield from service.check(named, sees_code=given.seen)
+        yield from service.check_attributes(environment)
     yield from mistakes.check_times(settings, environment, batching)
     yield from mistakes.check_sampler(environment)
     for protocol in ways:

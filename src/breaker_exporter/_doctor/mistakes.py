@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
 
+from .._base.redaction import shown
 from .._wiring import environment as _env
 from .._wiring.settings import Settings
 from ..otlp._credentials import VARIABLES
@@ -15,6 +16,7 @@ from .listening import Given, Listening
 _LOOKS_LIKE_MS = 1000
 """Seconds: nobody waits that long for a collector."""
 _TOO_SHORT = 1.0
+_SAMPLER_ARG = "OTEL_TRACES_SAMPLER_ARG"
 _DELAYS = 50, 60_000
 """Milliseconds, from which on a schedule delay is odd."""
 
@@ -105,12 +107,17 @@ def check_credentials(protocol: Protocol, environment: Listening) -> Steps[None]
 
 
 def check_sampler(environment: Listening) -> Steps[None]:
-    """Whether anything is sampled at all."""
-    if not environment.is_set(_env.SAMPLER):
-        return
-    sampler = (environment.value(_env.SAMPLER) or "").lower()
-    argument = environment.value("OTEL_TRACES_SAMPLER_ARG")
-    none = "ratio" in sampler and argument is not None and environment.is_set("OTEL_TRACES_SAMPLER_ARG")
+    """Whether anything is sampled at all, and whether a ratio that is given counts."""
+    argument = environment.value(_SAMPLER_ARG) if environment.is_set(_SAMPLER_ARG) else None
+    sampler = (environment.value(_env.SAMPLER) or "").lower() if environment.is_set(_env.SAMPLER) else ""
+    if argument is not None and "ratio" not in sampler:
+        yield warning(
+            "sampler-argument",
+            f"{_SAMPLER_ARG} is {shown(argument)}, and {_env.SAMPLER} is {sampler or 'not set'}: "
+            "the argument does not count",
+            f"for that share of the traces set {_env.SAMPLER}=parentbased_traceidratio, else take it away",
+        )
+    none = "ratio" in sampler and argument is not None
     if sampler.endswith("always_off") or (none and float(argument or 1) == 0):
         yield warning(
             "sampler-off",

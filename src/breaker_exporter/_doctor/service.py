@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import unquote
 
+from .._base.redaction import shown
 from .finding import Steps, warning
 from .listening import Given, Listening
 from .values import is_quoted
@@ -38,6 +39,17 @@ def of(given: Given, environment: Listening) -> Service:
     detectors = {name.strip() for name in (environment.value(_DETECTORS) or "").split(",")}
     # Theirs may name it, and they may ask over the network.
     return Service(_UNKNOWN, "default" if detectors <= _NAMELESS else _DETECTORS)
+
+
+def check_attributes(environment: Listening) -> Steps[None]:
+    """Find attributes that OpenTelemetry leaves out: those without a value."""
+    items = (environment.value(_ATTRIBUTES) or "").split(",")
+    if left_out := [item.strip() for item in items if item.strip() and "=" not in item]:
+        yield warning(
+            "resource-attributes",
+            f"{_ATTRIBUTES} has what is no name=value, and is left out: {shown(', '.join(left_out))}",
+            "write name=value,name=value, with commas in a value percent-encoded (%2C)",
+        )
 
 
 def check(service: Service, *, sees_code: bool) -> Steps[None]:
