@@ -22,6 +22,7 @@ from opentelemetry import trace
 from ._base import checks as check
 from ._base.log import say, set_level
 from ._base.redaction import origin, shown
+from ._concurrency import hub
 from ._concurrency.once import Once
 from ._wiring.environment import SENTRY_DSN, SENTRY_MODE, Environment, TelemetryError, any_set
 from ._wiring.profiles import PROFILES, Defaults, Profile
@@ -192,13 +193,18 @@ class Telemetry:
         All exporters side by side, under one deadline. A provider made here is shut down with them, and with
         it what others added; of a given one only what was added here. Never raises, and does nothing in a
         process that did not start. May be called from several threads and signal handlers at once: the first
-        call stops, the others wait for it.
+        call stops, the others wait for it. On gevent's hub greenlet, and in a signal handler that has
+        interrupted what one of our locks guards, it does not wait.
 
         Args:
             timeout: Seconds; by default the ``shutdown_timeout``.
         """
         process = self._here()
         if process is None or process.outlet is None:
+            return
+        if hub.must_not_wait():  # the interpreter's exit waits for it instead
+            with contextlib.suppress(RuntimeError):  # no thread: the exit stops it
+                hub.run_soon(partial(self.stop, timeout))
             return
         seconds = process.shutdown_timeout
         if isinstance(timeout, int | float) and timeout >= 0:
@@ -317,7 +323,6 @@ class Telemetry:
 
     def _stop(self, process: _Process, outlet: Outlet, seconds: float) -> None:
         process.started = False
-        atexit.unregister(self.stop)
         process.exporters = ()  # a gRPC channel that lives until the interpreter's end may complain there
         beside: list[Callable[[float], object]] = []
         if (own := self._own) is not None and own is process.provider:
@@ -330,6 +335,8 @@ class Telemetry:
         except Exception as error:
             say(logging.WARNING, "telemetry did not stop as it should: %s", origin(error))
         finally:
+            if not process.started:  # again; until now, an exit waits for this
+                atexit.unregister(self.stop)
             process.take_level_back()  # the line about what was exported and lost has been written
 
     @contextlib.contextmanager

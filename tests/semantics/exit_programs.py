@@ -82,6 +82,21 @@ def telemetry_without_a_stop() -> None:
     _end_spans(telemetry.provider)
 
 
+def telemetry_stopped_by_a_thread_that_nobody_joins() -> None:
+    import threading
+
+    from breaker_exporter.telemetry import Telemetry
+
+    from ._waiting import until
+
+    telemetry = Telemetry(export_timeout=120, shutdown_timeout=120)
+    telemetry.start()
+    assert telemetry.provider is not None
+    _end_spans(telemetry.provider)
+    threading.Thread(target=telemetry.stop, daemon=True).start()
+    until(lambda: not telemetry.exporters)
+
+
 def telemetry_with_a_given_provider() -> None:
     provider = TracerProvider()
     from breaker_exporter.telemetry import Telemetry

@@ -13,18 +13,23 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import gevent
+from opentelemetry.sdk.trace import TracerProvider
 
 from breaker_exporter import CircuitBreakerSpanExporter, CircuitState
-from breaker_exporter._concurrency.hub import holds_state_lock
+from breaker_exporter._concurrency.hub import holds_state_lock, new_state_lock
+from breaker_exporter._core import runner
+from breaker_exporter._wiring.batch_processor import BatchProcessor
+from breaker_exporter.telemetry import Telemetry
 from breaker_exporter.testing import ScriptedExporter, take
 
 from ._exporters import FAILURE, SUCCESS, Gated
-from ._gevent import native_ident, start_native_thread
+from ._gevent import Cooperative, native_ident, start_native_thread
 from ._spans import spans
 from ._waiting import Gate, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import FrameType
 
 USUAL = sys.getswitchinterval()
 
@@ -102,6 +107,45 @@ def a_finalizer_that_ends_a_span_on_the_export_thread_stops_nobody() -> None:
     assert answers == [FAILURE, FAILURE, False]
     assert _all_accounted_for(other)
     assert other.export(spans(1)) is SUCCESS
+
+
+def a_signal_handler_that_interrupts_a_cooperative_call_s_last_steps_is_refused_at_once() -> None:
+    """R2: it would wait for a call that goes on only when it returns, until that counts as hung."""
+    answers: list[object] = []
+
+    def at_next_step_of_ours(frame: FrameType, event: str, _: object) -> None:
+        if event == "call" and frame.f_code.co_filename == runner.__file__:
+            sys.setprofile(None)
+            answers.append(exporter.export(spans(2)))
+            answers.append(exporter.force_flush(3_600_000))
+
+    inner = Cooperative(lambda: sys.setprofile(at_next_step_of_ours))
+    exporter = CircuitBreakerSpanExporter(inner, export_timeout=3600)
+    with gevent.Timeout(20):
+        assert exporter.export(spans(1)) is SUCCESS
+    assert answers == [FAILURE, False]
+    assert _all_accounted_for(exporter)
+    assert exporter.export(spans(1)) is SUCCESS
+
+
+def no_greenlet_is_let_into_what_a_lock_guards() -> None:
+    """Whatever a signal handler calls that has interrupted it."""
+    exporter = CircuitBreakerSpanExporter(ScriptedExporter())
+    processor = BatchProcessor(CircuitBreakerSpanExporter(ScriptedExporter()))
+    telemetry = Telemetry(provider=TracerProvider(shutdown_on_exit=False), endpoint="http://127.0.0.1:9")
+    telemetry.start()
+    others: list[bool] = []
+    with new_state_lock():
+        gevent.spawn(others.append, True)
+        assert exporter.export(spans(100)) is FAILURE
+        assert not exporter.force_flush(3_600_000)
+        exporter.shutdown(3_600_000)
+        assert not processor.force_flush(3_600_000)
+        telemetry.stop()
+        assert others == []
+    until(lambda: not telemetry.exporters)
+    assert others == [True]
+    processor.shutdown()
 
 
 def a_shutdown_that_interrupts_the_lock_does_not_wait() -> None:

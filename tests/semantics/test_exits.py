@@ -25,6 +25,7 @@ _ALL = [
 ]
 _OURS = (
     exit_programs.telemetry_without_a_stop,
+    exit_programs.telemetry_stopped_by_a_thread_that_nobody_joins,
     exit_programs.telemetry_with_a_given_provider,
     exit_programs.zero_code,
 )
@@ -84,6 +85,7 @@ def test_what_is_queued_under_gevent_arrives(
     _cases(
         exit_programs.provider_made_before_the_import,
         exit_programs.telemetry_without_a_stop,
+        exit_programs.telemetry_stopped_by_a_thread_that_nobody_joins,
         exit_programs.zero_code,
         early=("",),
     ),

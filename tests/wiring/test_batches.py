@@ -15,6 +15,7 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from breaker_exporter import CircuitBreakerSpanExporter
+from breaker_exporter._concurrency.hub import new_state_lock
 from breaker_exporter._concurrency.once import Once
 from breaker_exporter._wiring.batch_processor import BatchProcessor
 from breaker_exporter._wiring.pipeline import Pipeline
@@ -325,6 +326,21 @@ def test_a_call_that_another_thread_makes_can_be_waited_for_in_vain(gate: Gate, 
     assert not first.done()
     gate.open()
     first.result(25)
+
+
+def test_nothing_waits_where_it_has_interrupted_what_a_lock_guards(provider: TracerProvider) -> None:
+    """P1: a signal handler there would wait for threads that wait for that lock."""
+    outlet = Outlet()
+    each = pipeline(ScriptedExporter())
+    outlet.open((each,), shutdown_timeout=5.0)
+    provider.add_span_processor(outlet)
+    sell(provider)
+
+    with new_state_lock():
+        assert not outlet.force_flush()
+        assert not each.processor.force_flush()
+
+    assert outlet.force_flush()
 
 
 def test_on_the_hub_nothing_waits(provider: TracerProvider, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 
 from breaker_exporter import CircuitState, CircuitTransition
+from breaker_exporter._concurrency.hub import new_state_lock
 from breaker_exporter.telemetry import Telemetry, TelemetryError
 from breaker_exporter.testing import Fault, FaultyCollector
 
@@ -668,6 +669,25 @@ def test_stop_from_two_threads_stops_once_and_both_wait_for_it(
 
     assert arrived == [{sent}] * 4
     assert collector.duplicates == 0
+
+
+def test_a_stop_that_interrupts_what_a_lock_guards_does_not_wait(
+    collector: FaultyCollector, provider: TracerProvider
+) -> None:
+    """P1: in a signal handler, threads that wait for that lock cannot stop anything before it returns."""
+    collector.set_fault(Fault.SLOW, seconds=1.0)
+    telemetry = Telemetry(provider=provider, endpoint=collector.http_base, shutdown_timeout=60)
+    telemetry.start()
+    sent = end_a_span(provider)
+
+    began = time.monotonic()
+    with new_state_lock():
+        telemetry.stop()
+    returned = time.monotonic()
+    telemetry.stop()
+
+    assert returned - began < time.monotonic() - returned
+    assert collector.span_ids == {sent}
 
 
 @pytest.mark.parametrize(

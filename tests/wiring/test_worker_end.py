@@ -14,6 +14,7 @@ from collections.abc import Iterator
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
 
+from breaker_exporter._concurrency.hub import new_state_lock
 from breaker_exporter._wiring.worker_end import check_patch, check_start, prepare_end
 from breaker_exporter.telemetry import Telemetry
 from breaker_exporter.testing import FaultyCollector
@@ -307,6 +308,23 @@ def test_a_handler_before_which_there_is_a_flush_is_still_called(
     sell(telemetry)
 
     signal.raise_signal(signal.SIGABRT)
+
+    assert seen == [1]
+
+
+def test_a_signal_that_interrupts_what_one_of_our_locks_guards_is_handled_after_that(
+    handlers: None, telemetry: Telemetry, collector: FaultyCollector
+) -> None:
+    """What the flush waits for would wait for that lock."""
+    seen: list[int] = []
+    signal.signal(signal.SIGABRT, lambda number, frame: seen.append(len(collector.span_ids)))
+    prepare_end(Quiet(), telemetry)
+    sell(telemetry)
+
+    with new_state_lock():
+        signal.raise_signal(signal.SIGABRT)
+        assert seen == []
+    until(lambda: seen)
 
     assert seen == [1]
 

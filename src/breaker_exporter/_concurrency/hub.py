@@ -9,6 +9,7 @@ from __future__ import annotations
 import _thread
 import builtins
 import contextlib
+import contextvars
 import importlib
 import os
 import queue
@@ -32,6 +33,10 @@ _WARM = (
     "netrc",
 )
 """What sockets, DNS and requests import at first use. A native thread must not: import locks are patched."""
+
+
+_SOON = 0.001
+"""Seconds after which something is tried again that came in where nobody may wait."""
 
 
 class Thrown(BaseException):
@@ -284,6 +289,11 @@ def on_hub() -> bool:
     return hub is not None and isinstance(_current(), hub.Hub)
 
 
+def must_not_wait() -> bool:
+    """Whether a wait here would keep those from running that it waits for."""
+    return on_hub() or holds_state_lock()
+
+
 def is_cooperative() -> bool:
     """Whether the caller must wait through its hub: a greenlet, or the main thread of a patched process."""
     hub = _gevent("hub")
@@ -312,10 +322,26 @@ def new_parker() -> Parker:
 
 def give_way() -> None:
     """Let the hub see to whatever is due, where the caller is a greenlet of its own."""
-    if is_cooperative() and not on_hub():
+    if is_cooperative() and not must_not_wait():
         import gevent
 
         gevent.sleep(1e-6)  # 0 would run callbacks alone, and no timer nor socket
+
+
+def run_soon(task: Callable[[], object]) -> None:
+    """Run `task` elsewhere, where the caller must not wait: after what it has interrupted.
+
+    Raises:
+        RuntimeError: No thread can be started.
+    """
+    if on_hub() or is_cooperative():
+        import gevent
+
+        gevent.spawn_later(_SOON, task)
+    else:
+        timer = threading.Timer(_SOON, task)
+        timer.daemon = True
+        timer.start()
 
 
 def beside(task: Callable[[], None]) -> Callable[[float], None]:
@@ -332,7 +358,7 @@ def beside(task: Callable[[], None]) -> Callable[[float], None]:
     running = gevent.spawn(task)
 
     def join(timeout: float) -> None:
-        if gevent.getcurrent() is not running:
+        if gevent.getcurrent() is not running and not must_not_wait():
             with _waiting():
                 running.join(max(0.0, timeout))
 
@@ -383,20 +409,25 @@ class _HubParker:
             pass  # its hub is destroyed, as a native thread's is that ends: nobody waits there any more
 
 
-def start_greenlet(task: Callable[[], object], ended: Callable[[], None]) -> Callable[[], None]:
+def start_greenlet(
+    task: Callable[[], object], ended: Callable[[], None], context: contextvars.Context
+) -> Callable[[], None]:
     """Run `task` in a greenlet of its own.
 
     Args:
         task: What to run. A greenlet that is killed before its first instruction never runs it.
         ended: Called on the hub when the greenlet has ended, however it did.
+        context: What the greenlet runs in, from its first instruction to its last.
 
     Returns:
         What kills it, without waiting for it to die.
     """
     import gevent
 
-    running = gevent.spawn(task)
+    running = gevent.Greenlet(task)
+    running.gr_context = context
     running.rawlink(lambda _: ended())
+    running.start()
 
     def kill() -> None:
         running.kill(block=False)

@@ -34,7 +34,7 @@ class Once:
                     self._ended = True
                 for parker in self._waiting:
                     parker.unpark()
-        elif self._caller != hub.caller() and not hub.on_hub():
+        elif self._caller != hub.caller() and not hub.must_not_wait():
             self._wait(time.monotonic() + seconds)
 
     def _wait(self, deadline: float) -> None:

@@ -301,7 +301,7 @@ class Runner:
             if closing is None:
                 closing = self._closing = Turn()
         self.recheck()
-        may_wait = not (hub.on_hub() or id(self) in _inside.get() or hub.holds_state_lock())
+        may_wait = not (id(self) in _inside.get() or hub.must_not_wait())
         now = time.monotonic()
         limit = min(deadline, self._end_at)
         if first:
@@ -362,7 +362,7 @@ class Runner:
                 raise CannotStart(str(error)) from error
             # The processor's last drain, where no thread starts any more: nobody else is there to be held up.
             if not hub.is_cooperative():
-                turn.outcome = _outcome(context, call)
+                turn.outcome = _outcome(lambda: context.run(call))
             elif isinstance(error, hub.TornDown):  # pragma: no cover (as where it is raised)
                 raise CannotStart(str(error)) from error
             else:
@@ -372,8 +372,10 @@ class Runner:
     def _start_greenlet(self, turn: Turn, context: contextvars.Context, call: Callable[[], object]) -> None:
         turn.submitted = True
         turn.kill = _cooperating[turn] = hub.start_greenlet(
-            lambda: self._finish(turn, _outcome(context, call)),
+            lambda: self._finish(turn, _outcome(call)),
             lambda: self._settle_unrun(turn, "was killed before it ran"),
+            # A signal handler may come in before the call and after it, and must see where it is (R2).
+            context,
         )
 
     def _start_on_thread(self, turn: Turn, context: contextvars.Context, call: Callable[[], object]) -> None:
@@ -425,7 +427,7 @@ class Runner:
         try:
             if diverted:
                 detour().enter(self._records)
-            outcome = _outcome(context, call)
+            outcome = _outcome(lambda: context.run(call))
         finally:
             end_if_child_of(self._pid)
             try:
@@ -515,9 +517,9 @@ def _refuse_child_of(pid: int) -> None:
         raise Refused("forked while waiting: the call is the parent's")
 
 
-def _outcome(context: contextvars.Context, call: Callable[[], object]) -> Outcome:
+def _outcome(call: Callable[[], object]) -> Outcome:
     try:
-        return Returned(context.run(call))
+        return Returned(call())
     except BaseException as error:
         # Whatever it is: on a thread of ours it was meant for nobody else.
         return Raised(error)

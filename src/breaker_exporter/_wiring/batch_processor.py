@@ -73,9 +73,10 @@ class BatchProcessor(SpanProcessor):
 
         Returns:
             True once all of it is exported, refused or dropped; False where it was late, after
-            :meth:`shutdown`, and on the hub greenlet, which must not wait.
+            :meth:`shutdown`, and where nobody may wait: on the hub greenlet, and in a signal handler that has
+            interrupted what one of our locks guards.
         """
-        if hub.on_hub():
+        if hub.must_not_wait():
             return False
         flush = _Flush(check.budget(timeout_millis))
         if self._flush_beside(flush):

@@ -51,10 +51,11 @@ class Outlet(SpanProcessor):
         """Flush all pipelines side by side, within the time given.
 
         Returns:
-            False where one was late, raised or said so itself, and on the hub greenlet, which must not wait.
+            False where one was late, raised or said so itself, and where nobody may wait: on the hub
+            greenlet, and in a signal handler that has interrupted what one of our locks guards.
         """
         pipelines = self._pipelines
-        if hub.on_hub():
+        if hub.must_not_wait():
             return not pipelines
         flushed: list[bool] = []
 

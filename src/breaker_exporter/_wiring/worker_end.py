@@ -9,11 +9,13 @@ from __future__ import annotations
 import contextlib
 import faulthandler
 import logging
+import os
 import signal
 import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from types import CodeType, FrameType, FunctionType
 from typing import TYPE_CHECKING
 
@@ -87,7 +89,13 @@ Handler = Callable[[int, FrameType | None], object]
 
 
 def _set(number: signal.Signals, handler: Handler) -> None:
-    signal.signal(number, handler)
+    def handle(number: int, frame: FrameType | None) -> None:
+        if hub.holds_state_lock():  # what the handler would wait for waits for that lock
+            hub.run_soon(partial(os.kill, os.getpid(), number))
+        else:
+            handler(number, frame)
+
+    signal.signal(number, handle)
     signal.siginterrupt(number, False)  # as Gunicorn's own, which are not to disturb requests
 
 
@@ -103,7 +111,7 @@ def _stopping(telemetry: Telemetry) -> Handler:
             signal.raise_signal(number)
 
         if hub.on_hub():  # which must not wait
-            hub.start_greenlet(end, lambda: None)
+            hub.run_soon(end)
         else:
             end()
 
