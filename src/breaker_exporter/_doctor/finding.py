@@ -114,7 +114,7 @@ class Report:
         return max((levels.index(finding.level) for finding in self.findings), default=0)
 
     def as_json(self) -> dict[str, object]:
-        """The report for machines; its shape stands in the README."""
+        """The report for machines; docs/how-to/doctor.md shows its shape."""
         return {
             "status": self.status,
             "findings": [{**asdict(finding), "level": finding.level.value} for finding in self.findings],

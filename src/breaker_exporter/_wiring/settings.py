@@ -33,7 +33,7 @@ _ROOM = 2.0
 _SHUTDOWN_TIMEOUT = 5.0
 _FAILURE_THRESHOLD = 3
 _SWITCH_INTERVAL = 0.0003
-"""Seconds; measured: what the README says of it."""
+"""Seconds; measured: docs/how-to/tuning.md."""
 
 
 @dataclass(frozen=True, slots=True)
