@@ -307,8 +307,9 @@ class Telemetry:
             if environment.metrics():
                 from .instrumentation import observe
 
-                for exporter in exporters:
-                    observe(exporter)
+                with environment.metered():
+                    for exporter in exporters:
+                        observe(exporter)
             undo.pop_all()
         process.take_level_back, process.shutdown_timeout = take_level_back, seconds
         process.outlet, process.sentry, process.exporters = outlet, connection, exporters

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
 
+from breaker_exporter import otlp
+from breaker_exporter._wiring import auto_instrumentation
 from breaker_exporter._wiring import provider as _provider
 from breaker_exporter.testing import FaultyCollector
 
@@ -150,6 +152,68 @@ def test_a_meter_provider_that_is_not_installed_costs_no_span(
     assert len(logged) == told
     assert all("OTEL_PYTHON_METER_PROVIDER must name an installed meter provider" in line for line in logged)
     assert len(collector.span_ids) == 1
+
+
+@pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
+@pytest.mark.parametrize(
+    "asking",
+    ["OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED", "BREAKER_EXPORTER_METRICS"],
+)
+def test_it_costs_none_where_exports_are_counted_either(
+    collector: FaultyCollector, asking: str, protocol: str
+) -> None:
+    _, logged = run(
+        collector,
+        OTEL_PYTHON_METER_PROVIDER="nonsense",
+        OTEL_EXPORTER_OTLP_PROTOCOL=protocol,
+        OTEL_EXPORTER_OTLP_ENDPOINT=collector.grpc_endpoint if protocol == "grpc" else collector.http_base,
+        **{asking: "true"},
+    )
+
+    assert len(logged) == 1
+    assert len(collector.span_ids) == 1
+
+
+SENTRY = """
+import inspect
+from opentelemetry.metrics import NoOpMeterProvider
+from opentelemetry.sdk.trace import TracerProvider
+from breaker_exporter.sentry import init_sentry
+takes_meters = "meter_provider" in inspect.signature(TracerProvider).parameters
+provider = TracerProvider(**({{"meter_provider": NoOpMeterProvider()}} if takes_meters else {{}}))
+breaker = init_sentry(provider, dsn={dsn!r}, traces_sample_rate=1.0)
+provider.get_tracer("tests").start_span("sell").end()
+provider.shutdown()
+"""
+
+
+@pytest.mark.parametrize("way", ["init_sentry", "hooks"])
+def test_it_costs_none_of_sentrys(collector: FaultyCollector, way: str) -> None:
+    if way == "hooks":
+        sentry = f"sentry=Sentry(dsn={collector.sentry_dsn!r})"
+        before = "from breaker_exporter.sentry import Sentry"
+        run(collector, before=before, arguments=sentry, OTEL_PYTHON_METER_PROVIDER="")
+    else:
+        subprocess.run(
+            [sys.executable, "-c", SENTRY.format(dsn=collector.sentry_dsn)],
+            env={**os.environ, "OTEL_PYTHON_METER_PROVIDER": ""},
+            timeout=60,
+            check=True,
+        )
+
+    assert collector.spans_received == (2 if way == "hooks" else 1)
+
+
+@pytest.mark.parametrize("kind", ["HTTPSpanExporter", "GRPCSpanExporter", "CooperativeOTLPSpanExporter"])
+def test_it_costs_no_exporter(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    monkeypatch.setenv("OTEL_PYTHON_METER_PROVIDER", "nonsense")
+    monkeypatch.setenv("OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED", "true")
+    monkeypatch.setenv("BREAKER_EXPORTER_METRICS", "true")
+    exporter = getattr(otlp if kind.startswith("Cooperative") else auto_instrumentation, kind)()
+    if isinstance(exporter, auto_instrumentation.ZeroCodeSpanExporter):
+        exporter.make()
+        assert exporter.breaker is not None
+    exporter.shutdown()
 
 
 LIMITS = """

@@ -139,7 +139,8 @@ class ZeroCodeSpanExporter(SpanExporter):
 
         for inherited in set(self._made.values()) - {made}:
             forget(inherited)
-        observe(made)
+        with self._environment.metered():
+            observe(made)
 
 
 class HTTPSpanExporter(ZeroCodeSpanExporter):

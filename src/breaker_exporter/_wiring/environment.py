@@ -317,6 +317,10 @@ class Environment:
             )
         return (METER_PROVIDER,)
 
+    def metered(self) -> contextlib.AbstractContextManager[None]:
+        """Inside, OpenTelemetry can be asked for a meter, whatever is named and not installed."""
+        return self.hidden(self.bad_meter_provider())
+
     def check_provider(self, default_sampler: str) -> None:
         """What a ``TracerProvider`` is made of."""
         self.sampler(default_sampler)

@@ -50,7 +50,7 @@ def build(settings: Settings, environment: Environment) -> tuple[Pipeline, ...]:
     try:
         for name, exporter in _exporters(settings, environment):
             exporters.append(exporter)
-            with environment.hidden(environment.bad_meter_provider()):
+            with environment.metered():
                 pipelines.append(guarded(name, exporter, settings))
     except BaseException:
         shut_down(pipelines, settings.shutdown_timeout)

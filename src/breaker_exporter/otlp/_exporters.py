@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from collections.abc import Mapping, Sequence
@@ -147,7 +148,10 @@ class CooperativeOTLPSpanExporter(SpanExporter):
         self._said_failing = False
         self._remarks = Remarks(self._poster.destination)
         counts_itself = (environment.value(ENABLED) or "").lower() == "true"
-        self._metrics = SelfMetrics(url, meter_provider) if counts_itself else None
+        self._metrics = None
+        if counts_itself:
+            with environment.metered() if meter_provider is None else contextlib.nullcontext():
+                self._metrics = SelfMetrics(url, meter_provider)
         warm()
 
     @property

@@ -35,7 +35,7 @@ def made(
     headers = settings.headers or environment.otlp_headers("grpc")
     is_gzip = environment.otlp_compression("grpc") == "gzip"
     credentials = None if is_plain else _channel_credentials(environment)
-    with environment.hidden([*_read_all_the_same(environment, headers)]):
+    with environment.metered(), environment.hidden([*_read_all_the_same(environment, headers)]):
         return kind(
             endpoint,
             insecure=is_plain,

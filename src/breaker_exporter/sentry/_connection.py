@@ -88,7 +88,8 @@ def _connected(
     try:
         propagate_beside(spans.propagator(sentry.mode))
         if provider is not None and takes_spans(client, sentry.mode):
-            pipeline = spans.pipeline(client, sentry, settings, environment, provider)
+            with environment.metered():
+                pipeline = spans.pipeline(client, sentry, settings, environment, provider)
     except Unusable as error:
         failure = str(error)
     except Exception as error:
