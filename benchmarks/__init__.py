@@ -1,1 +1,1 @@
-"""What exporting costs a service: every contender in turn under the same load, ratios within one round."""
+"""Measurements of what exporting costs: contenders in turn under the same load, ratios within a round."""

@@ -1,4 +1,4 @@
-"""What a contender exports to, and how its fault is switched."""
+"""The backends that contenders export to, and how their fault is switched."""
 
 from __future__ import annotations
 
@@ -111,5 +111,5 @@ def backend_for(contender: str, collector: FaultyCollector) -> Iterator[Backend]
 
 
 def _give_way(pid: int) -> None:
-    """Have a backend that decodes spans make room for the load, which times the requests on the same core."""
+    """Lower the priority of a backend: the load, which times requests, runs on the same core."""
     os.setpriority(os.PRIO_PROCESS, pid, _NICE)

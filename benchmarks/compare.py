@@ -1,7 +1,7 @@
 """Two contenders, or one at two commits, side by side: what a developer runs before and after a change.
 
 A contender is a name, or ``name@commit``. The rounds are interleaved: no exporter, A, B, and every other
-round backwards, so that a machine whose speed drifts favours nobody.
+round backwards, so that a machine whose speed drifts favours neither.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ _FIGURES = (
     ("CPU of the worker, %", "cost", "healthy", "cpu", 100.0),
     ("memory, MB", "outage", "healthy", "resident_mb", 1.0),
 )
-"""What is compared: suite, phase, name, and the factor to its unit."""
+"""The figures compared: title, suite, phase, name, and the factor to the unit."""
 
 
 def lines(sides: Sequence[Side], rounds: int, results: Results) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Which core the worker has, and which are for load and backend."""
+"""The cores of a measurement: one for the worker, the others for load and backend."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ _PERCENTILES: Mapping[str, float] = {"50": 50.0, "99": 99.0, "99.9": 99.9, "100"
 
 
 def _rate(counted: Sequence[tuple[float, float]], phase: Phase) -> float | None:
-    """What was counted a second of the phase, between the first and the last count within it."""
+    """Return the count a second of the phase, between the first and the last count within it."""
     inside = [(at, count) for at, count in counted if phase.begin <= at <= phase.end]
     if len(inside) < 2:
         return None

@@ -1,4 +1,4 @@
-"""How many instructions encoding and sending a batch executes: the same number on a busy machine.
+"""Counts of the instructions that encoding and sending a batch executes: the same on a busy machine.
 
 Counted by ``perf stat`` where the machine lets it, else by valgrind's cachegrind. A step runs in a process of
 its own, once with a few batches and once with more; the difference, divided by the batches, is free of
@@ -69,7 +69,7 @@ STEPS: dict[str, Callable[[int], None]] = {
     "encode-official-varied": lambda batches: _encode_official(batches, varied),
     "export-http": lambda batches: _export_http(batches, repeating),
 }
-"""What is counted, by name: each makes its spans, then encodes or exports so many batches of them."""
+"""The counted steps by name: each makes its spans, then encodes or exports so many batches of them."""
 
 
 def counts(steps: Sequence[str], check: Callable[[], None]) -> str:

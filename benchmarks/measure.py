@@ -20,8 +20,8 @@ from breaker_exporter.testing import FaultyCollector
 from .backends import Backend, backend_for
 from .plan import WARM_UP, Cell
 
-_LOOK = 0.1
-"""Seconds between two looks at the backend."""
+_READ_EVERY = 0.1
+"""Seconds between two readings of the backend's counts."""
 _GRACE = 2
 """Seconds Gunicorn gives a worker that was told to stop; a bare exporter would take all of many more."""
 _LAST_ANSWERS = 5.0
@@ -46,13 +46,13 @@ class CellFailed(RuntimeError):
 
 @dataclass(slots=True)
 class Raw:
-    """What was observed; times in seconds from the start of the first phase."""
+    """The observations of a cell; times in seconds from the start of the first phase."""
 
     cell: Cell
     latencies: dict[int, tuple[float, int]] = field(default_factory=dict)
     """By the number of the request: when it was answered after it was due, and its status."""
     beats: list[tuple[float, float]] = field(default_factory=list)
-    """When the hub was due back, and how late it was."""
+    """Pairs: the second at which the hub was due back, and the seconds it was late."""
     cpu: list[tuple[float, float]] = field(default_factory=list)
     """Seconds of CPU that the worker has used by then."""
     delivered: list[tuple[float, int]] = field(default_factory=list)
@@ -68,7 +68,7 @@ class Raw:
 def measure(
     cell: Cell, collector: FaultyCollector, check: Callable[[], None], checkout: Path | None = None
 ) -> Raw:
-    """Measure a cell; whatever happens, no process of it is left.
+    """Measure a cell; no process of it is left, even if it fails.
 
     Args:
         cell: What is measured.
@@ -110,7 +110,7 @@ def _start_service(cell: Cell, backend: Backend, directory: Path, checkout: Path
 
 
 def _path_of(checkout: Path) -> str:
-    """What is importable here, with the package and the benchmarks of another commit in front."""
+    """Return this process's path, with package and benchmarks of another commit in front."""
     return os.pathsep.join([str(checkout / "src"), str(checkout), *map(os.path.abspath, sys.path)])
 
 
@@ -165,7 +165,7 @@ class _Observer:
                 selector.unregister(lines)
             for line in said or ():
                 self._take(line)
-        if self._start and time.monotonic() - self._looked >= _LOOK:
+        if self._start and time.monotonic() - self._looked >= _READ_EVERY:
             self._looked = time.monotonic()
             delivered = self._backend.delivered()
             if delivered is not None:

@@ -1,4 +1,4 @@
-"""What is measured: contenders, and the cells of a run in the order in which they are measured."""
+"""The plan of a run: contenders, and the cells in the order in which they are measured."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ class Cell:
 
     @property
     def key(self) -> str:
-        """What tells it from all others."""
+        """The name that tells it from all other cells."""
         return f"{self.suite}/{self.worker}/{self.fault}/{self.rate:g}/{self.contender}/{self.round}"
 
     def as_json(self) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""What every measured cell needs around it: a collector, pinned cores, progress, and nothing left behind."""
+"""The session around measured cells: a collector, pinned cores, progress."""
 
 from __future__ import annotations
 

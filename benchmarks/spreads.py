@@ -1,4 +1,4 @@
-"""How far a figure can be trusted: its median, and the interval that holds the true median."""
+"""Spreads: the median of a figure, and the interval that holds the true median."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ class Store:
 
 
 def load(path: Path) -> dict[str, Any]:
-    """What a file holds.
+    """Return the results that a file holds.
 
     Raises:
         SystemExit: There is none.

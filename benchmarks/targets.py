@@ -1,4 +1,4 @@
-"""What is aimed for, as ratios of figures within one round, and whether it was met."""
+"""The targets, as ratios of figures within one round, and whether each was met."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Verdict:
 
     @property
     def met(self) -> bool | None:
-        """Whether the whole spread is within the limit; ``None`` where nothing was measured."""
+        """True if the whole spread is within the limit; ``None`` if nothing was measured."""
         if not self.values:
             return None
         low, high = interval(self.values)
@@ -48,7 +48,7 @@ class Verdict:
 
     @property
     def is_decided(self) -> bool:
-        """Whether the whole spread is on one side of the limit: more rounds would say nothing new."""
+        """True if the whole spread is on one side of the limit: more rounds would say nothing new."""
         if not self.values:
             return False
         low, high = interval(self.values)
@@ -115,7 +115,7 @@ class Results:
         return _largest_gap(cell) if cell else None
 
     def faults(self) -> str:
-        """The faults that were measured under gevent, in words: "any fault" where it was all of them."""
+        """The faults that were measured under gevent, as text: "any fault" where it was all of them."""
         met = {cell["fault"] for cell in self.cells.values() if cell["worker"] == "gevent"} & set(FAULTS)
         return "any fault" if met == set(FAULTS) else ", ".join(sorted(met)) or "no fault yet"
 
@@ -275,7 +275,7 @@ def verdicts(results: Results) -> list[Verdict]:
 
 
 def cost_verdicts(results: Results) -> list[Verdict]:
-    """What exporting costs in CPU: the targets of the suite ``cost``."""
+    """Return the targets of the suite ``cost``: the CPU that exporting takes."""
     return [
         Verdict("CPU of exporting, HTTP, hooks / bare", "<= 0.6", 0.6, results.costs("hooks", "bare-http")),
         Verdict(

@@ -1,4 +1,4 @@
-"""The demo's application, which counts its spans for this matrix, and does to its process what it is told."""
+"""The application of the matrix: the usual work, and on request an event for its process."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _set_clock_back() -> None:
 
 
 def _forked_well(environ: dict[str, Any]) -> bool:
-    """Whether a child that makes spans, and looks at its exporters, ends well and soon."""
+    """Fork a child that makes spans and reads its exporters' health; return whether it ends well in time."""
     child = os.fork()
     if child == 0:
         answer(environ, lambda *_: None)

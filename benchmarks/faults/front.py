@@ -24,7 +24,7 @@ _FILLERS = 8
 
 
 class Fronting(enum.Enum):
-    """What it does with connections."""
+    """The treatment of connections."""
 
     RELAY = "relay"
     """Passes the bytes on, by TLS where it has that."""

@@ -25,8 +25,8 @@ from .front import NAME, Front, Fronting
 from .plan import FAULTY, HEALTHY, RATE, RECOVERING, SETTINGS, WARM_UP, Cell, Column, Event, Step
 
 OURS, NONE = "ours", "none"
-_LOOK = 0.1
-"""Seconds between two looks at the collector."""
+_READ_EVERY = 0.1
+"""Seconds between two readings of the collector's counts."""
 _LAST_ANSWERS = 5.0
 """Seconds that the load waits for answers after its last request."""
 _UNDER_WAY = 0.3
@@ -37,7 +37,7 @@ _GRACE = 10
 
 @dataclass(slots=True)
 class Service:
-    """What one of the two services was seen to do; times in seconds from the start of the first phase."""
+    """The observations of one of the two services; times in seconds from the start of the first phase."""
 
     latencies: dict[int, tuple[float, int]] = field(default_factory=dict)
     """By the number of the request: when it was answered after it was due, and its status."""
@@ -58,7 +58,7 @@ class Service:
 
 @dataclass(slots=True)
 class Raw:
-    """What was observed."""
+    """The observations of a cell."""
 
     cell: Cell
     services: dict[str, Service] = field(default_factory=lambda: {OURS: Service(), NONE: Service()})
@@ -71,7 +71,7 @@ class Raw:
 
 
 def measure(cell: Cell, collector: FaultyCollector, check: Callable[[], None]) -> Raw:
-    """Measure a cell; whatever happens, no process of it is left.
+    """Measure a cell; no process of it is left, even if it fails.
 
     Raises:
         CellFailed: A service or the load did not run.
@@ -251,7 +251,7 @@ class _Observer:
                 selector.unregister(lines)
             for line in said_now or ():
                 self._take(key.data, line)
-        if self._start and time.monotonic() - self._looked >= _LOOK:
+        if self._start and time.monotonic() - self._looked >= _READ_EVERY:
             self._looked = time.monotonic()
             counts = self._collector.counts()
             self._raw.delivered.append((self._looked - self._start, counts.spans - counts.duplicates))

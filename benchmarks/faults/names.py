@@ -51,7 +51,7 @@ class Names:
 
     @property
     def command(self) -> tuple[str, ...]:
-        """What comes before a command that is to ask this server."""
+        """The words before a command that make it ask this server."""
         return _in_namespace(self._resolv_conf)
 
     def _serve(self) -> None:
@@ -75,7 +75,7 @@ class Names:
 
 @functools.cache
 def can_be() -> bool:
-    """Whether this process may mount, and take port 53."""
+    """Return whether this process may mount, and take port 53."""
     if shutil.which("unshare") is None:
         return False
     try:

@@ -1,4 +1,4 @@
-"""What is measured: the faults, the ways of running, and how long a cell takes."""
+"""The plan of the matrix: the faults, the ways of running, and how long a cell takes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ TIMEOUT, MAX_COOLDOWN, SHUTDOWN_TIMEOUT = 1.0, 2.0, 2.0
 
 
 class Event(enum.Enum):
-    """What happens to the processes of both services in the middle of a fault."""
+    """An event of the processes of both services in the middle of a fault."""
 
     STOP = "SIGTERM, idle"
     STOP_BUSY = "SIGTERM, a request in flight"
@@ -47,7 +47,7 @@ class Event(enum.Enum):
 
     @property
     def ends(self) -> bool:
-        """Whether the service ends with it."""
+        """True if the service ends with it."""
         return self in (Event.STOP, Event.STOP_BUSY, Event.QUIT)
 
     @property
@@ -109,7 +109,7 @@ class Row:
 
     @property
     def ends(self) -> bool:
-        """Whether the services end in the fault."""
+        """True if the services end in the fault."""
         return self.event is not None and self.event.ends
 
     @property

@@ -42,7 +42,7 @@ _UNANSWERED = 0.001
 
 @dataclass(slots=True)
 class Worker:
-    """What one worker told."""
+    """The reports of one worker."""
 
     began: float
     was_full: bool = False
@@ -53,7 +53,7 @@ class Worker:
 
 @dataclass(slots=True)
 class Soak:
-    """What was seen."""
+    """The observations of a run."""
 
     workers: dict[int, Worker] = field(default_factory=dict)
     requests: int = 0
@@ -65,7 +65,7 @@ class Soak:
     output: str = ""
 
     def broken(self) -> list[str]:
-        """Which promises did not hold."""
+        """Return the promises that did not hold."""
         found = [text for pid, worker in self.workers.items() for text in _broken(pid, worker)]
         exported = sum(worker.last.get("health", {}).get("exported", 0) for worker in self.workers.values())
         checks = {

@@ -10,7 +10,7 @@ from breaker_exporter.testing import Fault
 from .measure import NONE, OURS, Raw, Service
 from .plan import FAULTY, HEALTHY, MAX_COOLDOWN, RATE, SHUTDOWN_TIMEOUT, TIMEOUT, WARM_UP, Row
 
-_ROOM = 3.0
+_MARGIN = 3.0
 """Seconds that the way back may take beyond a cooldown and a timeout: a batch's delay, a busy machine."""
 _END = 5.0
 """Seconds that Gunicorn and the machine may take for an end, on top of the shutdown budget."""
@@ -24,7 +24,7 @@ _MORE = 12
 
 @dataclass(slots=True)
 class Outcome:
-    """What a cell came to; times in seconds.
+    """The result of a cell; times in seconds.
 
     Attributes:
         broken: What was promised and did not hold, a sentence each.
@@ -124,7 +124,7 @@ def _broken(raw: Raw, it: Outcome) -> list[str]:
         and it.unfounded > (it.failed if rejected else 0),
         "no span was delivered after the fault": it.delivered_after is None and not row.ends,
         f"the first span came {it.delivered_after or 0:.1f} s after the fault": (it.delivered_after or 0)
-        > MAX_COOLDOWN + TIMEOUT + _ROOM,
+        > MAX_COOLDOWN + TIMEOUT + _MARGIN,
         f"exit status {it.returncode}": it.returncode != 0,
         f"it took {it.seconds_to_end:.1f} s to end": it.seconds_to_end > SHUTDOWN_TIMEOUT + _END,
         f"the hub stood still for {it.gap or 0:.3f} s": (it.gap or 0) > _FELT
@@ -164,7 +164,7 @@ def _back(raw: Raw) -> float | None:
 
 
 def _first_failure(service: Service, opened: float) -> float:
-    """When it was reported; none before the circuit opened: that was it."""
+    """Return when the first failure was reported; if none before the circuit opened, that moment."""
     healthy = max((failed for at, failed in service.failed if at < HEALTHY), default=0)
     return next((at for at, failed in service.failed if at >= HEALTHY and failed > healthy), opened)
 

@@ -1,4 +1,4 @@
-"""The demo's application, measured by this benchmark's own meter."""
+"""The application of every contender: the usual work, counted by the benchmark's meter."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """``gunicorn.conf.py`` of every contender; the variable ``BENCH_CONTENDER`` says which.
 
-All but the hooks are made after the monkey patch, as in an application's own module: see the demo's
-``conf_bare`` for why.
+Exporters other than the hooks' are made after the monkey patch, as in an application's own module; the demo's
+``conf_bare`` says why.
 """
 
 from __future__ import annotations

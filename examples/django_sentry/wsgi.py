@@ -1,4 +1,4 @@
-"""What Gunicorn serves."""
+"""The WSGI application that Gunicorn serves."""
 
 from __future__ import annotations
 

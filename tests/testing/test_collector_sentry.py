@@ -343,7 +343,7 @@ def test_a_fault_that_answers_answers_an_envelope_too(
 
     assert got == status
     assert headers.get("Retry-After") == ("7" if status == 429 else None)
-    assert json.loads(answer) == ({"id": EVENT_ID} if taken else {"detail": "as this fault has it"})
+    assert json.loads(answer) == ({"id": EVENT_ID} if taken else {"detail": "the fault of this collector"})
     assert (len(collector.latest_sentry_items), collector.counts().requests) == (taken, 1)
 
 

@@ -107,7 +107,7 @@ def test_what_a_server_refuses_is_not_sent_again(collector: FaultyCollector) -> 
         report = exporter.export_and_report(spans(1))
 
     assert collector.counts().requests == 1
-    assert report == ExportReport(Verdict.FAILED, 0, "UNAVAILABLE: as this fault has it")
+    assert report == ExportReport(Verdict.FAILED, 0, "UNAVAILABLE: the fault of this collector")
 
 
 def test_a_port_that_is_closed_is_told_as_the_system_does(collector: FaultyCollector) -> None:
@@ -125,7 +125,7 @@ def test_the_time_that_was_waited_for_an_answer_is_said(collector: FaultyCollect
     collector.fault = Fault.DEADLINE
     with exporting(collector.grpc_endpoint) as exporter:
         reason = exporter.export_and_report(spans(1)).reason
-    assert reason == "DEADLINE_EXCEEDED: as this fault has it"
+    assert reason == "DEADLINE_EXCEEDED: the fault of this collector"
 
 
 CREDENTIALS = "check the credentials in the headers"

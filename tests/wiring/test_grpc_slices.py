@@ -199,7 +199,9 @@ def test_what_the_collector_rejects_is_failed(
     assert health.exported == len(collector.span_ids) < 300
     assert health.failed == 300 - health.exported
     assert exporter.export_and_report(spans(5)) == ExportReport(
-        Verdict.DELIVERED, 2, "the collector rejected 3 spans: 3 spans rejected, as this fault has it"
+        Verdict.DELIVERED,
+        2,
+        "the collector rejected 3 spans: 3 spans rejected by the fault of this collector",
     )
 
 

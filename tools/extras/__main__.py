@@ -24,12 +24,12 @@ INSTALL = "pip install"
 _LOOK = 0.2
 """Seconds between two looks at whether a signal has come."""
 _TAIL = 40
-"""Lines of a log that are shown."""
+"""Lines of a log that are printed."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """How a check went, or the installation; `seconds` it took, and why it failed, if it did."""
+    """The result of a check or of an installation; `seconds` it took, and why it failed, if it did."""
 
     case: str
     check: str

@@ -1,4 +1,4 @@
-"""What is booted in an environment, and how one sees that it works: a check returns, or raises `Failed`."""
+"""The checks: each boots something in an environment, and returns if it works or raises `Failed`."""
 
 from __future__ import annotations
 
@@ -316,7 +316,7 @@ def _spoken(protocol: str) -> str:
 def _served(
     environment: Environment, command: tuple[str, ...], variables: dict[str, str], files: dict[str, str]
 ) -> str:
-    """What a service wrote that was asked once and then ended."""
+    """Start a service, ask it once and end it; return what it wrote."""
     with environment.serving(*command, variables=variables, files=files) as service:
         service.get()
     return service.output

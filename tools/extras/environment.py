@@ -62,7 +62,7 @@ class Environment:
         statuses: tuple[int, ...] = (0,),
         seconds: float = 120.0,
     ) -> str:
-        """What a command of this environment writes until it ends, in a directory of its own with `files`.
+        """Run a command of this environment in a directory of its own with `files`; return what it writes.
 
         Raises:
             Failed: It takes longer, or ends with another status.
@@ -116,7 +116,7 @@ class Environment:
         return [self._bin / command[0], *command[1:]]
 
     def _variables(self, more: Mapping[str, str]) -> dict[str, str]:
-        """Nothing of what is set around this run, be it a proxy, a path or an endpoint."""
+        """Return variables without those set around this run: no proxy, no path, no endpoint."""
         return {
             "PATH": f"{self._bin}:/usr/bin:/bin",
             "HOME": str(self._directory),  # newer Gunicorns keep a control socket there

@@ -1,4 +1,4 @@
-"""What is installed together, and what is booted with it: each extra alone, and all that the docs name."""
+"""The installations to try, and the checks for each: every extra alone, and those that the docs name."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _GRPC = "grpc"
 
 @dataclass(frozen=True)
 class Case:
-    """What ``pip install "breaker-exporter[extras]" more`` makes, and what is booted in it."""
+    """One installation, ``pip install "breaker-exporter[extras]" more``, and the checks that boot in it."""
 
     extras: str
     checks: tuple[Check, ...]

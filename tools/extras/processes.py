@@ -132,7 +132,7 @@ class Processes:
         seconds: float = 120.0,
         statuses: tuple[int, ...] = (0,),
     ) -> str:
-        """What it writes until it ends.
+        """Return what it writes until it ends.
 
         Raises:
             Failed: It takes longer than `seconds`, or ends with a status that is not one of `statuses`.
@@ -160,7 +160,7 @@ class Processes:
         """Kill all, and start no other."""
         self.is_over = True
         for collector in tuple(self._collectors):
-            collector.close()  # whoever waits for a span there is told that it is gone
+            collector.close()  # a check that waits for a span there is told that it is gone
         for popen in tuple(self._running):
             _kill(popen)
 

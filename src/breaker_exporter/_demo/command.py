@@ -1,4 +1,4 @@
-"""The command ``demo``: its arguments, what it needs, and its exit status."""
+"""The command ``demo``: its arguments, the modules it needs, and its exit status."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _PLAIN_WIDTH = 110
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Make `parser` the one of this command; it leaves what to run in ``run``."""
+    """Add this command's arguments to `parser`; the parsed options have what to call in ``run``."""
     plan = Plan()
     parser.description = (
         "Runs two Gunicorn gevent workers under the same load through an outage of their collectors and "
@@ -69,12 +69,15 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def demo(plan: Plan, plot: Path | None, perform: Perform | None = None) -> int:
-    """Run `plan`, show it, draw it to `plot`; the exit status.
+    """Run `plan`, show it, and draw it to `plot`.
 
     Args:
-        plan: What is to happen.
-        plot: Where the picture goes, if one is wanted.
-        perform: What makes a recording of it, if not a real run.
+        plan: The plan.
+        plot: The file for the picture; ``None``: no picture.
+        perform: Makes the recording; ``None``: a real run.
+
+    Returns:
+        The exit status.
     """
     if absent := list(missing(plan.protocol, plot)):
         are = "are" if len(absent) > 1 else "is"
@@ -104,7 +107,7 @@ def _shown(plan: Plan, plot: Path | None, check: Callable[[], None], perform: Pe
     from .screen import Screen
     from .verdict import promises
 
-    # What is not a terminal has no width of its own.
+    # A pipe or a file has no width of its own.
     console = Console(width=None if sys.stdout.isatty() else _PLAIN_WIDTH)
     began = time.monotonic()
     introduce(console, plan)
@@ -127,7 +130,7 @@ def _complain(text: str) -> None:
 
 
 def missing(protocol: Protocol, plot: Path | None) -> Iterator[str]:
-    """The modules that a run needs and that are not installed."""
+    """Yield the modules that a run needs and that are not installed."""
     exporter = f"opentelemetry.exporter.otlp.proto.{protocol}"
     # Gunicorn's gevent worker imports packaging, which it brings by an extra.
     needed = ["gevent", "gunicorn", "packaging", "rich", *(["grpc"] if protocol == "grpc" else []), exporter]

@@ -1,4 +1,4 @@
-"""The figures that a recording comes down to, at any moment of the run: of a phase, and of the spans."""
+"""Figures of a recording, at any moment of the run: requests of a phase, and spans."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .plan import Phase
 from .recording import Contender, Recording
 
 PROMPT = 1.0
-"""Seconds within which a request must be answered for its user not to notice an outage."""
+"""Seconds; a request answered within them lets its user notice nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class PhaseFigures:
 
 @dataclass(frozen=True, slots=True)
 class SpanFigures:
-    """What became of the spans so far; ``None`` is what nobody counts."""
+    """Counts of spans so far by outcome; ``None`` if nothing counts that outcome."""
 
     started: int
     delivered: int
@@ -50,7 +50,7 @@ class SpanFigures:
 
 
 def phase_figures(recording: Recording, name: str, phase: Phase) -> PhaseFigures:
-    """The figures of a phase so far."""
+    """Return the figures of a phase so far."""
     contender, now = recording.contenders[name], recording.measured_until
     requests = recording.requests(name, phase.begin, min(phase.end, now))
     latencies = sorted(recording.latency(name, index) for index in requests)
@@ -68,7 +68,7 @@ def phase_figures(recording: Recording, name: str, phase: Phase) -> PhaseFigures
 
 
 def span_figures(contender: Contender) -> SpanFigures:
-    """What became of a service's spans, as far as is known by now."""
+    """Return the outcomes of a service's spans, as far as they are known by now."""
     delivered = contender.delivered[-1].spans if contender.delivered else 0
     if not contender.beats:
         return SpanFigures(0, delivered, None, None, None)
@@ -77,16 +77,16 @@ def span_figures(contender: Contender) -> SpanFigures:
         return SpanFigures(beat.started, delivered, None, beat.failed, beat.dropped)
     dropped = beat.dropped
     if dropped is None and contender.stopped:
-        # Nothing is queued any more, so what has not reached the exporter was dropped before it.
+        # Nothing is queued any more, so spans that did not reach the exporter were dropped before it.
         dropped = beat.started - int(beat.health["received"])
     return SpanFigures(beat.started, delivered, beat.health["refused"], beat.health["failed"], dropped)
 
 
 def longest_gap(contender: Contender, phase: Phase, now: float) -> float:
-    """The longest gap of the hub whose middle lies in `phase`, the one that lasts at `now` included."""
+    """Return the longest gap of the hub whose middle lies in `phase`, with one that still lasts at `now`."""
     gaps = [(beat.gap_began, beat.gap) for beat in contender.beats]
     if contender.beats and not contender.stopped:
-        # A line is due every so often: only a longer silence is a gap.
+        # The meter writes a line every 0.2 s: only a longer silence is a gap.
         due = contender.beats[-1].at + REPORT
         gaps.append((due, max(0.0, now - due)))
     return max((gap for began, gap in gaps if phase.begin <= began + gap / 2 < phase.end), default=0.0)

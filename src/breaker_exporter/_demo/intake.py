@@ -1,4 +1,4 @@
-"""Lines from the processes of a run, as entries of its recording."""
+"""The intake of lines: each becomes an entry of the recording."""
 
 from __future__ import annotations
 

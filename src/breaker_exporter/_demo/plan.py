@@ -1,4 +1,4 @@
-"""What a run is made of: who competes, on which protocol, under which load, through which phases."""
+"""The plan of a run: contenders, protocol, load, phases."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..testing import Fault
 BARE, OURS = "bare", "ours"
 LABELS = {BARE: "bare exporter", OURS: "breaker-exporter"}
 WARM_UP = 1.0
-"""Seconds of load before the first phase: lazy imports and first connections are nobody's fault."""
+"""Seconds of load before the first phase, for lazy imports and first connections."""
 
 Protocol = Literal["grpc", "http"]
 
@@ -31,8 +31,8 @@ class Plan:
     """One run.
 
     Attributes:
-        protocol: How both export.
-        fault: What both collectors do in the middle phase.
+        protocol: The protocol that both export by.
+        fault: The fault of both collectors in the middle phase.
         rate: Requests a second, to each service.
         seconds: Lengths of the three phases: healthy, faulty, healthy.
         environment: Variables by service. Ours has a shorter timeout and cooldown than it would have by
@@ -56,7 +56,7 @@ class Plan:
 
     @property
     def phases(self) -> tuple[Phase, Phase, Phase]:
-        """Before, during and after the fault."""
+        """The phases before, during and after the fault."""
         before, during, after = self.seconds
         middle = "no fault" if self.fault is Fault.NONE else self.fault.value.replace("_", " ")
         return (
@@ -67,5 +67,5 @@ class Plan:
 
     @property
     def total(self) -> float:
-        """Seconds of all phases."""
+        """Seconds of all phases together."""
         return sum(self.seconds)

@@ -68,7 +68,7 @@ def _draw_latency(axes: Axes, recording: Recording) -> None:
         )
     axes.set_yscale("log")
     bottom, top = axes.get_ylim()
-    axes.set_ylim(bottom, top * 4)  # room for the names of the phases and the legend
+    axes.set_ylim(bottom, top * 4)  # space for the names of the phases and the legend
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:g} s" if value >= 1 else f"{value * 1000:g} ms")
     axes.set_ylabel("request latency, from when it was due")
     axes.legend(loc="upper right", markerscale=2.5, framealpha=1.0)
@@ -84,7 +84,7 @@ def _draw_latency(axes: Axes, recording: Recording) -> None:
 
 
 def _requests(recording: Recording, name: str) -> tuple[list[float], list[float]]:
-    """When each was due, and its latency; of one never answered, how long it was waited for."""
+    """Return due times and latencies; a request never answered has its age."""
     numbers = recording.requests(name, 0.0, recording.plan.total)
     moments = [recording.due(name, number) for number in numbers]
     return moments, [max(_LEAST, recording.latency(name, number)) for number in numbers]

@@ -1,4 +1,4 @@
-"""What is measured in a run, as it comes in."""
+"""The recording of a run: everything measured, in the order in which it comes in."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """What the collector had taken at a moment: different spans, and records of the same ones again."""
+    """The spans a collector had taken at a moment: each once, and how many came again."""
 
     at: float
     spans: int
@@ -55,17 +55,17 @@ class Delivered:
 
 @dataclass(slots=True)
 class Contender:
-    """What was measured of one service; times are seconds of the run, which begins with the first phase."""
+    """The measurements of one service; times are seconds of the run, which begins with the first phase."""
 
     latencies: dict[int, float] = field(default_factory=dict)
-    """By the number of the request; without those not answered."""
+    """Seconds by the number of the request; without those not answered."""
     errors: set[int] = field(default_factory=set)
     """Those answered with anything but a 200, or with a closed connection."""
     beats: list[Beat] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
     delivered: list[Delivered] = field(default_factory=list)
     stopped: bool = False
-    """Whether it said its last line."""
+    """True once its last line has come."""
     stopped_after: float | None = None
     """Seconds from ``SIGTERM`` to the end of the process; ``None`` where it had to be killed."""
 
@@ -96,7 +96,7 @@ class Recording:
         return self.contenders[OURS]
 
     def due(self, name: str, index: int) -> float:
-        """When a request was due."""
+        """Return the second of the run at which a request was due."""
         return due_after(index, list(LABELS).index(name), len(LABELS), self.plan.rate) - WARM_UP
 
     def requests(self, name: str, begin: float, end: float) -> range:

@@ -1,4 +1,4 @@
-"""What a run says before it begins and after it ended: the two side by side, and the verdict."""
+"""The text before a run and after it: both services side by side, and the verdict."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from .verdict import Promise
 from .words import count, seconds
 
 LATE = 0.25
-"""Seconds by which a request may be sent too late on a machine that is no more than busy."""
+"""Seconds by which the load may send a request too late before the figures mean little."""
 
 
 def introduce(console: Console, plan: Plan) -> None:
-    """Say what is about to be compared."""
+    """Print what is about to be compared."""
     settings = " ".join(f"{name}={value}" for name, value in plan.environment[OURS].items())
     course = ", ".join(f"{phase.name} {phase.end - phase.begin:g} s" for phase in plan.phases)
     console.print(
@@ -48,7 +48,7 @@ def introduce(console: Console, plan: Plan) -> None:
 
 
 def conclude(console: Console, recording: Recording, verdict: Sequence[Promise]) -> None:
-    """Show both services side by side, then each promise."""
+    """Print both services side by side, then each promise."""
     console.print(_side_by_side(recording))
     console.print(_in_short(recording))
     if recording.load_late > LATE:

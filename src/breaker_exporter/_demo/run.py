@@ -17,29 +17,29 @@ from .intake import take
 from .plan import LABELS, WARM_UP, Plan
 from .recording import Delivered, Recording
 
-_LOOK = 0.25
-"""Seconds between two looks at the collectors, and between two frames of whoever watches."""
+_READ_EVERY = 0.25
+"""Seconds between two readings of the collectors' counts, and between two frames of the display."""
 _TICK = 0.05
-"""Seconds without a look at whether the run was interrupted."""
+"""Longest time, in seconds, between two checks for an interruption."""
 _GRACE = 10
 """Seconds that Gunicorn gives a worker which was told to stop."""
 _LAST_ANSWERS = 10.0
 """Seconds that the load waits for answers after its last request."""
-_MORE = 2.0
+_EXTRA = 2.0
 """Seconds after which a service that outlives Gunicorn's own grace is killed."""
 
 
 class RunFailed(RuntimeError):
-    """The run could not take place; the text says why, with what the process at fault wrote."""
+    """The run could not take place; the text says why, with the output of the process at fault."""
 
 
 def perform(plan: Plan, watch: Callable[[Recording], None], check: Callable[[], None]) -> Recording:
-    """Run the plan; whatever happens, no process is left.
+    """Run the plan; no process is left, even if it fails.
 
     Args:
-        plan: What is to happen.
-        watch: Shown the recording a few times a second, once requests are under way.
-        check: Called all the time; what it raises ends the run.
+        plan: The plan.
+        watch: Called with the recording a few times a second, once requests are under way.
+        check: Called every 50 ms or so; an exception of it ends the run.
 
     Raises:
         RuntimeError: A process could not start, or ended before its time.
@@ -108,7 +108,7 @@ class _Run:
         self._selector.close()
 
     def boot(self) -> None:
-        """Wait until the load has had its first answers; it gives up by itself."""
+        """Wait until the load has had its first answers; it ends by itself if none come."""
         while not self.recording.start:
             self._pump()
             for name, service in self._services.items():
@@ -116,7 +116,7 @@ class _Run:
                     raise RunFailed(f"the service with the {LABELS[name]} did not start:\n{service.output}")
 
     def through_phases(self) -> None:
-        """All phases, then until the load has its last answer or no more patience."""
+        """Go through all phases, then wait until the load has ended."""
         for phase in self.recording.plan.phases:
             self._pump_until(phase.begin)
             for collector in self._collectors.values():
@@ -126,14 +126,14 @@ class _Run:
             self._pump()
 
     def stop(self) -> None:
-        """Tell both services to stop, and wait for their ends."""
+        """Tell both services to stop, and wait until they have ended."""
         self._look()
         told = time.monotonic()
         self.recording.told_to_stop = self.recording.now
         for service in self._services.values():
             service.terminate()
         going = dict(self._services)
-        while (going or self._talking) and time.monotonic() < told + _GRACE + _MORE:
+        while (going or self._talking) and time.monotonic() < told + _GRACE + _EXTRA:
             self._pump()
             for name in [name for name, service in going.items() if service.ended]:
                 del going[name]
@@ -145,7 +145,7 @@ class _Run:
             self._pump(min(left, _TICK))
 
     def _pump(self, timeout: float = _TICK) -> None:
-        """Take in what the processes say, and look at the collectors now and then."""
+        """Read the lines of the processes, and the counts of the collectors every 0.25 s."""
         self._check()
         if self._load.failed:
             outputs = "\n".join(child.output for child in (self._load, *self._services.values()))
@@ -159,7 +159,7 @@ class _Run:
                 continue
             for line in said:
                 take(self.recording, self._talking[lines], line)
-        if self.recording.start and time.monotonic() - self._looked >= _LOOK:
+        if self.recording.start and time.monotonic() - self._looked >= _READ_EVERY:
             self._look()
             self._watch(self.recording)
 

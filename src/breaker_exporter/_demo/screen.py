@@ -1,4 +1,4 @@
-"""A run as it is watched: a live table on a terminal, a line now and then elsewhere."""
+"""The display of a run: a live table on a terminal, a line every 2 s elsewhere."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from ..testing import Fault
 from .figures import phase_figures, span_figures
 from .plan import LABELS, OURS, Phase
 from .recording import Recording
-from .words import NOBODY_KNOWS, count, seconds
+from .words import UNKNOWN, count, seconds
 
 _EVERY = 2.0
 """Seconds between two plain lines."""
 _EVENTS = 6
 """The latest events that the live table shows."""
 _SLOW = 0.5
-"""Seconds from which a figure is shown in red."""
+"""Seconds; longer times are red."""
 
 
 class Screen:
     """Shows a run while it is entered.
 
     Args:
-        console: Where.
+        console: The console that it writes to.
     """
 
     def __init__(self, console: Console) -> None:
@@ -51,7 +51,7 @@ class Screen:
         self._live.stop()
 
     def watch(self, recording: Recording) -> None:
-        """Show how it stands."""
+        """Show the state of the run now."""
         if self._live.is_started:
             self._live.update(_frame(recording), refresh=True)
             return
@@ -69,7 +69,7 @@ class Screen:
 
 
 def events(recording: Recording) -> Iterator[str]:
-    """What has happened so far, in order, one line each."""
+    """Yield the events so far in order, one line each."""
     happened = [
         (phase.begin, f"collectors: {phase.name}")
         for phase in recording.plan.phases
@@ -86,11 +86,11 @@ def events(recording: Recording) -> Iterator[str]:
 
 
 def circuit(recording: Recording) -> str:
-    """Our circuit's state now, in words."""
+    """Return the state of our circuit now, as text."""
     beats = recording.ours.beats
     health = beats[-1].health if beats else None
     if health is None:
-        return NOBODY_KNOWS
+        return UNKNOWN
     retry_in = health["retry_in"]
     return (
         f"open, probe in {retry_in:.0f} s" if health["state"] == "open" and retry_in else str(health["state"])
@@ -170,5 +170,5 @@ _STATES = {"closed": "green", "half-open": "yellow", "open": "red"}
 
 
 def timed(value: float) -> Text:
-    """Seconds, in red where they are too many for a request."""
+    """Return seconds as text, red from half a second on."""
     return Text(seconds(value), style="bold red" if value >= _SLOW else "")

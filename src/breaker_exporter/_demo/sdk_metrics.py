@@ -1,7 +1,7 @@
-"""What OpenTelemetry's SDK counts about its own spans, where it is new enough to count (1.42).
+"""The SDK's own metrics about its spans, which it has from 1.42 on.
 
-With ``OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED=true``, and a ``MeterProvider`` set before the processor is
-made.
+They need ``OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED=true``, and a ``MeterProvider`` set before the processor
+is made.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ class SDKMetrics:
 
     def __init__(self) -> None:
         self._reader = InMemoryMetricReader()
-        # Not shut down at exit: the last reading comes then.
+        # Not shut down at exit: the last reading happens there.
         metrics.set_meter_provider(MeterProvider([self._reader], shutdown_on_exit=False))
 
     def read(self) -> tuple[int | None, int | None]:
-        """Spans dropped because the processor's queue was full, and spans whose export failed.
+        """Return the number of spans dropped from a full queue, and of spans whose export failed.
 
-        ``None`` for what this SDK does not count.
+        Each is ``None`` if this SDK does not count it.
         """
         dropped: int | None = None
         failed: int | None = None

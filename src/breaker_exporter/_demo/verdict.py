@@ -1,4 +1,4 @@
-"""Whether ours held its promises in a run: each promise, what was measured, and the bound."""
+"""The verdict on a run: each promise of ours, the measurement, and the bound."""
 
 from __future__ import annotations
 
@@ -12,20 +12,19 @@ from .plan import OURS
 from .recording import Recording
 from .words import count, seconds
 
-ROOM = 3.0
-"""How many times its healthy figure a latency or a gap may be, or what the load, which exports nothing, was
-late by in the same run; ..."""
+FACTOR = 3.0
+"""A latency or a gap may be this many times its healthy figure, or the load's lateness in the same run."""
 FLOOR = 1.0
-"""... or so many seconds: two cores with other things to do were seen to stall everything for almost that."""
+"""Seconds that are always allowed: two busy cores were seen to stall everything for almost that long."""
 STOP = 7.0
 """Seconds from ``SIGTERM`` to the end: 5 s for the last export and shutdown, 2 s for Gunicorn."""
 _SETTLE = 3.0
-"""Seconds after the fault in which a failure may still be the fault's."""
+"""Seconds after the fault in which a failure may still come from it."""
 
 _HARMLESS = frozenset({Fault.NONE, Fault.PARTIAL_SUCCESS})
-"""Faults that no exporter sees as a failure: the circuit has no reason to open."""
-_UNTOLD = frozenset({Fault.DRIP, Fault.SLOW, Fault.TRUNCATED, Fault.TAKEN_THEN_RESET})
-"""Faults under which the collector takes spans without saying so; the wrapped exporter sends them again."""
+"""Faults that no exporter sees as a failure, so that the circuit stays closed."""
+_UNCONFIRMED = frozenset({Fault.DRIP, Fault.SLOW, Fault.TRUNCATED, Fault.TAKEN_THEN_RESET})
+"""Faults under which the collector takes spans but its client does not learn it, and sends them again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +33,7 @@ class Promise:
 
     Attributes:
         text: What was promised.
-        kept: Whether the run bears it out.
+        kept: True if the run confirms it.
         measured: The figures.
     """
 
@@ -44,7 +43,7 @@ class Promise:
 
 
 def promises(recording: Recording) -> tuple[Promise, ...]:
-    """The promises that a run of this kind can bear out."""
+    """Return the promises that a run of this kind can confirm or break."""
     return (*_service(recording), *_circuit(recording), *_spans(recording), _end(recording))
 
 
@@ -57,7 +56,7 @@ def _service(recording: Recording) -> Iterator[Promise]:
         ("Requests stayed fast", "p99", healthy.p99, max(faulty.p99, after.p99)),
         ("The hub never stood still", "largest gap", healthy.gap, max(faulty.gap, after.gap)),
     ):
-        bound = max(FLOOR, ROOM * before, ROOM * recording.load_late)
+        bound = max(FLOOR, FACTOR * before, FACTOR * recording.load_late)
         yield Promise(
             text,
             since <= bound,
@@ -113,7 +112,7 @@ def _spans(recording: Recording) -> Iterator[Promise]:
             last["exported"] <= spans.delivered,
             f"{count(last['exported'])} exported, {count(spans.delivered)} delivered",
         )
-    if recording.plan.fault not in _UNTOLD:
+    if recording.plan.fault not in _UNCONFIRMED:
         duplicates = ours.delivered[-1].duplicates if ours.delivered else 0
         yield Promise("No span was delivered twice", duplicates == 0, f"{count(duplicates)} duplicates")
 

@@ -1,12 +1,12 @@
-"""Numbers as a reader takes them in: seconds with a fitting unit, counts with separators."""
+"""Numbers as text: seconds with a fitting unit, counts with separators."""
 
 from __future__ import annotations
 
-NOBODY_KNOWS = "-"
+UNKNOWN = "-"
 
 
 def seconds(value: float) -> str:
-    """Three digits at most, in s or ms."""
+    """Return `value` with at most three digits, in s or ms."""
     if value >= 9.95:
         return f"{value:.0f} s" if value >= 99.5 else f"{value:.1f} s"
     if value >= 0.9995:
@@ -15,5 +15,5 @@ def seconds(value: float) -> str:
 
 
 def count(value: int | None) -> str:
-    """With separators."""
-    return NOBODY_KNOWS if value is None else f"{value:,}"
+    """Return `value` with separators, or a dash for ``None``."""
+    return UNKNOWN if value is None else f"{value:,}"

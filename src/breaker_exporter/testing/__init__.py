@@ -1,4 +1,4 @@
-"""What users test their own wiring with: a scripted exporter, a clock that tests move, a faulty collector.
+"""Fakes to test your own wiring with: a scripted exporter, a clock that tests move, a faulty collector.
 
 Names are resolved on first use (PEP 562): nothing here loads ``ssl``, ``grpc`` or ``asyncio`` into the
 process under test, and the collector's own process does not load the SDK.

@@ -20,18 +20,16 @@ from ._faults import Fault, FaultSetting, connections_mode
 if TYPE_CHECKING:
     from ._server import CollectorServer
 
-_LOOK = 0.5
-"""Seconds between two looks at whether the parent is still there."""
+_CHECK_EVERY = 0.5
+"""Seconds between two checks that the parent is still there."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a collector until it is interrupted; the exit status."""
+    """Run a collector until it is interrupted; return the exit status."""
     options = _parser().parse_args(arguments)
     try:
         from ._server import CollectorServer
-    except (
-        Exception
-    ) as error:  # protobuf raises a TypeError where it does not fit the code that was generated
+    except Exception as error:  # protobuf raises a TypeError if the generated code is of another version
         return _give_up(options, _what_to_install(error))
 
     async def run() -> int:
@@ -83,9 +81,8 @@ def _announce(state: dict[str, object], options: argparse.Namespace) -> None:
 
 
 def _what_to_install(error: Exception) -> str:
-    extra = (
-        "grpc" if importlib.util.find_spec("grpc") else "otlp"
-    )  # either is enough; what is there has to work
+    # Either extra is enough; the one that is there must work.
+    extra = "grpc" if importlib.util.find_spec("grpc") else "otlp"
     cause = " ".join(f"{type(error).__name__}: {error}".split())
     return f"what it needs cannot be imported ({cause}): pip install --upgrade 'breaker-exporter[{extra}]'"
 
@@ -106,9 +103,9 @@ def _watch_input(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
 
 
 async def _watch_parent(parent: int, stop: asyncio.Event) -> None:
-    # The input alone does not tell: a process forked from the parent may hold it open.
+    # A closed input alone does not tell: a fork of the parent may hold it open.
     while os.getppid() == parent:
-        await asyncio.sleep(_LOOK)
+        await asyncio.sleep(_CHECK_EVERY)
     stop.set()
 
 

@@ -109,7 +109,7 @@ class FaultyCollector(Reception):
 
     @property
     def control_url(self) -> str:
-        """Where the same is done by HTTP from this machine: ``GET /state``, ``POST /fault`` and so on."""
+        """The URL that does the same by HTTP from this machine: ``GET /state``, ``POST /fault`` and so on."""
         return str(self._running.state["control_url"])
 
     @property
@@ -143,8 +143,8 @@ class FaultyCollector(Reception):
             status: HTTP status of ``STATUS``.
             retry_after: Seconds, or an HTTP date, for the client to wait.
             rejected: Spans that ``PARTIAL_SUCCESS`` rejects.
-            connections: What becomes of the open connections; left out, ``BLACKHOLE`` keeps them (and they
-                fall silent), every other fault drops them.
+            connections: The fate of open connections; left out, ``BLACKHOLE`` keeps them (and they fall
+                silent), every other fault drops them.
 
         Raises:
             ValueError: A value is not allowed, or a setting is not one of this fault's.

@@ -1,4 +1,4 @@
-"""The control URL: state shown and fault switched over plain HTTP, from this machine alone."""
+"""The control URL: reads the state and switches the fault by plain HTTP, from this machine alone."""
 
 from __future__ import annotations
 

@@ -11,10 +11,10 @@ from typing import Any, TypeVar
 
 
 class Fault(enum.Enum):
-    """What is wrong with a collector, on its HTTP and its gRPC port alike.
+    """A fault of a collector, on its HTTP and its gRPC port alike.
 
     "Taken" says whether the spans of a request that meets the fault (or the items of an envelope) count as
-    received. A fault at home in one protocol has its nearest relative in the other; that stands with each.
+    received. A fault of one protocol has its nearest relative in the other, named with each.
     """
 
     NONE = "none"
@@ -31,8 +31,8 @@ class Fault(enum.Enum):
     RESET = "reset"
     """The connection is reset (RST) in the middle of the request's body. Not taken."""
     TAKEN_THEN_RESET = "taken_then_reset"
-    """The connection is reset (RST) once the whole request is read, without an answer. Taken: who sends the
-    request again delivers it twice. With ``Connections.KEEP`` those that are kept alive meet it."""
+    """The connection is reset (RST) once the whole request is read, without an answer. Taken: a client that
+    sends the request again delivers it twice. With ``Connections.KEEP`` those that are kept alive meet it."""
     GARBAGE = "garbage"
     """The answer is bytes that are neither HTTP nor HTTP/2, then the connection ends. Not taken.
     gRPC: the garbage is sent as soon as the client says anything."""
@@ -60,7 +60,7 @@ class Fault(enum.Enum):
 
 
 class Connections(enum.Enum):
-    """What becomes of the open connections when the fault changes."""
+    """The fate of open connections when the fault changes."""
 
     DROP = "drop"
     """They are closed, with whatever is under way on them."""
@@ -83,7 +83,7 @@ class FaultSetting:
 
     @classmethod
     def of(cls, fault: object, settings: Mapping[str, object]) -> FaultSetting:
-        """The setting that these values describe; those that are ``None`` get the fault's default.
+        """Return the setting that these values describe; those that are ``None`` get the fault's default.
 
         Raises:
             ValueError: A value is not allowed, or a setting is not one of this fault's.
@@ -103,7 +103,7 @@ class FaultSetting:
         return cls(chosen, **values)
 
     def as_json(self) -> dict[str, object]:
-        """What ``of`` makes this setting from, for the control URL."""
+        """Return the values that ``of`` makes this setting from, for the control URL."""
         settings = {name: getattr(self, name) for name in _SETTINGS.get(self.fault, {})}
         return {"fault": self.fault.value, **settings}
 
@@ -124,10 +124,10 @@ class FaultSetting:
 
 
 def connections_mode(value: object, fault: Fault) -> Connections:
-    """The mode that ``value`` names.
+    """Return the mode that `value` names.
 
-    ``None`` is what the fault itself would do: a blackhole that closes connections would be none, all
-    others start anew.
+    ``None`` is the fault's default: a blackhole keeps connections (one that closed them would be none), every
+    other fault drops them.
 
     Raises:
         ValueError: It names none.

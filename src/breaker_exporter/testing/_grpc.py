@@ -53,7 +53,7 @@ class GRPCReceiver:
         self._server = grpc.aio.server(
             options=[("grpc.max_receive_message_length", 64 * 1024 * 1024), ("grpc.so_reuseport", 0)]
         )
-        # Bytes in, bytes out: what is malformed is ours to answer.
+        # Bytes in, bytes out, so that malformed requests are answered here and not by grpc.
         export: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_unary_rpc_method_handler(self._export)
         service = grpc.method_handlers_generic_handler(_SERVICE, {"Export": export})
         self._server.add_generic_rpc_handlers([service])
@@ -145,7 +145,7 @@ def _code(setting: FaultSetting) -> grpc.StatusCode:
 
 
 async def _refuse(context: Context, code: grpc.StatusCode, setting: FaultSetting) -> NoReturn:
-    details = "as this fault has it"
+    details = "the fault of this collector"
     delay = setting.retry_after_seconds(time.time())
     if delay is None:
         await context.abort(code, details)

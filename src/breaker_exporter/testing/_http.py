@@ -1,4 +1,4 @@
-"""The collector's HTTP port: OTLP/HTTP trace requests and Sentry envelopes, answered as the fault has it."""
+"""The collector's HTTP port: OTLP/HTTP requests and Sentry envelopes, answered by the fault in force."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ class HTTPReceiver:
             await connection.send(_refusal(target, refusal.status, refusal.text, {"Connection": "close"}))
 
     async def _exchange(self, connection: Connection, head: Head, setting: FaultSetting) -> bool:
-        """Answer one request; whether the connection goes on."""
+        """Answer one request; return whether the connection goes on."""
         if setting.fault is Fault.BLACKHOLE:
             return False
         if setting.fault is Fault.RESET:
-            # Half the body; of a chunked one, whose length nobody knows, the first byte.
+            # Half the body; of a chunked one, whose length is unknown, the first byte.
             length = body_length(head)
             await connection.reader.readexactly(1 if length is None else length // 2)
             connection.reset()
@@ -65,7 +65,7 @@ class HTTPReceiver:
             answer = self._taken(head, body, setting, status)
         else:
             again = {} if (header := setting.retry_after_header) is None else {"Retry-After": header}
-            answer = _refusal(head.target, status, "as this fault has it", again)
+            answer = _refusal(head.target, status, "the fault of this collector", again)
         if setting.fault is Fault.TAKEN_THEN_RESET:
             connection.reset()
             return False

@@ -1,4 +1,4 @@
-"""Where HTTP/2 frames begin in a stream of bytes (RFC 9113, 4.1): enough to break one in the right place."""
+"""HTTP/2 frames found in a stream of bytes (RFC 9113, 4.1): enough to break one in the right place."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Frames:
         self._head = b""
 
     def feed(self, chunk: bytes) -> list[Frame]:
-        """The frames whose header is completed by ``chunk``, in order."""
+        """Return the frames whose header is completed by `chunk`, in order."""
         frames = []
         at = 0
         while at < len(chunk):

@@ -74,7 +74,9 @@ class Inbox:
         if setting.fault is Fault.PARTIAL_SUCCESS:
             rejected = min(setting.rejected or 0, len(records))
             response.partial_success.rejected_spans = rejected
-            response.partial_success.error_message = f"{rejected} spans rejected, as this fault has it"
+            response.partial_success.error_message = (
+                f"{rejected} spans rejected by the fault of this collector"
+            )
             records = records[: len(records) - rejected]
         self._spans += len(records)
         self._ids.update((span.trace_id, span.span_id) for _, _, span in records)

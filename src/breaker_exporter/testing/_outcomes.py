@@ -1,4 +1,4 @@
-"""What a scripted exporter can be told to do with a call: values, played by ``_scripted``."""
+"""The outcomes of a script: values that ``_scripted`` plays, one a call."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace.export import SpanExportResult
 
 
 class Outcome:
-    """What a scripted exporter does with one call.
+    """An outcome of one call of a scripted exporter.
 
     ``succeed``, ``fail`` and ``hang`` are outcomes; ``hang_then(...)``, ``take(...)`` and ``throw(...)`` make
     them. ``repr`` shows each as it is written in a script.

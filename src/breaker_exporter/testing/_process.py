@@ -1,4 +1,4 @@
-"""The collector's process, seen from the one that started it: started, asked, and ended with it."""
+"""The collector's process: started here, asked by its control URL, ended with this process."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _ANSWER = 10.0
 class CollectorProcess:
     """A running ``python -m breaker_exporter.testing``.
 
-    Its own process, so that measuring the hub or the interpreter lock of the one under test is fair. It
-    ends when this one does, however that ends: its standard input closes, or its parent is another.
+    A process of its own, so that it uses neither hub nor interpreter lock of the process under test. It
+    ends when this process does, in any way: its standard input closes, or its parent changes.
 
     Raises:
         RuntimeError: It did not start; the message says why.
@@ -41,7 +41,7 @@ class CollectorProcess:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=_environment(),
-            # Ctrl-C in a terminal is for the process under test; this one is to see the end of it.
+            # Ctrl-C in a terminal is for the process under test; the collector must outlive it.
             start_new_session=True,
         )
         try:
@@ -54,11 +54,11 @@ class CollectorProcess:
 
     @property
     def is_ours(self) -> bool:
-        """Whether this process started it, and not one that this is a fork of."""
+        """True in the process that started it, false in forks of that one."""
         return os.getpid() == self._owner
 
     def ask(self, method: str, target: str, fields: object = None, wait: float = 0.0) -> Any:
-        """The JSON that the control URL answers.
+        """Return the JSON that the control URL answers.
 
         By hand: ``http.client`` loads ``ssl``, which must not come before gevent's monkey patch.
 
@@ -83,8 +83,8 @@ class CollectorProcess:
     def stop(self) -> None:
         """End the process and wait for it; in a fork of its owner, only let go of it."""
         if self.is_ours:
-            # Not by the closed input alone: a process forked from this one may hold it open. And not after
-            # it: the process may be at its end by then, where it takes no signal any more but dies of it.
+            # A closed input is not enough: a fork of this process may hold it open. And the signal comes
+            # first: at its end, where it has no handler any more, the process would die of the signal.
             self._process.terminate()
         for pipe in (self._process.stdin, self._process.stdout):
             assert pipe is not None
@@ -92,7 +92,7 @@ class CollectorProcess:
         if self.is_ours:
             self._wait()
         else:
-            self._process.poll()  # it learns that it is no child here, and does not warn at the exit
+            self._process.poll()  # tells Popen that it is no child here, so that it does not warn at exit
 
     def _wait(self) -> None:
         try:
@@ -120,7 +120,7 @@ class CollectorProcess:
 
 
 def _environment() -> dict[str, str]:
-    """This environment, with everything importable that is importable here, in the same order."""
+    """Return this environment; what is importable here is importable there, in the same order."""
     return {
         **os.environ,
         "PYTHONPATH": os.pathsep.join(os.path.abspath(entry) for entry in sys.path),

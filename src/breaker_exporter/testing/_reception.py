@@ -9,7 +9,7 @@ from ._values import ReceivedCounts, ReceivedSentryItem, ReceivedSpan
 
 
 class Reception:
-    """What ``FaultyCollector`` has received: numbers, ids, and the records themselves.
+    """The received half of ``FaultyCollector``: numbers, ids, and the records themselves.
 
     * ``counts()``: numbers of everything since it was last cleared, taken at one moment.
     * ``span_ids``: the id of every span since then.

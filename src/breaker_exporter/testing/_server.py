@@ -1,4 +1,4 @@
-"""The collector itself, in its own process: two ports, one inbox, one fault, one control URL."""
+"""The collector inside its own process: two ports, one inbox, one fault, one control URL."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class CollectorServer:
         """Listen on all ports.
 
         Raises:
-            OSError: A port cannot be had; ``stop`` is still due.
+            OSError: A port is taken; ``stop`` must still be called.
         """
         for port in (*self._ports, self._control):
             port.bind()
@@ -63,7 +63,7 @@ class CollectorServer:
             await self._grpc_receiver.stop()
 
     def state(self) -> dict[str, object]:
-        """Its process, where it listens, what its fault is and how much it has received; ready for JSON."""
+        """Return process id, URLs, fault and counts, ready for JSON."""
         return {
             "pid": os.getpid(),
             **self._switch.setting.as_json(),
@@ -87,7 +87,7 @@ class CollectorServer:
                 port.listen()
 
     async def renew(self) -> None:
-        """Be as new: no fault, nothing received, no connections, other ports unless asked for by number."""
+        """Start anew: no fault, nothing received, no connections, other ports unless asked for by number."""
         self._switch.setting = FaultSetting()
         for port in self._ports:
             await port.renew()

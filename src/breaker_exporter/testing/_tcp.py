@@ -1,4 +1,4 @@
-"""A listening port and its connections: what can go wrong below any protocol."""
+"""A listening port and its connections: the faults below any protocol."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Connection:
         self._met: FaultSetting | None = None
 
     def meet(self) -> FaultSetting:
-        """The fault that bytes passing now are under: the first one met here, or a blackhole, for good."""
+        """Return the fault for bytes that pass now: the first one met here, or a blackhole, for good."""
         now = self._switch.setting
         if now.fault is Fault.BLACKHOLE or (
             self._met is None and now.fault not in (Fault.NONE, Fault.REFUSE)
@@ -42,7 +42,7 @@ class Connection:
         return self._met or _HEALTHY
 
     async def send(self, data: bytes) -> None:
-        """Send ``data``, unless into a blackhole; returns when the transport takes more."""
+        """Send `data`, unless into a blackhole; return when the transport takes more."""
         if self.meet().fault is Fault.BLACKHOLE:
             return
         self._writer.write(data)
@@ -55,7 +55,7 @@ class Connection:
             await asyncio.sleep(interval)
 
     async def send_garbage(self) -> None:
-        """Send what no client of ours can read."""
+        """Send bytes that are neither HTTP nor HTTP/2."""
         await self.send(_GARBAGE)
 
     async def swallow(self) -> None:
@@ -64,7 +64,7 @@ class Connection:
             pass
 
     def reset(self) -> None:
-        """End the connection with a RST, whatever is under way (``SO_LINGER`` of 0 s)."""
+        """End the connection at once with a RST (``SO_LINGER`` of 0 s)."""
         self._writer.get_extra_info("socket").setsockopt(
             socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
         )
@@ -118,12 +118,12 @@ class Port:
         """Take the port; nothing is accepted yet.
 
         Raises:
-            OSError: It cannot be had.
+            OSError: It is taken.
         """
         self._bind(self._asked)
 
     def listen(self) -> None:
-        """Accept connections; does nothing where it does already."""
+        """Accept connections; does nothing if it does already."""
         if not self._listening:
             self._socket.listen()
             asyncio.get_running_loop().add_reader(self._socket, self._accept)
@@ -134,7 +134,7 @@ class Port:
         if self._listening:
             number = self.number
             self._close()
-            # Bound but not listening: connecting is refused, and nobody else is given the number meanwhile
+            # Bound but not listening: connecting is refused, and no other socket gets the number meanwhile
             # (a client that connects to a free ephemeral port can even end up connected to itself).
             self._bind(number)
 
@@ -199,7 +199,7 @@ class Port:
             if connection.meet().fault is Fault.BLACKHOLE:
                 await connection.swallow()  # its end would be an answer too
         except (OSError, asyncio.IncompleteReadError):
-            pass  # the client has gone: its business
+            pass  # the client has gone
         except asyncio.CancelledError:
             connection.abort()
             raise

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ReceivedCounts:
-    """How much a collector has received since it was last cleared, all counted at the same moment.
+    """Numbers of what a collector has received since it was last cleared, all of one moment.
 
     Attributes:
         spans: Span records taken, those of the same span counted each time.
