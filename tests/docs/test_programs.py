@@ -1,4 +1,4 @@
-"""Every Python block of README and docs is a program that passes mypy --strict."""
+"""README is short; every Python block of README and docs is a program that passes mypy --strict."""
 
 from __future__ import annotations
 
@@ -22,6 +22,10 @@ ignore_missing_imports = true
 """
 UNTYPED = "# mypy: disallow-untyped-decorators=False\n"
 """For programs with decorators of Celery, which is not installed with the tests."""
+
+
+def test_readme_is_one_screen() -> None:
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 125
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
