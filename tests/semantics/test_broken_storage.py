@@ -102,6 +102,21 @@ def test_one_that_raises_from_some_call_on_wedges_nothing_when_it_is_back(raisin
     assert (health.state, health.in_flight, health.received) == (CircuitState.CLOSED, 0, 7)
 
 
+def test_state_and_health_are_as_last_seen_while_the_storage_is_gone() -> None:
+    """P1: an endpoint that shows them goes on."""
+    storage, exporter = _guarded(ScriptedExporter([fail]))
+    exporter.export(spans(2))
+    before = exporter.health()
+
+    storage.script = iter([True] * 1000)
+    state, health = exporter.state, exporter.health()
+    storage.script = iter(())
+
+    assert state is before.state is health.state
+    assert (health.received, health.failed, health.retry_in) == (2, 2, 0.0)
+    assert exporter.health() == before
+
+
 def test_what_is_delivered_is_a_success_though_the_storage_is_gone() -> None:
     """P3: it tells of the circuit, not of the spans."""
     storage, exporter = _guarded(ScriptedExporter())

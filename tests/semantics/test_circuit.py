@@ -507,6 +507,27 @@ def test_listeners_see_every_change_of_state_in_order(clock: ManualClock) -> Non
     assert all(change.reason for change in seen)
 
 
+def test_a_listener_that_exits_ends_no_thread_of_a_processor(clock: ManualClock) -> None:
+    """C8; on the main thread it may be the exit of a signal handler, which goes on."""
+
+    def exit_(_: object) -> None:
+        raise SystemExit
+
+    told: list[CircuitTransition] = []
+    exporter = CircuitBreakerSpanExporter(
+        ScriptedExporter([fail, fail]),
+        failure_threshold=1,
+        cooldown=10,
+        listeners=[exit_, told.append],
+        clock=clock,
+    )
+    assert start(lambda: exporter.export(spans(1))).result(20) is FAILURE
+    assert [change.new for change in told] == [OPEN]
+    clock.advance(10)
+    with pytest.raises(SystemExit):
+        exporter.export(spans(1))
+
+
 def test_a_listener_that_raises_changes_nothing_and_the_others_are_still_called(clock: ManualClock) -> None:
     """C8."""
     seen: list[CircuitState] = []

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from .._base.log import Line, counted, say
 from .._base.values import PROBE_CANCELLED, CircuitState, CircuitTransition
+from .._concurrency import hub
 
 Listener = Callable[[CircuitTransition], object]
 
@@ -109,11 +110,17 @@ class Announcer:
         )
 
     def _call_listeners(self, transition: CircuitTransition) -> None:
-        errors = []
+        errors: list[BaseException] = []
         for listener in self._listeners:
             try:
                 listener(transition)
             except Exception as error:
+                errors.append(error)
+            except SystemExit as error:
+                # It may be a signal handler's where there are signals. Elsewhere it would end the thread of a
+                # processor, and with it all exports, without a word.
+                if hub.is_cooperative() or threading.current_thread() is threading.main_thread():
+                    raise
                 errors.append(error)
         if errors:
             say(

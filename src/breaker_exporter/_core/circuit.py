@@ -222,6 +222,11 @@ class Circuit:
         self._settle(permit, error or ExportFailed(reason), reason, at_once=at_once)
 
     @property
+    def last_state(self) -> CircuitState:
+        """As last seen: no clock and no storage is asked."""
+        return self._seen
+
+    @property
     def is_closed(self) -> bool:
         """As last seen: no clock and no storage is asked."""
         return self._seen is CircuitState.CLOSED

@@ -10,7 +10,7 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import replace
-from typing import cast
+from typing import TypeVar, cast
 
 from .._base.log import counted, say
 from .._base.redaction import message
@@ -23,6 +23,8 @@ from .circuit import Circuit, Permit
 from .ledger import Ledger, Loss
 from .report import ExportReport, Verdict, raised
 from .runner import CannotStart, Outcome, Overran, Raised, Refused, Returned, Runner, Turn, Unfinished
+
+_T = TypeVar("_T")
 
 _LOSSES = {
     Verdict.DELIVERED: Loss.REJECTED,
@@ -89,7 +91,7 @@ class Guard:
     def state(self) -> CircuitState:
         self._runner.tend()
         with self._lock:
-            state = self._circuit.state
+            state = self._ask(lambda: self._circuit.state, self._circuit.last_state)
             self._collect()
         self._announcer.announce()
         return state
@@ -98,12 +100,13 @@ class Guard:
         self._runner.tend()
         with self._lock:
             circuit, ledger = self._circuit, self._ledger
+            probe_in = None if circuit.is_closed else 0.0
             health = ExporterHealth(
                 name=self._name,
-                state=circuit.state,
-                consecutive_failures=circuit.consecutive_failures,
+                state=self._ask(lambda: circuit.state, circuit.last_state),
+                consecutive_failures=self._ask(lambda: circuit.consecutive_failures, 0),
                 cooldown=circuit.cooldown,
-                retry_in=circuit.retry_in,
+                retry_in=self._ask(lambda: circuit.retry_in, probe_in),
                 received=ledger.received,
                 exported=ledger.exported,
                 failed=ledger.failed,
@@ -111,7 +114,7 @@ class Guard:
                 in_flight=ledger.in_flight,
                 hung_calls=self._runner.hung_calls,
                 opened=circuit.opened,
-                blocked_reason=None if circuit.refusal() else self._runner.blocked_reason,
+                blocked_reason=None if self._ask(circuit.refusal, None) else self._runner.blocked_reason,
                 last_error=ledger.last_error,
                 last_success_at=ledger.last_success_at,
                 last_failure_at=ledger.last_failure_at,
@@ -119,6 +122,13 @@ class Guard:
             self._collect()
         self._announcer.announce()
         return health
+
+    def _ask(self, question: Callable[[], _T], otherwise: _T) -> _T:
+        """What the circuit says, `otherwise` where a given breaker's storage, or the clock, raises."""
+        try:
+            return question()
+        except Exception:
+            return otherwise  # an export says what is wrong
 
     def export(self, items: int, call: Callable[[], ExportReport]) -> bool:
         """Make `call` for so many items, if the circuit lets it through. Whether it succeeded."""
