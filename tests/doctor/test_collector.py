@@ -670,6 +670,7 @@ PING = b"\0\0\x08\x06\0\0\0\0\0" + b"pingpong"
     [
         ("http/protobuf", b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
         ("http/protobuf", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", b"x: y\r\n"),
+        ("http/protobuf", b"HTTP/1.1 200 OK\r\n", b"x: y\r\n"),
         ("grpc", HTTP2_SETTINGS, PING),
     ],
 )

@@ -143,7 +143,9 @@ def _explained(place: Place, trust: Trust, connected: Connected, failed: _Failed
 
 
 def _cut_short(place: Place, error: Exception, wire: Wire) -> Finding:
-    if isinstance(error, TooMuch):
+    from ..otlp._send.interim import is_over_limit
+
+    if isinstance(error, TooMuch) or is_over_limit(error):
         return faults.endless(place, wire.count)
     if wire.first.startswith(b"HTTP/"):
         return faults.truncated(place, wire.count)

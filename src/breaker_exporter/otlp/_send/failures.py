@@ -12,6 +12,7 @@ from urllib3.exceptions import InvalidHeader
 
 from ..._base.redaction import message
 from .connections import AnswerTooLarge, Flight, Step
+from .interim import is_over_limit
 
 _ENDED = (ConnectionResetError, BrokenPipeError, ConnectionAbortedError, http.client.RemoteDisconnected)
 
@@ -67,7 +68,7 @@ def _said(bottom: BaseException, flight: Flight, peer: str) -> str:
     elif isinstance(bottom, _ENDED):
         how = "closed" if isinstance(bottom, http.client.RemoteDisconnected) else "reset"
         text = f"connection {how} by {peer}{_WHEN[flight.step] if flight.peer else ''}"
-    elif isinstance(bottom, AnswerTooLarge):
+    elif isinstance(bottom, AnswerTooLarge) or is_over_limit(bottom):
         text = f"the answer of {peer} is too large: {said}"
     elif isinstance(bottom, http.client.IncompleteRead):
         text = f"connection closed by {peer} in the middle of its answer"

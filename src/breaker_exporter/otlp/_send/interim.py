@@ -1,4 +1,4 @@
-"""Answers that come before the final one (RFC 9110, 15.2)."""
+"""What http.client does not decide for us: the final answer (RFC 9110, 15.2), and why it gave one up."""
 
 from __future__ import annotations
 
@@ -17,3 +17,12 @@ class FinalResponse(http.client.HTTPResponse):
         while 100 <= self.status < 200 and self.status != http.HTTPStatus.SWITCHING_PROTOCOLS:
             self.headers = self.msg = None  # type: ignore[assignment]  # else it has begun, and does nothing
             super().begin()
+
+
+def is_over_limit(error: BaseException) -> bool:
+    """Return true if http.client gave up an answer for its length.
+
+    It limits a line, the headers, and in newer releases the trailers and the interim answers. But for a line,
+    its error has the most general type.
+    """
+    return type(error) is http.client.HTTPException or isinstance(error, http.client.LineTooLong)
