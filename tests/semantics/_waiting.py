@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import _thread
 import contextlib
+import importlib
 import sys
 import threading
 import time
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,11 +44,19 @@ def start(call: Callable[[], T]) -> Future[T]:
 
 def native_lock() -> _thread.LockType:
     """Return a lock of the operating system, in a process that gevent has patched as well."""
-    monkey = sys.modules.get("gevent.monkey")
-    if monkey is None:
-        return _thread.allocate_lock()
-    lock: _thread.LockType = monkey.get_original("_thread", "allocate_lock")()
+    lock: _thread.LockType = native("_thread", "allocate_lock")()
     return lock
+
+
+def native(module: str, name: str) -> Callable[..., Any]:
+    """Return what gevent may have replaced."""
+    monkey = sys.modules.get("gevent.monkey")
+    found: Callable[..., Any] = (
+        getattr(importlib.import_module(module), name)
+        if monkey is None
+        else monkey.get_original(module, name)
+    )
+    return found
 
 
 class Gate:
@@ -61,10 +70,11 @@ class Gate:
         """Return whether the gate opened within ``seconds``."""
         if not self._lock.acquire(timeout=seconds):
             return False
-        self._lock.release()
+        self.open()
         return True
 
     def open(self) -> None:
         """Let everybody through from now on."""
+        # Python 3.14 hands a lock to its waiter, who holds it for a moment: a second opening may come first.
         with contextlib.suppress(RuntimeError):
             self._lock.release()
