@@ -6,10 +6,9 @@ import io
 import os
 import sys
 import traceback
-import warnings
 from typing import TYPE_CHECKING
 
-from ._waiting import start, until
+from ._waiting import native, start, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,21 +19,14 @@ _STUCK = 98
 def in_child(check: Callable[[], None], *, within: float = 20.0) -> None:
     """Fork, run ``check`` in the child, and fail here with what it failed with there, or when it is stuck."""
     reading, writing = os.pipe()
-    pid = fork()
+    pid = os.fork()
     if pid == 0:
         os._exit(_checked(check, writing, within))
-    os.close(writing)
+    native("os", "close")(writing)  # gevent's closes when its loop runs, which reading would hold up
     with os.fdopen(reading) as report:
         status = wait_for(pid, within=within + 10)
         said = report.read()
     assert status == 0, f"the child ended with {status}\n{said}"
-
-
-def fork() -> int:
-    """``os.fork`` without Python 3.12's warning about threads: that there are some is the point here."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        return os.fork()
 
 
 def wait_for(pid: int, *, within: float = 20.0) -> int:

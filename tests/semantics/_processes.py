@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .._strict import STRICT
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -100,7 +102,7 @@ def _execute(code: str, roots: list[str], patience: float) -> subprocess.Complet
     inherited = environment.get("PYTHONPATH")
     environment["PYTHONPATH"] = os.pathsep.join([*roots, *([inherited] if inherited else [])])
     return subprocess.run(
-        [sys.executable, "-W", "error", "-c", code],
+        [sys.executable, *STRICT, "-c", code],
         env=environment,
         capture_output=True,
         text=True,

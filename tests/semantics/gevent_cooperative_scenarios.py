@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace.export import SpanExportResult
 from breaker_exporter import CircuitBreakerSpanExporter, CircuitState
 from breaker_exporter.testing import ManualClock
 
-from ._children import fork, wait_for
+from ._children import wait_for
 from ._deadlines import moved_by_hand
 from ._exporters import FAILURE, SUCCESS
 from ._gevent import (
@@ -169,7 +169,7 @@ def a_forked_child_goes_on_though_a_thread_held_the_locks() -> None:
 
     start_native_thread(hold, ())
     held.acquire()
-    pid = fork()
+    pid = os.fork()
     if pid == 0:
         gevent.sleep(0.5)  # until the copies are gone
         os._exit(0)

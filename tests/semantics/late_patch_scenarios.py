@@ -74,7 +74,6 @@ def a_subprocess_starts_beside_greenlets_that_end_spans() -> None:
             tracer.start_span("s").end()
             gevent.sleep(0.002)
 
-    warnings.simplefilter("ignore", DeprecationWarning)  # threads beside a fork are the point here
     requests = [gevent.spawn(request) for _ in range(20)]
     for _ in range(30):
         assert subprocess.Popen(["true"]).wait(20) == 0

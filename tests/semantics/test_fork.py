@@ -16,7 +16,7 @@ from opentelemetry.sdk.trace.export import SpanExportResult
 from breaker_exporter import CircuitBreakerSpanExporter, CircuitState, ExportReport, Verdict
 from breaker_exporter.testing import ScriptedExporter, fail, succeed
 
-from ._children import fork, in_child, wait_for
+from ._children import in_child, wait_for
 from ._exporters import FAILURE, SUCCESS, Gated
 from ._spans import spans
 from ._waiting import start, until
@@ -289,7 +289,7 @@ def test_a_wrapped_exporter_may_fork_inside_export(clock: ManualClock, ends: str
     def forking(batch: Sequence[ReadableSpan]) -> SpanExportResult:
         if len(batch) != 1:
             return SUCCESS
-        pid = fork()
+        pid = os.fork()
         if pid:
             children.append(pid)
         else:
@@ -317,7 +317,7 @@ def test_a_listener_may_fork(clock: ManualClock) -> None:
 
     def listen(_: object) -> None:
         if os.getpid() == parent and not children:
-            children.append(fork())
+            children.append(os.fork())
 
     exporter = CircuitBreakerSpanExporter(
         ScriptedExporter([fail]), failure_threshold=1, listeners=[listen], clock=clock
@@ -340,7 +340,7 @@ def test_a_child_forked_while_its_only_thread_waits_hears_nothing_of_that_call(
     def fork_once(*_: object) -> None:
         if not children:
             children.append(-1)
-            children[0] = fork()
+            children[0] = os.fork()
 
     before = signal.signal(signal.SIGUSR1, fork_once)
     inner = Gated()

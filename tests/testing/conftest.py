@@ -20,6 +20,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from breaker_exporter.testing import FaultyCollector
 
+from .._strict import STRICT
+
 MakeSpans = Callable[[int], Sequence[ReadableSpan]]
 Send = Callable[[Sequence[ReadableSpan]], bool]
 Connect = Callable[[float], Send]
@@ -121,7 +123,7 @@ def run_python(tmp_path: Path) -> RunPython:
         path = tmp_path / "script.py"
         path.write_text(script)
         return subprocess.run(
-            [sys.executable, "-W", "error", str(path), *arguments],
+            [sys.executable, *STRICT, str(path), *arguments],
             capture_output=True,
             text=True,
             timeout=60,

@@ -277,13 +277,12 @@ def test_children_forked_while_others_call_it_can_use_it(run_python: RunPython) 
     """Another thread may hold its guard at that instant, and its call may be out; neither is the child's."""
     done = run_python(
         """
-import os, sys, threading, warnings
+import os, sys, threading
 from breaker_exporter.testing import ScriptedExporter, hang
 
 exporter = ScriptedExporter([hang])
 threading.Thread(target=exporter.export, args=[()], daemon=True).start()
 assert exporter.wait_for_calls(1)
-warnings.simplefilter("ignore", DeprecationWarning)  # threads beside a fork are the point here
 sys.setswitchinterval(1e-6)
 
 def hammer():

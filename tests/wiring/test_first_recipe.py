@@ -12,6 +12,7 @@ import pytest
 
 from breaker_exporter.testing import Fault, FaultyCollector
 
+from .._strict import STRICT
 from ..metrics._recipes import FIRST, WRAPPED
 
 SELL = """
@@ -43,7 +44,7 @@ def run(collector: FaultyCollector, monkeypatch: pytest.MonkeyPatch) -> Run:
     def run(code: str) -> tuple[str, float]:
         began = time.monotonic()
         done = subprocess.run(
-            [sys.executable, "-W", "error", "-c", code],
+            [sys.executable, *STRICT, "-c", code],
             capture_output=True,
             text=True,
             timeout=90,

@@ -13,6 +13,7 @@ import pytest
 
 from breaker_exporter.testing import Fault, FaultyCollector
 
+from .._strict import STRICT
 from ..semantics._waiting import PATIENCE
 
 Run = Callable[..., str]
@@ -35,7 +36,7 @@ def run(tmp_path: Path, collector: FaultyCollector) -> Run:
         path = tmp_path / "script.py"
         path.write_text(source)
         done = subprocess.run(
-            [sys.executable, "-W", "error", str(path)],
+            [sys.executable, *STRICT, str(path)],
             env={**os.environ, "OTEL_EXPORTER_OTLP_ENDPOINT": collector.http_base, **env},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
