@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry.sdk.trace.export import SpanExportResult
 
-from breaker_exporter._concurrency.hub import is_patched
+from breaker_exporter._concurrency.patched import is_patched
 from breaker_exporter._harness.meter import Meter, health_of, resident_bytes
 from breaker_exporter._harness.pipe import say_or_end, set_blocking
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from breaker_exporter._concurrency.hub import is_patched
+from breaker_exporter._concurrency.patched import is_patched
 from breaker_exporter._harness import meter as harness
 
 BEAT = 0.002

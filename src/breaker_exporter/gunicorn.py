@@ -25,8 +25,8 @@ from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 from ._base.log import say
-from ._concurrency.hub import is_patched
 from ._concurrency.patch_order import TAKEN, holders_of_ssl
+from ._concurrency.patched import is_patched
 from ._wiring.gunicorn_log import write_to_error_log
 from ._wiring.worker_end import check_patch, check_start, prepare_end
 from .telemetry import Telemetry, TelemetryError

@@ -16,7 +16,7 @@ import gevent
 from opentelemetry.sdk.trace import TracerProvider
 
 from breaker_exporter import CircuitBreakerSpanExporter, CircuitState
-from breaker_exporter._concurrency.hub import holds_state_lock, new_state_lock
+from breaker_exporter._concurrency.state_lock import holds_state_lock, new_state_lock
 from breaker_exporter._core import runner
 from breaker_exporter._wiring.batch_processor import BatchProcessor
 from breaker_exporter.telemetry import Telemetry

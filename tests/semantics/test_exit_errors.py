@@ -8,7 +8,8 @@ import threading
 
 import pytest
 
-from breaker_exporter._concurrency.hub import holds_state_lock, is_of_exit, known_state_lock, new_state_lock
+from breaker_exporter._concurrency.interpreter_exit import is_exit_error
+from breaker_exporter._concurrency.state_lock import holds_state_lock, new_state_lock, register_state_lock
 
 _LATER = getattr(builtins, "PythonFinalizationError", None)
 
@@ -24,19 +25,19 @@ _LATER = getattr(builtins, "PythonFinalizationError", None)
     ],
 )
 def test_an_error_of_the_exit_is_known(error: BaseException | None, expected: bool) -> None:
-    assert is_of_exit(error) is expected
+    assert is_exit_error(error) is expected
 
 
 @pytest.mark.skipif(_LATER is None, reason="Python 3.13 and later")
 def test_an_error_of_the_exit_is_known_by_its_type_where_it_has_one() -> None:
     assert _LATER is not None
-    assert is_of_exit(_LATER("in other words"))
+    assert is_exit_error(_LATER("in other words"))
 
 
 @pytest.mark.parametrize("kind", [_thread.RLock, threading.RLock, threading._PyRLock])  # type: ignore[attr-defined]
 def test_the_private_door_of_reentrant_locks_is_there(kind: type[threading.RLock]) -> None:
     """What it is asked with is no public name; ``threading.Condition`` asks its locks by it too."""
-    lock = known_state_lock(kind())
+    lock = register_state_lock(kind())
     assert not holds_state_lock()
     with lock:
         assert holds_state_lock()

@@ -15,8 +15,8 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from breaker_exporter import CircuitBreakerSpanExporter
-from breaker_exporter._concurrency.hub import new_state_lock
 from breaker_exporter._concurrency.once import Once
+from breaker_exporter._concurrency.state_lock import new_state_lock
 from breaker_exporter._wiring.batch_processor import BatchProcessor
 from breaker_exporter._wiring.pipeline import Pipeline
 from breaker_exporter._wiring.switchable_processor import Outlet

@@ -17,7 +17,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 
 from breaker_exporter import CircuitState, CircuitTransition
-from breaker_exporter._concurrency.hub import new_state_lock
+from breaker_exporter._concurrency.state_lock import new_state_lock
 from breaker_exporter.telemetry import Telemetry, TelemetryError
 from breaker_exporter.testing import Fault, FaultyCollector
 

@@ -11,8 +11,9 @@ from typing import Protocol
 
 from .._base.log import say, write_by
 from .._base.redaction import origin
-from .hub import hand_over_to_here, is_patched
+from .hub import handover_to_this_thread
 from .patch_order import TAKEN, holders_of_ssl
+from .patched import is_patched
 
 _ADVICE = (
     "Set OTEL_PYTHON_AUTO_INSTRUMENTATION_EXPERIMENTAL_GEVENT_PATCH=patch_all, with which "
@@ -51,7 +52,7 @@ def did_patch() -> None:
     """Warn of modules that hold the unpatched ``SSLContext``, and let the exporters prepare. Never raises."""
     if not any_early():
         return
-    write_by(hand_over_to_here())
+    write_by(handover_to_this_thread())
     if _held and is_patched("ssl"):
         say(logging.WARNING, TAKEN + _ADVICE, ", ".join(_held))
     for exporter in list(_early):

@@ -15,7 +15,9 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 
-from . import hub
+from .native import new_queue
+from .parker import Parker, new_parker
+from .threads import end_own_hub, interrupter, start_thread
 
 _GRACE = 0.5
 """Seconds that an exit waits for interrupted threads to end."""
@@ -60,17 +62,17 @@ class Thread:
 
     def __init__(self) -> None:
         self.ended = False
-        self.watchers: list[hub.Parker] = []
+        self.watchers: list[Parker] = []
         self._closing = False
         # A job stays here until it is over: what is raised in this thread from outside may come at any
         # instruction, and what it had just taken from a queue would be nowhere.
         self._jobs: deque[Job] = deque()
-        self._wakes = hub.new_queue()  # one for each job, and one for the end
+        self._wakes = new_queue()  # one for each job, and one for the end
         self._pid = os.getpid()
         self._interrupt: Callable[[], None] = _nothing
         self._has_hub = False
         self._busy = False
-        hub.start_thread(self._work)
+        start_thread(self._work)
 
     @property
     def has_hub(self) -> bool:
@@ -96,7 +98,7 @@ class Thread:
 
     def _work(self) -> None:
         try:
-            interrupt = hub.interrupter(lambda: self._busy)
+            interrupt = interrupter(lambda: self._busy)
             if interrupt is not None:
                 self._interrupt = interrupt
                 self._has_hub = True
@@ -129,7 +131,7 @@ class Thread:
             job.claim()
             job.unrun()
         try:
-            hub.retire_thread()
+            end_own_hub()
         finally:
             self._has_hub = False
             self.ended = True
@@ -147,7 +149,7 @@ def end(threads: Iterable[Thread], deadline: float) -> None:
     threads = [thread for thread in threads if thread.has_hub]
     if not threads:
         return
-    parker = hub.new_parker()
+    parker = new_parker()
     for thread in threads:
         thread.watchers.append(parker)
         thread.interrupt()

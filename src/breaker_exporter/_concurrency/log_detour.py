@@ -16,6 +16,8 @@ from typing import Any
 
 from .._base.log import say
 from . import hub
+from .native import thread_ident
+from .state_lock import new_state_lock
 
 _LIMIT = 1000
 """Records kept for one exporter at most; a caller should not have to write out more."""
@@ -50,7 +52,7 @@ class Records:
             return
         if not self._draining:
             self._draining = True
-            self._join = hub.beside(self._drain)
+            self._join = hub.run_beside(self._drain)
         if timeout > 0:
             self._join(timeout)
 
@@ -79,7 +81,7 @@ class Detour:
 
     def __init__(self) -> None:
         self._pid = os.getpid()
-        self._lock = hub.new_state_lock()
+        self._lock = new_state_lock()
         self._threads: dict[int, Records] = {}
         self._out: set[object] = set()
         self._diversions: dict[int, _Diversion] = {}
@@ -108,11 +110,11 @@ class Detour:
 
     def enter(self, records: Records) -> None:
         """What the current thread logs from now on goes to `records`."""
-        self._threads[hub.thread_ident()] = records
+        self._threads[thread_ident()] = records
 
     def leave(self) -> None:
         """The current thread logs as any other again."""
-        self._threads.pop(hub.thread_ident(), None)
+        self._threads.pop(thread_ident(), None)
 
 
 class _Diversion(logging.Filter):
@@ -122,7 +124,7 @@ class _Diversion(logging.Filter):
         self._threads = threads
 
     def filter(self, record: logging.LogRecord) -> bool:
-        records = self._threads.get(hub.thread_ident())
+        records = self._threads.get(thread_ident())
         if records is None:
             return True
         records.keep(self._handler, record)

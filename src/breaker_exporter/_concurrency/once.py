@@ -6,16 +6,19 @@ import time
 from collections.abc import Callable
 
 from . import hub
+from .parker import Parker, new_parker
+from .state_lock import new_state_lock
+from .thrown import Thrown
 
 
 class Once:
     """Runs one call once."""
 
     def __init__(self) -> None:
-        self._lock = hub.new_state_lock()
+        self._lock = new_state_lock()
         self._caller: object = None
         self._ended = False
-        self._waiting: list[hub.Parker] = []
+        self._waiting: list[Parker] = []
 
     def run(self, call: Callable[[], object], seconds: float) -> None:
         """Make `call`, or wait until the first caller's is over, for `seconds` at most.
@@ -38,11 +41,11 @@ class Once:
             self._wait(time.monotonic() + seconds)
 
     def _wait(self, deadline: float) -> None:
-        parker = hub.new_parker()
+        parker = new_parker()
         with self._lock:
             self._waiting.append(parker)
         try:
             while not self._ended and (left := deadline - time.monotonic()) > 0:
                 parker.park(left)
-        except hub.Thrown as thrown:
+        except Thrown as thrown:
             raise thrown.error from None

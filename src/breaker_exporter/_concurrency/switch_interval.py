@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import sys
 
-from . import hub
+from .state_lock import new_state_lock
 
-_lock = hub.new_state_lock()
+_lock = new_state_lock()
 _asked: dict[object, float] = {}
 _before = 0.0
 _set = 0.0
@@ -44,7 +44,7 @@ def take_back(call: object) -> None:
 def forget() -> None:
     """In a forked child: its parent's calls are not out there."""
     global _lock  # noqa: PLW0603
-    _lock = hub.new_state_lock()
+    _lock = new_state_lock()
     if _asked:
         _asked.clear()
         if sys.getswitchinterval() == _set:

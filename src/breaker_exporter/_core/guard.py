@@ -16,7 +16,10 @@ from .._base.log import counted, say
 from .._base.redaction import message
 from .._base.values import CircuitState, ExporterHealth
 from .._concurrency import hub
+from .._concurrency.fork import renew_lock_in_child
 from .._concurrency.memory import let_go
+from .._concurrency.state_lock import new_state_lock, register_state_lock
+from .._concurrency.thrown import Thrown
 from . import deadline_clock as time
 from .announcer import Announcer
 from .circuit import Circuit, Permit
@@ -72,7 +75,7 @@ class Guard:
         self._latest = 0.0
         self._said_stopped = False
         self._lock = self._new_lock()
-        hub.renew_in_child(self)
+        renew_lock_in_child(self)
         self._said_blocked = False
         self._said_broken = False
 
@@ -157,7 +160,7 @@ class Guard:
                 counted(items, self._unit),
                 reason,
             )
-        except hub.Thrown as thrown:
+        except Thrown as thrown:
             raise thrown.error from None
         except Exception as error:
             # A given breaker, its storage, or a clock: nothing of that may reach the caller.
@@ -171,7 +174,7 @@ class Guard:
             self._announcer.announce()
         if not batch.waited and items >= _MANY_ITEMS:
             # A processor throws its whole queue away in one go: thousands of spans, milliseconds.
-            hub.give_way()
+            hub.yield_to_hub()
         return succeeded
 
     def flush(self, call: Callable[[], object], timeout: float) -> bool:
@@ -189,7 +192,7 @@ class Guard:
         except (Refused, CannotStart) as reason:
             say(logging.DEBUG, "%s: not flushed: %s", self._name, reason)
             return False
-        except hub.Thrown as thrown:
+        except Thrown as thrown:
             raise thrown.error from None
         return isinstance(outcome, Returned) and (outcome.value is None or bool(outcome.value))
 
@@ -204,7 +207,7 @@ class Guard:
             outcome = self._runner.shutdown(call, deadline)
         except CannotStart as reason:
             say(logging.WARNING, "%s: wrapped exporter not shut down: no thread: %s", self._name, reason)
-        except hub.Thrown as thrown:
+        except Thrown as thrown:
             raise thrown.error from None
         else:
             if isinstance(outcome, Raised):
@@ -230,15 +233,15 @@ class Guard:
             if not said:
                 self._announcer.add_line(self._ledger.balance())
         try:
-            hub.beside(self._announcer.announce)(_PATIENCE_WITH_HANDLERS)
-        except hub.Thrown as thrown:
+            hub.run_beside(self._announcer.announce)(_PATIENCE_WITH_HANDLERS)
+        except Thrown as thrown:
             raise thrown.error from None
 
     def _new_lock(self) -> threading.RLock:
         # The storage of a given breaker may switch greenlets: then a lock that knows them.
         if self._circuit.given:
-            return hub.known_state_lock(threading.RLock())
-        return hub.new_state_lock()
+            return register_state_lock(threading.RLock())
+        return new_state_lock()
 
     def _attempt(self, batch: _Batch, call: Callable[[], ExportReport]) -> bool:
         turn = Turn()

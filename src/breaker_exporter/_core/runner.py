@@ -19,7 +19,17 @@ from dataclasses import dataclass
 from .._concurrency import hub
 from .._concurrency import switch_interval as _switching
 from .._concurrency.export_thread import Job, Thread, Worker, end, end_if_child_of
+from .._concurrency.fork import renew_lock_in_child
+from .._concurrency.interpreter_exit import (
+    TornDown,
+    check_threads_run,
+    is_exit_error,
+    resolve_names_without_threads,
+)
 from .._concurrency.log_detour import Records, detour
+from .._concurrency.parker import Parker, new_parker
+from .._concurrency.patched import is_patched
+from .._concurrency.state_lock import holds_state_lock, new_state_lock
 from . import deadline_clock as time
 
 _MOST_ABANDONED = 4
@@ -86,7 +96,7 @@ class Turn:
         self.started_at = 0.0
         self.hang_at = math.inf
         self.outcome: Outcome | None = None
-        self.parkers: list[hub.Parker] = []
+        self.parkers: list[Parker] = []
         self.kill: Callable[[], None] | None = None
 
     def unpark(self) -> None:
@@ -127,10 +137,10 @@ class Runner:
         self._wants_greenlet = cooperative
         self._pid = os.getpid()
         self._lock = self._new_lock()
-        hub.renew_in_child(self)
+        renew_lock_in_child(self)
         self._turn: Turn | None = None
         self._callers: set[object] = set()
-        self._waiting: deque[hub.Parker] = deque()
+        self._waiting: deque[Parker] = deque()
         self._abandoned: set[Turn] = set()
         self._worker: Worker | None = None
         self._threads: list[Thread] = []
@@ -171,7 +181,7 @@ class Runner:
             Refused: No turn.
         """
         self._enter(turn)
-        parker: hub.Parker | None = None
+        parker: Parker | None = None
         try:
             while True:
                 self.tend()
@@ -193,7 +203,7 @@ class Runner:
                         self._waiting.append(parker)
                     until = min(limit, holder.hang_at) if holder.is_orphan else limit
                 if parker is None:
-                    parker = hub.new_parker()
+                    parker = new_parker()
                 else:
                     parker.park(until - now)
         finally:
@@ -326,7 +336,7 @@ class Runner:
         if caller in self._callers:
             # A signal handler or a finalizer: what it would wait for goes on when it has returned.
             raise Refused("called while it interrupts an export")
-        if hub.holds_state_lock():
+        if holds_state_lock():
             raise Refused("called while it interrupts what must not wait")
         turn.caller = caller
         self._callers.add(caller)
@@ -351,22 +361,22 @@ class Runner:
         context = contextvars.copy_context()
         context.run(_inside.set, (*_inside.get(), id(self)))
         # Where sockets are not gevent's, what cooperates with greenlets would hold them all.
-        if self._wants_greenlet and hub.is_cooperative() and hub.is_patched("socket"):
-            hub.resolve_names_without_threads()
+        if self._wants_greenlet and hub.is_cooperative() and is_patched("socket"):
+            resolve_names_without_threads()
             self._start_greenlet(turn, context, call)
             return
         try:
             self._start_on_thread(turn, context, call)
         except RuntimeError as error:
-            if not hub.is_of_exit(error):
+            if not is_exit_error(error):
                 raise CannotStart(str(error)) from error
             # The processor's last drain, where no thread starts any more: nobody else is there to be held up.
             if not hub.is_cooperative():
                 turn.outcome = _outcome(lambda: context.run(call))
-            elif isinstance(error, hub.TornDown):  # pragma: no cover (as where it is raised)
+            elif isinstance(error, TornDown):  # pragma: no cover (as where it is raised)
                 raise CannotStart(str(error)) from error
             else:
-                hub.resolve_names_without_threads()
+                resolve_names_without_threads()
                 self._start_greenlet(turn, context, call)
 
     def _start_greenlet(self, turn: Turn, context: contextvars.Context, call: Callable[[], object]) -> None:
@@ -379,7 +389,7 @@ class Runner:
         )
 
     def _start_on_thread(self, turn: Turn, context: contextvars.Context, call: Callable[[], object]) -> None:
-        diverted = hub.is_patched()
+        diverted = is_patched()
         job = Job(
             lambda: self._serve(turn, context, call, diverted=diverted),
             lambda: self._settle_unrun(turn, "its thread ended before it ran"),
@@ -390,7 +400,7 @@ class Runner:
                 detour().open(turn)
                 if self._switch_interval is not None:
                     _switching.shorten(turn, self._switch_interval)
-            hub.check_threads_run()
+            check_threads_run()
             turn.submitted = True
             worker = self._worker
             if worker is None or not worker.submit(job):
@@ -456,16 +466,16 @@ class Runner:
             self._finish(turn, Raised(CannotStart(reason)))
 
     def _new_lock(self) -> threading.RLock:
-        return hub.new_state_lock()
+        return new_state_lock()
 
-    def _watch(self, turn: Turn) -> hub.Parker:
+    def _watch(self, turn: Turn) -> Parker:
         # Made before the call starts: a caller's hub loads modules, and two threads that import at the same
         # time under patched import locks have been seen to hang each other for good.
-        parker = hub.new_parker()
+        parker = new_parker()
         turn.parkers.append(parker)
         return parker
 
-    def _wait(self, turn: Turn, parker: hub.Parker, deadline: float) -> None:
+    def _wait(self, turn: Turn, parker: Parker, deadline: float) -> None:
         while turn.outcome is None:
             now = time.monotonic()
             limit = deadline if turn is self._closing else min(deadline, self._cut_at)
@@ -476,7 +486,7 @@ class Runner:
             self._records.replay(0.0)
 
     def _wait_for_turn(self, deadline: float) -> None:
-        parker = hub.new_parker()
+        parker = new_parker()
         with self._lock:
             self._waiting.append(parker)
         try:
@@ -500,7 +510,7 @@ class Runner:
             self._worker = None
         return Overran(turn.hang_at - turn.started_at)
 
-    def _leave_queue(self, parker: hub.Parker) -> None:
+    def _leave_queue(self, parker: Parker) -> None:
         with self._lock:
             if parker in self._waiting:
                 self._waiting.remove(parker)

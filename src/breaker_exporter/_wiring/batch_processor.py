@@ -18,6 +18,10 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, Spa
 
 from .._base import checks as check
 from .._concurrency import hub
+from .._concurrency.fork import renew_lock_in_child
+from .._concurrency.parker import new_parker
+from .._concurrency.state_lock import new_state_lock
+from .._concurrency.thrown import Thrown
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -44,7 +48,7 @@ class BatchProcessor(SpanProcessor):
         batching: Batching | None = None,
     ) -> None:
         self._lock = self._new_lock()
-        hub.renew_in_child(self)
+        renew_lock_in_child(self)
         self._flushes: tuple[_Flush, ...] = ()
         self._flusher: object = None
         self._pid = os.getpid()
@@ -105,7 +109,7 @@ class BatchProcessor(SpanProcessor):
             raise _Enough
 
     def _new_lock(self) -> threading.RLock:
-        return hub.new_state_lock()
+        return new_state_lock()
 
     def _flush_beside(self, flush: _Flush) -> bool:
         """Have it seen to by a thread. True where there is none to be had, so that the caller has to."""
@@ -159,7 +163,7 @@ class _Flush:
         # Of spans that are alive or gone: an earlier one that is still queued cannot have the same id.
         self._later: set[int] = set()
         self._exported: bool | None = None
-        self._parker = hub.new_parker()
+        self._parker = new_parker()
 
     @property
     def is_over(self) -> bool:
@@ -181,7 +185,7 @@ class _Flush:
         try:
             while self._exported is None and (left := self._deadline - time.monotonic()) > 0:
                 self._parker.park(left)
-        except hub.Thrown as thrown:
+        except Thrown as thrown:
             raise thrown.error from None
         return self._exported is True
 

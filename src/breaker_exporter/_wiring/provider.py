@@ -19,7 +19,8 @@ from opentelemetry.metrics import NoOpMeterProvider
 from .._base.log import say
 from .._base.redaction import origin, shown
 from .._concurrency.before_patch import any_early
-from .._concurrency.hub import is_patched, new_lock
+from .._concurrency.native import new_lock
+from .._concurrency.patched import is_patched
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import SpanProcessor, TracerProvider

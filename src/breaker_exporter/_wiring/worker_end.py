@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from .._base.log import say
 from .._concurrency import hub
+from .._concurrency.state_lock import holds_state_lock
 
 if TYPE_CHECKING:
     from ..telemetry import Telemetry
@@ -90,7 +91,7 @@ Handler = Callable[[int, FrameType | None], object]
 
 def _set(number: signal.Signals, handler: Handler) -> None:
     def handle(number: int, frame: FrameType | None) -> None:
-        if hub.holds_state_lock():  # what the handler would wait for waits for that lock
+        if holds_state_lock():  # what the handler would wait for waits for that lock
             hub.run_soon(partial(os.kill, os.getpid(), number))
         else:
             handler(number, frame)

@@ -12,7 +12,7 @@ import requests
 
 from ..._base.address import place
 from ..._base.redaction import message
-from ..._concurrency.hub import is_of_exit
+from ..._concurrency.interpreter_exit import is_exit_error
 from ..._concurrency.memory import let_go
 from .connections import Flight, OwnSession, close_inherited
 from .failures import NoAnswer, NoThread, cause, reason_of
@@ -139,7 +139,7 @@ class Poster:
 
     def _reason(self, error: Exception, flight: Flight) -> NoAnswer:
         bottom = cause(error)
-        if is_of_exit(bottom):
+        if is_exit_error(bottom):
             return NoThread(f"no thread can be started: {bottom}")
         return NoAnswer(reason_of(error, flight, place(self._endpoint), self._secrets))
 

@@ -1,0 +1,35 @@
+"""Locks in a forked child, where the thread that held one at the fork is not there to release it."""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from typing import Protocol
+
+
+class Locked(Protocol):
+    """An object that guards its state with a lock."""
+
+    _lock: threading.RLock
+
+    def _new_lock(self) -> threading.RLock: ...
+
+
+_locked: weakref.WeakSet[Locked] = weakref.WeakSet()
+
+
+def renew_lock_in_child(owner: Locked) -> None:
+    """In every forked child, give `owner` a new lock.
+
+    Copies of the parent's greenlets go on in the child, and take the lock on their way out.
+    """
+    _locked.add(owner)
+
+
+def _renew_locks() -> None:
+    for owner in list(_locked):
+        owner._lock = owner._new_lock()
+
+
+os.register_at_fork(after_in_child=_renew_locks)

@@ -1,0 +1,46 @@
+"""Native locks, queues and identities: those of the interpreter, also where gevent has replaced them."""
+
+from __future__ import annotations
+
+import _thread
+import queue
+from typing import Protocol
+
+from .patched import gevent_module
+
+
+class Lock(Protocol):
+    """The part of a native lock that is used here."""
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool: ...
+
+    def release(self) -> None: ...
+
+
+class Queue(Protocol):
+    """The part of a native queue that is used here."""
+
+    def put(self, item: None) -> None: ...
+
+    def get(self) -> None: ...
+
+
+def new_lock() -> Lock:
+    """A native lock, in a patched process too."""
+    monkey = gevent_module("monkey")
+    lock: Lock = (monkey.get_original("_thread", "allocate_lock") if monkey else _thread.allocate_lock)()
+    return lock
+
+
+def new_queue() -> Queue:
+    """A native queue: its ``get`` blocks the thread, its ``put`` may be called from a finalizer."""
+    monkey = gevent_module("monkey")
+    made: Queue = (monkey.get_original("queue", "SimpleQueue") if monkey else queue.SimpleQueue)()
+    return made
+
+
+def thread_ident() -> int:
+    """The identity of the native thread, the same for all greenlets on it."""
+    monkey = gevent_module("monkey")
+    ident: int = (monkey.get_original("_thread", "get_ident") if monkey else _thread.get_ident)()
+    return ident
