@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.trace.export import SpanExportResult
 
 from breaker_exporter import ExportReport, Verdict
@@ -349,6 +351,23 @@ def test_a_netrc_file_does_not_replace_a_header(
     with serving() as server:
         make(server.url, headers={"Authorization": asked} if asked else None).export(spans(1))
         assert server.requests[0].headers["authorization"] == (asked or "Basic dXNlcjp3b3Jk")
+
+
+def test_what_a_session_says_of_itself_replaces_a_header(make: Make) -> None:
+    """O4. A credential provider renews its token; the header is as old as the process."""
+
+    class Renewed(requests.auth.AuthBase):
+        def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+            request.headers["authorization"] = "Bearer new"
+            return request
+
+    with serving() as server, requests.Session() as session:
+        session.auth = Renewed()
+        official = OTLPSpanExporter(server.url, session=session, headers={"authorization": "Bearer old"})
+        ours = make(server.url, session=session, headers={"authorization": "Bearer old"})
+        assert official.export(spans(1)) is ours.export(spans(1)) is SUCCESS
+
+    assert [request.headers["authorization"] for request in server.requests] == ["Bearer new"] * 2
 
 
 @pytest.mark.parametrize("absolute", [False, True])

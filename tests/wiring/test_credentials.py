@@ -120,6 +120,27 @@ def test_the_credentials_of_a_provider_secure_the_channel_of_grpc(
     assert len(collector.span_ids) == 1
 
 
+@pytest.mark.parametrize("name", [GRPC, GRPC_TRACES])
+def test_credentials_beside_an_endpoint_without_tls_have_no_effect_and_that_is_said(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    collector: FaultyCollector,
+    name: str,
+) -> None:
+    """The official exporter says nothing. It is no mistake: other signals may go elsewhere."""
+    install(tmp_path, monkeypatch, GROUP, "plain", "def make():\n    raise AssertionError")
+    monkeypatch.setenv(name, "plain")
+    monkeypatch.setenv("BREAKER_EXPORTER_STRICT", "1")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.grpc_endpoint)
+    exporter = GRPCSpanExporter()
+    assert exporter.export(spans(1)) is SpanExportResult.SUCCESS
+    exporter.shutdown()
+
+    place = collector.grpc_endpoint.removeprefix("http://")
+    assert warnings(caplog) == [f"{name} has no effect on spans: {place} goes without TLS"]
+
+
 MISTAKES = {
     "not installed": ("", "must name an installed credential provider"),
     "cannot be imported": (

@@ -516,6 +516,20 @@ def test_a_user_in_an_endpoint_of_grpc_is_refused_at_the_start_without_its_passw
     assert "s3cret" not in warning + str(raised.value)
 
 
+@pytest.mark.parametrize(
+    "endpoint", ['"http://h:4317"', "'h:4317'", '"https://u:s3cret@h"', "http://h :4317"]
+)
+def test_an_endpoint_in_quotes_is_none_by_either_protocol(
+    caplog: pytest.LogCaptureFixture, endpoint: str
+) -> None:
+    """As a file of variables leaves them where it is no shell's; gRPC would look for a host of that name."""
+    for protocol in ("http/protobuf", "grpc"):
+        environment = everything({"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint}, protocol=protocol)
+        assert environment.otlp_grpc_endpoint() is environment.otlp_traces_endpoint() is None
+    assert len(set(warnings(caplog))) == 2
+    assert "s3cret" not in caplog.text
+
+
 def test_a_user_is_fine_where_the_environment_may_say_http(caplog: pytest.LogCaptureFixture) -> None:
     arguments = Arguments(endpoint="http://user:s3cret@h:4318")
     arguments.check(lambda names: True)

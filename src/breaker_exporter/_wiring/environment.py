@@ -268,8 +268,7 @@ class Environment:
                 found = _headers.parsed(text, protocol)
                 for fault in found.faults:
                     self.complain(f"{name}: {fault}", "left out")
-                if found.usable:
-                    return found.usable
+                return found.usable  # those of all signals may be secrets for another backend
         return {}
 
     def otlp_retryable_codes(self) -> str | None:

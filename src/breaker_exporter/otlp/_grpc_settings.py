@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +10,8 @@ from urllib.parse import urlsplit
 
 import grpc
 
+from .._base.address import place
+from .._base.log import say
 from .._wiring import environment as _env
 from .._wiring.environment import Environment
 from . import _credentials
@@ -35,6 +38,8 @@ def made(
     headers = settings.headers or environment.otlp_headers("grpc")
     is_gzip = environment.otlp_compression("grpc") == "gzip"
     credentials = None if is_plain else _channel_credentials(environment)
+    if is_plain and (named := [name for name in _credentials.VARIABLES["grpc"] if environment.value(name)]):
+        say(logging.WARNING, "%s has no effect on spans: %s goes without TLS", named[0], place(endpoint))
     with environment.metered(), environment.hidden([*_read_all_the_same(environment, headers)]):
         return kind(
             endpoint,

@@ -72,7 +72,8 @@ def grpc_endpoint(name: str, value: object) -> str:
     """
     text = check.text(name, value).strip()
     is_url = text.lower().startswith(("http:", "https:"))
-    if any(character.isspace() for character in text) or (is_url and not _is_http_url(text)):
+    is_broken = any(character.isspace() or character in "\"'" for character in text)
+    if is_broken or (is_url and not _is_http_url(text)):
         raise ValueError(f"{name} must be a URL such as http://collector:4317, not {shown(value)}")
     if "@" in text and not text.startswith("unix"):
         raise ValueError(

@@ -65,6 +65,8 @@ class Poster:
         self._verify = verify
         self._certificate = certificate
         self._session = OwnSession() if session is None else session
+        # A header that was asked for is not replaced by what a netrc file says, but by what a session says.
+        self._has_authorization = any(name.lower() == "authorization" for name in self._headers)
         self._world = _world()
         self._secrets = _secrets_of(endpoint, self._headers)
 
@@ -131,8 +133,7 @@ class Poster:
             timeout=flight.remaining,
             allow_redirects=False,
             stream=True,
-            # A header that was asked for is not replaced by what a netrc file says.
-            auth=_as_it_is if any(name.lower() == "authorization" for name in self._headers) else None,
+            auth=_as_it_is if self._has_authorization and self._session.auth is None else None,
             verify=self._verify,
             cert=self._certificate,
         )
