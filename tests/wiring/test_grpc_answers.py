@@ -118,6 +118,28 @@ def test_a_port_that_is_closed_is_told_as_the_system_does(collector: FaultyColle
     assert "Connection refused" in reason
 
 
+@pytest.mark.parametrize(
+    ("details", "said"),
+    [
+        (
+            "failed to connect to all addresses; last error: UNKNOWN: ipv4:10.0.0.1:4317: Tls handshake "
+            "failed (TSI_PROTOCOL_FAILURE): SSL_ERROR_SSL: error:1000007d:SSL routines:OPENSSL_internal:"
+            "CERTIFICATE_VERIFY_FAILED: certificate has expired",
+            "ipv4:10.0.0.1:4317: Tls handshake failed (TSI_PROTOCOL_FAILURE): CERTIFICATE_VERIFY_FAILED: "
+            "certificate has expired",
+        ),
+        (
+            "failed to connect to all addresses; last error: UNAVAILABLE: ipv6:%5B::1%5D:4317: no route",
+            "ipv6:%5B::1%5D:4317: no route",
+        ),
+    ],
+)
+def test_the_cause_of_a_connection_that_failed_is_not_cut_off(details: str, said: str) -> None:
+    """G4: gRPC puts so much before it that it would lie beyond the end of the line."""
+    with answering(abort(grpc.StatusCode.UNAVAILABLE, details)) as endpoint, exporting(endpoint) as exporter:
+        assert exporter.export_and_report(spans(1)).reason == f"UNAVAILABLE: {said}"
+
+
 def test_the_time_that_was_waited_for_an_answer_is_said(collector: FaultyCollector) -> None:
     collector.fault = Fault.BLACKHOLE
     with exporting(collector.grpc_endpoint, timeout=0.25) as exporter:

@@ -62,6 +62,7 @@ class ZeroCodeSpanExporter(SpanExporter):
         # By process. A parent's stays: finalizing it here could wait for a thread that is not here.
         self._made: dict[int, CircuitBreakerSpanExporter] = {}
         self._said_unmade = False
+        self._started_in = 0
         self._end: float | None = None
         # Before the drain, then: the provider has been made by now.
         atexit.register(_bound_exit, weakref.ref(self))
@@ -76,6 +77,7 @@ class ZeroCodeSpanExporter(SpanExporter):
         """Export `spans` through the circuit breaker, which is made now where there is none yet."""
         self.make()
         breaker = self.breaker
+        self._say_started(breaker)
         return SpanExportResult.FAILURE if breaker is None else breaker.export(spans)
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
@@ -106,7 +108,6 @@ class ZeroCodeSpanExporter(SpanExporter):
         """Make the circuit breaker, unless it is there. Never raises an ``Exception``."""
         if self.breaker is not None:
             return
-        ensure_heard()
         settings = self.settings
         if (left := self._left()) is not None:
             # On Python 3.12 no thread starts any more, and nobody but the wrapped exporter keeps the time.
@@ -117,14 +118,21 @@ class ZeroCodeSpanExporter(SpanExporter):
             made = self._made.setdefault(self._process(), made)
             if (left := self._left()) is not None:  # the end may have come just now
                 made.begin_shutdown(left)
-            else:
-                if self._observes:
-                    self._observe(made)
-                say_started(None, [made], settings)
+            elif self._observes:
+                self._observe(made)
         except Exception as error:
             if not self._said_unmade:
                 self._said_unmade = True
                 say(logging.WARNING, "no spans go to %s: %s", COLLECTOR, origin(error))
+
+    def _say_started(self, breaker: CircuitBreakerSpanExporter | None) -> None:
+        """Once a process, with its first export: by now server and application have set up logging."""
+        if self._started_in == (process := os.getpid()):
+            return
+        self._started_in = process
+        ensure_heard()
+        if breaker is not None and self._end is None:
+            say_started(None, [breaker], self.settings)
 
     def _left(self) -> float | None:
         """Seconds until the end, once there is one."""

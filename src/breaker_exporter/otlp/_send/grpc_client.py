@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import time
 from collections.abc import Iterable
 from typing import Any
@@ -32,6 +33,11 @@ _HINTS = {
     grpc.StatusCode.UNIMPLEMENTED: "check that the endpoint takes traces by OTLP over gRPC",
     grpc.StatusCode.NOT_FOUND: "check that the endpoint takes traces by OTLP over gRPC",
 }
+_WRAPPING = re.compile(
+    r"^failed to connect to all addresses; last error: (?:[A-Z_]+: )?"
+    r"|SSL_ERROR_SSL: error:\w+:SSL routines:(?:OPENSSL_internal|\w*):"
+)
+"""What gRPC puts before the cause of a connection that failed: with it, a cause is cut off."""
 _DETAILS, _RETRY = "grpc-status-details-bin", "google.rpc.retryinfo-bin"
 _NEVER = RetryInfo()
 _NEVER.retry_delay.FromSeconds(10**9)
@@ -87,7 +93,7 @@ class Client:
 
     def _failure(self, error: _Final, took: float, timeout: float | None) -> ExportReport:
         code = error.code()
-        words = message(error.details(), self._secrets)
+        words = message(_WRAPPING.sub("", error.details()), self._secrets)
         if code is grpc.StatusCode.DEADLINE_EXCEEDED and timeout is not None and took >= timeout * 0.9:
             words = f"no answer in {timeout:.3g} s"
         reason = with_hint(code.name, words, _HINTS.get(code, ""))
