@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import time
 import weakref
+from logging.handlers import BufferingHandler
 from typing import TYPE_CHECKING
 
 import gevent
@@ -220,16 +222,38 @@ def a_forked_childs_copies_of_waiting_greenlets_change_nothing() -> None:
 
         def check() -> None:
             before = exporter.health()
+            said = BufferingHandler(1000)
+            logging.getLogger("breaker_exporter").addHandler(said)
             deadlines.advance(0.05)
             gevent.joinall(callers, timeout=20)
             assert all(caller.ready() for caller in callers)
             assert exporter.health() == before
+            assert [
+                record.getMessage() for record in said.buffer
+            ] == []  # their spans are not lost: the parent has them
             assert (before.received, before.state) == (0, CircuitState.CLOSED)
 
         in_child(check, within=30)
         deadlines.advance(0.05)
         gevent.joinall(callers, timeout=20)
     inner.let_all_out()
+
+
+def a_forked_childs_copy_of_a_waiting_shutdown_comes_back() -> None:
+    """R5, P1: the exporter that it waits for is the parent's."""
+    gate = Gate()
+    inner = ScriptedExporter(on_shutdown=lambda _: gate.wait())
+    exporter = CircuitBreakerSpanExporter(inner)
+    stopping = gevent.spawn(exporter.shutdown, 4_000)
+    until(lambda: inner.shutdown_calls)
+
+    def check() -> None:
+        gevent.joinall([stopping], timeout=20)
+        assert stopping.successful()
+
+    in_child(check, within=30)
+    gate.open()
+    stopping.get(timeout=20)
 
 
 def a_cooperative_call_of_the_parent_does_not_go_on_in_the_child() -> None:

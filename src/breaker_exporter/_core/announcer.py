@@ -6,6 +6,7 @@ Everything is told outside of every lock, in order, by one caller at a time.
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -46,6 +47,7 @@ class Announcer:
         self._name = name
         self._unit = unit
         self._listeners = tuple(listeners)
+        self._pid = os.getpid()
         self._pending: deque[_Told | Line] = deque()
         self._telling = threading.Lock()
         self._outage_began = outage_began
@@ -63,7 +65,12 @@ class Announcer:
         self._pending.append(line)
 
     def announce(self) -> None:
-        """Tell what is pending. A caller that comes while another one tells leaves it to that one."""
+        """Tell what is pending. A caller that comes while another one tells leaves it to that one.
+
+        In a forked child, copies of the parent's callers come here: nothing of theirs is lost there (R5).
+        """
+        if os.getpid() != self._pid:
+            return
         while self._pending and self._telling.acquire(blocking=False):
             try:
                 while self._pending:

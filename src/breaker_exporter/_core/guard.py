@@ -207,6 +207,8 @@ class Guard:
             outcome = self._runner.shutdown(call, deadline)
         except CannotStart as reason:
             say(logging.WARNING, "%s: wrapped exporter not shut down: no thread: %s", self._name, reason)
+        except Refused as reason:  # a child that was forked while this waited
+            say(logging.DEBUG, "%s: not shut down: %s", self._name, reason)
         except Thrown as thrown:
             raise thrown.error from None
         else:
