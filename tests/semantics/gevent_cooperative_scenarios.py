@@ -151,6 +151,18 @@ def a_call_killed_before_its_first_instruction_has_ended() -> None:
     assert health.last_error == "was killed before it ran"
 
 
+def a_call_that_a_shutdown_ends_is_told_as_such() -> None:
+    """G2: the operator reads it in the line at the stop; a greenlet's exit means nothing there."""
+    inner = Cooperative(lambda: gevent.sleep(60))
+    exporter = CircuitBreakerSpanExporter(inner, export_timeout=3600)
+    exporting = gevent.spawn(exporter.export, spans(2))
+    until(lambda: inner.greenlets)
+    exporter.shutdown(100)
+    exporting.join(20)
+    until(lambda: inner.thrown)
+    assert exporter.health().last_error == "the exporter was shut down meanwhile"
+
+
 def a_forked_child_goes_on_though_a_thread_held_the_locks() -> None:
     """Copies of the callers' and the calls' greenlets take them on their way out."""
     inner = Cooperative(lambda: gevent.sleep(0.3))

@@ -25,7 +25,18 @@ from .announcer import Announcer
 from .circuit import Circuit, Permit
 from .ledger import Ledger, Loss
 from .report import ExportReport, Verdict, raised
-from .runner import CannotStart, Outcome, Overran, Raised, Refused, Returned, Runner, Turn, Unfinished
+from .runner import (
+    CannotStart,
+    CutShort,
+    Outcome,
+    Overran,
+    Raised,
+    Refused,
+    Returned,
+    Runner,
+    Turn,
+    Unfinished,
+)
 
 _T = TypeVar("_T")
 
@@ -360,7 +371,7 @@ class Guard:
             )
         if isinstance(outcome, Raised):
             error = outcome.error
-            reason = str(error) if isinstance(error, CannotStart) else raised(error)
+            reason = str(error) if isinstance(error, CannotStart | CutShort) else raised(error)
             return ExportReport(Verdict.FAILED, reason=message(reason, longest=_LONGEST_REASON))
         return ExportReport(
             Verdict.FAILED, reason=f"gave no answer for {outcome.seconds:.3g} s and was given up"

@@ -46,6 +46,10 @@ class CannotStart(Exception):
     """The call was not made; the text says why, as a rule that no thread can be started."""
 
 
+class CutShort(Exception):
+    """The call was ended by the shutdown, whose time was up; the text says so."""
+
+
 @dataclass(frozen=True, slots=True)
 class Returned:
     """The call came back with a value."""
@@ -98,6 +102,7 @@ class Turn:
         self.outcome: Outcome | None = None
         self.parkers: list[Parker] = []
         self.kill: Callable[[], None] | None = None
+        self.is_cut = False
 
     def unpark(self) -> None:
         for parker in list(self.parkers):
@@ -348,6 +353,7 @@ class Runner:
                 # The thread is busy: it ends with its call, and the last call enters beside it.
                 self._worker = None
                 if turn.kill is not None:
+                    turn.is_cut = True
                     turn.kill()
         try:
             self._start(closing, call)
@@ -450,6 +456,8 @@ class Runner:
 
     def _finish(self, turn: Turn, outcome: Outcome) -> bool:
         _cooperating.pop(turn, None)
+        if turn.is_cut and isinstance(outcome, Raised) and not isinstance(outcome.error, Exception):
+            outcome = Raised(CutShort("the exporter was shut down meanwhile"))
         with self._lock:
             turn.outcome = outcome
             wanted = turn not in self._abandoned
