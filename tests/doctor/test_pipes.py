@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -69,4 +70,44 @@ def test_a_pipe_that_breaks_elsewhere_is_an_error() -> None:
         raise BrokenPipeError
 
     with pytest.raises(BrokenPipeError):
+        until_nobody_reads(main)
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_a_command_without_standard_output_or_error_has_its_exit_status(closed: str) -> None:
+    """cron and some supervisors start programs so."""
+    command = f'exec "$0" -m breaker_exporter doctor --timeout 0.5 {closed}'
+    done = subprocess.run(
+        ["sh", "-c", command, sys.executable],
+        env={**os.environ, "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 2, "nothing listens there"
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="Linux has it")
+def test_output_that_cannot_be_written_is_an_exit_status_of_its_own() -> None:
+    """1 would mean that the doctor has found something to look at."""
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "breaker_exporter", "doctor", "--timeout", "0.5"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+    assert done.returncode == 74
+    assert done.stderr == f"the output cannot be written: {os.strerror(errno.ENOSPC)}\n"
+
+
+def test_another_error_of_the_system_is_an_error() -> None:
+    def main() -> int:
+        raise OSError(errno.EPERM, "no")
+
+    with pytest.raises(PermissionError):
         until_nobody_reads(main)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import select
 import sys
@@ -9,10 +11,24 @@ from collections.abc import Callable
 
 _BROKEN_PIPE = 141
 """The exit status that a shell shows for a process ended by SIGPIPE."""
+_NOT_WRITTEN = 74
+"""EX_IOERR of sysexits.h: 1 and 2 are what the doctor has found."""
 
 
 def until_nobody_reads(main: Callable[[], int]) -> int:
-    """Run `main`; its exit status, or 141 without a word once standard output or error is closed."""
+    """Run `main`; its exit status, or 141 without a word once standard output or error is closed.
+
+    Where one of the two was never open, what is written there is discarded. A full disk is exit status 74.
+    """
+    with contextlib.ExitStack() as opened:
+        for name in ("stdout", "stderr"):
+            if getattr(sys, name) is None:
+                setattr(sys, name, opened.enter_context(open(os.devnull, "w")))
+                opened.callback(setattr, sys, name, None)
+        return _run(main)
+
+
+def _run(main: Callable[[], int]) -> int:
     try:
         try:
             return main()
@@ -22,16 +38,28 @@ def until_nobody_reads(main: Callable[[], int]) -> int:
         if not _discarded():
             raise
         return _BROKEN_PIPE
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        with contextlib.suppress(OSError):
+            sys.stderr.write(f"the output cannot be written: {error.strerror}\n")
+            sys.stderr.flush()
+        _discard(sys.stdout.fileno())
+        return _NOT_WRITTEN
 
 
 def _discarded() -> bool:
     """Send what is left of output that nobody reads to the null device; true if there was such output."""
     gone = [stream.fileno() for stream in (sys.stdout, sys.stderr) if _nobody_reads(stream.fileno())]
     for descriptor in gone:
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, descriptor)
-        os.close(null)
+        _discard(descriptor)
     return bool(gone)
+
+
+def _discard(descriptor: int) -> None:
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, descriptor)
+    os.close(null)
 
 
 def _nobody_reads(descriptor: int) -> bool:
