@@ -19,8 +19,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter, Sp
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from breaker_exporter.testing import FaultyCollector
-
-from .._strict import STRICT
+from tests._strict import STRICT
 
 MakeSpans = Callable[[int], Sequence[ReadableSpan]]
 Send = Callable[[Sequence[ReadableSpan]], bool]
