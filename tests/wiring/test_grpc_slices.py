@@ -263,6 +263,7 @@ def test_a_server_that_sends_away_is_not_stormed() -> None:
         ("[::1]:4317", "grpc://[::1]:4317"),
         ("collector:otlp", "grpc://collector:otlp"),
         ("unix:///run/collector.sock", "grpc:///run/collector.sock"),
+        ("unix:/run/collector.sock", "grpc:///run/collector.sock"),
     ],
 )
 def test_its_destination_is_host_and_port_without_a_secret(endpoint: str, destination: str) -> None:

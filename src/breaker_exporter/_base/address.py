@@ -18,7 +18,7 @@ def place(url: str) -> str:
     """
     scheme, separator, rest = url.partition("://")
     if not separator:
-        scheme, rest = "", url
+        scheme, rest = "", url.removeprefix("unix:")
     authority = rest.partition("?")[0].partition("#")[0]
     if not authority.startswith("/"):  # as that of a socket of the file system does
         authority = authority.partition("/")[0]
