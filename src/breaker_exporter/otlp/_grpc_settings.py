@@ -65,10 +65,10 @@ def _channel_credentials(environment: Environment) -> grpc.ChannelCredentials:
     if given is not None:
         return given
     files = environment.otlp_files()
-    key, client_certificate = files.client_key, files.client_certificate
-    if key is None or client_certificate is None:  # one of them without the other is told already
-        key = client_certificate = None
-    return grpc.ssl_channel_credentials(*map(_content, (files.certificate, key, client_certificate)))
+    pair = files.client_key, files.client_certificate
+    # One of them without the other is told already.
+    key, certificate = pair if all(pair) else (None, None)
+    return grpc.ssl_channel_credentials(*map(_content, (files.certificate, key, certificate)))
 
 
 def _content(path: str | None) -> bytes | None:
