@@ -10,6 +10,8 @@ import pytest
 pytest.importorskip("grpc")
 pytest.importorskip("gevent")
 
+from breaker_exporter.testing import Fault
+
 from . import exit_programs
 from ._processes import run_patched, run_plain
 
@@ -97,3 +99,28 @@ def test_what_is_queued_without_gevent_arrives(
     arriving: Callable[[Callable[[], None], str, str, Callable[..., str]], None],
 ) -> None:
     arriving(program, protocol, early, run_plain)
+
+
+@pytest.mark.parametrize("protocol", ["http", "grpc"])
+def test_a_first_export_at_exit_that_fails_says_its_loss_and_no_traceback(
+    protocol: str,
+    collector: FaultyCollector,
+    monkeypatch: pytest.MonkeyPatch,
+    no_variables_from_outside: None,
+) -> None:
+    collector.fault = Fault.REFUSE
+    endpoint = collector.grpc_endpoint if protocol == "grpc" else collector.http_base
+    for name, value in {
+        exit_programs.ENDPOINT: endpoint,
+        exit_programs.PROTOCOL: protocol,
+        exit_programs.NAME: "last",
+        exit_programs.EARLY: "",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint,
+        "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc" if protocol == "grpc" else "http/protobuf",
+    }.items():
+        monkeypatch.setenv(name, value)
+
+    said = run_patched(exit_programs.telemetry_without_a_stop, patience=60)
+
+    assert "1 lost since this process began" in said
+    assert "Traceback" not in said

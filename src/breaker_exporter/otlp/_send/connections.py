@@ -330,6 +330,9 @@ class OwnSession(requests.Session):
 
     def __init__(self, proxies: Mapping[str, str] | None = None) -> None:
         super().__init__()
+        # The first of a process has what pools leave to finalize seen to at exit. Where that is a pool of a
+        # last drain, its turn would come with the interpreter half torn down, and end in a traceback.
+        weakref.finalize(self, lambda: None)
         self._own_proxies = proxies
         if proxies is not None:
             self.trust_env = False  # else the environment's would win
