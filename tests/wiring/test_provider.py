@@ -298,6 +298,63 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON
 def make(argument):
     return {"off": ALWAYS_OFF, "on": ALWAYS_ON, "none": None}[argument]
 """
+IDS = """
+from opentelemetry.sdk.trace.id_generator import IdGenerator
+class Seven(IdGenerator):
+    def generate_span_id(self): return 7
+    def generate_trace_id(self): return 7
+def make():
+    return Seven()
+def other():
+    return object()
+def broken():
+    raise KeyError("no ids today")
+"""
+NUMBERED = """
+import logging
+logging.basicConfig(format="%(message)s", level=logging.WARNING)
+from opentelemetry import trace
+from breaker_exporter.telemetry import Telemetry
+Telemetry().prepare()
+print(trace.get_tracer("tests").start_span("sell").get_span_context().trace_id == 7)
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "expected", "told"),
+    [
+        ("seven", "True", ""),
+        ("random", "False", ""),
+        ("", "False", ""),
+        ("other", "False", "OTEL_PYTHON_ID_GENERATOR='other' cannot be used: it gives no IdGenerator"),
+        ("broken", "False", "OTEL_PYTHON_ID_GENERATOR='broken' cannot be used: KeyError"),
+        ("nobody", "False", "OTEL_PYTHON_ID_GENERATOR='nobody' cannot be used: it is not installed"),
+    ],
+)
+def test_ids_are_made_by_the_generator_that_is_named(
+    tmp_path: Path, name: str, expected: str, told: str
+) -> None:
+    """X-Ray's users set it; OpenTelemetry's configuration reads it, its provider does not."""
+    (tmp_path / "ids.py").write_text(IDS)
+    information = tmp_path / "ids-1.0.dist-info"
+    information.mkdir()
+    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: ids\nVersion: 1.0\n")
+    (information / "entry_points.txt").write_text(
+        "[opentelemetry_id_generator]\nseven = ids:make\nother = ids:other\nbroken = ids:broken\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", NUMBERED],
+        env={**os.environ, "PYTHONPATH": str(tmp_path), "OTEL_PYTHON_ID_GENERATOR": name},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout.strip() == expected
+    assert told in done.stderr
+    assert bool(told) == bool(done.stderr)
+
+
 SAMPLED = """
 import logging
 logging.basicConfig(format="%(message)s", level=logging.WARNING)

@@ -110,11 +110,12 @@ def _made(attributes: Mapping[str, AttributeValue], environment: Environment, sa
         from opentelemetry.sdk.resources import Resource
         from opentelemetry.sdk.trace import TracerProvider
 
-    from .provider_settings import sampler_of, span_limits
+    from .provider_settings import id_generator_of, sampler_of, span_limits
 
     return TracerProvider(
         resource=Resource.create(dict(attributes)),
         sampler=sampler_of(environment, sampler),
+        id_generator=id_generator_of(environment),
         span_limits=span_limits(environment),
         **_meters(TracerProvider, environment),
     )

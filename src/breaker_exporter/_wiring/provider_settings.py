@@ -1,14 +1,20 @@
-"""Sampler and span limits as the environment has them, as arguments of a ``TracerProvider``."""
+"""Sampler, ids and span limits as the environment has them, as arguments of a ``TracerProvider``."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib.metadata import entry_points
+from typing import cast
 
 from opentelemetry.sdk.trace import SpanLimits, sampling
+from opentelemetry.sdk.trace.id_generator import IdGenerator
 
 from .._base.redaction import origin, shown
 from .environment import SAMPLER, SAMPLER_ARGUMENT, SAMPLER_GROUP, SPAN_ATTRIBUTES, Environment
 
+ID_GENERATOR = "OTEL_PYTHON_ID_GENERATOR"
+_ID_GENERATORS = "opentelemetry_id_generator"
+"""Entry points of id generators."""
 _COUNT = 128
 """Attributes, events, links: OpenTelemetry's default for each."""
 _LIMITS = {
@@ -53,18 +59,41 @@ def sampler_of(environment: Environment, default: str) -> sampling.Sampler:
     if ratio is not None:
         by_ratio = sampling.TraceIdRatioBased(ratio)
         return sampling.ParentBased(by_ratio) if name.startswith("parentbased") else by_ratio
-    return _installed(name, environment) or known[default]
+    argument = environment.value(SAMPLER_ARGUMENT)
+    made = _installed(
+        SAMPLER, name, SAMPLER_GROUP, lambda make: make(argument), sampling.Sampler, environment
+    )
+    return cast("sampling.Sampler | None", made) or known[default]
 
 
-def _installed(name: str, environment: Environment) -> sampling.Sampler | None:
-    """One of another package, made as OpenTelemetry's own configuration makes it."""
-    failure = "it gives no Sampler"
+def id_generator_of(environment: Environment) -> IdGenerator | None:
+    """The id generator that is named; ``None`` for OpenTelemetry's default."""
+    name = environment.value(ID_GENERATOR)
+    if name is None:
+        return None
+    made = _installed(ID_GENERATOR, name, _ID_GENERATORS, lambda make: make(), IdGenerator, environment)
+    return cast("IdGenerator | None", made)
+
+
+def _installed(
+    variable: str,
+    name: str,
+    group: str,
+    make: Callable[[Callable[..., object]], object],
+    kind: type,
+    environment: Environment,
+) -> object:
+    """An object of an installed package, made as OpenTelemetry's own configuration makes it."""
+    failure = f"it gives no {kind.__name__}"
     try:
-        (entry_point, *_) = entry_points(group=SAMPLER_GROUP, name=name)
-        sampler = entry_point.load()(environment.value(SAMPLER_ARGUMENT))
-        if isinstance(sampler, sampling.Sampler):
-            return sampler
+        found = list(entry_points(group=group, name=name))
+        if found:
+            made = make(found[0].load())
+            if isinstance(made, kind):
+                return made
+        else:
+            failure = "it is not installed"
     except Exception as error:
         failure = origin(error)
-    environment.complain(f"{SAMPLER}={shown(name)} cannot be used: {failure}", "using the default")
+    environment.complain(f"{variable}={shown(name)} cannot be used: {failure}", "using the default")
     return None
