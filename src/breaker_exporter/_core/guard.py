@@ -1,7 +1,6 @@
-"""One process's way of a batch: admit, run, settle, account.
+"""The way of a batch in one process: admit, run, settle, account.
 
-Knows neither spans nor OpenTelemetry: items are counted, a call is made, and somebody else judges what it
-returned. A forked child gets a desk of its own.
+Items are counted and a call is made; what the items are and what the call does, the guard does not know.
 """
 
 from __future__ import annotations
@@ -25,7 +24,8 @@ from .announcer import Announcer
 from .circuit import Circuit, Permit
 from .ledger import Ledger, Loss
 from .report import ExportReport, Verdict, raised
-from .runner import (
+from .runner import Runner
+from .turn import (
     CannotStart,
     CutShort,
     Outcome,
@@ -33,12 +33,11 @@ from .runner import (
     Raised,
     Refused,
     Returned,
-    Runner,
     Turn,
     Unfinished,
 )
 
-_T = TypeVar("_T")
+Value = TypeVar("Value")
 
 _LOSSES = {
     Verdict.DELIVERED: Loss.REJECTED,
@@ -48,21 +47,21 @@ _LOSSES = {
     Verdict.MISCONFIGURED: Loss.FAILED,
 }
 _LONGEST_REASON = 280
-"""Characters: the words of a backend, and ours around them. Classes have been seen with names of a page."""
+"""Characters: a message of the backend, and ours around it. Classes have been seen with names of a page."""
 _MANY_ITEMS = 32
-"""Items of a batch processor; whoever exports one by one has others in between, and wants to go on."""
-_PATIENCE_WITH_HANDLERS = 0.2
+"""Items; a batch this large comes from a batch processor. A caller that exports one by one wants to go on."""
+_LAST_LINE_WITHIN = 0.2
 """Seconds that a shutdown waits for its last line to be written."""
 
 
 class Guard:
-    """Joins circuit, runner and ledger for one wrapped exporter in one process.
+    """Joins circuit, runner and ledger for one wrapped exporter in one process. A forked child makes its own.
 
     Args:
         name: The exporter's name.
         export_timeout: Seconds that one export may take.
-        circuit: When to let a call through.
-        announcer: Who is told.
+        circuit: Decides which calls are made.
+        announcer: Tells the log and the listeners.
         runner: Where calls run.
         unit: What is counted, in the plural.
     """
@@ -103,53 +102,21 @@ class Guard:
 
     @property
     def state(self) -> CircuitState:
-        self._runner.tend()
-        with self._lock:
-            state = self._ask(lambda: self._circuit.state, self._circuit.last_state)
-            self._collect()
-        self._announcer.announce()
-        return state
+        return self._read(lambda: _or(lambda: self._circuit.state, self._circuit.last_state))
 
     def health(self) -> ExporterHealth:
-        self._runner.tend()
-        with self._lock:
-            circuit, ledger = self._circuit, self._ledger
-            probe_in = None if circuit.is_closed else 0.0
-            health = ExporterHealth(
-                name=self._name,
-                state=self._ask(lambda: circuit.state, circuit.last_state),
-                consecutive_failures=self._ask(lambda: circuit.consecutive_failures, 0),
-                cooldown=circuit.cooldown,
-                retry_in=self._ask(lambda: circuit.retry_in, probe_in),
-                received=ledger.received,
-                exported=ledger.exported,
-                failed=ledger.failed,
-                refused=ledger.refused,
-                in_flight=ledger.in_flight,
-                hung_calls=self._runner.hung_calls,
-                opened=circuit.opened,
-                blocked_reason=None if self._ask(circuit.refusal, None) else self._runner.blocked_reason,
-                last_error=ledger.last_error,
-                last_success_at=ledger.last_success_at,
-                last_failure_at=ledger.last_failure_at,
-            )
-            self._collect()
-        self._announcer.announce()
-        return health
-
-    def _ask(self, question: Callable[[], _T], otherwise: _T) -> _T:
-        """What the circuit says, `otherwise` where a given breaker's storage, or the clock, raises."""
-        try:
-            return question()
-        except Exception:
-            return otherwise  # an export says what is wrong
+        return self._read(self._health)
 
     def export(self, items: int, call: Callable[[], ExportReport]) -> bool:
-        """Make `call` for so many items, if the circuit lets it through. Whether it succeeded."""
+        """Make `call` for a batch of so many items, if the circuit lets it through.
+
+        Returns:
+            True where the batch was delivered.
+        """
         batch = _Batch(time.monotonic() + self._export_timeout)
         succeeded = False
         try:
-            self._runner.tend()
+            self._runner.settle_orphan()
             with self._lock:
                 self._ledger.receive(items)
                 batch.owed = items
@@ -157,7 +124,6 @@ class Guard:
             if refusal is None:
                 batch.waited = True
                 succeeded = self._attempt(batch, call)
-                self._runner.replay_records(batch.deadline)
             else:
                 self._refuse(batch, refusal)
         except Refused as refused:
@@ -189,7 +155,11 @@ class Guard:
         return succeeded
 
     def flush(self, call: Callable[[], object], timeout: float) -> bool:
-        """Make `call` in turn, within `timeout` seconds. Whether it came back in time, and content."""
+        """Make `call` in turn, within `timeout` seconds.
+
+        Returns:
+            True where it came back in time, and returned nothing or something true.
+        """
         deadline = time.monotonic() + timeout
         turn = Turn()
         try:
@@ -199,7 +169,6 @@ class Guard:
                 outcome = self._runner.run(turn, call, deadline=deadline, hang_at=hang_at)
             finally:
                 self._runner.release(turn)
-            self._runner.replay_records(deadline)
         except (Refused, CannotStart) as reason:
             say(logging.DEBUG, "%s: not flushed: %s", self._name, reason)
             return False
@@ -208,8 +177,8 @@ class Guard:
         return isinstance(outcome, Returned) and (outcome.value is None or bool(outcome.value))
 
     def begin_shutdown(self, timeout: float) -> None:
-        """From now on everything together may take `timeout` seconds."""
-        self._runner.cut(timeout)
+        """Allow `timeout` seconds from now for everything that is still to come."""
+        self._runner.begin_shutdown(timeout)
 
     def shutdown(self, call: Callable[[float], object], timeout: float) -> None:
         """End admission; give `call` the seconds that are left of `timeout` by then."""
@@ -233,7 +202,6 @@ class Guard:
             elif outcome is None:
                 say(logging.DEBUG, "%s: wrapped exporter still shutting down after its time", self._name)
         finally:
-            self._runner.tend()
             self.say_stopped()
 
     def say_stopped(self) -> None:
@@ -246,7 +214,7 @@ class Guard:
             if not said:
                 self._announcer.add_line(self._ledger.balance())
         try:
-            hub.run_beside(self._announcer.announce)(_PATIENCE_WITH_HANDLERS)
+            hub.run_beside(self._announcer.announce)(_LAST_LINE_WITHIN)
         except Thrown as thrown:
             raise thrown.error from None
 
@@ -255,6 +223,37 @@ class Guard:
         if self._circuit.given:
             return register_state_lock(threading.RLock())
         return new_state_lock()
+
+    def _read(self, read: Callable[[], Value]) -> Value:
+        """Call `read` under the lock, after an orphaned call that has ended is settled."""
+        self._runner.settle_orphan()
+        with self._lock:
+            value = read()
+            self._collect()
+        self._announcer.announce()
+        return value
+
+    def _health(self) -> ExporterHealth:
+        circuit, ledger = self._circuit, self._ledger
+        probe_in = None if circuit.is_closed else 0.0
+        return ExporterHealth(
+            name=self._name,
+            state=_or(lambda: circuit.state, circuit.last_state),
+            consecutive_failures=_or(lambda: circuit.consecutive_failures, 0),
+            cooldown=circuit.cooldown,
+            retry_in=_or(lambda: circuit.retry_in, probe_in),
+            received=ledger.received,
+            exported=ledger.exported,
+            failed=ledger.failed,
+            refused=ledger.refused,
+            in_flight=ledger.in_flight,
+            hung_calls=self._runner.hung_calls,
+            opened=circuit.opened,
+            blocked_reason=None if _or(circuit.refusal, None) else self._runner.blocked_reason,
+            last_error=ledger.last_error,
+            last_success_at=ledger.last_success_at,
+            last_failure_at=ledger.last_failure_at,
+        )
 
     def _attempt(self, batch: _Batch, call: Callable[[], ExportReport]) -> bool:
         turn = Turn()
@@ -327,11 +326,11 @@ class Guard:
         return report.verdict is Verdict.DELIVERED
 
     def _tell_circuit(self, permit: Permit, outcome: Outcome, report: ExportReport) -> BaseException | None:
-        """What became of the call of `permit`.
+        """Tell the circuit the outcome of the call of `permit`.
 
         Returns:
-            What a given breaker, its storage, its listeners or the clock raised: the items are accounted for
-            all the same.
+            The error that a given breaker, its storage, its listeners or the clock raised. The items are
+            accounted for all the same.
         """
         try:
             if report.verdict in (Verdict.DELIVERED, Verdict.REJECTED):
@@ -398,7 +397,11 @@ class Guard:
             self._ledger.fail(items, reason, Loss.FAILED, self._now())
 
     def _collect(self) -> bool:
-        """Hand what is to be told to the announcer, under the lock: the order is the circuit's."""
+        """Hand transitions and lines to the announcer, under the lock, so that they stay in order.
+
+        Returns:
+            True where the circuit's state has changed.
+        """
         now = self._now()
         transitions = self._circuit.take_transitions()
         for transition in transitions:
@@ -420,8 +423,19 @@ class Guard:
         return self._latest
 
 
+def _or(question: Callable[[], Value], otherwise: Value) -> Value:
+    """The circuit's answer; `otherwise` where the storage of a given breaker, or the clock, raises.
+
+    An export logs what is wrong with them.
+    """
+    try:
+        return question()
+    except Exception:
+        return otherwise
+
+
 class _Batch:
-    """Items on their way: `owed` until they are accounted for; `waited` where others have had their turn."""
+    """Items on their way: `owed` until they are accounted for; `waited` where other greenlets ran."""
 
     __slots__ = ("deadline", "owed", "waited")
 
