@@ -1,6 +1,6 @@
-"""When to let a call through: pybreaker as the state machine, one probe at a time, a growing cooldown.
+"""Decides which calls are made: pybreaker as the state machine, one probe at a time, a growing cooldown.
 
-No lock, no I/O of its own: whoever owns a :class:`Circuit` guards each method with one lock and announces
+No lock and no I/O of its own: the owner of a :class:`Circuit` guards each method with one lock and announces
 the transitions it hands out. pybreaker never sees the guarded call: its ``call()`` holds a lock for as long
 as that runs, so a call is admitted first, runs outside, and its outcome is replayed here.
 """
@@ -8,16 +8,17 @@ as that runs, so a call is admitted first, runs outside, and its outcome is repl
 from __future__ import annotations
 
 import math
-import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import pybreaker
 
 from .._base.values import PROBE_CANCELLED, CircuitState, CircuitTransition
+from .cooldown import Cooldown, GrowingCooldown
 
-_STATES = {
+STATES = {
     pybreaker.STATE_CLOSED: CircuitState.CLOSED,
     pybreaker.STATE_OPEN: CircuitState.OPEN,
     pybreaker.STATE_HALF_OPEN: CircuitState.HALF_OPEN,
@@ -30,60 +31,10 @@ class ExportFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """Leave to make one call, good for the generation in which it was given (C9)."""
+    """Permission to make one call, valid for the generation in which it was given (C9)."""
 
     generation: int
     probe: bool
-
-
-class GrowingCooldown:
-    """The cooldown of a circuit of our own: doubled by each failed probe, shortened by jitter.
-
-    Args:
-        first: Seconds before the first probe.
-        longest: Seconds that no cooldown exceeds.
-        jitter: Each cooldown is drawn from ``[1 - jitter, 1]`` times its value.
-    """
-
-    def __init__(self, first: float, longest: float, jitter: float) -> None:
-        self._first = first
-        self.longest = longest
-        self._jitter = jitter
-        self.seconds = first
-
-    def reset(self) -> None:
-        self.seconds = self._first
-
-    def grow(self) -> None:
-        self.seconds = min(self.seconds * 2, self.longest)
-
-    def draw(self) -> float:
-        return self.seconds * (1 - self._jitter * random.random())
-
-
-class GivenCooldown:
-    """The cooldown of a given breaker: its own ``reset_timeout``, neither grown nor drawn (C10)."""
-
-    def __init__(self, breaker: pybreaker.CircuitBreaker) -> None:
-        self._breaker = breaker
-
-    @property
-    def longest(self) -> float:
-        """What a backend may ask for at most; a breaker has no setting for that."""
-        return max(60.0, self.seconds)
-
-    @property
-    def seconds(self) -> float:
-        return self._breaker.reset_timeout
-
-    def reset(self) -> None:
-        """Nothing of a given breaker is written."""
-
-    def grow(self) -> None:
-        """Nothing of a given breaker is written."""
-
-    def draw(self) -> float:
-        return self.seconds
 
 
 class Circuit:
@@ -94,18 +45,20 @@ class Circuit:
         breaker: The state machine.
         cooldown: How long it stays open.
         clock: Monotonic seconds.
-        seen: The state, where the breaker is not to be asked: its storage may raise.
+        seen: The state, where the breaker must not be asked: its storage may raise.
 
     Attributes:
-        given: Whether the breaker is the user's, who may change it behind our back.
+        given: True where the breaker is the user's, who may change it meanwhile.
         opened: Times a failure opened the circuit, a failed probe included.
     """
+
+    given: ClassVar[bool] = False
 
     def __init__(
         self,
         name: str,
         breaker: pybreaker.CircuitBreaker,
-        cooldown: GrowingCooldown | GivenCooldown,
+        cooldown: Cooldown,
         clock: Callable[[], float],
         *,
         seen: CircuitState | None = None,
@@ -114,11 +67,10 @@ class Circuit:
         self._breaker = breaker
         self._cooldown = cooldown
         self._clock = clock
-        self.given = isinstance(cooldown, GivenCooldown)
         self.opened = 0
         self._generation = 0
         self._probe_out = False
-        self._seen = seen or _STATES[breaker.current_state]
+        self._seen = seen or STATES[breaker.current_state]
         self._opened_at = clock()
         self._wait = cooldown.draw() if self._seen is CircuitState.OPEN else 0.0
         self._hold_until = -math.inf
@@ -157,7 +109,7 @@ class Circuit:
         return max(0.0, self._wait - max(0.0, elapsed))
 
     def refusal(self) -> str | None:
-        """Why a call would be refused now, or ``None`` where one may ask for a permit."""
+        """The reason why a call would be refused now; ``None`` where one may ask for a permit."""
         if self._seen is CircuitState.CLOSED and not self.given:
             return None
         retry_in = self.retry_in
@@ -178,7 +130,7 @@ class Circuit:
         return Permit(self._generation, probe=True)
 
     def land(self, permit: Permit) -> None:
-        """The call of `permit` is out no more: another probe may run, whatever else raises.
+        """The call of `permit` is over: another probe may run, whatever else raises.
 
         Neither asks the storage of a given breaker nor needs the lock.
         """
@@ -210,9 +162,9 @@ class Circuit:
 
         Args:
             permit: From :meth:`admit`.
-            reason: For who is told.
+            reason: For log lines, listeners and health.
             error: What it raised, if anything.
-            at_once: Whether this opens the circuit however few the failures are, as an overrun does (C2).
+            at_once: True opens the circuit however few the failures are, as an overrun does (C2).
             retry_after: Seconds for which the backend wants to be left alone.
         """
         self.land(permit)
@@ -232,21 +184,19 @@ class Circuit:
         return self._seen is CircuitState.CLOSED
 
     def take_transitions(self) -> list[CircuitTransition]:
-        """What has changed since this was last asked, oldest first; each is handed out once."""
+        """The transitions since the last call of this, oldest first."""
         if not self._transitions:
             return []
         taken, self._transitions = self._transitions, []
         return taken
 
     def take_listener_error(self) -> BaseException | None:
-        """What a listener or storage of a given breaker raised since this was last asked."""
+        """The error that a listener or the storage of a given breaker raised since the last call of this."""
         taken, self._listener_error = self._listener_error, None
         return taken
 
     def forked(self) -> Circuit:
         """The same circuit for a forked child: a breaker whose lock nobody holds, no probe out (R5)."""
-        if isinstance(self._cooldown, GivenCooldown):
-            return Circuit(self._name, self._breaker, self._cooldown, self._clock, seen=self._seen)
         probing = self._seen is CircuitState.HALF_OPEN
         storage = pybreaker.CircuitMemoryStorage(
             pybreaker.STATE_OPEN if probing else self._breaker.current_state
@@ -272,7 +222,7 @@ class Circuit:
         self._replay(error)
         if at_once and self._breaker.current_state != pybreaker.STATE_OPEN:
             self._breaker.open()
-        new = _STATES[self._breaker.current_state]
+        new = STATES[self._breaker.current_state]
         if new is CircuitState.OPEN:
             self.opened += 1
             if permit.probe:
@@ -300,13 +250,7 @@ class Circuit:
                 error.__traceback__ = origin  # else it holds this frame, and that all that called it
 
     def _notice(self) -> None:
-        """See what others did to a given breaker: it may be shared, or opened by hand."""
-        if self.given:
-            state = _STATES[self._breaker.current_state]
-            if state is not self._seen:
-                self._probe_out = False
-                self.opened += state is CircuitState.OPEN
-                self._move(state, "changed outside this exporter")
+        """See what others did to the breaker. One of our own is changed by nobody else."""
 
     def _move(self, new: CircuitState, reason: str) -> None:
         old = self._seen
@@ -355,8 +299,3 @@ def own_circuit(
     """A circuit with a breaker of its own."""
     breaker = pybreaker.CircuitBreaker(failure_threshold, cooldown)
     return Circuit(name, breaker, GrowingCooldown(cooldown, max_cooldown, jitter), clock)
-
-
-def given_circuit(name: str, breaker: pybreaker.CircuitBreaker) -> Circuit:
-    """A circuit around the user's breaker, on real time (C10)."""
-    return Circuit(name, breaker, GivenCooldown(breaker), time.monotonic)

@@ -8,7 +8,8 @@ from collections.abc import Callable
 import pybreaker
 
 from .._base import checks as check
-from .circuit import Circuit, given_circuit, own_circuit
+from .circuit import Circuit, own_circuit
+from .given_breaker import GivenCircuit
 
 FAILURE_THRESHOLD = 3
 """Consecutive failures that open the circuit."""
@@ -45,7 +46,7 @@ def circuit_of(
             "clock": clock,
         }
         _check_breaker(breaker, [setting for setting, value in given.items() if value is not None])
-        return given_circuit(name, breaker)
+        return GivenCircuit(name, breaker)
     first = check.seconds("cooldown", COOLDOWN if cooldown is None else cooldown)
     longest = (
         max(MAX_COOLDOWN, first) if max_cooldown is None else check.seconds("max_cooldown", max_cooldown)
