@@ -1,8 +1,22 @@
-"""A circuit breaker around any OpenTelemetry span exporter.
+"""A circuit breaker around any OpenTelemetry exporter, so that telemetry never becomes the outage.
 
-Names are resolved on first use (PEP 562): importing the package before gevent's monkey patch must load
-nothing that brings ``ssl`` along, and ``pybreaker`` does where redis is installed.
+Wrap the exporter that you have, and give the result to your processor::
+
+    from breaker_exporter import CircuitBreakerSpanExporter
+
+    exporter = CircuitBreakerSpanExporter(OTLPSpanExporter())
+    provider.add_span_processor(BatchSpanProcessor(exporter))
+
+Whatever the backend does, an export then raises nothing into the application, never holds the gevent hub and
+ends in time; while the backend is away it costs microseconds, and every lost span is counted and logged.
+
+For Gunicorn see :mod:`breaker_exporter.gunicorn`, for other servers :mod:`breaker_exporter.telemetry`, for
+Sentry :mod:`breaker_exporter.sentry`, for metrics about exporters :mod:`breaker_exporter.instrumentation`,
+for tests of your own :mod:`breaker_exporter.testing`.
 """
+
+# Names are imported at first use (PEP 562): before gevent's monkey patch nothing may load ssl, and pybreaker
+# does so where redis is installed.
 
 from __future__ import annotations
 
@@ -14,6 +28,8 @@ if TYPE_CHECKING:
     from ._span_results import ReportingSpanExporter
     from ._spans import CircuitBreakerSpanExporter
 
+    __version__: str
+
 __all__ = [
     "CircuitBreakerSpanExporter",
     "CircuitState",
@@ -23,7 +39,6 @@ __all__ = [
     "ReportingSpanExporter",
     "Verdict",
 ]
-_REPORT = ("ExportReport", "Verdict")
 
 
 def __getattr__(name: str) -> object:
@@ -35,7 +50,7 @@ def __getattr__(name: str) -> object:
         from ._span_results import ReportingSpanExporter
 
         return ReportingSpanExporter
-    if name in _REPORT:
+    if name in ("ExportReport", "Verdict"):
         from ._core import report
 
         return getattr(report, name)
@@ -43,8 +58,12 @@ def __getattr__(name: str) -> object:
         from ._base import values
 
         return getattr(values, name)
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("breaker-exporter")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+    return sorted({*globals(), *__all__, "__version__"})

@@ -6,7 +6,9 @@ The arrows between folders are contracts of import-linter, in ``pyproject.toml``
 from __future__ import annotations
 
 import ast
+import pydoc
 import re
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -93,6 +95,19 @@ def test_the_public_names_are_these() -> None:
         assert name in dir(breaker_exporter)
     with pytest.raises(AttributeError, match="CircuitBraker"):
         breaker_exporter.CircuitBraker  # noqa: B018
+
+
+def test_the_version_is_that_of_the_installed_package() -> None:
+    assert breaker_exporter.__version__ == version("breaker-exporter")
+    assert "__version__" in dir(breaker_exporter)
+
+
+def test_help_opens_with_what_the_package_is_for() -> None:
+    text = pydoc.plain(pydoc.render_doc(breaker_exporter))
+
+    assert "so that telemetry never becomes the outage" in text.split("DESCRIPTION")[0]
+    assert "CircuitBreakerSpanExporter(OTLPSpanExporter())" in text
+    assert f"VERSION\n    {breaker_exporter.__version__}" in text
 
 
 def test_only_one_folder_names_gevent_in_code_or_in_a_string() -> None:
