@@ -1,4 +1,4 @@
-"""Where a URL leads to: host and port, as people read them and as they are compared."""
+"""Host and port of a URL, as people read them and as they are compared."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What constructors accept: each check names the argument, the value and what is allowed."""
+"""Checks of arguments: each error names the argument, the value and what is allowed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _LONGEST = {
 
 
 class Seconds(float):
-    """A number of seconds that :func:`seconds` has seen: what is odd about it is told once."""
+    """A number of seconds that :func:`seconds` has checked: it warns of an odd one once."""
 
 
 def seconds(argument: str, value: object) -> Seconds:
@@ -178,7 +178,7 @@ def _number(argument: str, value: object, allowed: str) -> float:
 
 
 def budget(millis: object) -> float:
-    """A caller's milliseconds in seconds: what makes no sense leaves no time, since nothing may raise."""
+    """A caller's milliseconds in seconds; 0 for a value that makes no sense, since nothing may raise."""
     if isinstance(millis, int | float) and millis > 0:
         return min(millis / 1000, threading.TIMEOUT_MAX) if math.isfinite(millis) else threading.TIMEOUT_MAX
     return 0.0

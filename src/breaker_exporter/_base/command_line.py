@@ -1,4 +1,4 @@
-"""What every command line of this package does when its reader goes away, as in ``... | head``."""
+"""The end of a command line whose output nobody reads any more, as in ``... | head``."""
 
 from __future__ import annotations
 

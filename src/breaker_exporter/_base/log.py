@@ -15,7 +15,7 @@ _ways: list[Callable[[Callable[[], None]], bool]] = []
 
 
 class Line(NamedTuple):
-    """A line to come."""
+    """A line that is still to be written."""
 
     level: int
     text: str
@@ -23,7 +23,7 @@ class Line(NamedTuple):
 
 
 def counted(items: int, unit: str) -> str:
-    """So many of `unit`, which is a plural."""
+    """A number of items in words, such as ``1 span``; `unit` is the plural."""
     return f"{items} {unit.removesuffix('s') if items == 1 else unit}"
 
 
@@ -38,7 +38,7 @@ def say(level: int, message: str, *args: object, cause: BaseException | None = N
 
 
 def write_by(way: Callable[[Callable[[], None]], bool]) -> None:
-    """From now on ask `way` to write a line; it says whether it does, be it elsewhere or later."""
+    """From now on offer each line to `way` first; it returns true where it writes the line, now or later."""
     _ways[:] = [way]
 
 
@@ -53,7 +53,7 @@ def set_level(level: int) -> Callable[[], None]:
     """Set the logger's level, where it has none.
 
     Returns:
-        What takes it back, unless somebody has set another meanwhile.
+        A function that takes it back, unless somebody has set another meanwhile.
     """
     if logger.level != logging.NOTSET:
         return lambda: None

@@ -1,4 +1,4 @@
-"""How values, errors and other people's words look in a log line: short, on one line, without secrets."""
+"""Values, errors and foreign messages as a log line may show them: short, on one line, without secrets."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def shown(value: object) -> str:
 
 
 def message(text: str, secrets: Iterable[str] = (), longest: int = _LONGEST_MESSAGE) -> str:
-    """The words of somebody else, a backend say: one line, 200 characters, printable, secrets masked.
+    """A foreign message, such as a backend's: one line, 200 characters, printable, secrets masked.
 
     Args:
         text: May hold anything, escape sequences of a terminal too.
@@ -69,10 +69,10 @@ def message(text: str, secrets: Iterable[str] = (), longest: int = _LONGEST_MESS
 
 
 def origin(error: BaseException) -> str:
-    """What went wrong and where.
+    """The type and place of an error, and of its text what is safe to show.
 
-    The text of an error may hold anything, so it stays out, but for import errors, which name a module, and
-    what the operating system, its resolver or OpenSSL says.
+    The text of an error may hold anything, so it is left out, except for import errors, which name a module,
+    and for texts of the operating system, its resolver and OpenSSL.
     """
     kind = type(error)
     name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
@@ -103,7 +103,7 @@ def _place(trace: TracebackType | None) -> str:
 
 
 def _forms(secret: str) -> Iterator[str]:
-    """In which forms a secret may come back."""
+    """The forms in which a secret may come back."""
     secret = " ".join(secret.split())
     scheme, _, credentials = secret.partition(" ")
     forms = [secret, credentials, *_PAIRS.findall(secret)]

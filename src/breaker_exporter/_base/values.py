@@ -1,7 +1,4 @@
-"""What a circuit can be seen to be: the leaf that all other modules may import.
-
-Values only: no behaviour, no clock, no lock.
-"""
+"""Public values about a circuit and its exporter: state, transition, health. No behaviour."""
 
 from __future__ import annotations
 
@@ -35,7 +32,7 @@ class CircuitTransition:
         name: The exporter's name.
         old: State before.
         new: State after.
-        at: When, in Unix seconds (wall clock; for display only).
+        at: Time of the change in Unix seconds (wall clock; for display only).
         reason: Short text without secrets.
         cooldown: The cooldown in force after the change, in seconds.
         consecutive_failures: Failures in a row so far.
@@ -63,14 +60,14 @@ class ExporterHealth:
         consecutive_failures: Failures in a row; one success sets it to zero.
         cooldown: The cooldown in force, in seconds, before jitter (which only ever shortens it).
         retry_in: Seconds until the next probe may run; ``None`` while closed.
-        received: Spans handed to ``export``.
-        exported: Spans the wrapped exporter answered for with ``SUCCESS``.
-        failed: Spans whose export failed, overran or was cut off.
-        refused: Spans turned away without a call: circuit open, queue, shutdown.
-        in_flight: Spans waiting or being exported now.
-        hung_calls: Calls given up and still stuck.
-        opened: Times the circuit opened, a failed probe included.
-        blocked_reason: Why no probe may run although one is due, else ``None``.
+        received: Items (spans, say) handed to ``export``.
+        exported: Items the backend accepted.
+        failed: Items whose export failed, overran or was cut off.
+        refused: Items turned away without a call: circuit open, queue, shutdown.
+        in_flight: Items waiting or being exported now.
+        hung_calls: Number of calls given up and still stuck.
+        opened: Number of times the circuit opened, failed probes included.
+        blocked_reason: The reason why no probe may run although one is due, else ``None``.
         last_error: Short text without secrets, or ``None``.
         last_success_at: Unix seconds, or ``None``.
         last_failure_at: Unix seconds, or ``None``.

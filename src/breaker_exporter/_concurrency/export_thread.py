@@ -1,8 +1,8 @@
 """The native thread that the calls of one exporter run on, one after another.
 
 One thread serves all calls until one hangs: pooled gevent sockets belong to the hub of the thread that
-opened them. Nobody joins it, so nothing keeps the process from exiting (R4). No lock: what two threads may
-ask for at the same time is one step on a list, a set or a queue.
+opened them. Nobody joins it, so nothing keeps the process from exiting (R4). There is no lock: what two
+threads may change at the same time is changed by one step on a list, a set or a queue.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class Job:
     """A call for a thread: either the thread makes it, or the job is taken back.
 
     Args:
-        run: Makes the call; returns whether the thread is still wanted.
-        unrun: Called on a thread that ends before it could make the call to its end; it may have done so.
+        run: Makes the call; returns false where the thread is not wanted any more.
+        unrun: Called on a thread that ends with the job still its own; the call may have been made.
     """
 
     def __init__(self, run: Callable[[], bool], unrun: Callable[[], None]) -> None:
@@ -41,11 +41,11 @@ class Job:
         self._unclaimed = [True]
 
     def renewed(self) -> Job:
-        """The same call, for another thread than the one that did not take this job."""
+        """The same call as a new job, for another thread than the one that did not take this."""
         return Job(self.run, self.unrun)
 
     def claim(self) -> bool:
-        """Whether the caller is the first to ask, and so the one to decide what becomes of the job."""
+        """Claim the job; true for the first caller alone, who decides what becomes of it."""
         try:
             return self._unclaimed.pop()
         except IndexError:
@@ -53,19 +53,19 @@ class Job:
 
 
 class Thread:
-    """What is known of a native thread from outside.
+    """A native thread, as seen from other threads.
 
     Attributes:
-        ended: Whether it has nothing more to do, its hub destroyed.
-        watchers: Told when it ends.
+        ended: True once it has nothing more to do and its hub is destroyed.
+        watchers: Parkers that are woken when it ends.
     """
 
     def __init__(self) -> None:
         self.ended = False
         self.watchers: list[Parker] = []
         self._closing = False
-        # A job stays here until it is over: what is raised in this thread from outside may come at any
-        # instruction, and what it had just taken from a queue would be nowhere.
+        # A job stays here until it is over: an error may be raised in this thread from outside at any
+        # instruction, and a job that it had just taken from a queue would be lost.
         self._jobs: deque[Job] = deque()
         self._wakes = new_queue()  # one for each job, and one for the end
         self._pid = os.getpid()
@@ -76,11 +76,15 @@ class Thread:
 
     @property
     def has_hub(self) -> bool:
-        """Whether it is of this process, which is patched, and not ended."""
+        """True where it belongs to this process, which is patched, and has not ended."""
         return self._has_hub and self._pid == os.getpid()
 
     def submit(self, job: Job) -> bool:
-        """Have `job` run after those before it. Returns whether the thread took it."""
+        """Run `job` after those before it.
+
+        Returns:
+            False where the thread ends and does not take it.
+        """
         self._jobs.append(job)
         self._wakes.put(None)
         # The thread ends after it has set this: where it is not set yet, the thread will see the job.
@@ -92,7 +96,7 @@ class Thread:
         self._wakes.put(None)
 
     def interrupt(self) -> None:
-        """End a call that waits in the thread's own hub; one that is stuck in C stays."""
+        """End a call that waits in the thread's own hub; a call that is stuck in C goes on."""
         with contextlib.suppress(Exception):  # it may have just ended, its hub destroyed
             self._interrupt()
 
@@ -120,7 +124,7 @@ class Thread:
         try:
             return job.run()
         except BaseException:
-            return True  # the job has told its caller; the thread is for the next one
+            return True  # its caller has the outcome; the thread goes on with the next job
         finally:
             self._busy = False
 
@@ -141,7 +145,7 @@ class Thread:
 
 
 def end(threads: Iterable[Thread], deadline: float) -> None:
-    """Leave no thread to wake up in its hub while the interpreter is torn down (S5).
+    """End `threads`, so that none wakes up in its hub while the interpreter is torn down (S5).
 
     Measured: such a thread crashes the process, SIGSEGV in one exit of four. Waits until `deadline`
     (monotonic seconds), and at most half a second.
@@ -180,7 +184,7 @@ class _AfterAllDrains(logging.Handler):
         self.lock = None  # nothing is written here
 
     def close(self) -> None:
-        """Not the base class's: logging keeps this, and calls it again in the next shutdown."""
+        """End the threads. The base class is not called: logging keeps this, and may close it again."""
         end(list(_living), time.monotonic() + _GRACE)
 
 
@@ -194,7 +198,7 @@ def _end_after_all_drains() -> None:
 
 
 class Worker:
-    """Holds a thread: it serves for as long as somebody holds this.
+    """Owns a thread, which ends once nobody holds this object.
 
     Raises:
         RuntimeError: No thread can be started.
@@ -206,7 +210,7 @@ class Worker:
         self.thread = Thread()
 
     def submit(self, job: Job) -> bool:
-        """Have `job` run on the thread. Returns whether the thread took it: one that ends takes none."""
+        """Run `job` on the thread; see :meth:`Thread.submit`."""
         return self.thread.submit(job)
 
     def __del__(self) -> None:

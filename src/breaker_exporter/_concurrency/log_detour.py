@@ -1,8 +1,8 @@
-"""Log records of a native thread in a patched process, brought back to the caller's side (R7).
+"""The log detour: records of a native thread in a patched process are handled by its caller (R7).
 
 A native thread that takes a logging handler's patched lock beside greenlets that hold it over a switch
 stalls them for seconds, or for good. A filter runs before the handler takes that lock: while a call is out,
-one stands on every handler, turns away what our threads log, and keeps it for the caller to hand on.
+each handler has a filter that holds back the records of our threads, for the caller to handle.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from .native import thread_ident
 from .state_lock import new_state_lock
 
 _LIMIT = 1000
-"""Records kept for one exporter at most; a caller should not have to write out more."""
+"""Records kept for one exporter at most, so that a caller does not have to handle more."""
 
 
 class Records:
-    """What one exporter's calls have logged and nobody has written out yet.
+    """Log records of one exporter's calls that no handler has seen yet.
 
     Attributes:
-        wake: Called when there is something to hand on again.
+        wake: Called when there are records to handle again.
     """
 
     def __init__(self, name: str) -> None:
@@ -47,7 +47,7 @@ class Records:
             self._dropped += 1
 
     def replay(self, timeout: float) -> None:
-        """Hand the records on, in order, waiting at most `timeout` seconds; what is left goes on beside."""
+        """Handle the records in order, waiting at most `timeout` seconds; the rest goes on after that."""
         if not self._kept and not self._draining:
             return
         if not self._draining:
@@ -77,7 +77,7 @@ class Records:
 
 
 class Detour:
-    """Stands on every logging handler of the process while a call is out on a native thread."""
+    """Filters on every logging handler of the process while a call is out on a native thread."""
 
     def __init__(self) -> None:
         self._pid = os.getpid()
@@ -87,7 +87,7 @@ class Detour:
         self._diversions: dict[int, _Diversion] = {}
 
     def open(self, call: object) -> None:
-        """One more call goes out. Handlers that came since the last one get their filter now.
+        """Note that a call goes out. Handlers added since the last call get their filter now.
 
         Args:
             call: Its identity, for :meth:`close`, which has to follow even if this raises.
@@ -100,7 +100,7 @@ class Detour:
                     diversion.install()
 
     def close(self, call: object) -> None:
-        """A call is out no more, if it was; the last one takes the filters away."""
+        """Note that a call is over; the last one removes the filters."""
         with self._lock:
             self._out.discard(call)
             if not self._out:
@@ -109,11 +109,11 @@ class Detour:
                     diversion.remove()
 
     def enter(self, records: Records) -> None:
-        """What the current thread logs from now on goes to `records`."""
+        """Keep what the current thread logs from now on in `records`."""
         self._threads[thread_ident()] = records
 
     def leave(self) -> None:
-        """The current thread logs as any other again."""
+        """Let the current thread log as any other again."""
         self._threads.pop(thread_ident(), None)
 
 
@@ -163,7 +163,7 @@ def _has(filters: _Filters, one: object) -> bool:
 
 
 def _all_handlers() -> list[logging.Handler]:
-    """Asked for with every call: a process may have hundreds of loggers, few with handlers."""
+    """Called with every call: a process may have hundreds of loggers, few with handlers."""
     known = list(logging.root.manager.loggerDict.values())
     held = [handlers for logger in known if (handlers := getattr(logger, "handlers", None))]
     last = [logging.lastResort] if logging.lastResort else []
@@ -174,7 +174,7 @@ _detour = Detour()
 
 
 def detour() -> Detour:
-    """The one of this process; a forked child starts anew, its parent's calls are not out there."""
+    """The detour of this process; a forked child gets a new one, without the calls of its parent."""
     global _detour  # noqa: PLW0603
     if _detour._pid != os.getpid():
         for handler in _all_handlers():

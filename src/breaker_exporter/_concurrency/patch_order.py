@@ -1,4 +1,4 @@
-"""Whether gevent patched ``ssl`` too late for modules that had it already.
+"""Modules that took ``SSLContext`` from ``ssl`` before gevent patched it.
 
 gevent replaces ``ssl.SSLContext``. A module that holds the class itself, as urllib3 does, keeps the
 original, and what it makes of it recurses without end at its first HTTPS request (gevent #1016). ``import
@@ -23,7 +23,7 @@ def holders_of_ssl() -> tuple[str, ...]:
 
 
 def holders_of(context: type) -> tuple[str, ...]:
-    """The same for this class, ``ssl.SSLContext`` as it was at some time."""
+    """The same for a given class: ``ssl.SSLContext`` as it was at an earlier time."""
     derived: list[type] = type.__subclasses__(context)
     names = {each.__module__ for each in derived}
     for name, module in list(sys.modules.items()):

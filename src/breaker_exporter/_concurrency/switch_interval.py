@@ -1,7 +1,7 @@
 """The interpreter's switch interval, shortened while calls compute on native threads beside a hub (R6).
 
 A hub that wakes must wait for the GIL, a whole switch interval (5 ms by default) each time, while such a
-thread computes. The interval is one for the process: the shortest that is asked for holds.
+thread computes. The interval is the process's: the shortest that a call asks for holds.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def shorten(call: object, seconds: float) -> None:
     """Ask for a switch interval of at most so many seconds.
 
     Args:
-        call: Who asks, for :func:`take_back`, which has to follow even if this raises.
+        call: The call, for :func:`take_back`, which has to follow even if this raises.
         seconds: The interval.
     """
     global _before  # noqa: PLW0603
@@ -32,9 +32,9 @@ def shorten(call: object, seconds: float) -> None:
 
 
 def take_back(call: object) -> None:
-    """Ask no more, if `call` did.
+    """Withdraw what `call` asked for.
 
-    The last to do so restores what was there before, unless somebody else has set another interval meanwhile.
+    The last call restores the interval from before, unless somebody else has set another meanwhile.
     """
     with _lock:
         if _asked.pop(call, None) is not None and sys.getswitchinterval() == _set:
@@ -42,7 +42,7 @@ def take_back(call: object) -> None:
 
 
 def forget() -> None:
-    """In a forked child: its parent's calls are not out there."""
+    """Forget all calls: in a forked child its parent's are not out."""
     global _lock  # noqa: PLW0603
     _lock = new_state_lock()
     if _asked:

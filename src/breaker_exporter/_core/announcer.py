@@ -1,6 +1,6 @@
-"""Who is told of what has happened: the log, in lines an operator can act on, and the listeners.
+"""Tells the log, in lines that an operator can act on, and the listeners what has happened.
 
-Everything is told outside of every lock, in order, by one caller at a time.
+Outside every lock, in order, by one caller at a time.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Listener = Callable[[CircuitTransition], object]
 
 
 class _Told(NamedTuple):
-    """A transition, with the items lost in the outage so far and the circuit's time."""
+    """A transition, with the items lost in the outage so far and the time on the circuit's clock."""
 
     transition: CircuitTransition
     lost: int
@@ -28,13 +28,13 @@ class _Told(NamedTuple):
 
 
 class Announcer:
-    """Tells log and listeners.
+    """Queues lines and transitions under the owner's lock, and announces them outside of it.
 
     Args:
-        name: The exporter's name, with where it sends to; asked for when a line is due.
-        unit: What is counted, in the plural.
-        listeners: Called with each transition; one that raises is logged and hurts nobody (C8).
-        outage_began: When the circuit opened, in the circuit's time, where it is open already.
+        name: Returns the exporter's name and destination; called when a line is due.
+        unit: The name of an item, in the plural.
+        listeners: Called with each transition; the error of one that raises is logged (C8).
+        outage_began: Time on the circuit's clock at which it opened, where it is open already.
     """
 
     def __init__(
@@ -57,17 +57,18 @@ class Announcer:
         return Announcer(self._name, self._unit, self._listeners, self._outage_began)
 
     def add(self, transition: CircuitTransition, *, lost: int, now: float) -> None:
-        """Note a transition, with the items lost in the outage so far and the circuit's time."""
+        """Queue a transition, with the items lost in the outage so far and the circuit's time."""
         self._pending.append(_Told(transition, lost, now))
 
     def add_line(self, line: Line) -> None:
-        """Note a line."""
+        """Queue a line."""
         self._pending.append(line)
 
     def announce(self) -> None:
-        """Tell what is pending. A caller that comes while another one tells leaves it to that one.
+        """Announce what is queued, unless another caller is doing so: then it announces this too.
 
-        In a forked child, copies of the parent's callers come here: nothing of theirs is lost there (R5).
+        Does nothing where a copy of a parent's caller comes here in a forked child: its losses are the
+        parent's (R5).
         """
         if os.getpid() != self._pid:
             return

@@ -1,4 +1,4 @@
-"""The time that the deadlines of calls run on, in monotonic seconds; tests put a clock of their own here."""
+"""The clock of deadlines, in monotonic seconds; tests replace it by one that they move."""
 
 from time import monotonic
 

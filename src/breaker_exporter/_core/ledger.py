@@ -1,6 +1,6 @@
-"""What became of every item, and which loss an operator has not been told of yet: counts, no lock, no I/O.
+"""Counts of what became of every item, and of losses that have not been logged yet.
 
-The owner's lock guards them; the lines they give are written outside of it.
+No lock and no I/O: the owner's lock guards them, and writes the lines they return outside of it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _SUMMARY_EVERY = 60.0
 
 
 class Loss(enum.StrEnum):
-    """Kinds of loss, in the words of the line at the stop."""
+    """Kinds of loss, as the line at the stop calls them."""
 
     FAILED = "failed"
     REJECTED = "rejected by the backend"
@@ -30,8 +30,8 @@ class Ledger:
     """Counts of items: each that is received ends in exactly one of exported, failed, refused (P3).
 
     Args:
-        unit: What is counted, in the plural.
-        in_outage: The circuit is not closed as this process begins.
+        unit: The name of an item, in the plural.
+        in_outage: True where the circuit is not closed as this process begins.
 
     Attributes:
         lost_in_outage: Items lost to failures since the last success, and refused since the circuit opened.
@@ -60,7 +60,7 @@ class Ledger:
         self.received += items
 
     def settle(self, exported: int, lost: int, reason: str, kind: Loss, now: float) -> None:
-        """What became of a batch; a backend that rejects has done its work."""
+        """Account for a batch whose call has ended; a backend that rejects has done its work."""
         lived = kind is Loss.REJECTED
         self.exported += exported
         if lived and not self._in_outage:
@@ -93,17 +93,17 @@ class Ledger:
             self._summary.add(items, reason, now)
 
     def open(self) -> None:
-        """The circuit has opened: from now on, what is lost is lost in this outage."""
+        """Note that the circuit has opened: from now on, losses are part of this outage."""
         self._in_outage = True
         self._pending.taken()
 
     def close(self) -> None:
-        """The outage is over."""
+        """Note that the outage is over."""
         self._in_outage = False
         self.lost_in_outage = 0
 
     def due(self, now: float) -> Line | None:
-        """The line about loss that has opened no circuit, where it is time for one (G3)."""
+        """The line about loss that has opened no circuit, if one is due (G3)."""
         if self._pending.since is not None and now - self._pending.since >= _SUMMARY_EVERY:
             self._summary.add(*self._pending.taken(), now)
         return self._summary.due(now)
@@ -124,7 +124,7 @@ class Ledger:
 
 
 class _Pending:
-    """Failures of a closed circuit: it may open yet, and then they are of that outage."""
+    """Failures while the circuit is closed: it may still open, and then they are part of that outage."""
 
     def __init__(self) -> None:
         self.since: float | None = None
