@@ -99,3 +99,17 @@ def test_errors_in_each_others_context_are_let_go_of_too() -> None:
     let_go(first)
 
     assert first.__traceback__ is second.__traceback__ is None
+
+
+def test_the_cause_of_an_error_is_let_go_of_too() -> None:
+    """``raise ... from`` outside of an ``except`` sets no context."""
+    error, cause = OSError(), ValueError()
+    with contextlib.suppress(ValueError):
+        raise cause
+    with contextlib.suppress(OSError):
+        raise error from cause
+
+    let_go(error)
+
+    assert error.__context__ is None
+    assert error.__traceback__ is cause.__traceback__ is None

@@ -42,12 +42,15 @@ class CallWithBatch(Generic[Batch]):
 
 
 def let_go(error: BaseException | None) -> None:
-    """Take the tracebacks away from `error` and from each error that it was raised in the context of."""
+    """Take the tracebacks away from `error`, its causes and contexts, and theirs."""
     seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        error.__traceback__ = None
-        error = error.__context__
+    found = [error]
+    while found:
+        error = found.pop()
+        if error is not None and id(error) not in seen:
+            seen.add(id(error))
+            error.__traceback__ = None
+            found += [error.__cause__, error.__context__]
 
 
 def free_slowly(batch: object) -> None:
