@@ -1,1 +1,1 @@
-"""What every part may import: values, argument checks, the log, redaction. It imports no other part."""
+"""Values, argument checks, the log, redaction: every part may import these, and they import no other part."""

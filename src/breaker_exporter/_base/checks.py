@@ -61,7 +61,7 @@ def finite_seconds(argument: str, value: object, *, zero: bool = False) -> float
 
 
 def milliseconds_hint(argument: str, number: float) -> str:
-    """What to say of a number of seconds that looks like milliseconds; nothing of any other."""
+    """The hint for a number of seconds that looks like milliseconds; empty for any other."""
     setting = argument.lower().removeprefix("breaker_exporter_")
     if setting.startswith("otel_"):
         setting = "timeout"

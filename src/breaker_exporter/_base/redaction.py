@@ -93,7 +93,7 @@ def _safe_text(error: BaseException) -> str:
 
 
 def _place(trace: TracebackType | None) -> str:
-    """Where it was raised. By hand: to extract a traceback reads the sources."""
+    """The place of the innermost frame. By hand: to extract a traceback reads the sources."""
     if trace is None:
         return ""
     while trace.tb_next is not None:

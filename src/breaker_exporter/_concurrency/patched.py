@@ -1,4 +1,4 @@
-"""What of gevent this process has loaded and patched.
+"""The parts of gevent that this process has loaded, and the modules that it has patched.
 
 Asked at each call, never at import: an exporter may be made before the monkey patch and used after it.
 """

@@ -7,7 +7,7 @@ from typing import Protocol
 
 
 class Cooldown(Protocol):
-    """What a circuit asks of its cooldown."""
+    """The interface that a circuit needs of its cooldown."""
 
     @property
     def seconds(self) -> float:

@@ -1,4 +1,4 @@
-"""Where a call runs: in a greenlet where the wrapped exporter cooperates, else on its export thread."""
+"""Starts a call: in a greenlet where the wrapped exporter cooperates, else on its export thread."""
 
 from __future__ import annotations
 

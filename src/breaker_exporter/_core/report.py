@@ -13,7 +13,7 @@ LONGEST_PAUSE = 86_400.0
 
 
 class Verdict(enum.StrEnum):
-    """What an export says about the backend."""
+    """The judgement on the backend after an export."""
 
     DELIVERED = "delivered"
     """The backend took the batch, or part of it: a success."""
