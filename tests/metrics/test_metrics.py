@@ -6,7 +6,6 @@ import gc
 import os
 from collections.abc import Iterator
 
-import pybreaker
 import pytest
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader, NumberDataPoint
@@ -127,37 +126,32 @@ def test_a_forked_child_counts_anew_under_its_own_pid(
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
-class Broken(pybreaker.CircuitMemoryStorage):
-    """A storage that cannot be reached, from when it is said so."""
+class Unreadable(CircuitBreakerSpanExporter):
+    """An exporter of the application's whose health cannot be read, from when it is said so."""
 
     is_broken = False
 
-    @property  # type: ignore[misc]
-    def state(self) -> str:
+    def health(self) -> ExporterHealth:
         if self.is_broken:
-            raise ConnectionError("no storage")
-        return super().state
+            raise ConnectionError("no health")
+        return super().health()
 
 
 def test_one_whose_health_cannot_be_read_is_left_out_with_one_warning(
     reader: InMemoryMetricReader, provider: MeterProvider, caplog: pytest.LogCaptureFixture
 ) -> None:
-    storage = Broken(pybreaker.STATE_CLOSED)
-    broken = CircuitBreakerSpanExporter(
-        ScriptedExporter([]), name="theirs", breaker=pybreaker.CircuitBreaker(state_storage=storage)
-    )
-    sound = guarded()
+    broken, sound = Unreadable(ScriptedExporter([]), name="theirs"), guarded()
     for exporter in (broken, sound):
         observe(exporter, provider)
     assert set(by(reader, STATE, "otel.component.name")) == {"theirs", "otlp"}
 
-    storage.is_broken = True
+    broken.is_broken = True
     assert {name for _ in range(2) for name in by(reader, STATE, "otel.component.name")} == {"otlp"}
 
     (record,) = caplog.records
     assert (record.name, record.levelname) == ("breaker_exporter", "WARNING")
     assert "'theirs'" in record.getMessage()
-    storage.is_broken = False
+    broken.is_broken = False
     assert set(by(reader, STATE, "otel.component.name")) == {"theirs", "otlp"}
 
 
@@ -166,7 +160,7 @@ from opentelemetry import metrics
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
-from breaker_exporter import CircuitBreakerSpanExporter
+from breaker_exporter import CircuitBreakerSpanExporter, ExporterHealth
 from breaker_exporter.instrumentation import observe
 from breaker_exporter.testing import ScriptedExporter
 
