@@ -10,7 +10,7 @@ import pytest
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader, NumberDataPoint
 
-from breaker_exporter import CircuitBreakerSpanExporter, CircuitState
+from breaker_exporter import CircuitBreakerSpanExporter, CircuitState, ExporterHealth
 from breaker_exporter.instrumentation import observe
 from breaker_exporter.testing import ManualClock, ScriptedExporter, fail, succeed
 
