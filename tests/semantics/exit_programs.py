@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from typing import TYPE_CHECKING
 
 from opentelemetry import trace
@@ -107,7 +108,9 @@ def telemetry_with_a_given_provider() -> None:
 
 def zero_code() -> None:
     """What ``opentelemetry-instrument`` does in this order; the first import is of what does it there."""
-    import opentelemetry.sdk._configuration  # noqa: F401
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # SDK 1.39 uses what it has deprecated itself
+        import opentelemetry.sdk._configuration  # noqa: F401
 
     from breaker_exporter._wiring.auto_instrumentation import GRPCSpanExporter, HTTPSpanExporter
 
