@@ -109,7 +109,7 @@ def test_an_answer_that_http_client_finds_too_long_is_said_to_be_so(
 
 def test_what_comes_after_the_deadline_is_not_read() -> None:
     incoming, outgoing = socket.socketpair()
-    with incoming, outgoing, connections.Flight(0.0).under_way():
+    with incoming, outgoing, connections.Flight(0.0, 0.0).under_way():
         outgoing.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
         response = connections._Timed.response_class(incoming)
         with pytest.raises(TimeoutError, match="no time left to read"):

@@ -124,9 +124,12 @@ def official_exporters_log_the_real_reason() -> None:
 
     assert http is not None
     assert grpc is not None
-    assert "127.0.0.1" in http
-    assert str(port) in http
     assert "refused" in http
+    if not http.startswith(
+        "raised"
+    ):  # before 1.40 it lets the error of requests through, whose text may hold a secret
+        assert "127.0.0.1" in http
+        assert str(port) in http
     assert f"127.0.0.1:{port}" in grpc
     assert "UNAVAILABLE" in grpc
 

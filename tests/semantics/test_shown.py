@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import errno
+import os
 import time
 
 import pytest
@@ -114,6 +116,17 @@ def test_no_message_takes_long(pattern: str) -> None:
 
 def test_a_question_mark_at_the_end_of_a_word_is_no_query() -> None:
     assert shown("http://c/?") == "'http://c/?'"
+
+
+def test_what_the_system_said_is_told_of_an_error_that_wraps_it() -> None:
+    """OpenTelemetry's exporters let those of requests through, before 1.40."""
+    refused = ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
+    wrapped = ValueError("http://me:pw@host", KeyError(RuntimeError("s3cret")))
+    wrapped.args[1].args[0].__cause__ = refused
+    assert origin(wrapped) == "ValueError: Connection refused"
+
+    refused.__cause__ = wrapped  # no end is looked for where there is none
+    assert origin(wrapped) == "ValueError: Connection refused"
 
 
 def test_the_text_of_an_error_stays_out() -> None:

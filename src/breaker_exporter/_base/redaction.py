@@ -72,12 +72,27 @@ def origin(error: BaseException) -> str:
     """The type and place of an error, and of its text what is safe to show.
 
     The text of an error may hold anything, so it is left out, except for import errors, which name a module,
-    and for texts of the operating system, its resolver and OpenSSL.
+    and for texts of the operating system, its resolver and OpenSSL, which may be at its bottom.
     """
     kind = type(error)
     name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
-    text = _safe_text(error)
+    text = _safe_text(error) or _safe_text(cause(error))
     return f"{name}{text and f': {text}'}{_place(error.__traceback__)}"
+
+
+def cause(error: BaseException) -> BaseException:
+    """The error at the bottom of one that wraps it, as those of requests and urllib3 do.
+
+    What it was raised in the context of is left aside: that may be the application's.
+    """
+    seen = {id(error)}
+    while True:
+        wrapped = (*error.args, getattr(error, "reason", None), error.__cause__)
+        inner = next((one for one in wrapped if isinstance(one, BaseException) and id(one) not in seen), None)
+        if inner is None:
+            return error
+        seen.add(id(inner))
+        error = inner
 
 
 def _safe_text(error: BaseException) -> str:

@@ -38,5 +38,5 @@ def holds_state_lock() -> bool:
 
 
 def _is_owned(lock: Any) -> bool:
-    """A private door, with a test: reentrant locks have no public way to ask (3.11 to 3.14, gevent's too)."""
+    """A private door, with a test: reentrant locks have no public way to ask (3.11 to 3.15, gevent's too)."""
     return bool(lock._is_owned())

@@ -113,7 +113,7 @@ def _posted(target: Target, patience: float) -> Steps[None]:
     )
     began = time.monotonic()
     try:
-        answer = poster.post(body_of(target), Flight(began + patience))
+        answer = poster.post(body_of(target), Flight(began + patience, patience))
     except NoAnswer as reason:
         yield broken(
             "otlp-not-reached",

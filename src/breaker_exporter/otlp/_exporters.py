@@ -183,7 +183,7 @@ class CooperativeOTLPSpanExporter(SpanExporter):
         if self._is_shut_down:
             return ExportReport(Verdict.FAILED, reason="exporter is shut down")
         deadline = time.monotonic() + self._timeout
-        flight = Flight(deadline)
+        flight = Flight(deadline, self._timeout)
         self._flights.add(flight)
         self._pace.begin(deadline)
         report = ExportReport(Verdict.FAILED)

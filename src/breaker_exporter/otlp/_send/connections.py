@@ -54,6 +54,7 @@ class Flight:
 
     Args:
         deadline: In monotonic seconds.
+        seconds: The time that it has been given, as it was asked for: for whoever is told.
 
     Attributes:
         is_over: Whether it was cut off, by its deadline or by a shutdown.
@@ -61,11 +62,11 @@ class Flight:
         peer: Host and port of the latest connection, which may be a proxy's; empty where a session that is
             not ours connects.
         step: What it waits for. With a session that is not ours it stays ``ANSWER``, the careful guess.
-        seconds: The time that it has been given.
     """
 
-    def __init__(self, deadline: float) -> None:
+    def __init__(self, deadline: float, seconds: float) -> None:
         self._deadline = deadline
+        self.seconds = seconds
         self._connections: set[_Timed] = set()
         self._process = os.getpid()
         self._landed = threading.Event()
@@ -73,7 +74,6 @@ class Flight:
         self.is_late = False
         self.peer = ""
         self.step = Step.ANSWER
-        self.seconds = max(0.0, deadline - time.monotonic())
 
     @property
     def remaining(self) -> float:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 import requests
 from urllib3.exceptions import InvalidHeader
 
-from ..._base.redaction import message
+from ..._base.redaction import cause, message
 from .connections import AnswerTooLarge, Flight, Step
 from .interim import is_over_limit
 
@@ -86,12 +86,3 @@ _WHEN = {
     Step.SEND: " before the whole request was sent",
     Step.ANSWER: " after the whole request was sent",
 }
-
-
-def cause(error: BaseException) -> BaseException:
-    """What is at the bottom of an error of requests: its texts carry URLs, this has a telling type."""
-    inner = next(
-        (one for one in (*error.args, getattr(error, "reason", None)) if isinstance(one, BaseException)), None
-    )
-    inner = inner or error.__cause__  # what it happened in the context of may be the application's
-    return error if inner is None else cause(inner)

@@ -11,11 +11,11 @@ from urllib.parse import unquote_plus, urlsplit
 import requests
 
 from ..._base.address import place
-from ..._base.redaction import message
+from ..._base.redaction import cause, message
 from ..._concurrency.interpreter_exit import is_exit_error
 from ..._concurrency.memory import let_go
 from .connections import Flight, OwnSession, close_inherited
-from .failures import NoAnswer, NoThread, cause, reason_of
+from .failures import NoAnswer, NoThread, reason_of
 from .redirects import next_url
 
 MOST_READ = 1 << 16
