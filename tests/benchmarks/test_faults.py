@@ -24,6 +24,7 @@ from benchmarks.faults.plan import (
 )
 from benchmarks.faults.report import markdown
 from benchmarks.faults.verdict import outcome_of
+from breaker_exporter._harness.meter import resident_bytes
 from breaker_exporter.testing import Connections, Fault
 from breaker_exporter.testing._faults import FaultSetting
 
@@ -241,3 +242,9 @@ def test_the_report_has_a_line_for_each_fault_and_names_what_was_broken() -> Non
     assert "| 50 to 50 |" in text
     assert "| refuse | **Broken**: p99 1.0, hub 1.0, open -, back -, end 1.0 |" in text
     assert "* refuse, gevent HTTP: exit status 3" in text
+
+
+def test_memory_that_is_resident_is_counted_in_bytes() -> None:
+    before = resident_bytes()
+    held = b"x" * 50_000_000
+    assert resident_bytes() - before > len(held) / 2

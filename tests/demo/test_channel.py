@@ -35,6 +35,11 @@ gevent.sleep(REPORT * 1.5)
 monkey.get_original("time", "sleep")(REPORT)  # the hub stands still
 gevent.sleep(REPORT)
 """
+PLAIN = """
+from breaker_exporter._demo.app import app
+
+app({"REQUEST_METHOD": "GET", "PATH_INFO": "/"}, lambda status, headers: None)
+"""
 FILL = f"""
 import os
 os.set_blocking(fd := int(os.environ["{FD_VARIABLE}"]), False)
@@ -97,6 +102,15 @@ def test_a_worker_tells_of_gaps_spans_and_transitions() -> None:
     assert [beat["started"] for beat in (*beats, last)] == [10] * (len(beats) + 1)
     assert (last["kind"], last["last"], last["health"]) == ("beat", True, None)
     assert last["at"] > beats[-1]["at"]
+
+
+def test_a_worker_without_greenlets_tells_the_same() -> None:
+    told = told_by(PLAIN)
+
+    assert (told.returncode, told.errors) == (0, "")
+    assert {line["kind"] for line in told.lines} == {"beat"}
+    assert told.lines[-1]["started"] == 10
+    assert told.lines[-1]["last"]
 
 
 def test_a_worker_goes_with_a_demo_that_is_gone() -> None:

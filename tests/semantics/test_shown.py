@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from breaker_exporter._base import address
 from breaker_exporter._base.redaction import message, origin, shown
 
 TOKEN = "dt0c01.8f3a01bc"
@@ -131,3 +132,18 @@ def test_what_the_system_said_is_told_of_an_error_that_wraps_it() -> None:
 
 def test_the_text_of_an_error_stays_out() -> None:
     assert origin(ValueError("http://me:pw@host")) == "ValueError"
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("http://Collector.Obs.:4318/v1", ("http", "collector.obs", 4318)),
+        ("https://[0:0::1]", ("https", "::1", 443)),
+        ("http://two..dots", ("http", "two..dots", 80)),  # no name of a host: IDNA has no form for it
+        ("http://" + "a" * 300, ("http", "a" * 300, 80)),
+    ],
+)
+def test_the_origin_of_a_url_is_compared_in_one_spelling(
+    url: str, expected: tuple[str, str, int | None]
+) -> None:
+    assert address.origin(url) == expected

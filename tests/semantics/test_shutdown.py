@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+import os
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -535,3 +536,27 @@ def test_shutdown_logs_no_warning_when_all_is_well(
         exporter.shutdown()
 
     assert [record for record in caplog.records if record.levelno > logging.INFO] == []
+
+
+def test_a_childs_copy_of_a_waiting_shutdown_says_that_it_is_the_parents(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """R5: greenlets of a gevent parent go on in its child, one that waits here too."""
+    told = threading.Event()
+
+    class Forking(ScriptedExporter):
+        def shutdown(self) -> None:
+            runner._pid = -1  # as it is seen in a child
+            assert runner._closing is not None
+            runner._closing.unpark()
+            told.wait(30)
+            runner._pid = os.getpid()
+
+    exporter = CircuitBreakerSpanExporter(Forking([]), name="theirs")
+    runner = exporter._guarded.guard._runner
+
+    with caplog.at_level(logging.DEBUG):
+        exporter.shutdown()
+    told.set()
+
+    assert "theirs: not shut down: forked while waiting: the call is the parent's" in caplog.messages

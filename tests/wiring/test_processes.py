@@ -541,3 +541,29 @@ atexit.register(lambda: print(telemetry.provider.force_flush(20_000)))
 
     assert output == "True\n"
     assert len(collector.span_ids) == 2
+
+
+def test_what_starts_again_while_it_stops_is_stopped_by_the_next_stop(
+    run: Run, collector: FaultyCollector
+) -> None:
+    output = run(
+        """
+import threading
+from opentelemetry.sdk.trace import SpanProcessor
+from breaker_exporter.telemetry import Telemetry
+started = threading.Event()
+class Restarting(SpanProcessor):
+    def shutdown(self):
+        if not started.is_set():
+            telemetry.start()
+            started.set()
+telemetry = Telemetry()
+telemetry.start()
+telemetry.provider.add_span_processor(Restarting())
+telemetry.stop()
+print(started.is_set(), len(telemetry.exporters))
+telemetry.stop()
+print(len(telemetry.exporters))
+"""
+    )
+    assert output.split() == ["True", "1", "0"]

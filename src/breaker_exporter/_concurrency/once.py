@@ -8,7 +8,7 @@ from collections.abc import Callable
 from . import hub
 from .parker import Parker, new_parker
 from .state_lock import new_state_lock
-from .thrown import Thrown
+from .thrown import passing_on
 
 
 class Once:
@@ -44,8 +44,6 @@ class Once:
         parker = new_parker()
         with self._lock:
             self._waiting.append(parker)
-        try:
+        with passing_on():
             while not self._ended and (left := deadline - time.monotonic()) > 0:
                 parker.park(left)
-        except Thrown as thrown:
-            raise thrown.error from None

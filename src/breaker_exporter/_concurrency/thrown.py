@@ -21,3 +21,12 @@ def waiting() -> Iterator[None]:
         yield
     except BaseException as error:
         raise Thrown(error) from None
+
+
+@contextlib.contextmanager
+def passing_on() -> Iterator[None]:
+    """Raise what was thrown into the waiting caller, as it was thrown: here the wait is over."""
+    try:
+        yield
+    except Thrown as thrown:
+        raise thrown.error from None

@@ -105,10 +105,8 @@ _SEEN = object()
 
 def _guarded(reached: Iterator[object]) -> Iterator[object]:
     """As far as it goes: what raises when it is looked at is unknown."""
-    try:
+    with contextlib.suppress(Exception):
         yield from reached
-    except Exception:
-        return
 
 
 def _reached(value: object, slot: str, visited: set[int]) -> Iterator[object]:

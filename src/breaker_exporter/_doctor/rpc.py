@@ -13,7 +13,7 @@ from .._base.redaction import shown
 from . import detours, faults
 from .answer import judge_message, too_slow
 from .finding import Finding, Steps, broken, ok
-from .grpc_answer import failure, unusable
+from .grpc_answer import failure
 from .reach import Connected, Place, reach
 from .tls import Trust, secure, spoken, wants_certificate
 from .wire import Ending, Speech, Wire, greet, speech_of
@@ -155,9 +155,6 @@ def _ask(target: Target, patience: float, slowly: int) -> Steps[None]:
             message = export(b"", timeout=patience, metadata=tuple(target.metadata.items()))
         except grpc.RpcError as error:
             yield failure(target.place or target.target, error, time.monotonic() - began, patience, slowly)
-            return
-        except (TypeError, ValueError):
-            yield unusable()
             return
     took = time.monotonic() - began
     yield too_slow(took, target.timeout) if took > target.timeout else judge_message(message, took, "gRPC OK")

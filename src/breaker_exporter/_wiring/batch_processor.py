@@ -21,7 +21,7 @@ from .._concurrency import hub
 from .._concurrency.fork import renew_lock_in_child
 from .._concurrency.parker import new_parker
 from .._concurrency.state_lock import new_state_lock
-from .._concurrency.thrown import Thrown
+from .._concurrency.thrown import passing_on
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -182,11 +182,9 @@ class _Flush:
             self._parker.unpark()
 
     def wait(self) -> bool:
-        try:
+        with passing_on():
             while self._exported is None and (left := self._deadline - time.monotonic()) > 0:
                 self._parker.park(left)
-        except Thrown as thrown:
-            raise thrown.error from None
         return self._exported is True
 
 
