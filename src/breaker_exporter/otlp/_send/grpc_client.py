@@ -95,7 +95,7 @@ class Client:
         code = error.code()
         words = message(_WRAPPING.sub("", error.details()), self._secrets)
         if code is grpc.StatusCode.DEADLINE_EXCEEDED and timeout is not None and took >= timeout * 0.9:
-            # The official exporter hands on what is left of its timeout, a millisecond less than was asked for.
+            # The official exporter hands on what is left of its timeout: a little less than was asked for.
             words = f"no answer in {round(timeout, 1 if timeout >= 1 else 2):g} s"
         reason = with_hint(code.name, words, _HINTS.get(code, ""))
         return ExportReport(_VERDICTS.get(code, Verdict.FAILED), reason=reason, retry_after=error.retry_after)
