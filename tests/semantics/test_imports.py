@@ -124,6 +124,7 @@ def test_only_one_folder_names_gevent_in_code_or_in_a_string() -> None:
 
 
 PRIVATE_DOORS = {
+    ("_concurrency/interpreter_exit.py", "_tstate_lock"): "no greenlet is let in while an export begins",
     ("_wiring/provider.py", "_active_span_processor"): "who a provider hands its spans to",
     ("_wiring/provider.py", "_span_processors"): "the same",
     ("_wiring/provider.py", "_global_shutdown_lock"): "a thread pool of before the patch would hold the hub",

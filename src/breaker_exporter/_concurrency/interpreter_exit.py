@@ -39,7 +39,7 @@ def resolve_names_without_threads() -> None:
 
     That blocks the hub, which serves nobody else by then.
     """
-    if threading.main_thread().is_alive():
+    if _main_thread_runs():
         return
     import gevent
     from gevent.resolver.blocking import Resolver
@@ -51,3 +51,14 @@ def resolve_names_without_threads() -> None:
         start_thread(lambda: None)
     except RuntimeError:
         hub.resolver = Resolver()  # type: ignore[assignment]
+
+
+def _main_thread_runs() -> bool:
+    """True until the interpreter's exit.
+
+    A private door, with a test: up to Python 3.12 ``is_alive`` tries a lock, and gevent's lets all other
+    greenlets run meanwhile; that would be in the middle of an export. The lock itself can be looked at.
+    """
+    main = threading.main_thread()
+    lock = getattr(main, "_tstate_lock", None)
+    return main.is_alive() if lock is None else bool(lock.locked())
