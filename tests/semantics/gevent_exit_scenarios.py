@@ -21,7 +21,9 @@ from ._spans import spans
 def at_an_exit_where_no_thread_starts_a_call_runs_in_a_greenlet() -> None:
     """R4: what is queued arrives; only Python 3.12 refuses threads there, so its refusal is played here."""
     sys.start_error = RuntimeError("can't create new thread at interpreter shutdown")  # type: ignore[attr-defined]
-    threading.main_thread().is_alive = lambda: False  # type: ignore[method-assign]
+    main = threading.main_thread()
+    main.is_alive = lambda: False  # type: ignore[method-assign]
+    lock = vars(main).pop("_tstate_lock", None)  # up to Python 3.12 it says so
     inner = ScriptedExporter()
     exporter = CircuitBreakerSpanExporter(inner)
     assert exporter.export(spans(2)) is SUCCESS
@@ -34,6 +36,7 @@ def at_an_exit_where_no_thread_starts_a_call_runs_in_a_greenlet() -> None:
     del gevent.get_hub().resolver
     assert CircuitBreakerSpanExporter(_cooperative()).export(spans(1)) is SUCCESS
     assert type(gevent.get_hub().resolver).__module__ == "gevent.resolver.thread"
+    vars(main)["_tstate_lock"] = lock
 
 
 def a_child_forked_inside_an_export_ends_in_good_order() -> None:
