@@ -258,6 +258,7 @@ def test_of_fifty_threads_that_call_after_the_cooldown_exactly_one_is_the_probe(
 
     calls = [start(lambda batch=batch: call(batch)) for batch in batches]  # type: ignore[misc]
     until(lambda: sum(call.done() for call in calls) == 49)
+    inner.entered(2)
     assert len(inner.calls) == 2
     inner.let_out(1)
     answers = [call.result() for call in calls]
