@@ -15,6 +15,8 @@ from breaker_exporter._wiring import auto_instrumentation
 from breaker_exporter._wiring import provider as _provider
 from breaker_exporter.testing import FaultyCollector
 
+from ._installed import write
+
 PROVIDER = "OTEL_PYTHON_TRACER_PROVIDER"
 RUN = """
 import logging, sys
@@ -335,13 +337,8 @@ def test_ids_are_made_by_the_generator_that_is_named(
     tmp_path: Path, name: str, expected: str, told: str
 ) -> None:
     """X-Ray's users set it; OpenTelemetry's configuration reads it, its provider does not."""
-    (tmp_path / "ids.py").write_text(IDS)
-    information = tmp_path / "ids-1.0.dist-info"
-    information.mkdir()
-    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: ids\nVersion: 1.0\n")
-    (information / "entry_points.txt").write_text(
-        "[opentelemetry_id_generator]\nseven = ids:make\nother = ids:other\nbroken = ids:broken\n"
-    )
+    functions = {"seven": "make", "other": "other", "broken": "broken"}
+    write(tmp_path, "ids", "opentelemetry_id_generator", functions, IDS)
     done = subprocess.run(
         [sys.executable, "-c", NUMBERED],
         env={**os.environ, "PYTHONPATH": str(tmp_path), "OTEL_PYTHON_ID_GENERATOR": name},
@@ -384,11 +381,7 @@ print(trace.get_tracer("tests").start_span("sell").is_recording())
 def test_a_sampler_is_the_one_that_is_named(
     tmp_path: Path, name: str, argument: str, expected: str, told: str
 ) -> None:
-    (tmp_path / "samplers.py").write_text(SAMPLER)
-    information = tmp_path / "samplers-1.0.dist-info"
-    information.mkdir()
-    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: samplers\nVersion: 1.0\n")
-    (information / "entry_points.txt").write_text("[opentelemetry_traces_sampler]\ntheirs = samplers:make\n")
+    write(tmp_path, "samplers", "opentelemetry_traces_sampler", {"theirs": "make"}, SAMPLER)
     done = subprocess.run(
         [sys.executable, "-c", SAMPLED],
         env={
