@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 
 from breaker_exporter._harness.percentiles import percentile
 
-from .measure import Raw
+from .measure import Observations
 from .plan import WARM_UP, Phase
 
 Figures = dict[str, float | None]
 
 
-def figures_of(raw: Raw) -> dict[str, object]:
+def figures_of(raw: Observations) -> dict[str, object]:
     """All figures of a cell, as they are kept in the results."""
     return {
         **raw.cell.as_json(),
@@ -28,7 +28,7 @@ def figures_of(raw: Raw) -> dict[str, object]:
     }
 
 
-def phase_figures(raw: Raw, phase: Phase) -> Figures:
+def phase_figures(raw: Observations, phase: Phase) -> Figures:
     """The figures of one phase. Requests count where they were due, a delay of the hub where it ended."""
     waited = []
     answered = 0
@@ -66,7 +66,7 @@ def _rate(counted: Sequence[tuple[float, float]], phase: Phase) -> float | None:
     return (after - before) / (ended - began)
 
 
-def _begin(raw: Raw, name: str) -> float | None:
+def _begin(raw: Observations, name: str) -> float | None:
     return next((phase.begin for phase in raw.cell.phases if phase.name == name), None)
 
 
@@ -76,14 +76,14 @@ def _after(changes: list[tuple[float, str]], state: str, moment: float | None) -
     return next((at - moment for at, new in changes if new == state and at >= moment), None)
 
 
-def _first_delivery(raw: Raw, moment: float | None) -> float | None:
+def _first_delivery(raw: Observations, moment: float | None) -> float | None:
     if moment is None:
         return None
     before = max((count for at, count in raw.delivered if at <= moment), default=0)
     return next((at - moment for at, count in raw.delivered if at > moment and count > before), None)
 
 
-def _timeline(raw: Raw) -> list[float]:
+def _timeline(raw: Observations) -> list[float]:
     """The slowest request due in each half second, in milliseconds, for the plot of an outage."""
     slowest: dict[int, float] = {}
     for index in range(round(WARM_UP * raw.cell.rate), round((WARM_UP + raw.cell.total) * raw.cell.rate)):

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import os
-import selectors
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from breaker_exporter._harness.pipe import Lines
+from breaker_exporter._harness.line_reader import LineReader
 from breaker_exporter._harness.processes import Child, start_load, start_service
 from breaker_exporter.testing import FaultyCollector
 
@@ -22,6 +21,8 @@ from .plan import WARM_UP, Cell
 
 _READ_EVERY = 0.1
 """Seconds between two readings of the backend's counts."""
+_TICK = 0.02
+"""Longest time, in seconds, between two checks for an interruption."""
 _GRACE = 2
 """Seconds Gunicorn gives a worker that was told to stop; a bare exporter would take all of many more."""
 _LAST_ANSWERS = 5.0
@@ -45,7 +46,7 @@ class CellFailed(RuntimeError):
 
 
 @dataclass(slots=True)
-class Raw:
+class Observations:
     """The observations of a cell; times in seconds from the start of the first phase."""
 
     cell: Cell
@@ -67,7 +68,7 @@ class Raw:
 
 def measure(
     cell: Cell, collector: FaultyCollector, check: Callable[[], None], checkout: Path | None = None
-) -> Raw:
+) -> Observations:
     """Measure a cell; no process of it is left, even if it fails.
 
     Args:
@@ -88,7 +89,8 @@ def measure(
         load = stack.enter_context(
             start_load(directory / "load", {"it": port}, cell.rate, seconds, _LAST_ANSWERS)
         )
-        return _Observer(cell, backend, service, load, check).observe()
+        reader = stack.enter_context(LineReader({"service": service.lines, "load": load.lines}))
+        return _Observer(cell, backend, service, load, reader, check).observe()
 
 
 def _start_service(cell: Cell, backend: Backend, directory: Path, checkout: Path | None) -> tuple[Child, int]:
@@ -116,55 +118,48 @@ def _path_of(checkout: Path) -> str:
 
 class _Observer:
     def __init__(
-        self, cell: Cell, backend: Backend, service: Child, load: Child, check: Callable[[], None]
+        self,
+        cell: Cell,
+        backend: Backend,
+        service: Child,
+        load: Child,
+        reader: LineReader,
+        check: Callable[[], None],
     ) -> None:
-        self._raw = Raw(cell)
+        self._raw = Observations(cell)
         self._backend = backend
         self._service = service
         self._load = load
+        self._reader = reader
         self._check = check
         self._start = 0.0
         self._looked = 0.0
 
-    def observe(self) -> Raw:
-        with self._listening() as selector:
-            while not self._start:
-                self._pump(selector)
-            for phase in self._raw.cell.phases:
-                self._until(selector, phase.begin)
-                if phase.name in _SWITCHING:
-                    self._backend.switch(self._raw.cell.fault if phase.name == "fault" else "none")
-            self._until(selector, self._raw.cell.total)
-            self._raw.ended = self._raw.cell.total
-            deadline = time.monotonic() + _LAST_ANSWERS + 2
-            while not self._load.ended and time.monotonic() < deadline:
-                self._pump(selector)
-            self._pump(selector)
+    def observe(self) -> Observations:
+        while not self._start:
+            self._pump()
+        for phase in self._raw.cell.phases:
+            self._until(phase.begin)
+            if phase.name in _SWITCHING:
+                self._backend.switch(self._raw.cell.fault if phase.name == "fault" else "none")
+        self._until(self._raw.cell.total)
+        self._raw.ended = self._raw.cell.total
+        deadline = time.monotonic() + _LAST_ANSWERS + 2
+        while not self._load.ended and time.monotonic() < deadline:
+            self._pump()
+        self._pump()
         return self._raw
 
-    @contextlib.contextmanager
-    def _listening(self) -> Iterator[selectors.DefaultSelector]:
-        with selectors.DefaultSelector() as selector:
-            for child in (self._service, self._load):
-                selector.register(child.lines, selectors.EVENT_READ)
-            yield selector
-
-    def _until(self, selector: selectors.DefaultSelector, moment: float) -> None:
+    def _until(self, moment: float) -> None:
         while time.monotonic() < self._start + moment:
-            self._pump(selector)
+            self._pump()
 
-    def _pump(self, selector: selectors.DefaultSelector) -> None:
+    def _pump(self) -> None:
         self._check()
         if self._service.ended or self._load.failed:
             raise CellFailed(f"{self._raw.cell.key}:\n{self._service.output}\n{self._load.output}")
-        for key, _ in selector.select(0.02):
-            lines = key.fileobj
-            assert isinstance(lines, Lines)
-            said = lines.read()
-            if said is None:
-                selector.unregister(lines)
-            for line in said or ():
-                self._take(line)
+        for _, line in self._reader.read(_TICK):
+            self._take(line)
         if self._start and time.monotonic() - self._looked >= _READ_EVERY:
             self._looked = time.monotonic()
             delivered = self._backend.delivered()

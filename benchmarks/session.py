@@ -6,17 +6,32 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Protocol, TypeVar
 
 from breaker_exporter._harness.processes import allow_many_sockets
 from breaker_exporter.testing import FaultyCollector
 
 from .cores import cores
-from .plan import Cell
+
+
+class Planned(Protocol):
+    """A cell that is still to be measured."""
+
+    @property
+    def key(self) -> str:
+        """The name that tells it from all other cells."""
+
+    @property
+    def estimate(self) -> float:
+        """Seconds it takes, about."""
+
+
+P = TypeVar("P", bound=Planned)
 
 
 @contextlib.contextmanager
 def session() -> Iterator[FaultyCollector]:
-    """A collector that serves all cells; load and collector on the cores that the worker leaves them."""
+    """Run a collector that serves all cells; load and collector use the cores that the worker does not."""
     allow_many_sockets()
     pinned = cores()
     if pinned:
@@ -26,12 +41,12 @@ def session() -> Iterator[FaultyCollector]:
         yield collector
 
 
-def with_progress(planned: Sequence[Cell], check: Callable[[], None]) -> Iterable[Cell]:
-    """The cells one by one, with a progress bar on a terminal and a line each elsewhere.
+def with_progress(planned: Sequence[P], check: Callable[[], None]) -> Iterable[P]:
+    """Yield the cells one by one, with a progress bar on a terminal and a line for each elsewhere.
 
     Args:
-        planned: What is measured.
-        check: Called before each; what it raises ends the run.
+        planned: The cells to measure.
+        check: Called before each; an exception of it ends the run.
     """
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 

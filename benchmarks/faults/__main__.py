@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,11 +12,14 @@ from breaker_exporter._harness.processes import allow_many_sockets
 from breaker_exporter.testing import FaultyCollector
 
 from ..measure import CellFailed
+from ..session import with_progress
 from ..store import Store, load
+from .cell import Cell
 from .measure import measure
 from .names import can_be
-from .plan import COLUMNS, ROWS, Cell, cells, quick_cells
+from .plan import COLUMNS, cells, quick_cells
 from .report import markdown
+from .rows import ROWS
 from .verdict import outcome_of
 
 _HERE = Path(__file__).parent
@@ -55,29 +57,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _measure(store: Store, planned: Sequence[Cell], check: Callable[[], None]) -> None:
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
     allow_many_sockets()
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    is_terminal = sys.stdout.isatty()
-    left = sum(cell.estimate for cell in planned)
-    with contextlib.ExitStack() as stack:
-        collector = stack.enter_context(FaultyCollector())
-        progress = stack.enter_context(Progress(*columns, disable=not is_terminal))
-        task = progress.add_task("measuring", total=len(planned))
-        for cell in planned:
-            check()
-            progress.update(task, description=cell.key)
+    with FaultyCollector() as collector:
+        for cell in with_progress(planned, check):
             if cell.row.front == "name" and not can_be():
                 store.skip(cell.key, "mounting and port 53 take privileges")
             elif not store.has(cell.key):
                 outcome = _measured(cell, collector, check)
                 store.add({"key": cell.key, **outcome})
-                verdict = "; ".join(map(str, outcome["broken"])) or "held"
-                if not is_terminal:
-                    print(f"{cell.key}: {verdict}; {left / 60:.0f} minutes left", flush=True)
-            left -= cell.estimate
-            progress.advance(task)
+                print(f"  {'; '.join(map(str, outcome['broken'])) or 'held'}", flush=True)
 
 
 def _measured(cell: Cell, collector: FaultyCollector, check: Callable[[], None]) -> dict[str, list[str]]:

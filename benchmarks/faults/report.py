@@ -5,17 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .plan import (
-    COLUMNS,
-    FAULTY,
-    HEALTHY,
-    MAX_COOLDOWN,
-    RATE,
-    RECOVERING,
-    ROWS,
-    SHUTDOWN_TIMEOUT,
-    TIMEOUT,
-)
+from .conditions import FAULTY, HEALTHY, MAX_COOLDOWN, RATE, RECOVERING, SHUTDOWN_TIMEOUT, TIMEOUT
+from .plan import COLUMNS
+from .rows import ROWS
 
 _METHOD = (
     "Each cell is a run on real processes: two Gunicorn services side by side, one with an exporter and one",

@@ -6,99 +6,38 @@ import argparse
 import contextlib
 import os
 import random
-import selectors
 import signal
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from breaker_exporter._harness.interruption import Interrupted, Interruption
-from breaker_exporter._harness.pipe import Lines
+from breaker_exporter._harness.line_reader import LineReader
 from breaker_exporter._harness.processes import Child, allow_many_sockets, start_load
 from breaker_exporter.testing import Fault, FaultyCollector
 
 from ..measure import CellFailed
+from .cell import Step
+from .conditions import SETTINGS
 from .measure import service as start_service
-from .plan import ROWS, SETTINGS, Step
+from .rows import ROWS
+from .soak_observations import Soak
 
 _RATE = 200.0
 """Requests a second, to all workers together."""
 _WORKERS = 2
-_WARM_UP = 30.0
-"""Seconds after which a worker has all that it will keep, once its queue was full: what 2,048 spans take is
-not given back to the system (7 MB were measured). Its memory is compared with that from then on."""
-_QUEUE = 2048
-"""Spans; OpenTelemetry's default."""
-_GROWTH = 1.05
-_MORE = 12
-"""Threads or descriptors that may be there at the end and not at the beginning."""
-_UNANSWERED = 0.001
-"""Share of the requests that may meet a worker which is just ending."""
-
-
-@dataclass(slots=True)
-class Worker:
-    """The reports of one worker."""
-
-    began: float
-    was_full: bool = False
-    warm: dict[str, Any] = field(default_factory=dict)
-    latest: dict[str, Any] = field(default_factory=dict)
-    last: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class Soak:
-    """The observations of a run."""
-
-    workers: dict[int, Worker] = field(default_factory=dict)
-    requests: int = 0
-    answered: int = 0
-    faults: int = 0
-    restarts: int = 0
-    taken: int = 0
-    duplicates: int = 0
-    output: str = ""
-
-    def broken(self) -> list[str]:
-        """Return the promises that did not hold."""
-        found = [text for pid, worker in self.workers.items() for text in _broken(pid, worker)]
-        exported = sum(worker.last.get("health", {}).get("exported", 0) for worker in self.workers.values())
-        checks = {
-            f"{self.requests - self.answered} of {self.requests} requests were not answered": self.answered
-            < self.requests * (1 - _UNANSWERED),
-            f"{self.duplicates} spans were delivered twice": self.duplicates > 0,
-            f"exported {exported}, and the collector holds {self.taken}": exported > self.taken,
-            "something of ours was raised": "/breaker_exporter/" in self.output,
-        }
-        return found + [text for text, holds in checks.items() if holds]
-
-
-def _broken(pid: int, worker: Worker) -> list[str]:
-    last, warm = worker.last, worker.warm
-    if not last:
-        return [f"worker {pid} had no last word"]
-    health = last["health"]
-    checks = {
-        "received is not exported + failed + refused": health["received"]
-        != health["exported"] + health["failed"] + health["refused"],
-    }
-    if warm:
-        grown = worker.latest["resident"] / warm["resident"]
-        checks |= {
-            f"its memory grew to {grown:.2f} times": grown > _GROWTH,
-            "threads are left over": last["threads"] > warm["threads"] + _MORE,
-            "descriptors are left over": last["descriptors"] > warm["descriptors"] + _MORE,
-        }
-    return [f"worker {pid}: {text}" for text, holds in checks.items() if holds]
 
 
 def soak(minutes: float, seed: int, check: Callable[[], None], say: Callable[[str], None]) -> Soak:
-    """Run it.
+    """Run services through random faults and restarts.
+
+    Args:
+        minutes: The time it takes.
+        seed: The same seed gives the same faults and restarts.
+        check: Called many times a second; an exception of it ends the run.
+        say: Called with a line for each fault.
 
     Raises:
         CellFailed: Service or load did not run.
@@ -120,8 +59,8 @@ def soak(minutes: float, seed: int, check: Callable[[], None], say: Callable[[st
         load = stack.enter_context(
             start_load(directory / "load", {"it": port}, _RATE, minutes * 60, wait=10.0)
         )
-        run = _Run(Soak(), collector, service, load, check)
-        stack.enter_context(run.listening())
+        reader = stack.enter_context(LineReader({"service": service.lines, "load": load.lines}))
+        run = _Run(Soak(), service, load, reader, check)
         end = time.monotonic() + minutes * 60
         while time.monotonic() < end:
             left = end - time.monotonic()
@@ -148,64 +87,38 @@ def soak(minutes: float, seed: int, check: Callable[[], None], say: Callable[[st
 STEPS: tuple[Step, ...] = tuple(
     step for row in ROWS if len(row.steps) == 1 for step in row.steps if isinstance(step.fault, Fault)
 )
+"""The faults that it draws from."""
 
 
 class _Run:
     def __init__(
         self,
         seen: Soak,
-        collector: FaultyCollector,
         service: Child,
         load: Child,
+        reader: LineReader,
         check: Callable[[], None],
     ) -> None:
         self.seen = seen
-        self._collector = collector
         self._service = service
         self._load = load
+        self._reader = reader
         self._check = check
-        self._selector = selectors.DefaultSelector()
-
-    def listening(self) -> selectors.DefaultSelector:
-        for child in (self._service, self._load):
-            self._selector.register(child.lines, selectors.EVENT_READ)
-        return self._selector
 
     @property
     def alive(self) -> list[int]:
+        """Process ids of the workers that have not ended."""
         return [pid for pid, worker in self.seen.workers.items() if not worker.last]
 
     def pump(self, seconds: float, until: Callable[[], bool] = lambda: False) -> None:
-        """Takes what is told, for so long."""
+        """Record what the processes report for so many seconds, or until `until` is true."""
         end = time.monotonic() + seconds
         while time.monotonic() < end and not until():
             self._check()
             if self._load.failed:
                 raise CellFailed(f"{self._service.output}\n{self._load.output}")
-            for key, _ in self._selector.select(0.05):
-                lines = key.fileobj
-                assert isinstance(lines, Lines)
-                told = lines.read()
-                if told is None:
-                    self._selector.unregister(lines)
-                for line in told or ():
-                    self._take(line)
-
-    def _take(self, line: dict[str, Any]) -> None:
-        kind = line["kind"]
-        if kind == "requests":
-            self.seen.answered += sum(status == 200 for *_, status in line["done"])
-        elif kind in ("facts", "last"):
-            worker = self.seen.workers.setdefault(line["pid"], Worker(line["at"]))
-            if kind == "last":
-                worker.last = line
-                return
-            worker.latest = line
-            health = line["health"]
-            worker.was_full |= line["started"] - health["received"] >= _QUEUE
-            is_warm = worker.was_full and health["state"] == "closed" and line["at"] - worker.began > _WARM_UP
-            if is_warm and not worker.warm:
-                worker.warm = line
+            for _, line in self._reader.read(0.05):
+                self.seen.record(line)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass, field
 from breaker_exporter._harness.percentiles import percentile
 from breaker_exporter.testing import Fault
 
-from .measure import NONE, OURS, Raw, Service
-from .plan import FAULTY, HEALTHY, MAX_COOLDOWN, RATE, SHUTDOWN_TIMEOUT, TIMEOUT, WARM_UP, Row
+from .cell import Row
+from .conditions import FAULTY, HEALTHY, MAX_COOLDOWN, RATE, SHUTDOWN_TIMEOUT, TIMEOUT, WARM_UP
+from .observations import NONE, OURS, Observations, Service
 
 _MARGIN = 3.0
 """Seconds that the way back may take beyond a cooldown and a timeout: a batch's delay, a busy machine."""
@@ -65,7 +66,7 @@ class Outcome:
         return asdict(self)
 
 
-def outcome_of(raw: Raw) -> Outcome:
+def outcome_of(raw: Observations) -> Outcome:
     """The figures, and what was broken."""
     ours, none = raw.services[OURS], raw.services[NONE]
     counts = {
@@ -104,7 +105,7 @@ def outcome_of(raw: Raw) -> Outcome:
     return outcome
 
 
-def _broken(raw: Raw, it: Outcome) -> list[str]:
+def _broken(raw: Observations, it: Outcome) -> list[str]:
     ours, row = raw.services[OURS], raw.cell.row
     unanswered = _unanswered(ours, row)
     allowed = _unanswered(raw.services[NONE], row) + _CUT if row.replaces else 0
@@ -157,7 +158,7 @@ def _longest(service: Service) -> float | None:
     return max(gaps) if gaps else None
 
 
-def _back(raw: Raw) -> float | None:
+def _back(raw: Observations) -> float | None:
     end = HEALTHY + FAULTY
     before = max((count for at, count in raw.delivered if at <= end), default=0)
     return next((at - end for at, count in raw.delivered if at > end and count > before), None)

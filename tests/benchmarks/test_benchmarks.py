@@ -11,7 +11,7 @@ import pytest
 from benchmarks.__main__ import main
 from benchmarks.compare import Side, lines, side
 from benchmarks.figures import figures_of
-from benchmarks.measure import Raw
+from benchmarks.measure import Observations
 from benchmarks.plan import CONTENDERS, SUITES, WARM_UP, Cell, cells, cost_cells, quick_cells
 from benchmarks.report import markdown
 from benchmarks.spreads import interval, spread
@@ -19,10 +19,12 @@ from benchmarks.store import Store
 from benchmarks.targets import Results, Verdict, cost_verdicts, verdicts
 
 
-def raw(contender: str, number: int = 0, latency: float = 0.002, cpu: float = 0.1, gap: float = 0.001) -> Raw:
+def raw(
+    contender: str, number: int = 0, latency: float = 0.002, cpu: float = 0.1, gap: float = 0.001
+) -> Observations:
     """Ten requests a second, each answered alike; a heartbeat that is late by `gap` each time."""
     cell = Cell("outage", contender, "gevent", "blackhole", 10, number)
-    observed = Raw(cell, ended=cell.total, memory=[(0.5, 50_000_000)], started=1000)
+    observed = Observations(cell, ended=cell.total, memory=[(0.5, 50_000_000)], started=1000)
     observed.latencies = dict.fromkeys(range(round(10 * (WARM_UP + cell.total))), (latency, 200))
     observed.beats = [(0.01 * beat, gap) for beat in range(round(100 * cell.total))]
     observed.cpu = [(0.25 * line, 0.25 * line * cpu) for line in range(round(4 * cell.total) + 1)]
@@ -33,7 +35,7 @@ def raw(contender: str, number: int = 0, latency: float = 0.002, cpu: float = 0.
 
 def growth(contender: str, rate: float, p99: float, delivered: float = 1000) -> dict[str, Any]:
     cell = Cell("growth", contender, "gevent", "none", rate, 0, seconds=(4.0, 0.0, 0.0, 0.0))
-    observed = Raw(
+    observed = Observations(
         cell, ended=cell.total, delivered=[(look, round(look * delivered)) for look in (0, 1, 2, 3)]
     )
     requests = round(rate * (WARM_UP + cell.total))
@@ -43,7 +45,9 @@ def growth(contender: str, rate: float, p99: float, delivered: float = 1000) -> 
 
 def cost(contender: str, number: int, cpu: float) -> dict[str, Any]:
     cell = Cell("cost", contender, "gevent", "none", 10, number, seconds=(20.0, 0.0, 0.0, 0.0))
-    observed = Raw(cell, ended=cell.total, cpu=[(0.25 * line, 0.25 * line * cpu) for line in range(81)])
+    observed = Observations(
+        cell, ended=cell.total, cpu=[(0.25 * line, 0.25 * line * cpu) for line in range(81)]
+    )
     return figures_of(observed)
 
 

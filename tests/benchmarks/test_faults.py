@@ -10,19 +10,13 @@ from typing import Any
 import pytest
 
 from benchmarks.faults import soak
-from benchmarks.faults.measure import NONE, OURS, Raw, Service
-from benchmarks.faults.plan import (
-    COLUMNS,
-    FAULTY,
-    HEALTHY,
-    RATE,
-    ROWS,
-    Cell,
-    Step,
-    cells,
-    quick_cells,
-)
+from benchmarks.faults.cell import Cell, Step
+from benchmarks.faults.conditions import FAULTY, HEALTHY, RATE
+from benchmarks.faults.observations import NONE, OURS, Observations, Service
+from benchmarks.faults.plan import COLUMNS, cells, quick_cells
 from benchmarks.faults.report import markdown
+from benchmarks.faults.rows import ROWS
+from benchmarks.faults.soak_observations import Soak
 from benchmarks.faults.verdict import outcome_of
 from breaker_exporter._harness.meter import resident_bytes
 from breaker_exporter.testing import Connections, Fault
@@ -52,11 +46,11 @@ def service(cell: Cell) -> Service:
     )
 
 
-def raw(row: str = "silence", column: str = "gevent HTTP") -> Raw:
+def raw(row: str = "silence", column: str = "gevent HTTP") -> Observations:
     (cell,) = cells([row], [column])
     end = HEALTHY + FAULTY
     delivered = [(end - 1, 40), (end + 1.5, 60)]
-    return Raw(cell, {OURS: service(cell), NONE: service(cell)}, delivered, taken=frozenset(IDS))
+    return Observations(cell, {OURS: service(cell), NONE: service(cell)}, delivered, taken=frozenset(IDS))
 
 
 def test_what_held_is_not_broken() -> None:
@@ -67,59 +61,59 @@ def test_what_held_is_not_broken() -> None:
     assert (outcome.opened_after, outcome.delivered_after, outcome.dropped) == (0.5, 1.5, 10)
 
 
-def unanswered(raw: Raw) -> None:
+def unanswered(raw: Observations) -> None:
     raw.services[OURS].latencies[100] = (0.01, 500)
 
 
-def silent(raw: Raw) -> None:
+def silent(raw: Observations) -> None:
     raw.services[OURS].lasts = []
 
 
-def say_last(raw: Raw, **changed: object) -> None:
+def say_last(raw: Observations, **changed: object) -> None:
     raw.services[OURS].lasts = [{**raw.services[OURS].lasts[-1], **changed}]
 
 
-def miscounted(raw: Raw) -> None:
+def miscounted(raw: Observations) -> None:
     say_last(raw, health={**HEALTH, "refused": 29})
 
 
-def twice(raw: Raw) -> None:
+def twice(raw: Observations) -> None:
     raw.duplicates = 1
 
 
-def lost(raw: Raw) -> None:
+def lost(raw: Observations) -> None:
     raw.taken = frozenset(IDS[:59])
 
 
-def told_in_vain(raw: Raw) -> None:
+def told_in_vain(raw: Observations) -> None:
     raw.services[OURS].told = 0
 
 
-def never_back(raw: Raw) -> None:
+def never_back(raw: Observations) -> None:
     raw.delivered = raw.delivered[:1]
 
 
-def late(raw: Raw) -> None:
+def late(raw: Observations) -> None:
     raw.delivered[1] = (HEALTHY + FAULTY + 7.0, 60)
 
 
-def killed(raw: Raw) -> None:
+def killed(raw: Observations) -> None:
     raw.services[OURS].returncode = -9
 
 
-def slow_to_end(raw: Raw) -> None:
+def slow_to_end(raw: Observations) -> None:
     raw.services[OURS].seconds_to_end = 9.0
 
 
-def stood_still(raw: Raw) -> None:
+def stood_still(raw: Observations) -> None:
     raw.services[OURS].gaps.append((HEALTHY + 2, 1.0))
 
 
-def leaked(raw: Raw) -> None:
+def leaked(raw: Observations) -> None:
     say_last(raw, threads=99, descriptors=99)
 
 
-def raised(raw: Raw) -> None:
+def raised(raw: Observations) -> None:
     raw.output = 'File "/lib/breaker_exporter/_runner.py"'
 
 
@@ -141,7 +135,7 @@ def raised(raw: Raw) -> None:
     ],
 )
 def test_what_did_not_hold_is_broken_in_its_own_words(
-    break_it: Callable[[Raw], None], words: list[str]
+    break_it: Callable[[Observations], None], words: list[str]
 ) -> None:
     observed = raw()
     break_it(observed)
@@ -193,7 +187,7 @@ def test_the_soak_can_see_what_is_delivered_twice() -> None:
     step = next(step for step in soak.STEPS if step.fault is Fault.TAKEN_THEN_RESET)
 
     assert step.connections is Connections.KEEP
-    assert soak.Soak(duplicates=1, requests=1, answered=1).broken() == ["1 spans were delivered twice"]
+    assert Soak(duplicates=1, requests=1, answered=1).broken() == ["1 spans were delivered twice"]
 
 
 def test_a_date_is_counted_from_when_it_is_used() -> None:

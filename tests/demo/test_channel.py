@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from breaker_exporter._harness.line_reader import LineReader
 from breaker_exporter._harness.load import Load
 from breaker_exporter._harness.pipe import FD_VARIABLE, Lines
 
@@ -161,6 +162,23 @@ def test_half_a_line_waits_for_its_other_half() -> None:
         os.close(lines.writing)
     assert lines.read() is None
     lines.close()
+
+
+def test_lines_of_several_processes_are_read_with_their_names_until_each_has_ended() -> None:
+    first, second = Lines(), Lines()
+    with LineReader({"first": first, "second": second}) as reader:
+        os.write(first.writing, b'{"a": 1}\n{"a": 2}\n')
+        os.close(second.writing)
+
+        assert reader.read(5.0) == [("first", {"a": 1}), ("first", {"a": 2})]
+        assert reader.open == {"first"}
+        assert reader.read(0.0) == []
+
+        os.close(first.writing)
+        assert reader.read(5.0) == []
+        assert reader.open == frozenset()
+    first.close()
+    second.close()
 
 
 class Server:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import selectors
 import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import cast
 
-from .._harness.pipe import Lines
+from .._harness.line_reader import LineReader
 from .._harness.processes import Child, allow_many_sockets, start_load, start_service
 from ..testing import FaultyCollector
 from .intake import take
@@ -25,6 +23,8 @@ _GRACE = 10
 """Seconds that Gunicorn gives a worker which was told to stop."""
 _LAST_ANSWERS = 10.0
 """Seconds that the load waits for answers after its last request."""
+_LOAD = "load"
+"""Name of the load among the processes whose lines are read."""
 _EXTRA = 2.0
 """Seconds after which a service that outlives Gunicorn's own grace is killed."""
 
@@ -57,8 +57,9 @@ def perform(plan: Plan, watch: Callable[[Recording], None], check: Callable[[], 
             services[name] = stack.enter_context(service)
         seconds = WARM_UP + plan.total
         load = stack.enter_context(start_load(directory / "load", ports, plan.rate, seconds, _LAST_ANSWERS))
-        run = _Run(plan, collectors, services, load, watch, check)
-        stack.callback(run.close)
+        children = {**services, _LOAD: load}
+        reader = stack.enter_context(LineReader({name: child.lines for name, child in children.items()}))
+        run = _Run(plan, collectors, services, load, reader, watch, check)
         run.boot()
         run.through_phases()
         run.stop()
@@ -88,6 +89,7 @@ class _Run:
         collectors: Mapping[str, FaultyCollector],
         services: Mapping[str, Child],
         load: Child,
+        reader: LineReader,
         watch: Callable[[Recording], None],
         check: Callable[[], None],
     ) -> None:
@@ -95,17 +97,10 @@ class _Run:
         self._collectors = collectors
         self._services = services
         self._load = load
+        self._reader = reader
         self._watch = watch
         self._check = check
         self._looked = 0.0
-        self._selector = selectors.DefaultSelector()
-        self._talking = {load.lines: ""}
-        self._talking.update({service.lines: name for name, service in services.items()})
-        for lines in self._talking:
-            self._selector.register(lines, selectors.EVENT_READ)
-
-    def close(self) -> None:
-        self._selector.close()
 
     def boot(self) -> None:
         """Wait until the load has had its first answers; it ends by itself if none come."""
@@ -122,7 +117,7 @@ class _Run:
             for collector in self._collectors.values():
                 collector.fault = phase.fault
         self._pump_until(self.recording.plan.total)
-        while self._load.lines in self._talking:
+        while _LOAD in self._reader.open:
             self._pump()
 
     def stop(self) -> None:
@@ -133,7 +128,7 @@ class _Run:
         for service in self._services.values():
             service.terminate()
         going = dict(self._services)
-        while (going or self._talking) and time.monotonic() < told + _GRACE + _EXTRA:
+        while (going or self._reader.open) and time.monotonic() < told + _GRACE + _EXTRA:
             self._pump()
             for name in [name for name, service in going.items() if service.ended]:
                 del going[name]
@@ -150,15 +145,8 @@ class _Run:
         if self._load.failed:
             outputs = "\n".join(child.output for child in (self._load, *self._services.values()))
             raise RunFailed(f"the load ended before its time:\n{outputs}")
-        for key, _ in self._selector.select(timeout):
-            lines = cast(Lines, key.fileobj)
-            said = lines.read()
-            if said is None:
-                self._selector.unregister(lines)
-                del self._talking[lines]
-                continue
-            for line in said:
-                take(self.recording, self._talking[lines], line)
+        for name, line in self._reader.read(timeout):
+            take(self.recording, name, line)
         if self.recording.start and time.monotonic() - self._looked >= _READ_EVERY:
             self._look()
             self._watch(self.recording)

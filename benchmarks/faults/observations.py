@@ -1,0 +1,46 @@
+"""The observations of a cell: the reports of both services, and what the collector took."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from .cell import Cell
+
+OURS, NONE = "ours", "none"
+"""Names of the two services: one exports with this package, the other not at all."""
+
+
+@dataclass(slots=True)
+class Service:
+    """The observations of one of the two services; times in seconds from the start of the first phase."""
+
+    latencies: dict[int, tuple[float, int]] = field(default_factory=dict)
+    """By the number of the request: when it was answered after it was due, and its status."""
+    gaps: list[tuple[float, float]] = field(default_factory=list)
+    """The longest delay of the hub until then."""
+    changes: list[tuple[float, str]] = field(default_factory=list)
+    failed: list[tuple[float, int]] = field(default_factory=list)
+    """Spans that had failed by then."""
+    first: dict[str, Any] = field(default_factory=dict)
+    latest: dict[str, Any] = field(default_factory=dict)
+    lasts: list[dict[str, Any]] = field(default_factory=list)
+    """The last words of its workers."""
+    told: int | None = None
+    """Status of the request that told the application of the event; 0: no answer."""
+    returncode: int | None = None
+    seconds_to_end: float = 0.0
+
+
+@dataclass(slots=True)
+class Observations:
+    """The observations of a cell."""
+
+    cell: Cell
+    services: dict[str, Service] = field(default_factory=lambda: {OURS: Service(), NONE: Service()})
+    delivered: list[tuple[float, int]] = field(default_factory=list)
+    """Spans that the collector holds, each once."""
+    taken: frozenset[str] = frozenset()
+    """Ids."""
+    duplicates: int = 0
+    output: str = ""
