@@ -20,11 +20,12 @@ from weakref import WeakSet
 from opentelemetry import trace
 
 from ._base import checks as check
+from ._base.environment import TelemetryError, any_set
 from ._base.log import say, set_level
 from ._base.redaction import origin, shown
 from ._concurrency import hub
 from ._concurrency.once import Once
-from ._wiring.environment import SENTRY_DSN, SENTRY_MODE, Environment, TelemetryError, any_set
+from ._wiring.environment import SENTRY_DSN, SENTRY_MODE, Environment
 from ._wiring.profiles import PROFILES, Defaults, Profile
 from ._wiring.settings import Arguments
 from .sentry._settings import Sentry

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 
-from breaker_exporter._wiring.environment import Environment
+from breaker_exporter._wiring.environment import OURS, Environment
 from breaker_exporter._wiring.profiles import PROFILES, Profile
 from breaker_exporter._wiring.settings import Arguments
-from breaker_exporter._wiring.variable_names import OURS
 from breaker_exporter.sentry import SentryMode
 
 from ._pages import PAGES, ROOT

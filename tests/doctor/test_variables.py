@@ -9,10 +9,11 @@ import pytest
 from opentelemetry.sdk import environment_variables
 
 import breaker_exporter
+from breaker_exporter._base.variable_names import misspelt
 from breaker_exporter._doctor import names, service
 from breaker_exporter._doctor.listening import Given, Listening
 from breaker_exporter._harness.pipe import FD_VARIABLE
-from breaker_exporter._wiring.variable_names import OURS, misspelt
+from breaker_exporter._wiring.environment import OURS
 
 from ._findings import bad, in_force, taken
 from .test_conf import LINE, MAKE, looked_at
@@ -111,7 +112,7 @@ def test_a_misspelt_name_of_ours_is_broken_where_it_is_fatal() -> None:
 
 
 def test_misspelt_names_of_ours_are_found_without_the_doctor() -> None:
-    found = dict(misspelt([*RIGHT, *WRONG, *OURS, "BREAKER_EXPORTER_2_X"]))
+    found = dict(misspelt([*RIGHT, *WRONG, *OURS, "BREAKER_EXPORTER_2_X"], OURS))
 
     assert found == {
         **{name: right for name, right in WRONG.items() if right in OURS},

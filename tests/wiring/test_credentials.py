@@ -13,8 +13,8 @@ import trustme
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SpanExportResult
 
+from breaker_exporter._base.environment import TelemetryError
 from breaker_exporter._wiring.auto_instrumentation import GRPCSpanExporter, HTTPSpanExporter
-from breaker_exporter._wiring.environment import TelemetryError
 from breaker_exporter.otlp import CooperativeOTLPSpanExporter
 from breaker_exporter.telemetry import Telemetry
 from breaker_exporter.testing import FaultyCollector

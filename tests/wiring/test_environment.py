@@ -13,8 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from breaker_exporter import CircuitBreakerSpanExporter
-from breaker_exporter._wiring import environment as _env
-from breaker_exporter._wiring.environment import Environment, TelemetryError
+from breaker_exporter._base import environment as _env
+from breaker_exporter._base.environment import TelemetryError
+from breaker_exporter._wiring.environment import Environment
 from breaker_exporter._wiring.profiles import PROFILES, Profile
 from breaker_exporter._wiring.settings import Arguments, Settings
 from breaker_exporter.otlp import CooperativeOTLPSpanExporter

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from .log import say
+from .redaction import shown
 
 T = TypeVar("T", bound=Callable[..., object])
 
@@ -127,6 +128,17 @@ def text(argument: str, value: object) -> str:
     if not value.strip():
         raise ValueError(f"{argument} must not be empty, not {value!r}")
     return value
+
+
+def one_of(*words: str) -> Callable[[str, object], str]:
+    """A check for one of these words."""
+
+    def check_word(argument: str, value: object) -> str:
+        if text(argument, value) not in words:
+            raise ValueError(f"{argument} must be one of {', '.join(words)}, not {shown(value)}")
+        return str(value)
+
+    return check_word
 
 
 def function(argument: str, value: T) -> T:

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
-from .._wiring import environment
+from .._base import environment
 from .early import Witness, holders, place
 from .raised import reason, said
 

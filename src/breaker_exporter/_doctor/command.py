@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, TypeVar
 
+from .._base.environment import adopted
 from .._base.redaction import origin
-from .._wiring.environment import adopted
 from .finding import Finding, Report, Steps, lines_of, warning
 
 if TYPE_CHECKING:

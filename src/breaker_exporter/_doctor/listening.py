@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from .._base.log import logger
@@ -57,7 +57,7 @@ class Listening(Environment):
         """All variables, as they stand."""
         return dict(self._variables)
 
-    def check_names(self) -> None:
+    def check_names(self, known: Iterable[str] = ()) -> None:
         """Others of the doctor look at names."""
 
     @contextlib.contextmanager

@@ -7,7 +7,8 @@ import functools
 import importlib
 from collections.abc import Mapping
 
-from .._wiring.variable_names import OURS, misspelt
+from .._base.variable_names import misspelt
+from .._wiring.environment import OURS
 from .finding import Steps, broken, warning
 
 SENTRYS = ("SENTRY_DSN", "SENTRY_ENVIRONMENT", "SENTRY_RELEASE", "SENTRY_TRACES_SAMPLE_RATE")
@@ -45,7 +46,7 @@ def known() -> frozenset[str]:
 
 def check(variables: Mapping[str, str], *, strict: bool = False) -> Steps[None]:
     """Find names that are nearly right; of this package, one is fatal where `strict`."""
-    ours = dict(misspelt(variables))
+    ours = dict(misspelt(variables, OURS))
     for name in sorted(variables):
         if name in known():
             continue

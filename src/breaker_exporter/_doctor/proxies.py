@@ -7,7 +7,7 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .._wiring import environment
+from .._base import environment
 
 _INSIDE = (".local", ".internal", ".svc", ".localhost", ".lan")
 """Ends of names that mean something inside of a network alone."""

@@ -7,8 +7,8 @@ import traceback
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from .._base import environment
 from .._base.redaction import message
-from .._wiring import environment
 
 _SECRET_NAME = re.compile(r"(?i)key|token|secret|pass|pwd|credential|auth|dsn")
 _DOCTOR = str(Path(__file__).parent)

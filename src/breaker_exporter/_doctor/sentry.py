@@ -6,6 +6,7 @@ import urllib.request
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+from .._base.environment import any_set
 from .._base.redaction import shown
 from .._wiring import environment as _env
 from ..sentry._settings import Sentry, SentrySettings
@@ -20,7 +21,7 @@ from .tls import Trust, secure
 def settle(force: InForce) -> Steps[SentrySettings | None]:
     """Sentry's settings, or ``None`` where it is off."""
     environment, given = force.environment, force.given.sentry
-    if given is None and not _env.any_set((_env.SENTRY_DSN, _env.SENTRY_MODE)):
+    if given is None and not any_set((_env.SENTRY_DSN, _env.SENTRY_MODE)):
         yield ok("sentry", "no Sentry: SENTRY_DSN is not set")
         return None
     before = len(environment.complaints)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .._wiring import environment
+from .._base import environment
 from .conf import Conf
 from .finding import Steps, broken, ok, warning
 from .listening import InForce

@@ -9,23 +9,29 @@ and on which they raise are taken away for that moment (:meth:`Environment.hidde
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import sys
-import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterable
 from importlib.metadata import entry_points
 from typing import NamedTuple, TypeVar, cast
 
 from .._base import checks as check
-from .._base.log import say
+from .._base import environment as _environment
+from .._base.checks import one_of
 from .._base.redaction import shown
 from ..otlp import _headers
 from ..otlp import _settings as otlp
-from ..otlp._settings import one_of
 from ..sentry._settings import SentryMode
 from .profiles import Profile
-from .variable_names import OURS, misspelt
+
+OURS = tuple(
+    f"BREAKER_EXPORTER_{name}"
+    for name in (
+        *("COOLDOWN", "EXPORT_TIMEOUT", "FAILURE_THRESHOLD", "GC_FREEZE", "MAX_COOLDOWN"),
+        *("METRICS", "PROFILE", "SENTRY_MODE", "SHUTDOWN_TIMEOUT", "STRICT", "SWITCH_INTERVAL"),
+    )
+)
+"""All variables of this package that a user sets."""
 
 T = TypeVar("T")
 
@@ -78,10 +84,6 @@ _GRPC_CODES = frozenset(
         *("OUT_OF_RANGE", "UNIMPLEMENTED", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED"),
     )
 )
-_changing = threading.RLock()
-"""One thread at a time takes variables away. Reentrant: greenlets of a thread never wait for each other."""
-_LONGEST_CHANGE = 5.0
-"""Seconds to wait for it: a child that was forked from within has nobody who gives it back."""
 _SAMPLERS = (
     *("always_on", "always_off", "traceidratio"),
     *("parentbased_always_on", "parentbased_always_off", "parentbased_traceidratio"),
@@ -96,39 +98,6 @@ _sentry_mode = one_of(*(mode.value for mode in SentryMode))
 _profile = one_of(*(profile.value for profile in Profile))
 
 
-def any_set(names: Iterable[str]) -> bool:
-    """Whether this process has a value, be it a bad one, for one of these variables."""
-    return any(os.environ.get(name, "").strip() for name in names)
-
-
-def snapshot() -> dict[str, str]:
-    """All variables of this process as they stand now, for who compares."""
-    return dict(os.environ)
-
-
-@contextlib.contextmanager
-def adopted(changes: Mapping[str, str | None]) -> Iterator[None]:
-    """Inside, these variables have these values, or with ``None`` are not there."""
-    before = {name: os.environ.get(name) for name in changes}
-    _put(changes)
-    try:
-        yield
-    finally:
-        _put(before)
-
-
-def _put(values: Mapping[str, str | None]) -> None:
-    for name, value in values.items():
-        if value is None:
-            os.environ.pop(name, None)
-        else:
-            os.environ[name] = value
-
-
-class TelemetryError(ValueError):
-    """A mistake in the telemetry's settings where ``BREAKER_EXPORTER_STRICT=1``: one line, no secrets."""
-
-
 class OTLPFiles(NamedTuple):
     """Paths for TLS; ``None`` where a variable is unset."""
 
@@ -137,43 +106,15 @@ class OTLPFiles(NamedTuple):
     client_certificate: str | None
 
 
-class Environment:
+class Environment(_environment.Environment):
     """The variables as they stand now, and which of them were found unusable.
 
     Methods that read give ``None`` for a variable that is unset, empty or bad.
-
-    Args:
-        variables: Where they stand; the process's own unless given.
-
-    Raises:
-        TelemetryError: From every method that meets a bad value, where ``strict``.
     """
 
-    def __init__(self, variables: MutableMapping[str, str] | None = None) -> None:
-        self._variables = os.environ if variables is None else variables
-        self._unusable: set[str] = set()
-        self._told: set[str] = set()
-        self.strict = False
-        self.strict = self._is_on("BREAKER_EXPORTER_STRICT", _ON, _OFF)
-
-    def complain(self, text: str, consequence: str = "") -> None:
-        """Fails open: one WARNING, the same only once; or raises where strict.
-
-        Args:
-            text: What is wrong.
-            consequence: What comes of it where the service starts all the same.
-        """
-        if self.strict:
-            raise TelemetryError(text)
-        if text not in self._told:
-            self._told.add(text)
-            say(logging.WARNING, "%s", f"{text}; {consequence}" if consequence else text)
-
-    def check_names(self) -> None:
+    def check_names(self, known: Iterable[str] = OURS) -> None:
         """Variables that were meant for this package, and that nothing reads."""
-        for name, near in misspelt(name for name in self._variables if self._text(name)):
-            hint = f"did you mean {near}?" if near else f"known are {', '.join(OURS)}"
-            self.complain(f"{name} is no variable that anything reads: {hint}", "it has no effect")
+        super().check_names(known)
 
     def sdk_disabled(self) -> bool:
         # OpenTelemetry knows the word true alone; whoever writes 1 thinks that it is off.
@@ -252,10 +193,6 @@ class Environment:
                     self.complain(why, "read as false, as OpenTelemetry does")
                 return name, text.lower() == "true"
         return None
-
-    def value(self, name: str) -> str | None:
-        """What stands in a variable, good or bad."""
-        return self._text(name)
 
     def otlp_compression(self, protocol: otlp.Protocol = "http/protobuf") -> otlp.Compression | None:
         checked = _grpc_compression if protocol == "grpc" else otlp.compression
@@ -377,36 +314,13 @@ class Environment:
             both = "OTEL_EXPORTER_OTLP_CLIENT_KEY and OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE"
             self.complain(f"{both} must be set together", "no client certificate is shown")
 
-    def is_set(self, name: str) -> bool:
-        """Whether a variable that was checked has a value that can be used."""
-        return self._text(name) is not None and name not in self._unusable
-
-    @contextlib.contextmanager
-    def hidden(self, names: Iterable[str]) -> Iterator[None]:
-        """Inside, these variables are not there: for the shortest time, since the whole process sees it.
-
-        For what OpenTelemetry's objects raise on whatever arguments they get. Where none of them is set,
-        nothing is changed.
-        """
-        if not any(name in self._variables for name in names):
-            yield
-            return
-        has_lock = _changing.acquire(timeout=_LONGEST_CHANGE)
-        taken = {name: self._variables.pop(name) for name in names if name in self._variables}
-        try:
-            yield
-        finally:
-            self._variables.update(taken)
-            if has_lock:
-                _changing.release()
-
     def importable(self) -> contextlib.AbstractContextManager[None]:
         """Inside, ``opentelemetry.sdk.trace`` can be imported, which raises on a bad limit."""
         has_come = "opentelemetry.sdk.trace" in sys.modules
         return self.hidden(() if has_come else self.bad_limits().intersection({SPAN_ATTRIBUTES}))
 
     def _text(self, name: str) -> str | None:
-        return self._variables.get(name, "").strip() or None
+        return self.value(name)
 
     def _first(
         self,
@@ -423,15 +337,11 @@ class Environment:
                 try:
                     return checked(name, value)
                 except (TypeError, ValueError) as error:
-                    self._reject(name, str(error), default)
+                    self.reject([name], str(error), f"taken as unset (default: {default})")
         return None
 
     def _is_on(self, name: str, on: tuple[str, ...], off: tuple[str, ...]) -> bool:
         return self._first((name,), one_of(*on, *off), off[0], str.lower) in on
-
-    def _reject(self, name: str, why: str, default: str) -> None:
-        self._unusable.add(name)
-        self.complain(why, f"taken as unset (default: {default})")
 
 
 def _is_usable(path: str, *, may_be_folder: bool) -> bool:

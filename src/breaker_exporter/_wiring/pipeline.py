@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, cast
 from opentelemetry.sdk.trace import SpanProcessor
 from opentelemetry.sdk.trace.export import SpanExporter
 
+from .._base.environment import TelemetryError
 from .._base.redaction import origin, shown
 from ..otlp import _credentials
 from .batch_processor import BatchProcessor
-from .environment import TelemetryError
 from .exporter_names import OTLP, chosen, entry_point
 from .packages import cause_of, importing
 from .switchable_processor import shut_down

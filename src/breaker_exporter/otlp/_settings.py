@@ -5,11 +5,12 @@ Checks as in ``_base.checks``: each names the argument or variable, the value an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Literal, cast
 from urllib.parse import urldefrag, urlsplit, urlunsplit
 
 from .._base import checks as check
+from .._base.checks import one_of
 from .._base.redaction import shown
 from . import _headers as rules
 
@@ -17,17 +18,6 @@ Protocol = Literal["http/protobuf", "grpc"]
 Compression = Literal["none", "gzip", "deflate"]
 
 _TRACES_PATH = "/v1/traces"
-
-
-def one_of(*words: str) -> Callable[[str, object], str]:
-    """A check for one of these words."""
-
-    def check_word(name: str, value: object) -> str:
-        if check.text(name, value) not in words:
-            raise ValueError(f"{name} must be one of {', '.join(words)}, not {shown(value)}")
-        return str(value)
-
-    return check_word
 
 
 def protocol(name: str, value: object) -> Protocol:

@@ -1,4 +1,4 @@
-"""The names of this package's variables, and which names in an environment are misspelt ones."""
+"""Names in an environment that are misspelt ones of this package's variables."""
 
 from __future__ import annotations
 
@@ -6,31 +6,28 @@ import difflib
 from collections.abc import Iterable, Iterator
 
 PREFIX = "BREAKER_EXPORTER_"
-OURS = tuple(
-    f"{PREFIX}{name}"
-    for name in (
-        *("COOLDOWN", "EXPORT_TIMEOUT", "FAILURE_THRESHOLD", "GC_FREEZE", "MAX_COOLDOWN"),
-        *("METRICS", "PROFILE", "SENTRY_MODE", "SHUTDOWN_TIMEOUT", "STRICT", "SWITCH_INTERVAL"),
-    )
-)
-"""All variables of this package that a user sets."""
 _INTERNAL = f"{PREFIX}DEMO_FD"
-"""What the demo says to its children."""
-_ENDS = [name.removeprefix(PREFIX) for name in OURS]
+"""Set by what measures services (``_harness``), for its own processes."""
 _ALIKE = 0.85
 
 
-def misspelt(names: Iterable[str]) -> Iterator[tuple[str, str | None]]:
+def misspelt(names: Iterable[str], known: Iterable[str]) -> Iterator[tuple[str, str | None]]:
     """Names that are meant for this package and that it does not read, each with the nearest right one.
 
     ``BREAKER_EXPORTER_COOL_DOWN``, ``BRAKER_EXPORTER_COOLDOWN``, ``breaker_exporter_cooldown``; ``None``
     where a name begins as ours do and ends as none of them does.
+
+    Args:
+        names: Those in an environment.
+        known: The variables of this package.
     """
+    right = set(known)
+    ends = sorted(name.removeprefix(PREFIX) for name in right)
     for name in names:
-        end = None if name in OURS or name == _INTERNAL else _end(name.upper())
+        end = None if name in right or name == _INTERNAL else _end(name.upper())
         if end is None:
             continue
-        near = difflib.get_close_matches(end, _ENDS, 1)
+        near = difflib.get_close_matches(end, ends, 1)
         if near or name.startswith(PREFIX):
             yield name, f"{PREFIX}{near[0]}" if near else None
 

@@ -1,0 +1,101 @@
+"""A setting, declared once: its names, what it accepts, its default, and one line about it.
+
+Each domain declares its own. The reader of the environment, the errors, the doctor and the reference page
+(``docs/reference/settings.md``) take what they say from here.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from . import checks as check
+
+E = TypeVar("E", bound=enum.StrEnum)
+T = TypeVar("T")
+
+_ON, _OFF = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
+
+
+@dataclass(frozen=True, slots=True)
+class Kind(Generic[T]):
+    """What a setting accepts.
+
+    Attributes:
+        allowed: In the words of the error: what follows "must be".
+        check: Takes a name and a value, and returns the value, or raises a ``TypeError`` or ``ValueError``
+            with the name, the value and what is allowed.
+        convert: Makes the text of a variable into what `check` takes; where it raises a ``ValueError``,
+            `check` gets the text.
+    """
+
+    allowed: str
+    check: Callable[[str, object], T]
+    convert: Callable[[str], object] = str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting(Generic[T]):
+    """One setting.
+
+    Attributes:
+        kind: What it accepts.
+        default: Holds where it is neither given in code nor in the environment.
+        about: One line for the reference page, in Markdown.
+        variables: Its names in the environment; the first one that has a value counts.
+        argument: Its name in code, if it has one.
+        unit: Of a number: ``s``, ``ms``, ``bytes``, ``spans``.
+        fallback: The default in words; needed only where `default` does not say it.
+    """
+
+    kind: Kind[T]
+    default: T
+    about: str
+    variables: tuple[str, ...] = ()
+    argument: str = ""
+    unit: str = ""
+    fallback: str = ""
+
+    @property
+    def variable(self) -> str:
+        """The variable for all signals, which is the last one."""
+        return self.variables[-1]
+
+    @property
+    def default_text(self) -> str:
+        """The default in words."""
+        return self.fallback or _text(self.default)
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return f"{value:d}"
+    if isinstance(value, float):
+        return f"{value:g}"
+    return "none" if value is None else str(value)
+
+
+COUNT = Kind("a whole number, 1 or more", check.count, int)
+RATIO = Kind("a number from 0 to 1", check.ratio, float)
+SECONDS = Kind[float]("a finite number of seconds, above 0", check.seconds, float)
+SHARE = Kind("a number from 0 to below 1", check.share, float)
+TEXT = Kind("a string", check.text)
+
+
+def words(*allowed: str) -> Kind[str]:
+    """One of these words, in lower case or not."""
+    return Kind(f"one of {', '.join(allowed)}", check.one_of(*allowed), str.lower)
+
+
+def members(kind: type[E]) -> Kind[E]:
+    """The value of one of the members of an enumeration of strings, in lower case or not."""
+    named = words(*(member.value for member in kind))
+    return Kind(named.allowed, lambda name, value: kind(named.check(name, value)), named.convert)
+
+
+def switch(on: tuple[str, ...] = _ON, off: tuple[str, ...] = _OFF) -> Kind[bool]:
+    """True for one of the words in `on`, False for one in `off`."""
+    named = words(*on, *off)
+    return Kind(named.allowed, lambda name, value: named.check(name, value) in on, named.convert)
