@@ -7,38 +7,25 @@ sending a batch executes.
 from __future__ import annotations
 
 import argparse
-import contextlib
-import importlib.util
-import json
-import os
-import signal
-import subprocess
 import sys
-import tempfile
-import time
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 from breaker_exporter._harness.interruption import Interrupted, Interruption
-from breaker_exporter.testing import FaultyCollector
 
 from .compare import Side, compare, side
-from .figures import figures_of
 from .instructions import STEPS, CannotCount, counts
-from .measure import CellFailed, measure
-from .plan import ALL, SUITES, Cell, cells, cost_cells, quick_cells
+from .measure import CellFailed
+from .plan import ALL, SUITES, cells, quick_cells
 from .plots import draw
 from .report import markdown
-from .session import session, with_progress
+from .session import session
+from .single_steps import ESTIMATE, single_steps
 from .store import Store, load
-from .targets import Results, cost_verdicts
+from .suites import measure_cells, measure_until_decided
 
 _HERE = Path(__file__).parent
-_MICRO = 20.0
-"""Seconds the single steps take, about."""
-_MOST_ROUNDS = 15
-"""Of the suite ``cost``, however wide the spread still is."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -73,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run_suites(options: argparse.Namespace) -> int:
     planned = quick_cells() if options.quick else cells(options.rounds, options.suites, options.only)
-    total = sum(cell.estimate for cell in planned) + (0 if options.no_micro else _MICRO)
+    total = sum(cell.estimate for cell in planned) + (0 if options.no_micro else ESTIMATE)
     print(f"{len(planned)} cells, about {total / 60:.0f} minutes", flush=True)
     if options.dry_run:
         print(*(cell.key for cell in planned), sep="\n")
@@ -84,11 +71,11 @@ def _run_suites(options: argparse.Namespace) -> int:
 
     def measured(check: Callable[[], None]) -> None:
         with session() as collector:
-            _measure(store, planned, collector, check)
+            measure_cells(store, planned, collector, check)
             if "cost" in options.suites and not options.quick:
-                _measure_until_decided(store, collector, check)
+                measure_until_decided(store, collector, check)
         if not options.no_micro:
-            store.data["micro"] = _micro(check)
+            store.data["micro"] = single_steps(check)
             store.save()
 
     status = _interruptible(measured)
@@ -99,7 +86,7 @@ def _run_suites(options: argparse.Namespace) -> int:
 
 
 def _interruptible(work: Callable[[Callable[[], None]], object]) -> int:
-    """Do it until it is done or a signal comes; the exit status."""
+    """Do the work until it is done or a signal comes; return the exit status."""
     try:
         with Interruption() as interruption:
             work(interruption.check)
@@ -121,72 +108,6 @@ def _said(options: argparse.Namespace) -> str:
     if options.only:
         parts.append(f"--only {','.join(options.only)}")
     return "make bench" if len(parts) == 1 else " ".join(parts)
-
-
-def _measure(
-    store: Store, planned: Sequence[Cell], collector: FaultyCollector, check: Callable[[], None]
-) -> None:
-    for cell in with_progress(planned, check):
-        if not store.has(cell.key):
-            _measure_cell(store, cell, collector, check)
-
-
-def _measure_until_decided(store: Store, collector: FaultyCollector, check: Callable[[], None]) -> None:
-    """More rounds of the suite ``cost`` while the spread of one of its targets straddles the limit."""
-    results = Results(store.data)
-    while len(results.rounds()) < _MOST_ROUNDS and not all(
-        verdict.is_decided for verdict in cost_verdicts(results)
-    ):
-        _measure(store, cost_cells(len(results.rounds())), collector, check)
-        results = Results(store.data)
-
-
-def _measure_cell(store: Store, cell: Cell, collector: FaultyCollector, check: Callable[[], None]) -> None:
-    if cell.contender == "logfire" and importlib.util.find_spec("logfire") is None:
-        store.skip(cell.key, "logfire is not installed")
-        return
-    try:
-        store.add(figures_of(measure(cell, collector, check)))
-    except CellFailed as failure:
-        print(failure, file=sys.stderr)
-        store.skip(cell.key, "its service did not run")
-        time.sleep(1)
-
-
-def _micro(check: Callable[[], None]) -> dict[str, float]:
-    with tempfile.TemporaryDirectory() as directory:
-        path = Path(directory) / "micro.json"
-        command = [
-            sys.executable,
-            "-m",
-            "pytest",
-            str(_HERE / "micro"),
-            "-q",
-            "--no-header",
-            "-p",
-            "no:xdist",
-        ]
-        _run([*command, f"--benchmark-json={path}"], check)
-        found: dict[str, float] = {}
-        for benchmark in json.loads(path.read_text())["benchmarks"]:
-            seconds = benchmark["extra_info"].get("seconds", benchmark["stats"]["median"])
-            found[benchmark["name"].removeprefix("test_")] = seconds
-    return found
-
-
-def _run(command: Sequence[str], check: Callable[[], None]) -> None:
-    """Run it in a group of its own, of which nothing is left."""
-    process = subprocess.Popen(command, cwd=_HERE.parent, start_new_session=True)
-    try:
-        while process.poll() is None:
-            check()
-            time.sleep(0.1)
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-    if process.returncode:
-        raise subprocess.CalledProcessError(process.returncode, command)
 
 
 def _report(data: dict[str, Any], folder: Path) -> int:

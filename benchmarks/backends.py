@@ -20,17 +20,17 @@ _NICE = 15
 
 
 class Backend(Protocol):
-    """One backend."""
+    """A backend of one cell."""
 
     @property
     def environment(self) -> dict[str, str]:
         """Variables that point a service at it."""
 
     def switch(self, fault: str) -> None:
-        """Have this fault from now on, or ``none``."""
+        """Switch to this fault, or to ``none``."""
 
     def delivered(self) -> int | None:
-        """Spans taken so far, each once; ``None`` where it does not answer."""
+        """Return the number of different spans taken so far; ``None`` where it does not answer."""
 
 
 class _Collector:
@@ -81,7 +81,7 @@ class _Sentry:
 
 @contextlib.contextmanager
 def backend_for(contender: str, collector: FaultyCollector) -> Iterator[Backend]:
-    """A backend as new."""
+    """Run a backend that has received nothing yet."""
     if contender != "sentry-otlp":
         collector.renew()
         with urllib.request.urlopen(f"{collector.control_url}/state", timeout=5) as state:
@@ -94,7 +94,7 @@ def backend_for(contender: str, collector: FaultyCollector) -> Iterator[Backend]
     process = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.intake", str(port), str(os.getpid())],
         env=environment,
-        start_new_session=True,  # Ctrl-C is for the benchmark alone, which then ends this one
+        start_new_session=True,  # so that Ctrl-C reaches the benchmark alone, which then ends this process
     )
     _give_way(process.pid)
     try:

@@ -1,4 +1,4 @@
-"""The batches that single steps are measured with: what web services make, in two kinds."""
+"""The batches that single steps are measured with: spans of a web service, in two kinds."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 SPANS = 512
 _QUERIES = 7
-"""Of each request."""
+"""Queries of each request."""
 
 
 def repeating(spans: int = SPANS) -> Sequence[ReadableSpan]:
-    """A server span and its queries, an exception and a link now and then; most values come again."""
+    """Return server spans and their queries, some with an exception or a link; most values repeat."""
     memory = InMemorySpanExporter()
     provider = TracerProvider(resource=Resource.create({"service.name": "shop"}))
     provider.add_span_processor(SimpleSpanProcessor(memory))
@@ -53,7 +53,7 @@ def repeating(spans: int = SPANS) -> Sequence[ReadableSpan]:
 
 
 def varied(spans: int = SPANS) -> Sequence[ReadableSpan]:
-    """Ten attributes a span, of which most values never come again: URLs, ids, user agents."""
+    """Return spans of ten attributes whose values hardly ever repeat: URLs, ids, user agents."""
     chance = random.Random(7)
     memory = InMemorySpanExporter()
     provider = TracerProvider(resource=Resource.create({"service.name": "shop"}))

@@ -17,9 +17,9 @@ from typing import Any
 from .figures import figures_of
 from .measure import measure
 from .plan import ALL, Cell, cost_cells
+from .results import Results
 from .session import session, with_progress
 from .spreads import spread
-from .targets import Results
 
 _ROOT = Path(__file__).parent.parent
 _OUTAGE = (8.0, 4.5, 2.5, 3.0)

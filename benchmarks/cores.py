@@ -6,7 +6,7 @@ import os
 
 
 def cores() -> tuple[int, frozenset[int]] | None:
-    """The worker's, and the others that may be used; ``None`` where there are not two, or none can be set."""
+    """Return the worker's core and the others; ``None`` where there is only one, or none can be chosen."""
     if not hasattr(os, "sched_getaffinity"):
         return None
     first, *others = sorted(os.sched_getaffinity(0))

@@ -1,4 +1,4 @@
-"""From what was observed in a cell to its figures: milliseconds, CPU seconds a second, MB, spans."""
+"""The figures of a cell, from its observations: milliseconds, CPU seconds a second, MB, spans."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Figures = dict[str, float | None]
 
 
 def figures_of(raw: Observations) -> dict[str, object]:
-    """All figures of a cell, as they are kept in the results."""
+    """Return all figures of a cell, as the store keeps them."""
     return {
         **raw.cell.as_json(),
         "key": raw.cell.key,
@@ -29,7 +29,7 @@ def figures_of(raw: Observations) -> dict[str, object]:
 
 
 def phase_figures(raw: Observations, phase: Phase) -> Figures:
-    """The figures of one phase. Requests count where they were due, a delay of the hub where it ended."""
+    """Return the figures of one phase; a request counts where it was due, a hub delay where it ended."""
     waited = []
     answered = 0
     first, last = (round((moment + WARM_UP) * raw.cell.rate) for moment in (phase.begin, phase.end))
@@ -39,7 +39,7 @@ def phase_figures(raw: Observations, phase: Phase) -> Figures:
         waited.append(max(0.0, latency))
         answered += status == 200
     delays = [late for began, late in raw.beats if phase.begin <= began + late < phase.end]
-    if raw.beats and raw.beats[-1][0] + 1 < phase.end:  # it stands still to the end, and says nothing
+    if raw.beats and raw.beats[-1][0] + 1 < phase.end:  # a hub that stands still to the end reports nothing
         delays.append(max(0.0, phase.end - max(phase.begin, raw.beats[-1][0])))
     waited.sort()
     delays.sort()

@@ -1,8 +1,8 @@
 """Counts of the instructions that encoding and sending a batch executes: the same on a busy machine.
 
 Counted by ``perf stat`` where the machine lets it, else by valgrind's cachegrind. A step runs in a process of
-its own, once with a few batches and once with more; the difference, divided by the batches, is free of
-imports and start-up. `PYTHONHASHSEED` is fixed, so that two runs agree.
+its own, once with a few batches and once with more; the difference for one batch has no share of imports
+and start-up. `PYTHONHASHSEED` is fixed, so that two runs agree.
 """
 
 from __future__ import annotations
@@ -69,14 +69,18 @@ STEPS: dict[str, Callable[[int], None]] = {
     "encode-official-varied": lambda batches: _encode_official(batches, varied),
     "export-http": lambda batches: _export_http(batches, repeating),
 }
-"""The counted steps by name: each makes its spans, then encodes or exports so many batches of them."""
+"""The counted steps by name; each makes its spans, then encodes or exports them the given number of times."""
 
 
 def counts(steps: Sequence[str], check: Callable[[], None]) -> str:
-    """Count each step; Markdown.
+    """Return the instructions that a batch executes in each step, as Markdown.
+
+    Args:
+        steps: Some of `STEPS`.
+        check: Called a few times a second; an exception of it ends the run.
 
     Raises:
-        CannotCount: It cannot be done here.
+        CannotCount: Nothing here counts instructions, or a step failed.
     """
     counter = _counter()
     lines = [
@@ -101,7 +105,7 @@ def _counter() -> Sequence[str]:
             return _PERF
     if shutil.which("valgrind"):
         return _VALGRIND
-    raise CannotCount("perf or valgrind count instructions, and neither works here: install valgrind")
+    raise CannotCount("neither perf nor valgrind counts instructions here: install valgrind")
 
 
 def _count(

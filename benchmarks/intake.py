@@ -1,6 +1,6 @@
-"""A stand-in for Sentry: takes whatever is posted, and counts the spans of OTLP requests.
+"""A stand-in for Sentry: it takes any request, and counts the spans of OTLP requests.
 
-Its parent stops it (SIGSTOP) to have a backend that accepts connections and says nothing.
+The benchmark stops it (SIGSTOP) for a backend that accepts connections and does not answer.
 """
 
 from __future__ import annotations

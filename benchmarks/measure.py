@@ -24,17 +24,16 @@ _READ_EVERY = 0.1
 _TICK = 0.02
 """Longest time, in seconds, between two checks for an interruption."""
 _GRACE = 2
-"""Seconds Gunicorn gives a worker that was told to stop; a bare exporter would take all of many more."""
+"""Seconds that Gunicorn gives a worker to stop; with a bare exporter it would take any number of them."""
 _LAST_ANSWERS = 5.0
 """Seconds that the load waits for answers after its last request."""
 _SWITCHING = ("fault", "recovering")
+"""Names of the phases at whose begin the fault is switched."""
 _SHORT = {"BREAKER_EXPORTER_COOLDOWN": "1", "OTEL_EXPORTER_OTLP_TIMEOUT": "1"}
-"""Seconds; ours has short ones, so that an outage and the way back fit into a cell.
+"""Short times (s) for the hooks, so that an outage and the way back fit into a cell.
 
-Not where the load grows: a worker without a processor to spare would take a second for a timeout.
+Not for the suite ``growth``: a worker whose core is busy may take a second for an export.
 """
-
-
 _TUNED = {
     "hooks-no-freeze": {"BREAKER_EXPORTER_GC_FREEZE": "0"},
     "hooks-batch-64": {"OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "64"},
@@ -51,18 +50,18 @@ class Observations:
 
     cell: Cell
     latencies: dict[int, tuple[float, int]] = field(default_factory=dict)
-    """By the number of the request: when it was answered after it was due, and its status."""
+    """Seconds from when a request was due to its answer, and its status, by the request's number."""
     beats: list[tuple[float, float]] = field(default_factory=list)
     """Pairs: the second at which the hub was due back, and the seconds it was late."""
     cpu: list[tuple[float, float]] = field(default_factory=list)
-    """Seconds of CPU that the worker has used by then."""
+    """Pairs: a second, and the CPU seconds that the worker had used by then."""
     delivered: list[tuple[float, int]] = field(default_factory=list)
     changes: list[tuple[float, str]] = field(default_factory=list)
     memory: list[tuple[float, int]] = field(default_factory=list)
-    """Bytes resident by then."""
+    """Pairs: a second, and the worker's resident bytes then."""
     started: int = 0
     late: float = 0.0
-    """By how many seconds at most the load sent a request late."""
+    """Largest number of seconds by which the load sent a request late."""
     ended: float = 0.0
 
 
@@ -72,10 +71,10 @@ def measure(
     """Measure a cell; no process of it is left, even if it fails.
 
     Args:
-        cell: What is measured.
-        collector: Where its spans go.
-        check: Called all the time; what it raises ends the cell.
-        checkout: Of another commit, whose package and configuration the service runs; ``None``: of this one.
+        cell: The cell.
+        collector: The collector that its service exports to.
+        check: Called many times a second; an exception of it ends the cell.
+        checkout: A checkout of another commit whose package the service runs; ``None``: this one.
 
     Raises:
         CellFailed: Service or load did not run.
@@ -101,7 +100,7 @@ def _start_service(cell: Cell, backend: Backend, directory: Path, checkout: Path
         "BENCH_CPU_ONLY": "1" if cell.suite == "cost" else "",
         "BENCH_SHORT": "1" if cell.suite == "outage" else "",
         **(_SHORT if cell.contender.startswith("hooks") and cell.suite == "outage" else {}),
-        "TMPDIR": str(directory),  # what a killed worker leaves on the disk goes with it
+        "TMPDIR": str(directory),  # removed with what a killed worker leaves there
         **_TUNED.get(cell.contender, {}),
     }
     return start_service(

@@ -28,7 +28,7 @@ TUNED = {
     "hooks-no-freeze": "`hooks` with `BREAKER_EXPORTER_GC_FREEZE=0`",
     "hooks-batch-64": "`hooks` with `OTEL_BSP_MAX_EXPORT_BATCH_SIZE=64`",
 }
-"""The same with one setting otherwise: what that setting is worth."""
+"""Contenders with one setting changed: the difference is what that setting is worth."""
 ALL = {**CONTENDERS, **TUNED}
 _PRINCIPAL = ("none", "bare-http", "wrapped-http", "hooks")
 _MEETING_REFUSE = ("bare-http", "bare-grpc", "wrapped-http", "hooks")
@@ -42,9 +42,9 @@ PHASES = ("healthy", "fault", "open", "recovering")
 WARM_UP = 1.5
 """Seconds of load before the first phase: imports, first connections."""
 _LONG = (8.0, 4.5, 2.5, 3.0)
-"""Of the phases, where p99.9 counts: healthy for more than a thousand requests and heartbeats."""
+"""Seconds of the phases where p99.9 counts: healthy for more than a thousand requests and heartbeats."""
 _COST = (20.0, 0.0, 0.0, 0.0)
-"""Of a cell that measures CPU alone: half a second of CPU time is the difference between two contenders."""
+"""Seconds of a cell that measures CPU alone: two contenders differ by half a second of CPU time."""
 _ELSE = 1.5
 """Seconds a cell takes besides its load, about: it boots, and is stopped."""
 
@@ -64,12 +64,12 @@ class Cell:
 
     Attributes:
         suite: ``outage``, ``cost`` or ``growth``.
-        contender: Who exports.
+        contender: The contender that exports.
         worker: Gunicorn's worker class.
-        fault: What the collector does in the middle.
+        fault: The collector's fault in the middle phases.
         rate: Requests a second.
-        round: In which round.
-        seconds: Of the phases: healthy, fault, the same fault with our circuits open, recovering.
+        round: Number of the round, from 0.
+        seconds: Lengths of the phases: healthy, fault, the same fault with our circuits open, recovering.
     """
 
     suite: str
@@ -82,6 +82,7 @@ class Cell:
 
     @property
     def phases(self) -> tuple[Phase, ...]:
+        """The phases that take any time, in order."""
         found, begin = [], 0.0
         for name, seconds in zip(PHASES, self.seconds, strict=True):
             if seconds:
@@ -105,15 +106,16 @@ class Cell:
         return f"{self.suite}/{self.worker}/{self.fault}/{self.rate:g}/{self.contender}/{self.round}"
 
     def as_json(self) -> dict[str, object]:
+        """Return all fields, ready for JSON."""
         return asdict(self)
 
 
 def cells(rounds: int, suites: Sequence[str], only: Sequence[str]) -> list[Cell]:
-    """The cells of a full run, round by round, all contenders in turn within each.
+    """Return the cells of a full run, round by round, all contenders in turn within each.
 
     Args:
-        rounds: How often each is measured.
-        suites: Which of ``outage``, ``tuning``, ``faults``, ``workers``, ``cost`` and ``growth``.
+        rounds: Number of rounds.
+        suites: Some of ``outage``, ``tuning``, ``faults``, ``workers``, ``cost`` and ``growth``.
         only: Contenders; all where empty.
     """
     found: list[Cell] = []
@@ -124,13 +126,13 @@ def cells(rounds: int, suites: Sequence[str], only: Sequence[str]) -> list[Cell]
 
 
 def cost_cells(number: int, contenders: Sequence[str] = _PAYING) -> list[Cell]:
-    """A round of what exporting costs in CPU. Every other round runs backwards: a machine's speed drifts."""
+    """Return a round of the suite ``cost``; every other one runs backwards, as a machine's speed drifts."""
     found = [Cell("cost", name, "gevent", "none", 150, number, seconds=_COST) for name in contenders]
     return found[::-1] if number % 2 else found
 
 
 def quick_cells() -> list[Cell]:
-    """A few of them, once."""
+    """Return a few cells, each once."""
     return [Cell("outage", name, "gevent", "blackhole", 150, 0, seconds=_LONG) for name in _QUICK]
 
 

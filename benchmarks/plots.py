@@ -8,7 +8,7 @@ from statistics import median
 from typing import Any
 
 from .plan import CONTENDERS
-from .targets import Results
+from .results import Results
 
 _SHOWN = ("none", "bare-http", "bare-grpc", "wrapped-http", "hooks")
 

@@ -7,11 +7,11 @@ from math import comb
 from statistics import median
 
 _DOUBT = 0.05
-"""Share of the intervals that may miss the true median."""
+"""Share of the intervals that may not hold the true median."""
 
 
 def interval(values: Sequence[float]) -> tuple[float, float]:
-    """The interval that holds the true median with 95 % confidence, whatever the values' distribution.
+    """Return the interval that holds the true median with 95 % confidence, for any distribution.
 
     By order statistics (the sign test turned around): of nine values it is the second to the eighth. Below
     six values no interval is that sure, and it is the least and the greatest. It narrows with more values.
@@ -30,7 +30,7 @@ def interval(values: Sequence[float]) -> tuple[float, float]:
 
 
 def spread(values: Iterable[float]) -> str:
-    """The median, and behind it the interval where there are several values."""
+    """Return the median as text, with the interval behind it where there are several values."""
     found = list(values)
     if not found:
         return "-"
@@ -42,5 +42,5 @@ def spread(values: Iterable[float]) -> str:
 
 
 def short(value: float) -> str:
-    """Three digits, and no exponent."""
+    """Return `value` as text with three digits and no exponent."""
     return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"

@@ -17,17 +17,20 @@ _PACKAGES = (
     *("opentelemetry-sdk", "gevent", "gunicorn", "grpcio", "requests", "pybreaker"),
     *("sentry-sdk", "logfire", "redis"),
 )
-
-
 METHOD = 3
-"""Counts the ways of measuring: what one measured is not to stand beside what another did."""
+"""Number of the way of measuring: results of different ones must not stand side by side."""
 
 
 class Store:
     """A file of results.
 
+    Args:
+        path: The file; made with the first result.
+        command: The command that measures, for the report.
+        resume: True to keep the results that the file has.
+
     Attributes:
-        data: What it holds: ``command``, ``date``, ``versions``, ``cores``, ``cells`` by key, ``skipped``,
+        data: Its content: ``command``, ``date``, ``versions``, ``cores``, ``cells`` by key, ``skipped``,
             ``micro``.
     """
 
@@ -48,19 +51,22 @@ class Store:
         )
 
     def has(self, key: str) -> bool:
+        """Return whether the cell of this key was measured."""
         return key in self.data["cells"]
 
     def add(self, figures: dict[str, Any]) -> None:
+        """Keep the figures of a cell."""
         self.data["cells"][figures["key"]] = figures
         self.data["skipped"].pop(figures["key"], None)
         self.save()
 
     def skip(self, key: str, why: str) -> None:
+        """Keep the reason why a cell was not measured."""
         self.data["skipped"][key] = why
         self.save()
 
     def save(self) -> None:
-        """Write all of it, or nothing."""
+        """Write the file as a whole, so that an interruption leaves the old one."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         new = self._path.with_suffix(".new")
         new.write_text(json.dumps(self.data, separators=(",", ":"), allow_nan=False) + "\n")

@@ -1,4 +1,4 @@
-"""The application of the matrix: the usual work, and on request an event for its process."""
+"""The application of the matrix: the usual work, and an event of its process where a request asks for it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def app(environ: dict[str, Any], start_response: Callable[..., object]) -> Itera
 
 
 def _set_clock_back() -> None:
-    """As far as Python sees: what is in C goes on with the machine's."""
+    """Set back the clock that Python code reads; code in C goes on with the machine's."""
     seconds, nanoseconds = time.time, time.time_ns
     time.time = lambda: seconds() - 3600
     time.time_ns = lambda: nanoseconds() - 3600 * 10**9

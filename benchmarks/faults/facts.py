@@ -1,4 +1,4 @@
-"""The fault matrix's meter: a worker's longest hub delay, circuit, spans, threads; and its last word."""
+"""The fault matrix's meter: a worker's longest hub delay, circuit, spans, threads; and a last report."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _REPORT = 0.2
 
 
 class Facts(Meter):
-    """One worker's facts.
+    """One worker's meter.
 
     Attributes:
         exporters: The exporters whose health is reported.
@@ -45,7 +45,7 @@ class Facts(Meter):
         self.begin(_BEAT if is_patched() else _REPORT, _REPORT)
 
     def last(self) -> None:
-        """Say the last word, once all that was queued has had its time."""
+        """Write the last report, once the queue has been exported."""
         set_blocking(True)
         say_or_end({**self._now(), "kind": "last", "claimed": self._claimed})
         self.exporters = ()  # a gRPC channel that lives until the interpreter's end may complain there

@@ -14,7 +14,7 @@ from pathlib import Path
 import trustme
 
 NAME = "collector.test"
-"""Of its port, where a name server of ours is asked."""
+"""The host name under which the services find the port, where `Names` answers for it."""
 _CHUNK = 1 << 16
 _BACKLOG = 128
 _GOAWAY = bytes.fromhex("000000040000000000000008070000000000000000000000000b")
@@ -29,13 +29,13 @@ class Fronting(enum.Enum):
     RELAY = "relay"
     """Passes the bytes on, by TLS where it has that."""
     FULL = "full"
-    """Accepts none, with the queue full: the kernel drops what asks for one."""
+    """Accepts no connection and has a full queue: the kernel drops the requests for one."""
     NO_HANDSHAKE = "no handshake"
-    """Accepts, and says nothing."""
+    """Accepts connections, and sends nothing."""
     EXPIRED = "expired"
     """Shows a certificate that has expired."""
     GOAWAY = "goaway"
-    """Tells each HTTP/2 connection to go away, as one that calls too much."""
+    """Ends each HTTP/2 connection with GOAWAY, as to a client that calls too often."""
     NAME_HANGS = "name hangs"
     """Relays; the name server of its name is silent."""
     NAME_FAILS = "name fails"
@@ -43,15 +43,15 @@ class Fronting(enum.Enum):
 
 
 class Front:
-    """Relays to a port of this host until told otherwise; threads of this process.
+    """A port that relays to another port of this host, or fails as its mode says; threads of this process.
 
     Args:
-        target: The port.
-        directory: Where the authority's certificate goes; without one there is no TLS.
+        target: The other port.
+        directory: Directory for the certificate of its authority; ``None``: no TLS.
 
     Attributes:
-        port: Where it listens.
-        mode: What it does now.
+        port: Its own port.
+        mode: The treatment of connections now.
     """
 
     def __init__(self, target: int, directory: Path | None) -> None:
@@ -148,7 +148,7 @@ class Front:
 
 
 def _pump(source: socket.socket, sink: socket.socket) -> None:
-    """Until either ends, which ends the other."""
+    """Relay bytes until one of both ends, then end the other."""
     with contextlib.suppress(OSError, ValueError):
         while chunk := source.recv(_CHUNK):
             sink.sendall(chunk)

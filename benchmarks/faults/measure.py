@@ -22,6 +22,11 @@ from .observer import GRACE, LAST_ANSWERS, LOAD, Observer
 def measure(cell: Cell, collector: FaultyCollector, check: Callable[[], None]) -> Observations:
     """Measure a cell; no process of it is left, even if it fails.
 
+    Args:
+        cell: The cell.
+        collector: The collector that both services export to.
+        check: Called many times a second; an exception of it ends the cell.
+
     Raises:
         CellFailed: A service or the load did not run.
     """
@@ -83,7 +88,7 @@ def service(
     *arguments: str,
     before: tuple[str, ...] = (),
 ) -> tuple[Child, int]:
-    """Gunicorn with this matrix's application, and its port."""
+    """Start Gunicorn with this matrix's application; return its process and its port."""
     return start_service(
         *(directory, environment, "benchmarks.faults.service", "benchmarks.faults.app:app"),
         *("--worker-class", worker, "--graceful-timeout", str(GRACE), *arguments),

@@ -1,7 +1,7 @@
-"""A name server for the collector's name alone, that falls silent or knows nothing when told so.
+"""A name server for the collector's name alone, which can be made to fall silent or to know no name.
 
-Who resolves reads ``/etc/resolv.conf``, and asks port 53: so the services run in a mount namespace of their
-own, which takes privileges.
+A resolver reads ``/etc/resolv.conf`` and asks port 53, so the services run in a mount namespace of their own,
+which takes privileges.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _MOST = 512
 
 
 class Names:
-    """Answers as the mode of `front` has it; a thread of this process."""
+    """The name server, a thread of this process; the mode of `front` says how it answers."""
 
     def __init__(self, front: Front, directory: Path) -> None:
         self._front = front
@@ -51,7 +51,7 @@ class Names:
 
     @property
     def command(self) -> tuple[str, ...]:
-        """The words before a command that make it ask this server."""
+        """The command that starts another one so that it asks this server."""
         return _in_namespace(self._resolv_conf)
 
     def _serve(self) -> None:

@@ -16,18 +16,18 @@ class Service:
     """The observations of one of the two services; times in seconds from the start of the first phase."""
 
     latencies: dict[int, tuple[float, int]] = field(default_factory=dict)
-    """By the number of the request: when it was answered after it was due, and its status."""
+    """Seconds from when a request was due to its answer, and its status, by the request's number."""
     gaps: list[tuple[float, float]] = field(default_factory=list)
-    """The longest delay of the hub until then."""
+    """Pairs: a second, and the longest delay of the hub since the pair before."""
     changes: list[tuple[float, str]] = field(default_factory=list)
     failed: list[tuple[float, int]] = field(default_factory=list)
-    """Spans that had failed by then."""
+    """Pairs: a second, and the spans whose export had failed by then."""
     first: dict[str, Any] = field(default_factory=dict)
     latest: dict[str, Any] = field(default_factory=dict)
     lasts: list[dict[str, Any]] = field(default_factory=list)
-    """The last words of its workers."""
+    """The last report of each worker."""
     told: int | None = None
-    """Status of the request that told the application of the event; 0: no answer."""
+    """Status of the request that asked the application for the event; 0: no answer."""
     returncode: int | None = None
     seconds_to_end: float = 0.0
 
@@ -39,8 +39,8 @@ class Observations:
     cell: Cell
     services: dict[str, Service] = field(default_factory=lambda: {OURS: Service(), NONE: Service()})
     delivered: list[tuple[float, int]] = field(default_factory=list)
-    """Spans that the collector holds, each once."""
+    """Pairs: a second, and the different spans that the collector had taken by then."""
     taken: frozenset[str] = frozenset()
-    """Ids."""
+    """Ids of the spans that the collector took."""
     duplicates: int = 0
     output: str = ""

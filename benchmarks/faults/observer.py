@@ -63,6 +63,7 @@ class Observer:
         self._tellers: list[threading.Thread] = []
 
     def observe(self) -> Observations:
+        """Lead the cell through its phases and stop its services."""
         while not self._start:
             self._pump()
         self._until(HEALTHY)

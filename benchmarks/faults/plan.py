@@ -22,7 +22,7 @@ _QUICK_COLUMNS = ("gevent HTTP", "gevent gRPC", "gthread HTTP")
 
 
 def cells(rows: Iterable[str] = (), columns: Iterable[str] = ()) -> list[Cell]:
-    """All that can be, or those of these rows and columns."""
+    """Return all cells, or those of these rows and columns."""
     rows, columns = set(rows), set(columns)
     return [
         Cell(row, column)
@@ -36,5 +36,5 @@ def cells(rows: Iterable[str] = (), columns: Iterable[str] = ()) -> list[Cell]:
 
 
 def quick_cells() -> list[Cell]:
-    """A few of each, for less than four minutes."""
+    """Return a few cells, which take less than four minutes."""
     return cells(_QUICK_ROWS, _QUICK_COLUMNS)

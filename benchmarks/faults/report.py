@@ -33,7 +33,7 @@ _COUNTS = (
 
 
 def markdown(data: Mapping[str, Any]) -> str:
-    """All of it."""
+    """Return the text of RESULTS.md."""
     found = data["cells"]
     columns = [
         column.name for column in COLUMNS if any(cell["column"] == column.name for cell in found.values())

@@ -65,14 +65,14 @@ def worker_exit(server: Any, worker: Any) -> None:
 def _spoil_stderr(how: str) -> None:
     if how == "full":
         os.dup2(os.open("/dev/full", os.O_WRONLY), 2)
-    else:  # a pipe whose reader is gone
+    else:  # closed: a pipe whose reader is gone
         reading, writing = os.pipe()
         os.close(reading)
         os.dup2(writing, 2)
 
 
 class _Yielding(logging.Handler):
-    """Lets others run while it holds its lock, as one does that writes to a socket."""
+    """Lets other greenlets run while it holds its lock, as a handler does that writes to a socket."""
 
     def emit(self, record: logging.LogRecord) -> None:
         time.sleep(0.001)

@@ -1,4 +1,4 @@
-"""From what was observed in a cell to its figures, and to the promises that it broke."""
+"""The outcome of a cell: its figures, and the promises that did not hold."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from .conditions import FAULTY, HEALTHY, MAX_COOLDOWN, RATE, SHUTDOWN_TIMEOUT, T
 from .observations import NONE, OURS, Observations, Service
 
 _MARGIN = 3.0
-"""Seconds that the way back may take beyond a cooldown and a timeout: a batch's delay, a busy machine."""
+"""Seconds that recovery may take beyond a cooldown and a timeout: a batch's delay, a busy machine."""
 _END = 5.0
-"""Seconds that Gunicorn and the machine may take for an end, on top of the shutdown budget."""
+"""Seconds that Gunicorn and a busy machine may take to stop, on top of the shutdown budget."""
 _RATIO, _FELT = 3.0, 0.05
-"""A hub's delay is broken where it is so many times that of the other service, and so many seconds."""
+"""A hub delay breaks a promise where it is this many times that of the other service, and this many s."""
 _CUT = 10
-"""Requests that a worker may take along when it is killed or replaced, more than the other service's did."""
+"""Requests that may be lost with a killed or replaced worker, more than the other service lost."""
 _MORE = 12
 """Threads or descriptors that may be there at the end and not at the beginning: gRPC makes its own."""
 
@@ -28,14 +28,14 @@ class Outcome:
     """The result of a cell; times in seconds.
 
     Attributes:
-        broken: What was promised and did not hold, a sentence each.
-        p99_ratio: Of the requests in and after the fault, to those of the service without an exporter.
-        gap_ratio: The same of the hub's longest delay; ``None`` without a hub.
-        opened_after: From the begin of the fault; ``None``: it stayed closed.
-        failing_for: From the first failure to that, as far as two reports (0.2 s) can tell.
-        delivered_after: From the end of the fault to the next span that the collector took.
-        dropped: Spans that were started and never handed to the exporter: the SDK's queue was full.
-        unfounded: Spans that were said to be exported, and that the collector does not hold.
+        p99_ratio: Request p99 in and after the fault, as a ratio to the service without an exporter.
+        gap_ratio: The hub's longest delay, likewise; ``None`` without a hub.
+        opened_after: Seconds from the begin of the fault to the open circuit; ``None``: it stayed closed.
+        failing_for: Seconds from the first failure to the open circuit, exact to a report (0.2 s).
+        delivered_after: Seconds from the end of the fault to the next span that the collector took.
+        dropped: Spans that were started and never reached the exporter: the SDK's queue was full.
+        unfounded: Spans that count as exported and that the collector does not have.
+        broken: The promises that did not hold, a sentence each.
     """
 
     row: str
@@ -63,11 +63,12 @@ class Outcome:
     broken: list[str] = field(default_factory=list)
 
     def as_json(self) -> dict[str, object]:
+        """Return all fields, ready for JSON."""
         return asdict(self)
 
 
 def outcome_of(raw: Observations) -> Outcome:
-    """The figures, and what was broken."""
+    """Return the outcome of a cell."""
     ours, none = raw.services[OURS], raw.services[NONE]
     counts = {
         name: sum(int((last["health"] or {}).get(name, 0)) for last in ours.lasts)
@@ -109,7 +110,7 @@ def _broken(raw: Observations, it: Outcome) -> list[str]:
     ours, row = raw.services[OURS], raw.cell.row
     unanswered = _unanswered(ours, row)
     allowed = _unanswered(raw.services[NONE], row) + _CUT if row.replaces else 0
-    official = raw.cell.column.wiring != "hooks"  # it sends again what was lost on the way
+    official = raw.cell.column.wiring != "hooks"  # it sends again where it got no answer
     rejected = row.steps[0].fault is Fault.PARTIAL_SUCCESS
     unseen = rejected and raw.cell.column.wiring != "hooks"
     is_same = bool(ours.lasts) and ours.lasts[-1]["pid"] == ours.first.get("pid")
@@ -147,7 +148,7 @@ def _unanswered(service: Service, row: Row) -> int:
 
 
 def _p99(service: Service, row: Row) -> float:
-    """Of the requests due from the begin of the fault on; one without an answer counts as a minute."""
+    """Return p99 of the requests due from the begin of the fault on; no answer counts as a minute."""
     first = int(RATE * (WARM_UP + HEALTHY))
     latencies = sorted(service.latencies.get(index, (60.0, 0))[0] for index in range(first, _requests(row)))
     return percentile(latencies, 99.0)

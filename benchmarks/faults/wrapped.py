@@ -1,4 +1,4 @@
-"""OpenTelemetry's HTTP exporter, with habits that others have."""
+"""OpenTelemetry's HTTP exporter with two habits of other exporters: it logs, or leaves garbage."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Logging(OTLPSpanExporter):
 
 
 class Pooling(SpanExporter):
-    """Leaves a pool of connections, in a cycle, to whichever thread collects the garbage."""
+    """Leaves a pool of connections in a cycle, to be freed by any thread that collects the garbage."""
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         session = requests.Session()

@@ -1,7 +1,7 @@
-"""``gunicorn.conf.py`` of every contender; the variable ``BENCH_CONTENDER`` says which.
+"""``gunicorn.conf.py`` of every contender, which the variable ``BENCH_CONTENDER`` names.
 
-Exporters other than the hooks' are made after the monkey patch, as in an application's own module; the demo's
-``conf_bare`` says why.
+All exporters but those of the hooks are made after the monkey patch, as in an application's own module; the
+demo's ``conf_bare`` says why.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ def _guarded(
 
 
 def _logfire() -> SpanExporter:
-    """As ``logfire.configure`` builds it, compression included, by no public name."""
+    """Build it as ``logfire.configure`` does, with compression; logfire has no public name for it."""
     from logfire._internal.exporters import otlp
     from opentelemetry.exporter.otlp.proto.http import Compression
 

@@ -9,7 +9,7 @@ from breaker_exporter._concurrency.patched import is_patched
 from breaker_exporter._harness import meter as harness
 
 BEAT = 0.002
-"""Seconds that the heartbeat sleeps; what it oversleeps is the delay of the hub."""
+"""Seconds between two heartbeats; what they take longer is the delay of the hub."""
 _REPORT = 0.25
 """Seconds between two lines."""
 

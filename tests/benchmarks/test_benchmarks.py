@@ -14,9 +14,10 @@ from benchmarks.figures import figures_of
 from benchmarks.measure import Observations
 from benchmarks.plan import CONTENDERS, SUITES, WARM_UP, Cell, cells, cost_cells, quick_cells
 from benchmarks.report import markdown
+from benchmarks.results import Results
 from benchmarks.spreads import interval, spread
 from benchmarks.store import Store
-from benchmarks.targets import Results, Verdict, cost_verdicts, verdicts
+from benchmarks.targets import Verdict, cost_verdicts, verdicts
 
 
 def raw(
