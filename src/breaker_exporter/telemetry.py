@@ -28,7 +28,7 @@ from ._concurrency.once import Once
 from ._wiring.environment import SENTRY_DSN, SENTRY_MODE, Environment
 from ._wiring.profiles import PROFILES, Defaults, Profile
 from ._wiring.settings import Arguments
-from .sentry._settings import Sentry
+from .sentry._settings import Sentry, check_sentry
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
@@ -123,9 +123,7 @@ class Telemetry:
         )
         self._arguments.check(any_set)
         self._attributes = _attributes(service_name, resource_attributes)
-        if sentry is not None and not isinstance(sentry, Sentry):
-            raise TypeError(f"sentry must be a Sentry, not {shown(sentry)}")
-        self._sentry = sentry
+        self._sentry = None if sentry is None else check_sentry(sentry)
         if provider is not None:
             _check_provider(provider, self._attributes)
         self._given = provider
@@ -298,9 +296,9 @@ class Telemetry:
             outlet.open(pipelines, seconds)
             connection = None
             if sentry is not None:
-                connection = _connection.connected_or_off(sentry, settings, environment, provider)
+                connection = _connection.connect_telemetry(sentry, settings, environment, provider)
                 if connection is not None:
-                    undo.callback(connection.detach)
+                    undo.callback(connection.forget)
                     if connection.pipeline:
                         pipelines = (*pipelines, connection.pipeline)
                         outlet.open(pipelines, seconds)
@@ -330,7 +328,7 @@ class Telemetry:
         if (own := self._own) is not None and own is process.provider:
             beside.append(lambda left: own.shutdown())
         if process.sentry is not None:
-            process.sentry.detach()
+            process.sentry.forget()
             beside.append(process.sentry.flush)
         try:
             outlet.close(seconds, beside)

@@ -29,7 +29,7 @@ PACKAGE = Path(breaker_exporter.__file__).parent
         "from breaker_exporter import CircuitState, CircuitTransition, ExporterHealth",
         "import breaker_exporter; dir(breaker_exporter)",
         "import breaker_exporter.gunicorn",
-        "from breaker_exporter.sentry import Sentry, SentryMode, init_sentry; Sentry(dsn='https://k@s/1')",
+        "from breaker_exporter.sentry import Sentry, SentryMode, connect_sentry; Sentry(dsn='https://k@s/1')",
         "import breaker_exporter.telemetry",
         "import breaker_exporter.testing",
     ],

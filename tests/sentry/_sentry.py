@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from opentelemetry.trace import format_span_id, format_trace_id
 from sentry_sdk.integrations.otlp import OTLPIntegration
 
 from breaker_exporter import CircuitBreakerSpanExporter
-from breaker_exporter.sentry import init_sentry
+from breaker_exporter.sentry import Sentry, connect_sentry
 from breaker_exporter.testing import FaultyCollector, ReceivedSentryItem
 
 FEW: dict[str, Any] = {"auto_enabling_integrations": False, "server_name": "tests"}
@@ -33,15 +34,25 @@ class Ids:
     span_id: str
 
 
+def connect(provider: TracerProvider, **arguments: Any) -> CircuitBreakerSpanExporter | None:
+    """``connect_sentry`` with the attributes of a ``Sentry``; any other keyword is one of its options."""
+    if not arguments:
+        return connect_sentry(provider)
+    names = {each.name for each in dataclasses.fields(Sentry)}
+    attributes = {name: value for name, value in arguments.items() if name in names}
+    options = {name: value for name, value in arguments.items() if name not in names}
+    return connect_sentry(provider, Sentry(**attributes, options=options))
+
+
 @dataclass(frozen=True)
-class Init:
-    """``init_sentry`` with a provider, a DSN and few integrations; arguments win over these."""
+class Connected:
+    """:func:`connect` with a provider, a DSN and few integrations; arguments win over these."""
 
     provider: TracerProvider
     dsn: str
 
     def __call__(self, **arguments: Any) -> CircuitBreakerSpanExporter | None:
-        return init_sentry(self.provider, **{"dsn": self.dsn, "release": "shop@1", **FEW, **arguments})
+        return connect(self.provider, **{"dsn": self.dsn, "release": "shop@1", **FEW, **arguments})
 
 
 def init_as_the_application(dsn: str, **options: Any) -> None:

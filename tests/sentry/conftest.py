@@ -20,7 +20,7 @@ from breaker_exporter.telemetry import Telemetry
 from breaker_exporter.testing import FaultyCollector
 
 from ..semantics._waiting import until
-from ._sentry import FEW, Init, MakeProvider
+from ._sentry import FEW, Connected, MakeProvider
 from ._server import Server
 
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
@@ -107,9 +107,9 @@ def provider(make_provider: MakeProvider) -> TracerProvider:
 
 
 @pytest.fixture
-def init(sentry: FaultyCollector, provider: TracerProvider) -> Init:
+def connected(sentry: FaultyCollector, provider: TracerProvider) -> Connected:
     """``init_sentry`` for that Sentry and that provider."""
-    return Init(provider, sentry.sentry_dsn)
+    return Connected(provider, sentry.sentry_dsn)
 
 
 @pytest.fixture

@@ -69,9 +69,7 @@ def the_sender_makes_no_spans() -> None:
     from opentelemetry.sdk.trace import TracerProvider
     from sentry_sdk.transport import HttpTransport
 
-    from breaker_exporter.sentry import init_sentry
-
-    from ._sentry import FEW, end_a_span
+    from ._sentry import FEW, connect, end_a_span
 
     seen: list[tuple[bool, object]] = []
     caller = threading.get_ident()
@@ -84,7 +82,7 @@ def the_sender_makes_no_spans() -> None:
 
     provider = TracerProvider(shutdown_on_exit=False)
     with provider.get_tracer("shop").start_as_current_span("request"):
-        init_sentry(provider, dsn=os.environ["SENTRY_DSN"], transport=Watching, **FEW)
+        connect(provider, dsn=os.environ["SENTRY_DSN"], transport=Watching, **FEW)
         assert context.get_value("suppress_instrumentation") is None
         for number in range(3):
             sentry_sdk.capture_message(f"{number}")

@@ -16,11 +16,11 @@ from sentry_sdk.integrations import DidNotEnable
 from sentry_sdk.transport import Transport
 
 from breaker_exporter._wiring.environment import Environment
-from breaker_exporter.sentry import Sentry, SentryMode, attach_sentry, init_sentry
+from breaker_exporter.sentry import Sentry, SentryMode, connect_sentry
 from breaker_exporter.telemetry import Telemetry, TelemetryError
 from breaker_exporter.testing import FaultyCollector
 
-from ._sentry import FEW, arrived, fail_in_a_span, init_as_the_application, linked, warnings
+from ._sentry import FEW, arrived, connect, fail_in_a_span, init_as_the_application, linked, warnings
 
 CANARY = "canary5ecret"
 MALFORMED = [
@@ -45,7 +45,7 @@ MALFORMED = [
 def test_a_malformed_dsn_is_one_warning_that_hides_the_key(
     provider: TracerProvider, caplog: pytest.LogCaptureFixture, dsn: str
 ) -> None:
-    assert init_sentry(provider, dsn=dsn, **FEW) is None
+    assert connect(provider, dsn=dsn, **FEW) is None
 
     (line,) = warnings(caplog)
     assert "DSN" in line
@@ -63,7 +63,7 @@ def test_where_strict_it_is_an_error_that_hides_the_key(
     monkeypatch.setenv("OTEL_TRACES_EXPORTER", "none")
 
     with pytest.raises(TelemetryError, match="DSN") as by_call:
-        init_sentry(provider, **FEW)
+        connect(provider, **FEW)
     with pytest.raises(TelemetryError, match="DSN") as by_telemetry:
         Telemetry(provider=provider).start()
 
@@ -145,7 +145,7 @@ def test_a_sentry_sdk_that_does_not_do_is_one_warning_that_says_what_does(
 ) -> None:
     with monkeypatch.context() as patched:
         broken(patched)
-        assert init_sentry(provider, dsn=sentry.sentry_dsn, mode=mode, **FEW) is None
+        assert connect(provider, dsn=sentry.sentry_dsn, mode=mode, **FEW) is None
 
     (line,) = warnings(caplog)
     assert [word for word in words if word not in line] == []
@@ -168,7 +168,7 @@ def test_where_strict_it_is_an_error(
     with monkeypatch.context() as patched:
         broken(patched)
         with pytest.raises(TelemetryError) as by_call:
-            init_sentry(provider, dsn=sentry.sentry_dsn, mode=mode, **FEW)
+            connect(provider, dsn=sentry.sentry_dsn, mode=mode, **FEW)
         with pytest.raises(TelemetryError) as by_telemetry:
             telemetry.start()
 
@@ -209,45 +209,50 @@ def test_a_sentry_is_checked_when_it_is_made(
         ({"dsn": b"https://key@host/1"}, TypeError),
         ({"mode": "otlp"}, TypeError),
         ({"traces_sample_rate": 2}, ValueError),
+        ({"traces_sample_rate": "1"}, TypeError),
         ({"report_transitions": "yes"}, TypeError),
+        ({"report_transitions": 1}, TypeError),
         ({"instrumenter": "otel"}, ValueError),
     ],
 )
-def test_so_are_the_arguments_of_init(
+def test_so_it_is_for_a_provider_of_the_applications(
     provider: TracerProvider, arguments: dict[str, Any], error: type[Exception]
 ) -> None:
     with pytest.raises(error):
-        init_sentry(provider, **arguments)
-
-
-@pytest.mark.parametrize(
-    "arguments", [{"mode": "otlp"}, {"report_transitions": 1}, {"traces_sample_rate": "1"}]
-)
-def test_and_those_of_attach(provider: TracerProvider, arguments: dict[str, Any]) -> None:
-    with pytest.raises(TypeError, match=next(iter(arguments))):
-        attach_sentry(provider, **arguments)
+        connect(provider, **arguments)
 
 
 @pytest.mark.parametrize("wrong", [None, NoOpTracerProvider(), TracerProvider])
 def test_a_provider_is_one_of_the_sdks(sentry: FaultyCollector, wrong: Any) -> None:
     with pytest.raises(TypeError, match="provider must be an opentelemetry"):
-        init_sentry(wrong, dsn=sentry.sentry_dsn)
+        connect(wrong, dsn=sentry.sentry_dsn)
     init_as_the_application(sentry.sentry_dsn)
     with pytest.raises(TypeError, match="provider must be an opentelemetry"):
-        attach_sentry(wrong)
+        connect(wrong)
 
 
 @pytest.mark.parametrize("wrong", ["https://key@host/1", SentryMode.OTLP, Sentry, {}])
-def test_a_telemetry_takes_a_sentry(wrong: Any) -> None:
-    with pytest.raises(TypeError, match="sentry must be a Sentry"):
-        Telemetry(sentry=wrong)
+def test_settings_are_a_sentry(provider: TracerProvider, wrong: Any) -> None:
+    for take in (lambda: Telemetry(sentry=wrong), lambda: connect_sentry(provider, wrong)):
+        with pytest.raises(TypeError, match="sentry must be a Sentry, such as") as caught:
+            take()
+        assert "key@" not in str(caught.value)
 
 
 def test_the_key_is_in_no_representation() -> None:
     given = Sentry(dsn=f"https://{CANARY}@o0.ingest.sentry.io/1", options={"http_proxy": CANARY})
 
-    assert CANARY not in repr(given)
+    assert repr(given) == "Sentry(dsn='https://***@o0.ingest.sentry.io/1', options={'http_proxy': ...})"
     assert CANARY not in repr(given.settled(Environment({}), None))
+
+
+def test_a_representation_has_what_was_given_and_no_more() -> None:
+    given = Sentry(mode=SentryMode.OTLP, traces_sample_rate=0.0, report_transitions=True)
+
+    assert repr(Sentry()) == "Sentry()"
+    assert repr(given) == (
+        "Sentry(mode=<SentryMode.OTLP: 'otlp'>, traces_sample_rate=0.0, report_transitions=True)"
+    )
 
 
 class Failing(importlib.abc.MetaPathFinder):
@@ -351,7 +356,7 @@ def test_whatever_fails_is_one_warning_and_nothing_is_raised(
 ) -> None:
     """P6: a mistake in telemetry settings never keeps a service down."""
     with monkeypatch.context() as patched:
-        assert init_sentry(provider, dsn=sentry.sentry_dsn, **{**FEW, **failing(patched)}) is None
+        assert connect(provider, dsn=sentry.sentry_dsn, **{**FEW, **failing(patched)}) is None
 
     (line,) = warnings(caplog)
     assert [word for word in words if word not in line] == []
@@ -368,7 +373,7 @@ def test_where_strict_whatever_fails_is_an_error(
 ) -> None:
     monkeypatch.setenv("BREAKER_EXPORTER_STRICT", "1")
     with monkeypatch.context() as patched, pytest.raises(TelemetryError) as caught:
-        init_sentry(provider, dsn=sentry.sentry_dsn, **{**FEW, **failing(patched)})
+        connect(provider, dsn=sentry.sentry_dsn, **{**FEW, **failing(patched)})
 
     assert [word for word in words if word not in str(caught.value)] == []
     assert caught.value.__cause__ is None
@@ -378,7 +383,7 @@ def test_an_exporter_that_cannot_be_made_costs_no_errors(
     sentry: FaultyCollector, provider: TracerProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched:
-        init_sentry(provider, dsn=sentry.sentry_dsn, **{**FEW, **no_exporter(patched)})
+        connect(provider, dsn=sentry.sentry_dsn, **{**FEW, **no_exporter(patched)})
 
     span = fail_in_a_span(provider)
 
@@ -394,7 +399,7 @@ def test_where_the_application_has_a_client_sentry_is_not_said_to_be_off(
     init_as_the_application(sentry.sentry_dsn)
     monkeypatch.setattr("sentry_sdk.consts.VERSION", "2.47.9")
 
-    assert attach_sentry(provider) is None
+    assert connect(provider) is None
 
     (line,) = warnings(caplog)
     assert line.startswith("no spans go to Sentry: the mode otlp needs sentry-sdk 2.48")

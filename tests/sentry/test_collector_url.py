@@ -22,15 +22,16 @@ from sentry_sdk.integrations.otlp import OTLPIntegration
 from breaker_exporter import CircuitBreakerSpanExporter
 from breaker_exporter._wiring.switchable_processor import Outlet
 from breaker_exporter.otlp import CooperativeOTLPSpanExporter
-from breaker_exporter.sentry import Sentry, attach_sentry, init_sentry
+from breaker_exporter.sentry import Sentry
 from breaker_exporter.sentry._collector import sends_already
 from breaker_exporter.telemetry import Telemetry, TelemetryError
 from breaker_exporter.testing import FaultyCollector
 
 from ._sentry import (
     FEW,
-    Init,
+    Connected,
     arrived,
+    connect,
     end_a_span,
     fail_in_a_span,
     init_as_the_application,
@@ -50,12 +51,12 @@ def test_spans_go_to_the_collector_and_none_to_sentry(
     sentry: FaultyCollector,
     collector: FaultyCollector,
     provider: TracerProvider,
-    init: Init,
+    connected: Connected,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO, "breaker_exporter")
     given = OTLPIntegration(collector_url=collector.http_endpoint)
-    exporter = init(integrations=[given])
+    exporter = connected(integrations=[given])
 
     span = fail_in_a_span(provider)
     provider.force_flush()
@@ -91,13 +92,13 @@ def test_an_exporter_that_is_there_already_sends_them_alone(
     sentry: FaultyCollector,
     collector: FaultyCollector,
     provider: TracerProvider,
-    init: Init,
+    connected: Connected,
     caplog: pytest.LogCaptureFixture,
     make: Callable[[FaultyCollector], SpanExporter],
 ) -> None:
     provider.add_span_processor(BatchSpanProcessor(make(collector)))
 
-    assert init(integrations=[OTLPIntegration(collector_url=collector.http_endpoint)]) is None
+    assert connected(integrations=[OTLPIntegration(collector_url=collector.http_endpoint)]) is None
     span = end_a_span(provider)
     provider.force_flush()
 
@@ -150,7 +151,7 @@ def test_where_the_applications_client_sends_them_itself_one_warning_says_what_c
     url = f"{collector.http_endpoint}?key=canary5ecret"
     init_as_the_application(sentry.sentry_dsn, integrations=[OTLPIntegration(collector_url=url)])
 
-    assert attach_sentry(provider) is None
+    assert connect(provider) is None
     span = end_a_span(provider)
     provider.force_flush()
 
@@ -192,7 +193,7 @@ def test_a_collector_without_a_propagator_keeps_its_url_in_the_advice(
     integration = OTLPIntegration(collector_url=collector.http_endpoint, setup_otlp_traces_exporter=False)
     init_as_the_application(sentry.sentry_dsn, integrations=[integration])
 
-    attach_sentry(provider)
+    connect(provider)
 
     (line,) = warnings(caplog)
     assert (
@@ -203,13 +204,13 @@ def test_a_collector_without_a_propagator_keeps_its_url_in_the_advice(
 def test_a_url_that_is_none_is_one_warning_and_errors_still_arrive(
     sentry: FaultyCollector,
     provider: TracerProvider,
-    init: Init,
+    connected: Connected,
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     given = OTLPIntegration(collector_url="collector:4318?key=canary5ecret")
 
-    assert init(integrations=[given]) is None
+    assert connected(integrations=[given]) is None
     fail_in_a_span(provider)
 
     (line,) = warnings(caplog)
@@ -221,7 +222,7 @@ def test_a_url_that_is_none_is_one_warning_and_errors_still_arrive(
 
     monkeypatch.setenv("BREAKER_EXPORTER_STRICT", "1")
     with pytest.raises(TelemetryError, match="collector_url"):
-        init_sentry(TracerProvider(), dsn=sentry.sentry_dsn, **FEW)
+        connect(TracerProvider(), dsn=sentry.sentry_dsn, **FEW)
     assert said(caplog, logging.WARNING) == [line]
 
 
@@ -250,12 +251,12 @@ def test_both_ports_of_a_collector_are_one_collector(provider: TracerProvider) -
 
 
 def test_an_integration_that_would_export_by_itself_does_not(
-    sentry: FaultyCollector, provider: TracerProvider, init: Init
+    sentry: FaultyCollector, provider: TracerProvider, connected: Connected
 ) -> None:
-    first = init(integrations=[OTLPIntegration()])
+    first = connected(integrations=[OTLPIntegration()])
 
     assert first is not None
-    assert init(integrations=[OTLPIntegration()]) is first
+    assert connected(integrations=[OTLPIntegration()]) is first
     integration = sentry_sdk.get_client().get_integration(OTLPIntegration)
     assert integration is not None
     assert not integration.setup_otlp_traces_exporter

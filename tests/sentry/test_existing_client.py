@@ -12,13 +12,14 @@ from opentelemetry import propagate
 from opentelemetry.sdk.trace import TracerProvider
 from sentry_sdk.integrations.otlp import OTLPIntegration
 
-from breaker_exporter.sentry import SentryMode, attach_sentry, init_sentry
+from breaker_exporter.sentry import SentryMode
 from breaker_exporter.testing import FaultyCollector
 
 from ._sentry import (
     FEW,
-    Init,
+    Connected,
     arrived,
+    connect,
     end_a_span,
     fail_in_a_span,
     init_as_the_application,
@@ -32,15 +33,15 @@ from ._sentry import (
 Wire = Callable[[TracerProvider, str], object]
 
 
-def by_attach(provider: TracerProvider, dsn: str) -> object:
-    return attach_sentry(provider)
+def with_nothing_given(provider: TracerProvider, dsn: str) -> object:
+    return connect(provider)
 
 
-def by_init(provider: TracerProvider, dsn: str) -> object:
-    return init_sentry(provider, dsn=dsn, release="other@2", environment="other")
+def with_settings_of_another_client(provider: TracerProvider, dsn: str) -> object:
+    return connect(provider, dsn=dsn, release="other@2", environment="other")
 
 
-WAYS = pytest.mark.parametrize("wire", [by_attach, by_init])
+WAYS = pytest.mark.parametrize("wire", [with_nothing_given, with_settings_of_another_client])
 
 
 @WAYS
@@ -77,7 +78,7 @@ def test_it_is_the_clients_dsn_that_spans_go_to(
 ) -> None:
     monkeypatch.setenv("SENTRY_DSN", collector.sentry_dsn)
     init_as_the_application(sentry.sentry_dsn)
-    init_sentry(provider, dsn=collector.sentry_dsn)
+    connect(provider, dsn=collector.sentry_dsn)
 
     span = fail_in_a_span(provider)
     provider.force_flush()
@@ -153,7 +154,7 @@ def test_its_propagator_is_left_alone(sentry: FaultyCollector, provider: TracerP
     )
     before = propagate.get_global_textmap()
 
-    attach_sentry(provider)
+    connect(provider)
 
     assert propagate.get_global_textmap() is before
 
@@ -163,7 +164,7 @@ def test_a_client_without_the_instrumenter_gets_no_spans_in_the_mode_span_proces
 ) -> None:
     sentry_sdk.init(dsn=sentry.sentry_dsn, traces_sample_rate=1.0, **FEW)
 
-    attach_sentry(provider, mode=SentryMode.SPAN_PROCESSOR)
+    connect(provider, mode=SentryMode.SPAN_PROCESSOR)
     fail_in_a_span(provider)
 
     (line,) = warnings(caplog)
@@ -177,7 +178,7 @@ def test_nor_does_one_without_a_rate(
 ) -> None:
     sentry_sdk.init(dsn=sentry.sentry_dsn, instrumenter="otel", **FEW)
 
-    attach_sentry(provider, mode=SentryMode.SPAN_PROCESSOR)
+    connect(provider, mode=SentryMode.SPAN_PROCESSOR)
     span = fail_in_a_span(provider)
 
     (line,) = warnings(caplog)
@@ -191,7 +192,7 @@ def test_a_client_with_the_instrumenter_is_all_that_the_mode_span_processor_need
 ) -> None:
     sentry_sdk.init(dsn=sentry.sentry_dsn, instrumenter="otel", traces_sample_rate=1.0, **FEW)
 
-    attach_sentry(provider, mode=SentryMode.SPAN_PROCESSOR)
+    connect(provider, mode=SentryMode.SPAN_PROCESSOR)
     span = fail_in_a_span(provider)
 
     (transaction,) = arrived(sentry, "transaction")
@@ -199,26 +200,27 @@ def test_a_client_with_the_instrumenter_is_all_that_the_mode_span_processor_need
     assert warnings(caplog) == []
 
 
-def test_to_attach_where_nothing_was_initialised_is_one_warning(
+def test_where_nothing_was_initialised_an_empty_dsn_makes_no_client_and_one_line_says_what_to_do(
     sentry: FaultyCollector,
     provider: TracerProvider,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
+    caplog.set_level(logging.INFO, "breaker_exporter")
     monkeypatch.setenv("SENTRY_DSN", sentry.sentry_dsn)
 
-    assert attach_sentry(provider) is None
+    assert connect(provider, dsn="") is None
 
-    (line,) = warnings(caplog)
+    (line,) = said(caplog, logging.INFO)
     assert "call sentry_sdk.init first" in line
     assert sentry_sdk.get_client().dsn is None
 
 
 def test_a_client_without_a_dsn_does_not_count(
-    sentry: FaultyCollector, provider: TracerProvider, init: Init
+    sentry: FaultyCollector, provider: TracerProvider, connected: Connected
 ) -> None:
     sentry_sdk.init(**FEW)
-    init()
+    connected()
 
     span = fail_in_a_span(provider)
 
@@ -226,11 +228,11 @@ def test_a_client_without_a_dsn_does_not_count(
 
 
 def test_a_client_that_was_closed_does_not_count(
-    sentry: FaultyCollector, provider: TracerProvider, init: Init
+    sentry: FaultyCollector, provider: TracerProvider, connected: Connected
 ) -> None:
     init_as_the_application(sentry.sentry_dsn)
     sentry_sdk.get_client().close()
-    init()
+    connected()
 
     span = fail_in_a_span(provider)
 

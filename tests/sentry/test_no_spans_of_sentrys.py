@@ -10,12 +10,12 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from sentry_sdk.envelope import Envelope
 from sentry_sdk.transport import Transport
 
-from breaker_exporter.sentry import SentryMode, attach_sentry
+from breaker_exporter.sentry import SentryMode
 from breaker_exporter.testing import FaultyCollector
 
 from ..semantics._processes import run_patched, run_plain
 from . import scenarios
-from ._sentry import Init, arrived, fail_in_a_span, init_as_the_application
+from ._sentry import Connected, arrived, connect, fail_in_a_span, init_as_the_application
 
 
 @pytest.fixture
@@ -47,8 +47,8 @@ def test_a_transport_of_the_applications_own_is_left_alone(
             sent.append(envelope.items[0].type or "")
 
     init_as_the_application(sentry.sentry_dsn, transport=Own)
-    attach_sentry(provider)
-    attach_sentry(provider)
+    connect(provider)
+    connect(provider)
     fail_in_a_span(provider)
 
     assert sent == ["event"]
@@ -57,7 +57,11 @@ def test_a_transport_of_the_applications_own_is_left_alone(
 @pytest.mark.parametrize("mode", [SentryMode.OTLP, SentryMode.SPAN_PROCESSOR])
 @pytest.mark.parametrize("attached", [False, True])
 def test_an_instrumented_http_client_has_no_spans_of_sentrys_requests(
-    sentry: FaultyCollector, provider: TracerProvider, init: Init, mode: SentryMode, attached: bool
+    sentry: FaultyCollector,
+    provider: TracerProvider,
+    connected: Connected,
+    mode: SentryMode,
+    attached: bool,
 ) -> None:
     urllib3 = pytest.importorskip("opentelemetry.instrumentation.urllib3")
     finished = InMemorySpanExporter()
@@ -70,9 +74,9 @@ def test_an_instrumented_http_client_has_no_spans_of_sentrys_requests(
             init_as_the_application(
                 sentry.sentry_dsn, **(options if mode is SentryMode.SPAN_PROCESSOR else {})
             )
-            attach_sentry(provider, mode=mode)
+            connect(provider, mode=mode)
         else:
-            init(mode=mode)
+            connected(mode=mode)
         fail_in_a_span(provider)
         provider.force_flush()
         fail_in_a_span(provider)

@@ -14,10 +14,22 @@ from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.trace import format_trace_id
 from sentry_sdk.integrations.otlp import OTLPIntegration
 
-from breaker_exporter.sentry import SentryMode, init_sentry
+from breaker_exporter.sentry import SentryMode
 from breaker_exporter.testing import FaultyCollector
 
-from ._sentry import FEW, Ids, Init, arrived, fail_in_a_span, ids_of, linked, payload, spans_at, warnings
+from ._sentry import (
+    FEW,
+    Connected,
+    Ids,
+    arrived,
+    connect,
+    fail_in_a_span,
+    ids_of,
+    linked,
+    payload,
+    spans_at,
+    warnings,
+)
 from ._server import Server
 
 RATES: list[dict[str, Any]] = [
@@ -40,9 +52,9 @@ class EvenIds(RandomIdGenerator):
 
 
 def test_an_error_and_its_span_share_their_ids_at_sentry(
-    sentry: FaultyCollector, provider: TracerProvider, init: Init
+    sentry: FaultyCollector, provider: TracerProvider, connected: Connected
 ) -> None:
-    exporter = init()
+    exporter = connected()
 
     span = fail_in_a_span(provider)
     provider.force_flush()
@@ -55,18 +67,18 @@ def test_an_error_and_its_span_share_their_ids_at_sentry(
 
 
 def test_it_is_the_mode_without_any_said(
-    sentry: FaultyCollector, provider: TracerProvider, init: Init
+    sentry: FaultyCollector, provider: TracerProvider, connected: Connected
 ) -> None:
-    first = init()
+    first = connected()
 
-    assert init(mode=SentryMode.OTLP) is first
+    assert connected(mode=SentryMode.OTLP) is first
     assert sentry_sdk.get_client().options["instrumenter"] == "sentry"
 
 
 def test_an_error_is_of_the_innermost_span(
-    sentry: FaultyCollector, provider: TracerProvider, init: Init
+    sentry: FaultyCollector, provider: TracerProvider, connected: Connected
 ) -> None:
-    init()
+    connected()
 
     with provider.get_tracer("shop").start_as_current_span("request") as request:
         inner = fail_in_a_span(provider)
@@ -78,8 +90,8 @@ def test_an_error_is_of_the_innermost_span(
     assert sorted(span.name for span in sentry.latest_spans) == ["checkout", "request"]
 
 
-def test_an_error_outside_of_any_span_is_reported_too(sentry: FaultyCollector, init: Init) -> None:
-    init()
+def test_an_error_outside_of_any_span_is_reported_too(sentry: FaultyCollector, connected: Connected) -> None:
+    connected()
 
     sentry_sdk.capture_message("no span here")
 
@@ -88,9 +100,9 @@ def test_an_error_outside_of_any_span_is_reported_too(sentry: FaultyCollector, i
 
 @pytest.mark.parametrize("rate", RATES)
 def test_at_any_rate_errors_are_linked_and_nothing_is_a_transaction(
-    sentry: FaultyCollector, provider: TracerProvider, init: Init, rate: dict[str, Any]
+    sentry: FaultyCollector, provider: TracerProvider, connected: Connected, rate: dict[str, Any]
 ) -> None:
-    init(**rate)
+    connected(**rate)
 
     spans = [fail_in_a_span(provider) for _ in range(5)]
     provider.force_flush()
@@ -108,7 +120,7 @@ def test_the_rate_chooses_whole_traces_by_their_ids_and_for_sentry_alone(
     others = InMemorySpanExporter()
     provider = TracerProvider(resource=Resource({}), shutdown_on_exit=False, id_generator=EvenIds())
     provider.add_span_processor(SimpleSpanProcessor(others))
-    init_sentry(provider, dsn=sentry.sentry_dsn, **rate, **FEW)
+    connect(provider, dsn=sentry.sentry_dsn, **rate, **FEW)
 
     tracer = provider.get_tracer("shop")
     for _ in range(20):
@@ -125,9 +137,9 @@ def test_the_rate_chooses_whole_traces_by_their_ids_and_for_sentry_alone(
 
 
 def test_a_trace_that_was_left_out_has_its_errors_linked_all_the_same(
-    sentry: FaultyCollector, provider: TracerProvider, init: Init
+    sentry: FaultyCollector, provider: TracerProvider, connected: Connected
 ) -> None:
-    init(traces_sample_rate=0)
+    connected(traces_sample_rate=0)
 
     span = fail_in_a_span(provider)
     provider.force_flush()
@@ -139,7 +151,7 @@ def test_a_trace_that_was_left_out_has_its_errors_linked_all_the_same(
 def test_spans_go_to_the_otlp_endpoint_of_the_dsn_with_its_key(
     server: Server, provider: TracerProvider
 ) -> None:
-    init_sentry(provider, dsn=server.dsn.replace("/1", "/sub/42").replace("127.0.0.1", "localhost"), **FEW)
+    connect(provider, dsn=server.dsn.replace("/1", "/sub/42").replace("127.0.0.1", "localhost"), **FEW)
 
     fail_in_a_span(provider)
     provider.force_flush()
@@ -154,11 +166,11 @@ def test_spans_go_to_the_otlp_endpoint_of_the_dsn_with_its_key(
 
 
 def test_more_integrations_of_the_users_are_kept_beside(
-    sentry: FaultyCollector, provider: TracerProvider, init: Init
+    sentry: FaultyCollector, provider: TracerProvider, connected: Connected
 ) -> None:
     from sentry_sdk.integrations.logging import LoggingIntegration
 
-    init(integrations=[LoggingIntegration(event_level=None)])
+    connected(integrations=[LoggingIntegration(event_level=None)])
 
     span = fail_in_a_span(provider)
     client = sentry_sdk.get_client()
@@ -168,8 +180,10 @@ def test_more_integrations_of_the_users_are_kept_beside(
     assert [linked(event) for event in arrived(sentry)] == [span]
 
 
-def test_options_reach_sentry_sdk(sentry: FaultyCollector, provider: TracerProvider, init: Init) -> None:
-    init(environment="staging", release="shop@7", server_name="till")
+def test_options_reach_sentry_sdk(
+    sentry: FaultyCollector, provider: TracerProvider, connected: Connected
+) -> None:
+    connected(environment="staging", release="shop@7", server_name="till")
 
     span: Ids = fail_in_a_span(provider)
 
@@ -180,19 +194,22 @@ def test_options_reach_sentry_sdk(sentry: FaultyCollector, provider: TracerProvi
 
 
 def test_a_sampler_of_sentrys_is_one_warning_since_it_unlinks_errors(
-    init: Init, caplog: pytest.LogCaptureFixture
+    connected: Connected, caplog: pytest.LogCaptureFixture
 ) -> None:
-    init(traces_sampler=lambda context: 1.0)
+    connected(traces_sampler=lambda context: 1.0)
 
     (line,) = warnings(caplog)
     assert "take traces_sample_rate and traces_sampler away" in line
 
 
 def test_an_integration_that_is_given_is_used_as_it_is(
-    sentry: FaultyCollector, provider: TracerProvider, init: Init, caplog: pytest.LogCaptureFixture
+    sentry: FaultyCollector,
+    provider: TracerProvider,
+    connected: Connected,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     given = OTLPIntegration(setup_otlp_traces_exporter=False, setup_propagator=False, capture_exceptions=True)
-    init(integrations=[given])
+    connected(integrations=[given])
 
     span = fail_in_a_span(provider)
 

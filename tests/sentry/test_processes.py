@@ -43,7 +43,7 @@ def test_where_the_application_has_set_a_provider_errors_go_to_sentry_and_know_t
     assert linked(event) == span
     assert payload(event)["release"] == "shop@1.4.2"
     assert sentry.spans_received == 0
-    assert output.count("breaker_exporter.sentry.attach_sentry(trace.get_tracer_provider())") == 1
+    assert output.count("breaker_exporter.sentry.connect_sentry(trace.get_tracer_provider())") == 1
 
 
 def test_a_process_that_makes_its_own_provider_needs_the_variables_alone(

@@ -18,7 +18,7 @@ from opentelemetry.trace import TraceFlags, format_span_id, format_trace_id
 
 from breaker_exporter.sentry import SentryMode
 
-from ._sentry import Ids, Init, MakeProvider, ids_of
+from ._sentry import Connected, Ids, MakeProvider, ids_of
 
 MODES = pytest.mark.parametrize("mode", [SentryMode.OTLP, SentryMode.SPAN_PROCESSOR])
 W3C = Ids("aa" * 16, "bb" * 8)
@@ -61,9 +61,9 @@ def seen(context: Context) -> Ids:
 
 @MODES
 def test_both_trace_headers_go_along_and_say_the_same(
-    provider: TracerProvider, init: Init, mode: SentryMode
+    provider: TracerProvider, connected: Connected, mode: SentryMode
 ) -> None:
-    init(mode=mode)
+    connected(mode=mode)
     carrier: dict[str, str] = {}
 
     with provider.get_tracer("shop").start_as_current_span("request") as span:
@@ -75,8 +75,10 @@ def test_both_trace_headers_go_along_and_say_the_same(
     assert carrier["sentry-trace"] == f"{ids.trace_id}-{ids.span_id}-1"
 
 
-def test_the_rate_for_sentry_is_no_decision_for_others(provider: TracerProvider, init: Init) -> None:
-    init(mode=SentryMode.SPAN_PROCESSOR, traces_sample_rate=0)
+def test_the_rate_for_sentry_is_no_decision_for_others(
+    provider: TracerProvider, connected: Connected
+) -> None:
+    connected(mode=SentryMode.SPAN_PROCESSOR, traces_sample_rate=0)
     carrier: dict[str, str] = {}
 
     with provider.get_tracer("shop").start_as_current_span("request"):
@@ -89,9 +91,9 @@ def test_the_rate_for_sentry_is_no_decision_for_others(provider: TracerProvider,
 @MODES
 @pytest.mark.parametrize("arrives", ["sentry-trace", "both"])
 def test_one_baggage_header_has_the_applications_members_and_sentrys_once_each(
-    provider: TracerProvider, init: Init, mode: SentryMode, arrives: str
+    provider: TracerProvider, connected: Connected, mode: SentryMode, arrives: str
 ) -> None:
-    init(mode=mode)
+    connected(mode=mode)
     headers = {
         "sentry-trace": f"{W3C.trace_id}-{W3C.span_id}-1",
         "baggage": f"tenant=north%20sea,sentry-trace_id={W3C.trace_id},sentry-release=web%401",
@@ -111,8 +113,8 @@ def test_one_baggage_header_has_the_applications_members_and_sentrys_once_each(
 
 
 @MODES
-def test_baggage_alone_goes_along(provider: TracerProvider, init: Init, mode: SentryMode) -> None:
-    init(mode=mode)
+def test_baggage_alone_goes_along(provider: TracerProvider, connected: Connected, mode: SentryMode) -> None:
+    connected(mode=mode)
     carrier: dict[str, str] = {}
 
     with provider.get_tracer("shop").start_as_current_span("request") as span:
@@ -121,8 +123,10 @@ def test_baggage_alone_goes_along(provider: TracerProvider, init: Init, mode: Se
     assert members(carrier)["cart"] == "7"
 
 
-def test_the_head_of_a_trace_tells_sentrys_members_itself(provider: TracerProvider, init: Init) -> None:
-    init(mode=SentryMode.SPAN_PROCESSOR)
+def test_the_head_of_a_trace_tells_sentrys_members_itself(
+    provider: TracerProvider, connected: Connected
+) -> None:
+    connected(mode=SentryMode.SPAN_PROCESSOR)
     carrier: dict[str, str] = {}
 
     with provider.get_tracer("shop").start_as_current_span("request") as span:
@@ -144,9 +148,13 @@ def test_the_head_of_a_trace_tells_sentrys_members_itself(provider: TracerProvid
     ],
 )
 def test_a_request_joins_the_w3c_trace_else_sentrys(
-    provider: TracerProvider, init: Init, mode: SentryMode, headers: dict[str, str], joined: Ids
+    provider: TracerProvider,
+    connected: Connected,
+    mode: SentryMode,
+    headers: dict[str, str],
+    joined: Ids,
 ) -> None:
-    init(mode=mode)
+    connected(mode=mode)
 
     context = propagate.extract(headers)
     with provider.get_tracer("shop").start_as_current_span("request", context=context) as span:
@@ -159,32 +167,34 @@ def test_a_request_joins_the_w3c_trace_else_sentrys(
 
 @MODES
 def test_a_message_without_headers_joins_nothing_even_within_a_span(
-    provider: TracerProvider, init: Init, mode: SentryMode
+    provider: TracerProvider, connected: Connected, mode: SentryMode
 ) -> None:
     """As without Sentry: what is extracted from a carrier is the carrier's."""
     with provider.get_tracer("shop").start_as_current_span("poll"):
         assert seen(propagate.extract({})) == Ids("0" * 32, "0" * 16)
-        init(mode=mode)
+        connected(mode=mode)
         assert seen(propagate.extract({})) == Ids("0" * 32, "0" * 16)
 
 
 @MODES
 def test_a_second_wiring_composes_nothing_twice(
-    make_provider: MakeProvider, init: Init, mode: SentryMode
+    make_provider: MakeProvider, connected: Connected, mode: SentryMode
 ) -> None:
-    init(mode=mode)
+    connected(mode=mode)
     once = propagate.get_global_textmap()
 
-    init(mode=mode)
-    Init(make_provider(), init.dsn)(mode=mode)
+    connected(mode=mode)
+    Connected(make_provider(), connected.dsn)(mode=mode)
 
     assert propagate.get_global_textmap() is once
 
 
 @MODES
-def test_the_applications_propagator_stays(provider: TracerProvider, init: Init, mode: SentryMode) -> None:
+def test_the_applications_propagator_stays(
+    provider: TracerProvider, connected: Connected, mode: SentryMode
+) -> None:
     propagate.set_global_textmap(House())
-    init(mode=mode)
+    connected(mode=mode)
     carrier: dict[str, str] = {}
 
     with provider.get_tracer("shop").start_as_current_span("request"):
@@ -198,8 +208,8 @@ def test_the_applications_propagator_stays(provider: TracerProvider, init: Init,
 
 
 @MODES
-def test_without_a_span_no_trace_header_goes_along(init: Init, mode: SentryMode) -> None:
-    init(mode=mode)
+def test_without_a_span_no_trace_header_goes_along(connected: Connected, mode: SentryMode) -> None:
+    connected(mode=mode)
     carrier: dict[str, str] = {}
 
     propagate.inject(carrier, baggage.set_baggage("cart", "7"))
@@ -210,10 +220,10 @@ def test_without_a_span_no_trace_header_goes_along(init: Init, mode: SentryMode)
 @MODES
 @pytest.mark.parametrize("header", ["1", "-", "ee" * 16, "ee" * 16 + "-1", "", "nonsense"])
 def test_a_header_that_sentrys_propagator_cannot_read_is_nobodys_error(
-    init: Init, mode: SentryMode, header: str
+    connected: Connected, mode: SentryMode, header: str
 ) -> None:
     """It raised for some of these, and each request with one was a 500 and an event."""
-    init(mode=mode)
+    connected(mode=mode)
 
     alone = propagate.extract({"sentry-trace": header})
     beside = propagate.extract({"sentry-trace": header, "traceparent": TRACEPARENT})
@@ -224,9 +234,9 @@ def test_a_header_that_sentrys_propagator_cannot_read_is_nobodys_error(
 
 @MODES
 def test_of_a_trace_that_loses_nothing_is_passed_on(
-    provider: TracerProvider, init: Init, mode: SentryMode
+    provider: TracerProvider, connected: Connected, mode: SentryMode
 ) -> None:
-    init(mode=mode)
+    connected(mode=mode)
     incoming = {
         "traceparent": TRACEPARENT,
         "sentry-trace": SENTRY_TRACE,

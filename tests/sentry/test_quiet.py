@@ -8,10 +8,10 @@ import pytest
 import sentry_sdk
 from opentelemetry.sdk.trace import TracerProvider
 
-from breaker_exporter.sentry import SentryMode, attach_sentry
+from breaker_exporter.sentry import SentryMode
 from breaker_exporter.testing import Fault, FaultyCollector
 
-from ._sentry import Init, arrived, end_a_span, init_as_the_application, payload
+from ._sentry import Connected, arrived, connect, end_a_span, init_as_the_application, payload
 
 QUIET = [
     "breaker_exporter",
@@ -34,9 +34,9 @@ def crumbs(event: dict[str, object]) -> list[str]:
 @MODES
 @pytest.mark.parametrize("name", QUIET)
 def test_what_exporters_and_the_sdk_log_goes_nowhere(
-    sentry: FaultyCollector, init: Init, mode: SentryMode, name: str
+    sentry: FaultyCollector, connected: Connected, mode: SentryMode, name: str
 ) -> None:
-    init(mode=mode)
+    connected(mode=mode)
 
     logging.getLogger(name).error("Failed to export span batch")
     logging.getLogger(name).warning("Queue is full")
@@ -48,8 +48,10 @@ def test_what_exporters_and_the_sdk_log_goes_nowhere(
 
 
 @MODES
-def test_what_others_log_is_reported_as_ever(sentry: FaultyCollector, init: Init, mode: SentryMode) -> None:
-    init(mode=mode)
+def test_what_others_log_is_reported_as_ever(
+    sentry: FaultyCollector, connected: Connected, mode: SentryMode
+) -> None:
+    connected(mode=mode)
 
     logging.getLogger("shop").warning("shelf is nearly empty")
     logging.getLogger("opentelemetry.instrumentation.flask").error("sold out")
@@ -59,8 +61,8 @@ def test_what_others_log_is_reported_as_ever(sentry: FaultyCollector, init: Init
     assert crumbs(payload(event)) == ["shelf is nearly empty"]
 
 
-def test_they_are_not_among_sentrys_logs_either(sentry: FaultyCollector, init: Init) -> None:
-    init(enable_logs=True)
+def test_they_are_not_among_sentrys_logs_either(sentry: FaultyCollector, connected: Connected) -> None:
+    connected(enable_logs=True)
 
     for name in [*QUIET, "shop"]:
         logging.getLogger(name).error("line of %s", name)
@@ -73,7 +75,7 @@ def test_a_client_of_the_applications_is_kept_quiet_too(
     sentry: FaultyCollector, provider: TracerProvider
 ) -> None:
     init_as_the_application(sentry.sentry_dsn)
-    attach_sentry(provider)
+    connect(provider)
 
     for name in QUIET:
         logging.getLogger(name).error("Failed to export span batch")
@@ -82,9 +84,9 @@ def test_a_client_of_the_applications_is_kept_quiet_too(
 
 
 def test_a_dead_endpoint_makes_no_event(
-    sentry: FaultyCollector, provider: TracerProvider, init: Init
+    sentry: FaultyCollector, provider: TracerProvider, connected: Connected
 ) -> None:
-    exporter = init()
+    exporter = connected()
     assert exporter is not None
     sentry.set_fault(Fault.STATUS, status=500)
     for _ in range(5):

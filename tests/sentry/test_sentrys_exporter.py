@@ -11,10 +11,20 @@ import trustme
 from opentelemetry.sdk.trace import TracerProvider
 
 from breaker_exporter import CircuitState
-from breaker_exporter.sentry import init_sentry
 from breaker_exporter.testing import Fault, FaultyCollector
 
-from ._sentry import FEW, Init, arrived, end_a_span, fail_in_a_span, ids_of, linked, payload, spans_at
+from ._sentry import (
+    FEW,
+    Connected,
+    arrived,
+    connect,
+    end_a_span,
+    fail_in_a_span,
+    ids_of,
+    linked,
+    payload,
+    spans_at,
+)
 from ._server import Server
 
 CANARY = "only-for-the-collector"
@@ -25,7 +35,7 @@ def test_headers_of_the_collector_never_reach_sentry(
 ) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", f"authorization=Bearer {CANARY}")
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_HEADERS", f"x-api-key={CANARY}")
-    init_sentry(provider, dsn=server.dsn, **FEW)
+    connect(provider, dsn=server.dsn, **FEW)
 
     fail_in_a_span(provider)
     provider.force_flush()
@@ -39,14 +49,14 @@ def test_endpoints_and_other_settings_of_the_collector_change_nothing_at_sentry(
     sentry: FaultyCollector,
     collector: FaultyCollector,
     provider: TracerProvider,
-    init: Init,
+    connected: Connected,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.http_base)
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", collector.http_endpoint)
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "deflate")
-    init()
+    connected()
 
     span = end_a_span(provider)
     provider.force_flush()
@@ -63,7 +73,7 @@ def test_the_collectors_certificate_is_not_what_sentry_is_verified_by(
     ca.cert_pem.write_to_path(tmp_path / "collector.pem")
     monkeypatch.setenv(name, str(tmp_path / "collector.pem"))
     with Server(ca) as server:
-        exporter = init_sentry(provider, dsn=server.dsn, **FEW)
+        exporter = connect(provider, dsn=server.dsn, **FEW)
         end_a_span(provider)
         provider.force_flush()
 
@@ -73,12 +83,12 @@ def test_the_collectors_certificate_is_not_what_sentry_is_verified_by(
 
 
 def test_the_variables_are_there_again_afterwards(
-    init: Init, monkeypatch: pytest.MonkeyPatch, collector: FaultyCollector
+    connected: Connected, monkeypatch: pytest.MonkeyPatch, collector: FaultyCollector
 ) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.http_base)
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "a=b")
     before = dict(os.environ)
-    init()
+    connected()
 
     assert dict(os.environ) == before
 
@@ -89,7 +99,7 @@ def test_ca_certs_of_the_client_verify_sentry_for_events_and_spans(
     ca = trustme.CA()
     ca.cert_pem.write_to_path(tmp_path / "ca.pem")
     with Server(ca) as server:
-        init_sentry(provider, dsn=server.dsn, ca_certs=str(tmp_path / "ca.pem"), **FEW)
+        connect(provider, dsn=server.dsn, ca_certs=str(tmp_path / "ca.pem"), **FEW)
         fail_in_a_span(provider)
         provider.force_flush()
         sentry_sdk.flush(timeout=10)
@@ -98,7 +108,7 @@ def test_ca_certs_of_the_client_verify_sentry_for_events_and_spans(
 
 
 def test_an_http_proxy_of_the_client_takes_events_and_spans(provider: TracerProvider, server: Server) -> None:
-    init_sentry(provider, dsn="http://key@sentry.invalid/1", http_proxy=server.url, **FEW)
+    connect(provider, dsn="http://key@sentry.invalid/1", http_proxy=server.url, **FEW)
 
     fail_in_a_span(provider)
     provider.force_flush()
@@ -116,7 +126,7 @@ def test_spans_take_the_proxy_that_events_take_where_sentry_speaks_tls(
     provider: TracerProvider, server: Server, option: str
 ) -> None:
     """By sentry_sdk's rule: the one for HTTP also serves HTTPS where there is no other."""
-    exporter = init_sentry(provider, dsn="https://key@sentry.invalid/1", **{**FEW, option: server.url})
+    exporter = connect(provider, dsn="https://key@sentry.invalid/1", **{**FEW, option: server.url})
 
     end_a_span(provider)
     provider.force_flush()
@@ -133,7 +143,7 @@ def test_the_clients_proxy_wins_over_that_of_the_environment(
     """As it does for events."""
     with Server() as of_the_environment:
         monkeypatch.setenv("HTTP_PROXY", of_the_environment.url)
-        init_sentry(provider, dsn="http://key@sentry.invalid/1", http_proxy=server.url, **FEW)
+        connect(provider, dsn="http://key@sentry.invalid/1", http_proxy=server.url, **FEW)
         fail_in_a_span(provider)
         provider.force_flush()
         sentry_sdk.flush(timeout=10)
@@ -146,7 +156,7 @@ def test_a_proxy_of_the_environment_takes_events_and_spans(
     provider: TracerProvider, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HTTP_PROXY", server.url)
-    init_sentry(provider, dsn="http://key@sentry.invalid/1", **FEW)
+    connect(provider, dsn="http://key@sentry.invalid/1", **FEW)
 
     fail_in_a_span(provider)
     provider.force_flush()
@@ -160,7 +170,7 @@ def test_an_empty_proxy_of_the_client_does_without_that_of_the_environment(
 ) -> None:
     with Server() as of_the_environment:
         monkeypatch.setenv("HTTP_PROXY", of_the_environment.url)
-        init_sentry(provider, dsn=server.dsn, http_proxy="", **FEW)
+        connect(provider, dsn=server.dsn, http_proxy="", **FEW)
         fail_in_a_span(provider)
         provider.force_flush()
         sentry_sdk.flush(timeout=10)
@@ -170,11 +180,14 @@ def test_an_empty_proxy_of_the_client_does_without_that_of_the_environment(
 
 
 def test_its_circuit_is_set_up_by_the_environment(
-    sentry: FaultyCollector, provider: TracerProvider, init: Init, monkeypatch: pytest.MonkeyPatch
+    sentry: FaultyCollector,
+    provider: TracerProvider,
+    connected: Connected,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("BREAKER_EXPORTER_FAILURE_THRESHOLD", "1")
     monkeypatch.setenv("BREAKER_EXPORTER_COOLDOWN", "42")
-    exporter = init()
+    exporter = connected()
     assert exporter is not None
     sentry.set_fault(Fault.STATUS, status=500)
 
@@ -186,10 +199,13 @@ def test_its_circuit_is_set_up_by_the_environment(
 
 
 def test_exports_leave_no_breadcrumbs_on_the_applications_errors(
-    sentry: FaultyCollector, provider: TracerProvider, init: Init, monkeypatch: pytest.MonkeyPatch
+    sentry: FaultyCollector,
+    provider: TracerProvider,
+    connected: Connected,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "1")
-    init()
+    connected()
     with provider.get_tracer("shop").start_as_current_span("request") as request:
         end_a_span(provider)
         assert sentry.wait_for_spans(1)

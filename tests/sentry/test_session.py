@@ -8,13 +8,11 @@ import threading
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SpanExportResult
 
-from breaker_exporter.sentry import init_sentry
-
 from ..otlp._peer import peer, read_request
 from ..otlp._server import serving
 from ..semantics._children import in_child
 from ..semantics._spans import spans
-from ._sentry import FEW, end_a_span
+from ._sentry import FEW, connect, end_a_span
 
 DSN = "http://key@sentry.invalid/1"
 
@@ -30,7 +28,7 @@ def test_its_connections_are_closed_when_the_exporter_is_shut_down(provider: Tra
             closed.set()
 
     with peer(play) as proxy:
-        init_sentry(provider, dsn=DSN, http_proxy=f"http://127.0.0.1:{proxy}", **FEW)
+        connect(provider, dsn=DSN, http_proxy=f"http://127.0.0.1:{proxy}", **FEW)
         end_a_span(provider)
         provider.force_flush()
         assert answered.wait(30)
@@ -44,7 +42,7 @@ def test_its_connections_are_closed_when_the_exporter_is_shut_down(provider: Tra
 def test_a_forked_child_has_connections_of_its_own_by_the_same_proxy(provider: TracerProvider) -> None:
     """R5."""
     with serving() as proxy:
-        exporter = init_sentry(provider, dsn=DSN, http_proxy=proxy.base, **FEW)
+        exporter = connect(provider, dsn=DSN, http_proxy=proxy.base, **FEW)
         assert exporter is not None
 
         def check() -> None:

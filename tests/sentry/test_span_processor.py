@@ -12,16 +12,16 @@ from sentry_sdk.integrations.opentelemetry import SentrySpanProcessor
 from breaker_exporter.sentry import SentryMode
 from breaker_exporter.testing import FaultyCollector
 
-from ._sentry import Init, arrived, fail_in_a_span, ids_of, linked, payload
+from ._sentry import Connected, arrived, fail_in_a_span, ids_of, linked, payload
 from ._server import Server
 
 CLASSIC = SentryMode.SPAN_PROCESSOR
 
 
 def test_a_transaction_and_its_error_share_their_ids(
-    sentry: FaultyCollector, provider: TracerProvider, init: Init
+    sentry: FaultyCollector, provider: TracerProvider, connected: Connected
 ) -> None:
-    assert init(mode=CLASSIC) is None
+    assert connected(mode=CLASSIC) is None
 
     span = fail_in_a_span(provider)
 
@@ -32,9 +32,9 @@ def test_a_transaction_and_its_error_share_their_ids(
 
 
 def test_an_error_is_of_the_innermost_span_of_its_transaction(
-    sentry: FaultyCollector, provider: TracerProvider, init: Init
+    sentry: FaultyCollector, provider: TracerProvider, connected: Connected
 ) -> None:
-    init(mode=CLASSIC)
+    connected(mode=CLASSIC)
 
     with provider.get_tracer("shop").start_as_current_span("request") as request:
         inner = fail_in_a_span(provider)
@@ -50,12 +50,12 @@ def test_an_error_is_of_the_innermost_span_of_its_transaction(
 def test_the_rate_reaches_the_client(
     sentry: FaultyCollector,
     provider: TracerProvider,
-    init: Init,
+    connected: Connected,
     rate: float | None,
     used: float,
     transactions: int | None,
 ) -> None:
-    init(mode=CLASSIC, traces_sample_rate=rate)
+    connected(mode=CLASSIC, traces_sample_rate=rate)
 
     spans = [fail_in_a_span(provider) for _ in range(3)]
 
@@ -66,8 +66,10 @@ def test_the_rate_reaches_the_client(
         assert len(arrived(sentry, "transaction")) == transactions
 
 
-def test_no_span_goes_by_otlp(sentry: FaultyCollector, provider: TracerProvider, init: Init) -> None:
-    init(mode=CLASSIC)
+def test_no_span_goes_by_otlp(
+    sentry: FaultyCollector, provider: TracerProvider, connected: Connected
+) -> None:
+    connected(mode=CLASSIC)
 
     fail_in_a_span(provider)
     provider.force_flush()
@@ -80,7 +82,7 @@ def test_an_error_in_a_span_that_is_not_sampled_has_its_ids_too(
     sentry: FaultyCollector,
 ) -> None:
     provider = TracerProvider(sampler=ALWAYS_OFF, shutdown_on_exit=False)
-    Init(provider, sentry.sentry_dsn)(mode=CLASSIC)
+    Connected(provider, sentry.sentry_dsn)(mode=CLASSIC)
 
     span = fail_in_a_span(provider)
 
@@ -90,10 +92,13 @@ def test_an_error_in_a_span_that_is_not_sampled_has_its_ids_too(
 
 
 def test_what_sentrys_processor_raises_stays_out_of_the_application(
-    sentry: FaultyCollector, provider: TracerProvider, init: Init, monkeypatch: pytest.MonkeyPatch
+    sentry: FaultyCollector,
+    provider: TracerProvider,
+    connected: Connected,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Threads share its dicts, and one of them may prune what another is at."""
-    init(mode=CLASSIC)
+    connected(mode=CLASSIC)
     with monkeypatch.context() as broken:
         broken.setattr(SentrySpanProcessor, "open_spans", None)
         fail_in_a_span(provider)
@@ -102,11 +107,11 @@ def test_what_sentrys_processor_raises_stays_out_of_the_application(
 
 
 def test_requests_to_others_have_each_trace_header_once(
-    server: Server, provider: TracerProvider, init: Init
+    server: Server, provider: TracerProvider, connected: Connected
 ) -> None:
     """Sentry's own instrumentation of http.client sent those of another trace beside them."""
     instrumentation = pytest.importorskip("opentelemetry.instrumentation.urllib3")
-    init(mode=CLASSIC)
+    connected(mode=CLASSIC)
     instrumentor = instrumentation.URLLib3Instrumentor()
     instrumentor.instrument(tracer_provider=provider)
     try:

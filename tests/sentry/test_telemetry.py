@@ -11,13 +11,14 @@ import sentry_sdk
 from opentelemetry import propagate
 from opentelemetry.sdk.trace import TracerProvider
 
-from breaker_exporter.sentry import Sentry, SentryMode, attach_sentry, init_sentry
+from breaker_exporter.sentry import Sentry, SentryMode
 from breaker_exporter.telemetry import Telemetry
 from breaker_exporter.testing import FaultyCollector
 
 from ._sentry import (
     FEW,
     arrived,
+    connect,
     end_a_span,
     fail_in_a_span,
     init_as_the_application,
@@ -149,11 +150,11 @@ def test_a_stopped_telemetry_starts_anew(
     assert [linked(event) for event in arrived(sentry)] == [first, second]
 
 
-def test_an_application_that_attached_already_gets_no_second_exporter(
+def test_an_application_that_connected_already_gets_no_second_exporter(
     sentry: FaultyCollector, collector: FaultyCollector, provider: TracerProvider, telemetry: Telemetry
 ) -> None:
     init_as_the_application(sentry.sentry_dsn)
-    attach_sentry(provider)
+    connect(provider)
 
     telemetry.start()
     assert names(telemetry) == ["collector"]
@@ -165,12 +166,12 @@ def test_an_application_that_attached_already_gets_no_second_exporter(
     assert [linked(event) for event in arrived(sentry)] == [span]
 
 
-def test_nor_does_one_that_attaches_later(
+def test_nor_does_one_that_connects_later(
     sentry: FaultyCollector, provider: TracerProvider, telemetry: Telemetry
 ) -> None:
     telemetry.start()
-    init_sentry(provider, dsn=sentry.sentry_dsn, release="shop@1", **FEW)
-    attach_sentry(provider)
+    connect(provider, dsn=sentry.sentry_dsn, release="shop@1", **FEW)
+    connect(provider)
     span = end_a_span(provider)
     provider.force_flush()
     telemetry.stop()

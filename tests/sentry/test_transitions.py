@@ -10,7 +10,7 @@ import sentry_sdk
 from opentelemetry.sdk.trace import TracerProvider
 
 from breaker_exporter import CircuitBreakerSpanExporter, CircuitState, CircuitTransition
-from breaker_exporter.sentry import attach_sentry, report_transition
+from breaker_exporter.sentry import report_transition
 from breaker_exporter.testing import (
     Fault,
     FaultyCollector,
@@ -23,7 +23,7 @@ from breaker_exporter.testing import (
 
 from ..semantics._processes import run_code
 from ..semantics._spans import spans
-from ._sentry import Init, arrived, end_a_span, init_as_the_application, payload
+from ._sentry import Connected, arrived, connect, end_a_span, init_as_the_application, payload
 from .test_quiet import crumbs
 
 
@@ -64,9 +64,9 @@ def change(old: CircuitState, new: CircuitState) -> CircuitTransition:
 
 
 def test_a_circuit_that_opens_is_one_event_however_often_its_probe_fails(
-    sentry: FaultyCollector, init: Init, clock: ManualClock, scripted: Scripted
+    sentry: FaultyCollector, connected: Connected, clock: ManualClock, scripted: Scripted
 ) -> None:
-    init()
+    connected()
     exporter = scripted(fail, fail, fail, fail)
 
     for _ in range(4):
@@ -85,9 +85,9 @@ def test_a_circuit_that_opens_is_one_event_however_often_its_probe_fails(
 
 
 def test_one_that_closes_is_a_breadcrumb_of_later_events(
-    sentry: FaultyCollector, init: Init, clock: ManualClock, scripted: Scripted
+    sentry: FaultyCollector, connected: Connected, clock: ManualClock, scripted: Scripted
 ) -> None:
-    init()
+    connected()
     exporter = scripted(fail, succeed)
     exporter.export(spans(1))
     clock.advance(100.0)
@@ -102,13 +102,13 @@ def test_one_that_closes_is_a_breadcrumb_of_later_events(
     assert crumb.startswith("circuit collector: half-open -> closed")
 
 
-@pytest.mark.parametrize("attach", [False, True])
-def test_init_and_attach_report_the_circuit_of_sentrys_exporter_where_asked(
+@pytest.mark.parametrize("has_client", [False, True])
+def test_the_circuit_of_sentrys_exporter_is_reported_where_asked(
     sentry: FaultyCollector,
     provider: TracerProvider,
-    init: Init,
+    connected: Connected,
     monkeypatch: pytest.MonkeyPatch,
-    attach: bool,
+    has_client: bool,
 ) -> None:
     monkeypatch.setenv("BREAKER_EXPORTER_FAILURE_THRESHOLD", "1")
     told: list[dict[str, Any]] = []
@@ -116,11 +116,11 @@ def test_init_and_attach_report_the_circuit_of_sentrys_exporter_where_asked(
     def keep(event: Any, hint: Any) -> None:
         told.append(event)
 
-    if attach:
+    if has_client:
         init_as_the_application(sentry.sentry_dsn, before_send=keep)
-        exporter = attach_sentry(provider, report_transitions=True)
+        exporter = connect(provider, report_transitions=True)
     else:
-        exporter = init(report_transitions=True, before_send=keep)
+        exporter = connected(report_transitions=True, before_send=keep)
     sentry.set_fault(Fault.STATUS, status=500)
     end_a_span(provider)
     provider.force_flush()
@@ -132,11 +132,14 @@ def test_init_and_attach_report_the_circuit_of_sentrys_exporter_where_asked(
 
 
 def test_nothing_is_told_where_nobody_asked(
-    sentry: FaultyCollector, provider: TracerProvider, init: Init, monkeypatch: pytest.MonkeyPatch
+    sentry: FaultyCollector,
+    provider: TracerProvider,
+    connected: Connected,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("BREAKER_EXPORTER_FAILURE_THRESHOLD", "1")
     told: list[Any] = []
-    exporter = init(before_send=lambda event, hint: told.append(event))
+    exporter = connected(before_send=lambda event, hint: told.append(event))
     sentry.set_fault(Fault.STATUS, status=500)
     end_a_span(provider)
     provider.force_flush()

@@ -8,13 +8,14 @@ import pytest
 import sentry_sdk
 from opentelemetry.sdk.trace import TracerProvider
 
-from breaker_exporter.sentry import SentryMode, attach_sentry
+from breaker_exporter.sentry import SentryMode
 from breaker_exporter.testing import FaultyCollector
 
 from ._sentry import (
-    Init,
+    Connected,
     MakeProvider,
     arrived,
+    connect,
     end_a_span,
     fail_in_a_span,
     init_as_the_application,
@@ -24,12 +25,12 @@ from ._sentry import (
 
 
 def test_the_same_again_changes_nothing(
-    sentry: FaultyCollector, provider: TracerProvider, init: Init
+    sentry: FaultyCollector, provider: TracerProvider, connected: Connected
 ) -> None:
-    first = init()
+    first = connected()
     client = sentry_sdk.get_client()
 
-    assert init() is first
+    assert connected() is first
     span = fail_in_a_span(provider)
     provider.force_flush()
 
@@ -38,30 +39,32 @@ def test_the_same_again_changes_nothing(
     assert [linked(event) for event in arrived(sentry)] == [span]
 
 
-def test_so_do_options_that_are_equal_but_made_anew(provider: TracerProvider, init: Init) -> None:
+def test_so_do_options_that_are_equal_but_made_anew(provider: TracerProvider, connected: Connected) -> None:
     from sentry_sdk.integrations.logging import LoggingIntegration
 
-    first = init(integrations=[LoggingIntegration()], ignore_errors=[KeyError])
+    first = connected(integrations=[LoggingIntegration()], ignore_errors=[KeyError])
 
-    assert init(integrations=[LoggingIntegration()], ignore_errors=[KeyError]) is first
+    assert connected(integrations=[LoggingIntegration()], ignore_errors=[KeyError]) is first
 
 
-def test_to_attach_twice_changes_nothing(sentry: FaultyCollector, provider: TracerProvider) -> None:
+def test_to_connect_to_the_applications_client_twice_changes_nothing(
+    sentry: FaultyCollector, provider: TracerProvider
+) -> None:
     init_as_the_application(sentry.sentry_dsn)
-    first = attach_sentry(provider)
+    first = connect(provider)
 
     assert first is not None
-    assert attach_sentry(provider) is first
+    assert connect(provider) is first
     span = end_a_span(provider)
     provider.force_flush()
     assert spans_at(sentry) == [span]
 
 
 def test_the_same_transaction_comes_once(
-    sentry: FaultyCollector, provider: TracerProvider, init: Init
+    sentry: FaultyCollector, provider: TracerProvider, connected: Connected
 ) -> None:
-    init(mode=SentryMode.SPAN_PROCESSOR)
-    init(mode=SentryMode.SPAN_PROCESSOR)
+    connected(mode=SentryMode.SPAN_PROCESSOR)
+    connected(mode=SentryMode.SPAN_PROCESSOR)
 
     span = end_a_span(provider)
 
@@ -81,14 +84,18 @@ def test_the_same_transaction_comes_once(
     ],
 )
 def test_something_else_is_an_error_that_names_it(
-    sentry: FaultyCollector, provider: TracerProvider, init: Init, other: dict[str, Any], name: str
+    sentry: FaultyCollector,
+    provider: TracerProvider,
+    connected: Connected,
+    other: dict[str, Any],
+    name: str,
 ) -> None:
-    init()
+    connected()
 
     with pytest.raises(
-        ValueError, match=rf"this provider has Sentry already, with another {name}$"
+        ValueError, match=rf"this provider is connected to Sentry already, with another {name}$"
     ) as caught:
-        init(**other)
+        connected(**other)
 
     assert "otherkey" not in str(caught.value)
     span = end_a_span(provider)
@@ -96,40 +103,44 @@ def test_something_else_is_an_error_that_names_it(
     assert spans_at(sentry) == [span]
 
 
-def test_all_that_differs_is_named(init: Init) -> None:
-    init()
+def test_all_that_differs_is_named(connected: Connected) -> None:
+    connected()
 
     with pytest.raises(ValueError, match="another release, traces_sample_rate"):
-        init(release="shop@2", traces_sample_rate=0.5)
+        connected(release="shop@2", traces_sample_rate=0.5)
 
 
-def test_to_attach_after_init_changes_nothing(
-    sentry: FaultyCollector, provider: TracerProvider, init: Init
+def test_what_a_further_call_leaves_out_may_differ(
+    sentry: FaultyCollector, provider: TracerProvider, connected: Connected
 ) -> None:
-    first = init(traces_sample_rate=1.0)
+    first = connected(traces_sample_rate=1.0, report_transitions=True)
 
-    assert attach_sentry(provider) is first
-    assert attach_sentry(provider, mode=SentryMode.OTLP, traces_sample_rate=1) is first
+    assert connect(provider) is first
+    assert connect(provider, report_transitions=False, release="shop@1") is first
+    assert connect(provider, mode=SentryMode.OTLP, traces_sample_rate=1) is first
     span = end_a_span(provider)
     provider.force_flush()
     assert spans_at(sentry) == [span]
 
 
-def test_to_attach_otherwise_after_init_is_an_error(provider: TracerProvider, init: Init) -> None:
-    init()
+def test_what_a_further_call_gives_may_not(provider: TracerProvider, connected: Connected) -> None:
+    connected()
 
     with pytest.raises(ValueError, match=r"with another traces_sample_rate$"):
-        attach_sentry(provider, traces_sample_rate=0.1)
+        connect(provider, traces_sample_rate=0.1)
     with pytest.raises(ValueError, match=r"with another mode$"):
-        attach_sentry(provider, mode=SentryMode.SPAN_PROCESSOR)
+        connect(provider, mode=SentryMode.SPAN_PROCESSOR)
 
 
 def test_another_provider_gets_an_exporter_of_its_own(
-    sentry: FaultyCollector, provider: TracerProvider, make_provider: MakeProvider, init: Init
+    sentry: FaultyCollector,
+    provider: TracerProvider,
+    make_provider: MakeProvider,
+    connected: Connected,
 ) -> None:
-    first = init()
+    first = connected()
     other = make_provider()
-    second = Init(other, init.dsn)()
+    second = Connected(other, connected.dsn)()
 
     spans = [end_a_span(provider), end_a_span(other)]
     provider.force_flush()
@@ -140,10 +151,10 @@ def test_another_provider_gets_an_exporter_of_its_own(
 
 
 def test_a_call_that_failed_does_not_count(
-    sentry: FaultyCollector, provider: TracerProvider, init: Init
+    sentry: FaultyCollector, provider: TracerProvider, connected: Connected
 ) -> None:
-    assert init(dsn="nonsense") is None
-    assert init() is not None
+    assert connected(dsn="nonsense") is None
+    assert connected() is not None
 
     span = end_a_span(provider)
     provider.force_flush()

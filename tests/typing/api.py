@@ -23,7 +23,7 @@ from breaker_exporter import (
 )
 from breaker_exporter.instrumentation import observe
 from breaker_exporter.otlp import CooperativeOTLPSpanExporter
-from breaker_exporter.sentry import Sentry, SentryMode, attach_sentry, init_sentry, report_transition
+from breaker_exporter.sentry import Sentry, SentryMode, connect_sentry, report_transition
 from breaker_exporter.telemetry import Telemetry
 from breaker_exporter.testing import (
     Fault,
@@ -114,10 +114,11 @@ with_sentry = Telemetry(
     sentry=Sentry(dsn="https://k@sentry.example/1", mode=SentryMode.OTLP, options={"max_breadcrumbs": 20}),
     listeners=[report_transition],
 )
-to_sentry: CircuitBreakerSpanExporter | None = init_sentry(
-    provider, dsn="https://k@sentry.example/1", traces_sample_rate=0.1, send_default_pii=False
+to_sentry: CircuitBreakerSpanExporter | None = connect_sentry(
+    provider,
+    Sentry(dsn="https://k@sentry.example/1", traces_sample_rate=0.1, options={"send_default_pii": False}),
 )
-attached: CircuitBreakerSpanExporter | None = attach_sentry(provider, mode=SentryMode.SPAN_PROCESSOR)
+by_environment: CircuitBreakerSpanExporter | None = connect_sentry(provider)
 
 observe(exporter)
 observe(exporter, meter_provider=MeterProvider())

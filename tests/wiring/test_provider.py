@@ -180,16 +180,16 @@ SENTRY = """
 import inspect
 from opentelemetry.metrics import NoOpMeterProvider
 from opentelemetry.sdk.trace import TracerProvider
-from breaker_exporter.sentry import init_sentry
+from breaker_exporter.sentry import Sentry, connect_sentry
 takes_meters = "meter_provider" in inspect.signature(TracerProvider).parameters
 provider = TracerProvider(**({{"meter_provider": NoOpMeterProvider()}} if takes_meters else {{}}))
-breaker = init_sentry(provider, dsn={dsn!r}, traces_sample_rate=1.0)
+breaker = connect_sentry(provider, Sentry(dsn={dsn!r}, traces_sample_rate=1.0))
 provider.get_tracer("tests").start_span("sell").end()
 provider.shutdown()
 """
 
 
-@pytest.mark.parametrize("way", ["init_sentry", "hooks"])
+@pytest.mark.parametrize("way", ["connect_sentry", "hooks"])
 def test_it_costs_none_of_sentrys(collector: FaultyCollector, way: str) -> None:
     if way == "hooks":
         sentry = f"sentry=Sentry(dsn={collector.sentry_dsn!r})"

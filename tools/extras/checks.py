@@ -86,7 +86,7 @@ def gunicorn_sentry(worker: str, *, protocol: str = "http/protobuf") -> Check:
 
 
 def sentry(mode: str) -> Check:
-    """`init_sentry` in a plain process: an error event, and the span in the mode's own way."""
+    """`connect_sentry` in a plain process: an error event, and the span in the mode's own way."""
 
     def run(environment: Environment) -> None:
         with environment.collector() as server:
@@ -99,7 +99,7 @@ def sentry(mode: str) -> Check:
             elif not server.wait_for_sentry_items(1, "transaction", _ARRIVAL):
                 raise Failed("no transaction arrived at Sentry", log)
 
-    return Check(f"init_sentry, mode {mode}", run)
+    return Check(f"connect_sentry, mode {mode}", run)
 
 
 def zero_code(worker: str, *, protocol: str = "http/protobuf") -> Check:

@@ -17,7 +17,7 @@ from .._base.log import say
 from .._base.redaction import message
 from .._base.values import CircuitState
 from ._advice import advice
-from ._package import Unusable, check_version
+from ._package import SentryUnavailable, check_version
 from ._quiet import ignore_loggers, keep_out_of_traces
 from ._settings import SentryMode
 
@@ -43,7 +43,7 @@ def connect(settings: SentrySettings) -> BaseClient | None:
     """The client that is there, or else one that is made; ``None`` without a DSN.
 
     Raises:
-        Unusable: The DSN is malformed, or sentry-sdk is missing or lacks what the mode needs.
+        SentryUnavailable: The DSN is malformed, or sentry-sdk is missing or lacks what the mode needs.
     """
     check_version(settings.mode)
     import sentry_sdk
@@ -112,7 +112,7 @@ def _initialise(settings: SentrySettings, dsn: str) -> None:
     try:
         key = Dsn(dsn.encode("ascii").decode()).public_key
     except (BadDsn, ValueError):  # whose texts hold parts of it
-        raise Unusable("the DSN must be like https://key@o0.ingest.sentry.io/0, not ***") from None
+        raise SentryUnavailable("the DSN must be like https://key@o0.ingest.sentry.io/0, not ***") from None
     try:
         sentry_sdk.init(dsn=dsn, **_options(settings))
     except Exception as error:
@@ -120,7 +120,7 @@ def _initialise(settings: SentrySettings, dsn: str) -> None:
         said = f"{type(error).__name__}: {message(str(error), hidden)}"
     else:
         return
-    raise Unusable(f"sentry_sdk.init does not take what it is given: {said}")
+    raise SentryUnavailable(f"sentry_sdk.init does not take what it is given: {said}")
 
 
 def _options(settings: SentrySettings) -> dict[str, Any]:

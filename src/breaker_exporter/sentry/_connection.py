@@ -1,4 +1,4 @@
-"""Sentry wired to a provider, once: client, exporter, propagator, in this order."""
+"""Sentry connected to a tracer provider, once: first the client, then the propagator, then the exporter."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from .._wiring.settings import Arguments, Settings
 from . import _client as clients
 from . import _pipeline as spans
 from ._advice import takes_spans
-from ._package import Unusable
+from ._package import SentryUnavailable
 from ._propagation import propagate_beside
-from ._settings import Sentry, SentrySettings
+from ._settings import Sentry, SentrySettings, check_sentry, given_attributes
 
 if TYPE_CHECKING:
     from sentry_sdk.client import BaseClient
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """A process's Sentry, and what a provider is to feed for it, if anything."""
+    """The process's Sentry client, and the pipeline that brings it spans, if there is one."""
 
     client: BaseClient
     pipeline: Pipeline | None
@@ -40,76 +40,78 @@ class Connection:
 
     @property
     def exporter(self) -> CircuitBreakerSpanExporter | None:
-        """What brings it spans, where they go by one of ours."""
+        """The exporter that sends spans, where it is one of this package."""
         return self.pipeline.exporter if self.pipeline else None
 
-    def detach(self) -> None:
-        """What was attached has stopped, and may be attached anew."""
+    def forget(self) -> None:
+        """Allow the provider to be connected anew: this connection has stopped."""
         if self.provider is not None:
-            _attached.pop(self.provider, None)
+            _connected.pop(self.provider, None)
 
     def flush(self, seconds: float) -> None:
-        """Sends the events that are queued, within the time given."""
+        """Send the events that are queued, within the time given."""
         clients.flush(self.client, seconds)
 
 
-def _connected(
-    sentry: SentrySettings,
-    settings: Settings,
-    environment: Environment,
-    provider: TracerProvider | None,
-    *,
-    may_initialise: bool = True,
-) -> Connection | None:
-    """Find or make the client, and what brings it the spans of `provider`; ``None`` where Sentry is off.
+@dataclass(frozen=True, slots=True)
+class _Connected:
+    """How a provider was connected.
 
-    Whatever is wrong is one WARNING, and as much of Sentry as can be had is there.
+    Attributes:
+        settings: What Sentry was set up with.
+        exporter: The exporter that sends spans, if there is one.
+        pid: The process whose ``Telemetry`` connected it. ``None``: the application did, and a forked child
+            inherits that.
+    """
+
+    settings: SentrySettings
+    exporter: CircuitBreakerSpanExporter | None
+    pid: int | None
+
+
+_connected: WeakKeyDictionary[TracerProvider, _Connected] = WeakKeyDictionary()
+
+
+def connect_provider(provider: TracerProvider, given: Sentry | None) -> CircuitBreakerSpanExporter | None:
+    """Connect Sentry to a provider of the application's; see :func:`breaker_exporter.sentry.connect_sentry`.
 
     Raises:
-        TelemetryError: Something is wrong, where strict.
+        TypeError: An argument is of the wrong type.
+        ValueError: The provider is connected already, and `given` sets something to another value.
+        TelemetryError: Sentry cannot be used, or a variable is bad, where strict.
     """
-    client, failure = None, None
-    try:
-        client = clients.connect(sentry)
-    except Unusable as error:
-        failure = str(error)
-    except Exception as error:
-        failure = origin(error)
-    if failure:
-        what = "no spans go to Sentry" if clients.is_initialised() else "Sentry is off"
-        environment.complain(f"{what}: {failure}")
-    elif client is None and may_initialise:
-        say(logging.INFO, "Sentry is off: no DSN")
-    elif client is None:
-        environment.complain("Sentry is off: no client to attach to; call sentry_sdk.init first")
-    if client is None:
+    check_provider(provider)
+    given = Sentry() if given is None else check_sentry(given)
+    environment = Environment()
+    sentry = given.settled(environment, provider)
+    if sentry is None:
         return None
-    pipeline = None
-    try:
-        propagate_beside(spans.propagator(sentry.mode))
-        if provider is not None and takes_spans(client, sentry.mode):
-            with environment.metered():
-                pipeline = spans.pipeline(client, sentry, settings, environment, provider)
-    except Unusable as error:
-        failure = str(error)
-    except Exception as error:
-        failure = origin(error)
-    if failure:
-        environment.complain(f"Sentry gets errors, and no spans: {failure}")
-    return Connection(client, pipeline, provider)
+    if before := _connected_here(provider):
+        _check_same(before.settings, sentry, given)
+        return before.exporter
+    settings = with_listener(Arguments().settings(environment, PROFILES[Profile.PRODUCTION]), sentry)
+    connection = _connect(sentry, settings, environment, provider)
+    if connection is None:
+        return None
+    if connection.pipeline:
+        provider.add_span_processor(connection.pipeline.processor)
+    _connected[provider] = _Connected(sentry, connection.exporter, None)
+    return connection.exporter
 
 
-def with_listener(settings: Settings, sentry: SentrySettings) -> Settings:
-    """With Sentry told of each circuit, where that is asked for."""
-    if not sentry.report_transitions:
-        return settings
-    return replace(settings, listeners=(*settings.listeners, clients.report_transition))
-
-
-def connected_or_off(
+def connect_telemetry(
     sentry: SentrySettings, settings: Settings, environment: Environment, provider: TracerProvider | None
 ) -> Connection | None:
-    """As for a ``Telemetry``, whose own exporters are on `provider` already.
+    """Connect Sentry for a ``Telemetry``, which feeds the pipeline itself.
+
+    Args:
+        sentry: Sentry's settings.
+        settings: Those of the circuit and the batches.
+        environment: The variables.
+        provider: The provider that the telemetry exports. ``None`` where it exports none.
+
+    Returns:
+        ``None`` where Sentry is off.
 
     Raises:
         TelemetryError: Something is wrong, where strict.
@@ -118,68 +120,83 @@ def connected_or_off(
         say(
             logging.INFO,
             "Sentry gets errors, but no spans of the provider that was set already: "
-            "breaker_exporter.sentry.attach_sentry(trace.get_tracer_provider()) brings it those",
+            "breaker_exporter.sentry.connect_sentry(trace.get_tracer_provider()) sends it those",
         )
-    if provider is not None and _found(provider):
-        say(logging.INFO, "Sentry: the application has attached it to the provider already")
+    if provider is not None and _connected_here(provider):
+        say(logging.INFO, "the application has connected Sentry to the provider already")
         provider = None
-    connection = _connected(sentry, settings, environment, provider)
+    connection = _connect(sentry, settings, environment, provider)
     if connection is not None and provider is not None:
-        _attached[provider] = _Attached(sentry, connection.exporter, os.getpid())
+        _connected[provider] = _Connected(sentry, connection.exporter, os.getpid())
     return connection
 
 
-@dataclass(frozen=True, slots=True)
-class _Attached:
-    settings: SentrySettings
-    exporter: CircuitBreakerSpanExporter | None
-    pid: int | None
-    """Of the one process whose telemetry it is; ``None``: a forked child has it too."""
+def with_listener(settings: Settings, sentry: SentrySettings) -> Settings:
+    """`settings` with a listener that reports circuits to Sentry, where that is asked for."""
+    if not sentry.report_transitions:
+        return settings
+    return replace(settings, listeners=(*settings.listeners, clients.report_transition))
 
 
-_attached: WeakKeyDictionary[TracerProvider, _Attached] = WeakKeyDictionary()
+def _connect(
+    sentry: SentrySettings, settings: Settings, environment: Environment, provider: TracerProvider | None
+) -> Connection | None:
+    """Find or make the client, and the pipeline for the spans of `provider`; ``None`` where Sentry is off.
+
+    Whatever fails is one WARNING, and the rest of Sentry works.
+
+    Raises:
+        TelemetryError: Something is wrong, where strict.
+    """
+    client = _client(sentry, environment)
+    if client is None:
+        return None
+    pipeline, failure = None, None
+    try:
+        propagate_beside(spans.propagator(sentry.mode))
+        if provider is not None and takes_spans(client, sentry.mode):
+            with environment.metered():
+                pipeline = spans.pipeline(client, sentry, settings, environment, provider)
+    except SentryUnavailable as error:
+        failure = str(error)
+    except Exception as error:
+        failure = origin(error)
+    if failure:
+        environment.complain(f"Sentry gets errors, and no spans: {failure}")
+    return Connection(client, pipeline, provider)
 
 
-def _found(provider: TracerProvider) -> _Attached | None:
-    found = _attached.get(provider)
+def _client(sentry: SentrySettings, environment: Environment) -> BaseClient | None:
+    """The client that is there, or a new one; ``None``, with a log line, where Sentry is off."""
+    try:
+        client = clients.connect(sentry)
+    except SentryUnavailable as error:
+        failure = str(error)
+    except Exception as error:
+        failure = origin(error)
+    else:
+        if client is None:
+            say(
+                logging.INFO,
+                "Sentry is off: there is no DSN, and sentry_sdk.init was not called before. Set SENTRY_DSN, "
+                "give Sentry(dsn=...), or call sentry_sdk.init first",
+            )
+        return client
+    state = "no spans go to Sentry" if clients.is_initialised() else "Sentry is off"
+    environment.complain(f"{state}: {failure}")
+    return None
+
+
+def _connected_here(provider: TracerProvider) -> _Connected | None:
+    found = _connected.get(provider)
     return found if found and found.pid in (None, os.getpid()) else None
 
 
-def attach(
-    provider: TracerProvider, given: Sentry, *, may_initialise: bool
-) -> CircuitBreakerSpanExporter | None:
-    """Adds to `provider` what brings its spans to Sentry. The same once more changes nothing.
-
-    Raises:
-        TypeError: `provider` is no provider of the SDK.
-        ValueError: It has Sentry already, set up otherwise.
-        TelemetryError: Sentry cannot be had, or a variable is bad, where strict.
-    """
-    check_provider(provider)
-    environment = Environment()
-    sentry = given.settled(environment, provider)
-    if sentry is None:
-        return None
-    if not may_initialise:
-        sentry = replace(sentry, dsn=None)
-    if before := _found(provider):
-        _check_same(before.settings, sentry, may_initialise)
-        return before.exporter
-    settings = with_listener(Arguments().settings(environment, PROFILES[Profile.PRODUCTION]), sentry)
-    connection = _connected(sentry, settings, environment, provider, may_initialise=may_initialise)
-    if connection is None:
-        return None
-    if connection.pipeline:
-        provider.add_span_processor(connection.pipeline.processor)
-    _attached[provider] = _Attached(sentry, connection.exporter, None)
-    return connection.exporter
-
-
-def _check_same(before: SentrySettings, now: SentrySettings, init: bool) -> None:
-    names = SentrySettings.__slots__ if init else ("mode", "traces_sample_rate", "report_transitions")
-    others = [name for name in names if _comparable(before, name) != _comparable(now, name)]
+def _check_same(before: SentrySettings, now: SentrySettings, given: Sentry) -> None:
+    """What this call leaves out may differ: it asks for nothing there."""
+    others = [name for name in given_attributes(given) if _comparable(before, name) != _comparable(now, name)]
     if others:
-        raise ValueError(f"this provider has Sentry already, with another {', '.join(others)}")
+        raise ValueError(f"this provider is connected to Sentry already, with another {', '.join(others)}")
 
 
 def _comparable(settings: SentrySettings, name: str) -> object:

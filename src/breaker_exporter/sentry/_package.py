@@ -11,7 +11,7 @@ _OLDEST = "2.48"
 _EXTRA = 'pip install "breaker-exporter[sentry]"'
 
 
-class Unusable(Exception):
+class SentryUnavailable(Exception):
     """Sentry cannot be had; the text is one line without secrets."""
 
 
@@ -19,17 +19,17 @@ def check_version(mode: SentryMode) -> None:
     """That the mode can be had.
 
     Raises:
-        Unusable: It cannot; the text says what to install.
+        SentryUnavailable: It cannot; the text says what to install.
     """
     try:
         from sentry_sdk.consts import VERSION
         from sentry_sdk.integrations import DidNotEnable
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "sentry_sdk":
-            raise Unusable(_broken("sentry-sdk", error)) from None
-        raise Unusable(f"sentry-sdk is missing: {_EXTRA}") from None
+            raise SentryUnavailable(_broken("sentry-sdk", error)) from None
+        raise SentryUnavailable(f"sentry-sdk is missing: {_EXTRA}") from None
     except Exception as error:
-        raise Unusable(_broken("sentry-sdk", error)) from None
+        raise SentryUnavailable(_broken("sentry-sdk", error)) from None
     try:
         if _number(VERSION) < _number(_OLDEST):
             raise ImportError
@@ -38,12 +38,12 @@ def check_version(mode: SentryMode) -> None:
         else:
             import sentry_sdk.integrations.otlp  # noqa: F401
     except ImportError:
-        raise Unusable(
+        raise SentryUnavailable(
             f"the mode {mode.value} needs sentry-sdk {_OLDEST} or a newer 2.x, and {VERSION} is installed: "
             f'pip install "sentry-sdk>={_OLDEST},<3"'
         ) from None
     except DidNotEnable:
-        raise Unusable(f"the mode {mode.value} {_what_is_missing()}: {_EXTRA}") from None
+        raise SentryUnavailable(f"the mode {mode.value} {_what_is_missing()}: {_EXTRA}") from None
 
 
 def _what_is_missing() -> str:

@@ -15,7 +15,7 @@ from .._base.log import say
 from .._wiring.environment import Environment
 from .._wiring.pipeline import Pipeline, guarded
 from ._advice import collector_of
-from ._package import Unusable
+from ._package import SentryUnavailable
 from ._settings import SentryMode
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def pipeline(
     """What `provider` is to feed; ``None`` where it feeds a collector that passes its spans on to Sentry.
 
     Raises:
-        Unusable: The collector's URL is none.
+        SentryUnavailable: The collector's URL is none.
     """
     if sentry.mode is SentryMode.SPAN_PROCESSOR:
         from sentry_sdk.integrations.opentelemetry import SentrySpanProcessor
@@ -93,7 +93,7 @@ def _by_collector(
     try:
         exporter = CooperativeOTLPSpanExporter(url, timeout=settings.timeout, _environment=environment)
     except ValueError as error:
-        raise Unusable(f"collector_url of sentry-sdk's OTLPIntegration: {error}") from None
+        raise SentryUnavailable(f"collector_url of sentry-sdk's OTLPIntegration: {error}") from None
     return guarded("sentry", exporter, settings)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING
 
 from .._base import checks as check
@@ -30,33 +30,41 @@ class SentryMode(enum.StrEnum):
     """Sentry is left alone."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Sentry:
-    """Sentry for a :class:`~breaker_exporter.telemetry.Telemetry`; what is left out is as in `init_sentry`.
+    """Settings of Sentry, for a ``Telemetry`` or for :func:`~breaker_exporter.sentry.connect_sentry`.
+
+    What is left out comes from the environment, then from the defaults. A client that the application has
+    initialised keeps its own DSN, release, environment and options.
 
     Attributes:
-        dsn: Where it reports to; ``SENTRY_DSN``. Empty: Sentry is off, unless the application initialised it.
-        mode: How spans get there; ``BREAKER_EXPORTER_SENTRY_MODE``. Default ``SentryMode.OTLP``.
+        dsn: The DSN of the Sentry project; ``SENTRY_DSN``. Empty: Sentry is off, unless the application has
+            initialised it.
+        mode: How spans get to Sentry; ``BREAKER_EXPORTER_SENTRY_MODE``. Default ``SentryMode.OTLP``.
         release: ``SENTRY_RELEASE``. Default: the resource's ``service.name@service.version``, where it has
             both, else what sentry-sdk finds.
         environment: ``SENTRY_ENVIRONMENT``. Default: sentry-sdk's, ``production``.
         traces_sample_rate: The share of traces, from 0 to 1, that goes to Sentry;
-            ``SENTRY_TRACES_SAMPLE_RATE``. Default 1. Other exporters get all of them.
-        report_transitions: Report circuits that open and close, of every exporter (`report_transition`).
-        options: More of ``sentry_sdk.init``.
+            ``SENTRY_TRACES_SAMPLE_RATE``. Default 1. Other exporters get all of them. With
+            ``SentryMode.OTLP`` it is never passed to ``sentry_sdk.init``, where it would unlink errors from
+            traces.
+        report_transitions: Report circuits that open and close, as
+            :func:`~breaker_exporter.sentry.report_transition` does: those of every exporter of a
+            ``Telemetry``, or that of ``connect_sentry``.
+        options: More options of ``sentry_sdk.init``.
 
     Raises:
         TypeError: A value is of the wrong type.
         ValueError: One is out of range, or an option has an attribute of its own here.
     """
 
-    dsn: str | None = field(default=None, repr=False)
+    dsn: str | None = None
     mode: SentryMode | None = None
     release: str | None = None
     environment: str | None = None
     traces_sample_rate: float | None = None
     report_transitions: bool = False
-    options: Mapping[str, object] = field(default_factory=dict, repr=False)
+    options: Mapping[str, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.dsn is not None and not isinstance(self.dsn, str):
@@ -74,6 +82,15 @@ class Sentry:
             raise TypeError(f"options must be a mapping, not {type(self.options).__name__}")
         if taken := sorted(_OURS.intersection(self.options)):
             raise ValueError(f"options must not have {', '.join(taken)}: the mode or an argument sets that")
+
+    def __repr__(self) -> str:
+        """What was given, without the DSN's key and without the options' values, which may be secrets."""
+        values = {name: repr(getattr(self, name)) for name in given_attributes(self)}
+        if self.dsn is not None:
+            values["dsn"] = shown(self.dsn)
+        if self.options:
+            values["options"] = f"{{{', '.join(f'{name!r}: ...' for name in self.options)}}}"
+        return f"{type(self).__name__}({', '.join(f'{name}={value}' for name, value in values.items())})"
 
     def settled(self, environment: Environment, provider: TracerProvider | None) -> SentrySettings | None:
         """The value of each setting now; ``None`` where it is switched off.
@@ -98,9 +115,29 @@ class Sentry:
         )
 
 
+_NOTHING_GIVEN = Sentry()
+
+
+def given_attributes(sentry: Sentry) -> list[str]:
+    """The names of the attributes that `sentry` sets, in their order."""
+    names = [each.name for each in fields(sentry)]
+    return [name for name in names if getattr(sentry, name) != getattr(_NOTHING_GIVEN, name)]
+
+
+def check_sentry(value: object) -> Sentry:
+    """Check an argument named ``sentry``.
+
+    Raises:
+        TypeError: It is no :class:`Sentry`.
+    """
+    if not isinstance(value, Sentry):
+        raise TypeError(f"sentry must be a Sentry, such as Sentry(dsn=...), not {shown(value)}")
+    return value
+
+
 @dataclass(frozen=True, slots=True)
 class SentrySettings:
-    """What holds, as :class:`Sentry` has it; ``None`` is left to sentry-sdk."""
+    """The value of each attribute of :class:`Sentry` that holds; ``None`` is left to sentry-sdk."""
 
     dsn: str | None = field(repr=False)
     mode: SentryMode

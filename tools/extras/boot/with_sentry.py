@@ -7,10 +7,10 @@ import logging
 import sentry_sdk
 from opentelemetry.sdk.trace import TracerProvider
 
-from breaker_exporter.sentry import init_sentry
+from breaker_exporter.sentry import connect_sentry
 
 provider = TracerProvider()
-init_sentry(provider)
+connect_sentry(provider)
 with provider.get_tracer("extras").start_as_current_span("request"):
     logging.error("asked to fail")
 provider.shutdown()
