@@ -1,0 +1,66 @@
+"""The meaning of each status, by HTTP and by gRPC: the one table that senders, doctor and docs read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from ..._core.report import Verdict
+
+CHECK_CREDENTIALS = "check the credentials in the headers"
+CHECK_RIGHTS = "check the credentials in the headers and what they may do"
+_CHECK_PATH = "check the path of the endpoint"
+_CHECK_RECEIVER = "check that the endpoint takes OTLP over gRPC"
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The meaning of one status.
+
+    Attributes:
+        verdict: What it says about the backend.
+        hint: What somebody can do about it; empty where nothing is known to help.
+        may_be_size: True where it may say that the request was too large, and a smaller one would pass.
+        may_ask_for_pause: True where the pause that the answer asks for is kept.
+    """
+
+    verdict: Verdict
+    hint: str = ""
+    may_be_size: bool = False
+    may_ask_for_pause: bool = False
+
+
+_BUSY = Status(Verdict.FAILED, may_ask_for_pause=True)
+_REJECTED = Status(Verdict.REJECTED)
+
+HTTP_OTHERS = Status(Verdict.FAILED)
+"""Of every HTTP status that is no success and is not in the table."""
+HTTP: Mapping[int, Status] = MappingProxyType(
+    {
+        400: _REJECTED,
+        401: Status(Verdict.MISCONFIGURED, CHECK_CREDENTIALS),
+        403: Status(Verdict.MISCONFIGURED, CHECK_RIGHTS),
+        404: Status(Verdict.MISCONFIGURED, _CHECK_PATH),
+        413: Status(Verdict.REJECTED, may_be_size=True),
+        422: _REJECTED,
+        429: _BUSY,
+        502: _BUSY,
+        503: _BUSY,
+        504: _BUSY,
+    }
+)
+
+GRPC_OTHERS = _BUSY
+"""Of every gRPC status that is not OK and is not in the table."""
+GRPC: Mapping[str, Status] = MappingProxyType(
+    {
+        "INVALID_ARGUMENT": _REJECTED,
+        "OUT_OF_RANGE": Status(Verdict.REJECTED, may_be_size=True),
+        "UNAUTHENTICATED": Status(Verdict.MISCONFIGURED, CHECK_CREDENTIALS),
+        "PERMISSION_DENIED": Status(Verdict.MISCONFIGURED, CHECK_RIGHTS),
+        "UNIMPLEMENTED": Status(Verdict.MISCONFIGURED, _CHECK_RECEIVER),
+        "NOT_FOUND": Status(Verdict.MISCONFIGURED, _CHECK_RECEIVER),
+        "RESOURCE_EXHAUSTED": Status(Verdict.FAILED, may_be_size=True, may_ask_for_pause=True),
+    }
+)
