@@ -10,11 +10,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ._call_record import Call
     from ._clock import ManualClock
     from ._collector import FaultyCollector
     from ._faults import Connections, Fault
     from ._outcomes import Outcome, Playable, fail, hang, hang_then, succeed, take, throw
-    from ._scripted import Call, ScriptedExporter
+    from ._scripted import ScriptedExporter
     from ._values import ReceivedCounts, ReceivedSentryItem, ReceivedSpan
 
 __all__ = [
@@ -38,11 +39,12 @@ __all__ = [
 ]
 
 _MODULES = {
+    "_call_record": ("Call",),
     "_clock": ("ManualClock",),
     "_collector": ("FaultyCollector",),
     "_faults": ("Connections", "Fault"),
     "_outcomes": ("Outcome", "Playable", "fail", "hang", "hang_then", "succeed", "take", "throw"),
-    "_scripted": ("Call", "ScriptedExporter"),
+    "_scripted": ("ScriptedExporter",),
     "_values": ("ReceivedCounts", "ReceivedSentryItem", "ReceivedSpan"),
 }
 

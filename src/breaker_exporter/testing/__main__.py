@@ -1,4 +1,4 @@
-"""``python -m breaker_exporter.testing``: a faulty collector by hand, and what ``FaultyCollector`` starts."""
+"""``python -m breaker_exporter.testing``: a faulty collector by hand; ``FaultyCollector`` starts it too."""
 
 from __future__ import annotations
 

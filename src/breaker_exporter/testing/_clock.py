@@ -9,7 +9,7 @@ class ManualClock:
     """A monotonic clock that stands still until it is moved; pass it as ``clock=``.
 
     Args:
-        start: What it shows first, in seconds.
+        start: The time it shows first, in seconds.
 
     Raises:
         ValueError: ``start`` is not a finite number.

@@ -1,4 +1,4 @@
-"""The faulty collector as tests see it: what starts, asks and ends its process."""
+"""The faulty collector as tests use it: starts, asks and ends its process."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ class FaultyCollector(Reception):
             status: HTTP status of ``STATUS``.
             retry_after: Seconds, or an HTTP date, for the client to wait.
             rejected: Spans that ``PARTIAL_SUCCESS`` rejects.
-            connections: The fate of open connections; left out, ``BLACKHOLE`` keeps them (and they fall
+            connections: The fate of open connections; by default ``BLACKHOLE`` keeps them (and they fall
                 silent), every other fault drops them.
 
         Raises:

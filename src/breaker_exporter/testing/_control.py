@@ -1,4 +1,4 @@
-"""The control URL: reads the state and switches the fault by plain HTTP, from this machine alone."""
+"""The control URL: shows the state and switches the fault by plain HTTP, for this machine alone."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ROUTES = (
 )
 _COUNTED = ("spans", "requests", "connections", "sentry_items")
 _MAX_WAIT = 3600.0
-"""Seconds."""
+"""Longest wait of a request, in seconds."""
 
 
 class Control:
@@ -26,9 +26,9 @@ class Control:
 
     Args:
         inbox: What has been received.
-        state: Shows the collector's state.
+        state: Returns the collector's state.
         set_fault: Switches its fault.
-        renew: Makes it as new.
+        renew: Resets it.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Sentry envelopes as bytes: opened, and the items in them read.
+"""The format of Sentry's envelopes: bytes to items.
 
 The format is https://develop.sentry.dev/sdk/data-model/envelopes/; where it leaves something open, Sentry's
 Relay decides: a line may end with the envelope, a payload of a stated length has to end its line.
@@ -30,7 +30,7 @@ _JSON = frozenset(
         "user_report",
     }
 )
-"""Items whose payload is a JSON object; of any other kind it may be anything."""
+"""Kinds of items whose payload is a JSON object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +42,10 @@ class Envelope:
 
 
 def opened(body: bytes) -> Envelope:
-    """The envelope that ``body`` is.
+    """Return the envelope that these bytes hold.
 
     Raises:
-        ValueError: It is none, or the payload of an item is not what its kind has.
+        ValueError: They are no envelope, or an item's payload does not fit its kind.
     """
     line, at = _line(body, 0)
     event_id = _object(line, "the envelope's header").get("event_id")
@@ -69,7 +69,7 @@ def _item(event_id: str | None, headers: Mapping[str, object], payload: bytes) -
 
 
 def _payload(body: bytes, at: int, headers: Mapping[str, object]) -> tuple[bytes, int]:
-    """The payload that begins at ``at``, and where the next item does."""
+    """Return the payload that begins at ``at``, and the begin of the next item."""
     length = headers.get("length")
     if length is None:
         return _line(body, at)
@@ -82,7 +82,7 @@ def _payload(body: bytes, at: int, headers: Mapping[str, object]) -> tuple[bytes
 
 
 def _line(body: bytes, at: int) -> tuple[bytes, int]:
-    """The line that begins at ``at``, and where the next one does."""
+    """Return the line that begins at ``at``, and the begin of the next one."""
     end = body.find(b"\n", at)
     if end < 0:
         end = len(body)

@@ -17,7 +17,7 @@ PATH = "/v1/traces"
 _PROTOBUF = "application/x-protobuf"
 _JSON = "application/json"
 _MISSING = 64
-"""Bytes of body that a truncated answer lacks."""
+"""Bytes that a truncated answer promises and does not send."""
 
 _STATUS_OF = {
     Fault.UNAVAILABLE: 503,
@@ -34,7 +34,7 @@ class HTTPReceiver:
 
     async def serve(self, connection: Connection) -> None:
         """Answer one request after the other until the connection ends."""
-        target = ""  # of the latest request: a connection has one client, which reads one format
+        target = ""  # of the latest request, whose format a refusal has
         try:
             while (head := await read_head(connection.reader)) is not None:
                 target = head.target

@@ -1,4 +1,4 @@
-"""HTTP/1.1 as bytes: requests read, responses written; no route and no fault.
+"""HTTP/1.1 as bytes: reads requests and writes responses; knows no route and no fault.
 
 By hand, because a faulty collector has to decide about every byte it sends, and when.
 """
@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 _MAX_BODY = 64 * 1024 * 1024
-"""Bytes, sent or unpacked; what the OTLP exporters allow themselves for a request."""
+"""Bytes of a body, sent or unpacked; OTLP exporters send no larger request."""
 
 
 class BadRequest(Exception):
-    """A request that gets this status and text, after which its connection ends."""
+    """A request that is answered with this status and text; then its connection ends."""
 
     def __init__(self, status: int, text: str) -> None:
         super().__init__(text)
@@ -35,7 +35,7 @@ class Head:
 
 
 async def read_head(reader: asyncio.StreamReader) -> Head | None:
-    """The next request's head, or ``None`` where the client has ended the connection.
+    """Return the next request's head, or ``None`` where the client has ended the connection.
 
     Raises:
         BadRequest: It is no HTTP/1 request.
@@ -62,10 +62,10 @@ async def read_head(reader: asyncio.StreamReader) -> Head | None:
 
 
 def body_length(head: Head) -> int | None:
-    """The length of the body in bytes as the head has it, ``None`` for a chunked one.
+    """Return the length of the body in bytes; ``None`` for a chunked one.
 
     Raises:
-        BadRequest: It has none that is allowed.
+        BadRequest: The length is no number, or too large.
     """
     if head.headers.get("transfer-encoding", "").lower() == "chunked":
         return None
@@ -76,7 +76,7 @@ def body_length(head: Head) -> int | None:
 
 
 async def read_body(reader: asyncio.StreamReader, head: Head) -> bytes:
-    """The body that follows the head, unpacked.
+    """Return the body that follows the head, unpacked.
 
     Raises:
         BadRequest: It is too large, or not what its headers say.
@@ -88,14 +88,14 @@ async def read_body(reader: asyncio.StreamReader, head: Head) -> bytes:
 
 
 def response(status: int, headers: Mapping[str, str], body: bytes, *, missing: int = 0) -> bytes:
-    """A whole response, or one whose ``Content-Length`` promises ``missing`` bytes more than there are."""
+    """Return a response; its ``Content-Length`` promises ``missing`` bytes more than there are."""
     try:
         reason = HTTPStatus(status).phrase
     except ValueError:
         reason = "Unknown"
     lines = [f"HTTP/1.1 {status} {reason}", *(f"{name}: {value}" for name, value in headers.items())]
     if status < 200 or status in (204, 304):
-        body = b""  # has no body and no length (RFC 9110, 6.4.1)
+        body = b""  # such a response has no body and no length (RFC 9110, 6.4.1)
     else:
         lines.append(f"Content-Length: {len(body) + missing}")
     return "\r\n".join([*lines, "", ""]).encode("latin-1") + body

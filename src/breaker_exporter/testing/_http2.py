@@ -1,4 +1,4 @@
-"""HTTP/2 frames found in a stream of bytes (RFC 9113, 4.1): enough to break one in the right place."""
+"""The frames in a stream of HTTP/2 bytes (RFC 9113, 4.1), so that a fault can break one in the middle."""
 
 from __future__ import annotations
 

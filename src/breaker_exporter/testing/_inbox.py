@@ -1,4 +1,4 @@
-"""The spans and Sentry items that the collector has taken: decoded, counted, waited for."""
+"""The spans and Sentry items that the collector has taken: it decodes and counts them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ._faults import Fault, FaultSetting
 from ._values import ReceivedSentryItem
 
 _LATEST = 10_000
-"""Span records, and items of envelopes, that are kept whole; of older ones only the id or the count."""
+"""Number of span records, and of Sentry items, that are kept; of older ones only ids or counts are."""
 
 
 class Malformed(Exception):
@@ -27,7 +27,7 @@ class Malformed(Exception):
 
 
 class Inbox:
-    """Spans, items and counts; a change wakes the requests that wait for one. One event loop, so no lock."""
+    """Spans, items and counts; a change wakes all that wait for one. One event loop uses it, so no lock."""
 
     def __init__(self) -> None:
         self._changed = asyncio.Event()
@@ -44,17 +44,21 @@ class Inbox:
         self._connections = 0
 
     def note_connection(self) -> None:
-        """A connection was accepted."""
+        """Count an accepted connection."""
         self._connections += 1
         self._wake()
 
     def note_requests(self, count: int) -> None:
-        """`count` export requests began."""
+        """Count export requests that began."""
         self._requests += count
         self._wake()
 
     def take(self, body: bytes, setting: FaultSetting) -> bytes:
-        """Take the spans of a request as ``setting`` has it, and return the response's message.
+        """Take the spans of a request, and return the response's message.
+
+        Args:
+            body: The request.
+            setting: The fault in force; a partial success rejects some of the spans.
 
         Raises:
             Malformed: ``body`` is no such request; nothing was taken.

@@ -1,4 +1,4 @@
-"""The outcomes of a script: values that ``_scripted`` plays, one a call."""
+"""The outcomes of a scripted exporter, one for each call."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The collector's process: started here, asked by its control URL, ended with this process."""
+"""The collector's process: starts it, asks it by its control URL, and ends it with this process."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 _START = 30.0
-"""Seconds a start may take; on an idle machine it takes 0.3."""
+"""Seconds that a start may take; on an idle machine it takes 0.3."""
 _STOP = 5.0
-"""Seconds the process has to end by itself."""
+"""Seconds that the process has to end before it is killed."""
 _ANSWER = 10.0
-"""Seconds an answer may take, on top of what was asked to be waited for."""
+"""Seconds that an answer may take, on top of the wait that was asked for."""
 
 
 class CollectorProcess:
@@ -92,7 +92,7 @@ class CollectorProcess:
         if self.is_ours:
             self._wait()
         else:
-            self._process.poll()  # tells Popen that it is no child here, so that it does not warn at exit
+            self._process.poll()  # tells Popen that it is no child of this process: it would warn at exit
 
     def _wait(self) -> None:
         try:

@@ -1,4 +1,4 @@
-"""The half of the collector's interface that tells what it has received."""
+"""The half of the collector's interface that shows the received spans and items."""
 
 from __future__ import annotations
 

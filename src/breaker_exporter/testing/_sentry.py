@@ -1,4 +1,4 @@
-"""The fake Sentry project: its DSN, the paths below it, and the check of its key. No payload."""
+"""The fake Sentry project: its DSN, its paths, and the check of its key."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _PROJECT = "1"
 
 
 class SentryPath(enum.Enum):
-    """The paths below ``/api/<project>/`` that take something."""
+    """The paths below ``/api/<project>/`` that the collector serves."""
 
     ENVELOPE = "envelope"
-    """Any item, in Sentry's own format."""
+    """Envelopes, Sentry's own format, of any items."""
     TRACES = "integration/otlp/v1/traces"
     """OTLP trace requests."""
 

@@ -1,4 +1,4 @@
-"""The collector inside its own process: two ports, one inbox, one fault, one control URL."""
+"""The collector in its own process: two ports, one inbox, one fault, one control URL."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from ._control import Control
 from ._faults import Connections, Fault, FaultSetting
 from ._http import PATH, HTTPReceiver
 from ._inbox import Inbox
+from ._port import Port
 from ._sentry import dsn
-from ._tcp import Port, Switch
+from ._tcp import Switch
 
 try:
     from ._grpc import GRPCReceiver
