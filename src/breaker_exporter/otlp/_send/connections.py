@@ -36,6 +36,9 @@ _CONNECTIONS = 4
 _MOST_RECEIVED = 1 << 18
 """Bytes of an answer, with its heads and trailers, of which http.client reads as many as come."""
 
+_FIRST = 64
+"""Bytes of an answer that are kept to tell who speaks."""
+
 _current: contextvars.ContextVar[Flight] = contextvars.ContextVar("flight")
 
 
@@ -62,6 +65,9 @@ class Flight:
         peer: Host and port of the latest connection, which may be a proxy's; empty where a session that is
             not ours connects.
         step: What it waits for. With a session that is not ours it stays ``ANSWER``, the careful guess.
+        received: Number of bytes received on all of its connections.
+        first: The first bytes received.
+        redirected_to: The URL that the latest redirect followed leads to; empty without one.
     """
 
     def __init__(self, deadline: float, seconds: float) -> None:
@@ -74,6 +80,9 @@ class Flight:
         self.is_late = False
         self.peer = ""
         self.step = Step.ANSWER
+        self.received = 0
+        self.first = b""
+        self.redirected_to = ""
 
     @property
     def remaining(self) -> float:
@@ -89,6 +98,11 @@ class Flight:
         self._connections.add(connection)
         if self.is_over:
             self.cut_off()
+
+    def receives(self, data: Any) -> None:
+        """Note what a connection has received."""
+        self.received += len(data)
+        self.first += bytes(data[: _FIRST - len(self.first)])
 
     def cut_off(self) -> None:
         """End what is under way, from any thread or greenlet: whoever reads or writes gets an error."""
@@ -144,6 +158,7 @@ class _Incoming(io.RawIOBase):
         if not count and self._flight.is_past:  # it was cut off: that is not the end of an answer
             raise TimeoutError("no time left to read")
         self._left -= count or 0
+        self._flight.receives(buffer[:count])
         self.has_ended = count == 0
         return count
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import http.client
 import socket
 import ssl
@@ -17,8 +18,20 @@ from .interim import is_over_limit
 _ENDED = (ConnectionResetError, BrokenPipeError, ConnectionAbortedError, http.client.RemoteDisconnected)
 
 
+class Failure(enum.Enum):
+    """The kinds of failure that a search for the cause tells apart."""
+
+    LATE = "no whole answer in time"
+    TOO_LARGE = "the answer is larger than any answer of a collector"
+    CLOSED = "the connection was closed in good order, without an answer"
+    UNSENDABLE = "the request holds what HTTP does not allow, and was not sent"
+    OTHER = "anything else"
+
+
 class NoAnswer(Exception):
     """The text says why, without secrets."""
+
+    failure = Failure.OTHER
 
 
 class NotFollowed(NoAnswer):
@@ -32,6 +45,20 @@ class NoThread(NoAnswer):
 def is_late(error: Exception, flight: Flight) -> bool:
     """Whether the call ended for want of time."""
     return flight.is_over or isinstance(error, requests.Timeout) or isinstance(cause(error), TimeoutError)
+
+
+def failure_of(error: Exception, flight: Flight) -> Failure:
+    """Return the kind of what requests raised."""
+    bottom = cause(error)
+    if is_late(error, flight):
+        return Failure.LATE
+    if isinstance(bottom, AnswerTooLarge) or is_over_limit(bottom):
+        return Failure.TOO_LARGE
+    if isinstance(bottom, http.client.RemoteDisconnected):
+        return Failure.CLOSED
+    if isinstance(bottom, http.client.InvalidURL | InvalidHeader | requests.exceptions.InvalidHeader):
+        return Failure.UNSENDABLE
+    return Failure.OTHER
 
 
 def reason_of(error: Exception, flight: Flight, endpoint: str, secrets: Iterable[str]) -> str:

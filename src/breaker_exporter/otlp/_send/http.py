@@ -15,7 +15,7 @@ from ..._base.redaction import cause, message
 from ..._concurrency.interpreter_exit import is_exit_error
 from ..._concurrency.memory import let_go
 from .connections import Flight, OwnSession, close_inherited
-from .failures import NoAnswer, NoThread, reason_of
+from .failures import NoAnswer, NoThread, failure_of, reason_of
 from .redirects import next_url
 
 MOST_READ = 1 << 16
@@ -122,7 +122,7 @@ class Poster:
                     )
             finally:
                 response.close()
-            url = next_url(self._endpoint, url, target, status, self.said)
+            url = flight.redirected_to = next_url(self._endpoint, url, target, status, self.said)
         raise NoAnswer(f"redirected more than {_MOST_REDIRECTS} times")
 
     def _send(self, url: str, body: bytes, flight: Flight) -> requests.Response:
@@ -142,7 +142,9 @@ class Poster:
         bottom = cause(error)
         if is_exit_error(bottom):
             return NoThread(f"no thread can be started: {bottom}")
-        return NoAnswer(reason_of(error, flight, place(self._endpoint), self._secrets))
+        reason = NoAnswer(reason_of(error, flight, place(self._endpoint), self._secrets))
+        reason.failure = failure_of(error, flight)
+        return reason
 
     def _leave_other_world(self) -> None:
         """Leave connections from before a fork, and from before the monkey patch: they would hold the hub."""
