@@ -198,7 +198,9 @@ def test_what_a_partial_success_rejects_counts_as_exported() -> None:
     assert DELIVERED not in [promise.text for promise in promises(recording)]
 
 
-@pytest.mark.parametrize("fault", [Fault.DRIP, Fault.SLOW, Fault.TRUNCATED, Fault.TAKEN_THEN_RESET])
+@pytest.mark.parametrize(
+    "fault", [Fault.DRIP, Fault.SLOW, Fault.TRUNCATED, Fault.TAKEN_THEN_RESET, Fault.TAKEN_THEN_CLOSED]
+)
 def test_what_a_collector_takes_without_saying_so_may_come_again(fault: Fault) -> None:
     recording = good_run(replace(PLAN, fault=fault))
     delivered_twice(recording)

@@ -79,7 +79,8 @@ def test_each_fault_is_explained_with_its_settings_and_their_defaults() -> None:
         assert set(re.findall(r"`(\w+)`", row[4])) == known.keys()
         for name, (_, default) in known.items():
             if default is not None:
-                assert f"`{name}`, {default:g}" in row[4]
+                shown = "4 MiB" if default == 4 << 20 else f"{default:g}"
+                assert f"`{name}`, {shown}" in row[4]
 
 
 def test_each_verdict_is_explained() -> None:

@@ -106,7 +106,7 @@ def test_every_name_of_this_machine_is_a_good_host(collector: FaultyCollector, h
             "/fault",
             {"fault": "slow", "speed": 1},
             400,
-            "unknown fields speed; known are connections, .*",
+            "unknown fields speed; known are code, connections, .*",
         ),
         (
             "POST",
@@ -158,6 +158,8 @@ BAD: list[tuple[Any, dict[str, Any], str]] = [
     (Fault.STATUS, {"retry_after": "9" * 9}, "retry_after must be .*, not '999999999'"),
     (Fault.STATUS, {"retry_after": "Wed, 21 Oct 2015 07:28:00 GMT\r\nX: y"}, "retry_after must be"),
     (Fault.STATUS, {"retry_after": -2}, "retry_after must be .*, not -2"),
+    (Fault.STATUS, {"code": "out_of_range"}, "code must be one of OK, .*, not 'out_of_range'"),
+    (Fault.TOO_LARGE, {"limit": True}, "limit must be a number of bytes, at least 0, not True"),
     (Fault.PARTIAL_SUCCESS, {"rejected": -1}, "rejected must be a number of spans, at least 0, not -1"),
     (Fault.PARTIAL_SUCCESS, {"rejected": 1.5}, "rejected must be .*, not 1.5"),
     (Fault.NONE, {"status": 500}, "status=500 is no setting of fault 'none', which takes no settings"),

@@ -29,12 +29,17 @@ CASES = [
     (Fault.STATUS, {}, False, NONE),
     *((Fault.STATUS, {"status": status}, False, NONE) for status in (400, 401, 404, 413, 429, 500, 502, 503)),
     (Fault.STATUS, {"status": 202}, True, ALL),
+    (Fault.STATUS, {"code": "OK"}, True, ALL),
+    (Fault.STATUS, {"code": "OUT_OF_RANGE"}, False, NONE),
     (Fault.TRUNCATED, {}, False, ALL),
+    (Fault.GOAWAY, {}, False, NONE),
     (Fault.PARTIAL_SUCCESS, {}, True, ALL - 1),
     (Fault.PARTIAL_SUCCESS, {"rejected": 10}, True, NONE),
     (Fault.UNAVAILABLE, {}, False, NONE),
     (Fault.DEADLINE, {}, False, NONE),
     (Fault.RESOURCE_EXHAUSTED, {}, False, NONE),
+    (Fault.TOO_LARGE, {}, True, ALL),
+    (Fault.TOO_LARGE, {"limit": 10}, False, NONE),
 ]
 
 
@@ -86,14 +91,15 @@ def test_after_any_fault_the_same_ports_work_again(
     assert collector.spans_received == 2
 
 
+@pytest.mark.parametrize("fault", [Fault.TAKEN_THEN_RESET, Fault.TAKEN_THEN_CLOSED])
 @pytest.mark.parametrize("kept_alive", [False, True])
-def test_a_request_that_was_taken_is_reset(
-    collector: FaultyCollector, connect: Connect, make_spans: MakeSpans, kept_alive: bool
+def test_a_request_that_was_taken_is_not_answered(
+    collector: FaultyCollector, connect: Connect, make_spans: MakeSpans, kept_alive: bool, fault: Fault
 ) -> None:
     send = connect(0.4)
     if kept_alive:
         assert send(make_spans(1))
-    collector.set_fault(Fault.TAKEN_THEN_RESET, connections=Connections.KEEP)
+    collector.set_fault(fault, connections=Connections.KEEP)
 
     assert not send(make_spans(ALL))
 

@@ -18,6 +18,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import TraceServiceStub
 
 from breaker_exporter.testing import Connections, Fault, FaultyCollector
+from breaker_exporter.testing._faults import STATUS_OF_CODE
 from breaker_exporter.testing._http2 import DATA, HEADERS, Frame, Frames
 
 EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
@@ -33,11 +34,16 @@ def channel(collector: FaultyCollector) -> Iterator[grpc.Channel]:
         yield channel
 
 
-def export(channel: grpc.Channel, timeout: float = 5.0, spans: int = 1) -> ExportTraceServiceResponse:
+def request_of(spans: int) -> ExportTraceServiceRequest:
     request = ExportTraceServiceRequest()
     scope_spans = request.resource_spans.add().scope_spans.add()
     for number in range(spans):
         scope_spans.spans.add(trace_id=b"t" * 16, span_id=bytes([number + 1]) * 8)
+    return request
+
+
+def export(channel: grpc.Channel, timeout: float = 5.0, spans: int = 1) -> ExportTraceServiceResponse:
+    request = request_of(spans)
     response = TraceServiceStub(channel).Export(request, timeout=timeout)  # type: ignore[no-untyped-call]
     assert isinstance(response, ExportTraceServiceResponse)
     return response
@@ -72,6 +78,50 @@ def test_a_status_becomes_its_code(
     collector.set_fault(Fault.STATUS, status=status)
 
     assert refused(channel).code().name == code
+
+
+@pytest.mark.parametrize("code", [code for code in grpc.StatusCode if code is not grpc.StatusCode.OK])
+@pytest.mark.parametrize("retry_after", [None, 7.5])
+def test_any_status_can_be_named_with_a_pause_or_without(
+    collector: FaultyCollector, channel: grpc.Channel, code: grpc.StatusCode, retry_after: float | None
+) -> None:
+    collector.set_fault(Fault.STATUS, code=code.name, retry_after=retry_after)
+
+    call = refused(channel)
+
+    assert call.code() is code
+    details = {str(key): value for key, value in call.trailing_metadata() or ()}
+    assert ("grpc-status-details-bin" in details) is (retry_after is not None)
+
+
+def test_each_status_is_known_by_its_name() -> None:
+    assert set(STATUS_OF_CODE) == {code.name for code in grpc.StatusCode}
+
+
+def test_a_message_above_the_limit_is_refused_as_grpcs_own_server_does(
+    collector: FaultyCollector, channel: grpc.Channel
+) -> None:
+    size = len(request_of(1).SerializeToString())
+    collector.set_fault(Fault.TOO_LARGE, limit=size)
+    export(channel)
+    collector.set_fault(Fault.TOO_LARGE, limit=size - 1)
+
+    call = refused(channel)
+
+    assert call.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert call.details() == f"SERVER: Received message larger than max ({size} vs. {size - 1})"
+    assert collector.spans_received == 1
+
+
+def test_a_server_that_sends_away_takes_nothing(collector: FaultyCollector, channel: grpc.Channel) -> None:
+    collector.fault = Fault.GOAWAY
+
+    assert refused(channel, timeout=0.5).code() in (
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+    )
+
+    assert collector.spans_received == 0
 
 
 @pytest.mark.parametrize(
@@ -165,7 +215,10 @@ def test_a_drip_on_a_connection_that_exists_takes_the_spans(
     assert (collector.spans_received, collector.counts().connections) == (2, 1)
 
 
-@pytest.mark.parametrize("fault", [Fault.RESET, Fault.GARBAGE, Fault.TRUNCATED, Fault.TAKEN_THEN_RESET])
+TAKEN = [Fault.TRUNCATED, Fault.TAKEN_THEN_RESET, Fault.TAKEN_THEN_CLOSED]
+
+
+@pytest.mark.parametrize("fault", [Fault.RESET, Fault.GARBAGE, *TAKEN])
 def test_a_broken_connection_is_unavailable(
     collector: FaultyCollector, channel: grpc.Channel, fault: Fault
 ) -> None:
@@ -175,7 +228,7 @@ def test_a_broken_connection_is_unavailable(
     call = refused(channel)
 
     assert call.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN)
-    assert collector.spans_received == (2 if fault in (Fault.TRUNCATED, Fault.TAKEN_THEN_RESET) else 1)
+    assert collector.spans_received == (2 if fault in TAKEN else 1)
 
 
 def test_a_kept_connection_stays_under_the_fault_it_met(

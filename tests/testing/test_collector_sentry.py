@@ -355,6 +355,8 @@ def test_a_fault_that_answers_answers_an_envelope_too(
         (Fault.RESET, ConnectionResetError, 0),
         (Fault.GARBAGE, http.client.BadStatusLine, 0),
         (Fault.TAKEN_THEN_RESET, ConnectionResetError, 1),
+        (Fault.TAKEN_THEN_CLOSED, http.client.RemoteDisconnected, 1),
+        (Fault.GOAWAY, http.client.RemoteDisconnected, 0),
         (Fault.TRUNCATED, http.client.IncompleteRead, 1),
     ],
 )

@@ -21,9 +21,11 @@ STOP = 7.0
 _SETTLE = 3.0
 """Seconds after the fault in which a failure may still come from it."""
 
-_HARMLESS = frozenset({Fault.NONE, Fault.PARTIAL_SUCCESS})
+_HARMLESS = frozenset({Fault.NONE, Fault.PARTIAL_SUCCESS, Fault.TOO_LARGE})
 """Faults that no exporter sees as a failure, so that the circuit stays closed."""
-_UNCONFIRMED = frozenset({Fault.DRIP, Fault.SLOW, Fault.TRUNCATED, Fault.TAKEN_THEN_RESET})
+_UNCONFIRMED = frozenset(
+    {Fault.DRIP, Fault.SLOW, Fault.TRUNCATED, Fault.TAKEN_THEN_RESET, Fault.TAKEN_THEN_CLOSED}
+)
 """Faults under which the collector takes spans but its client does not learn it, and sends them again."""
 
 

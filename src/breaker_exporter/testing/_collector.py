@@ -130,6 +130,8 @@ class FaultyCollector(Reception):
         status: int | None = None,
         retry_after: float | str | None = None,
         rejected: int | None = None,
+        code: str | None = None,
+        limit: int | None = None,
         connections: Connections | None = None,
     ) -> None:
         """Switch the fault; it is in force when this returns.
@@ -143,6 +145,8 @@ class FaultyCollector(Reception):
             status: HTTP status of ``STATUS``.
             retry_after: Seconds, or an HTTP date, for the client to wait.
             rejected: Spans that ``PARTIAL_SUCCESS`` rejects.
+            code: Status of gRPC's for ``STATUS``, such as ``OUT_OF_RANGE``.
+            limit: Bytes above which a request is ``TOO_LARGE``.
             connections: The fate of open connections; by default ``BLACKHOLE`` keeps them (and they fall
                 silent), every other fault drops them.
 
@@ -155,6 +159,8 @@ class FaultyCollector(Reception):
             "status": status,
             "retry_after": retry_after,
             "rejected": rejected,
+            "code": code,
+            "limit": limit,
         }
         setting = FaultSetting.of(fault, given)
         mode = connections_mode(connections, setting.fault)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import fields as fields_of
 from urllib.parse import parse_qsl, urlsplit
 
 from ._faults import Connections, FaultSetting, connections_mode
@@ -81,7 +82,7 @@ class Control:
         return self._state()
 
     async def _switch(self, fields: Mapping[str, object]) -> None:
-        known = {"fault", "connections", "seconds", "interval", "status", "retry_after", "rejected"}
+        known = {"connections", *(field.name for field in fields_of(FaultSetting))}
         if unknown := sorted(fields.keys() - known):
             raise BadRequest(
                 400, f"unknown fields {', '.join(unknown)}; known are {', '.join(sorted(known))}"

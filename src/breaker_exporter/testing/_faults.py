@@ -33,6 +33,13 @@ class Fault(enum.Enum):
     TAKEN_THEN_RESET = "taken_then_reset"
     """The connection is reset (RST) once the whole request is read, without an answer. Taken: a client that
     sends the request again delivers it twice. With ``Connections.KEEP`` those that are kept alive meet it."""
+    TAKEN_THEN_CLOSED = "taken_then_closed"
+    """The connection is closed in good order (FIN) once the whole request is read, without an answer, as a
+    server does that stops in the middle of a call. Taken, as with ``TAKEN_THEN_RESET``.
+    gRPC: GOAWAY without an error comes before the end."""
+    GOAWAY = "goaway"
+    """gRPC: GOAWAY (ENHANCE_YOUR_CALM) as soon as the client says anything, then the connection ends.
+    HTTP: the connection is closed once the whole request is read, without an answer. Not taken."""
     GARBAGE = "garbage"
     """The answer is bytes that are neither HTTP nor HTTP/2, then the connection ends. Not taken.
     gRPC: the garbage is sent as soon as the client says anything."""
@@ -40,7 +47,8 @@ class Fault(enum.Enum):
     """The answer is good but comes ``seconds`` (default 3.0) late. Taken, before the wait."""
     STATUS = "status"
     """The answer has HTTP status ``status`` (100 to 599, default 503), with ``Retry-After`` where
-    ``retry_after`` is given. Taken for 2xx alone.
+    ``retry_after`` is given. Taken for 2xx alone. ``code`` names gRPC's status instead; by HTTP the default
+    then is the one that ``google/rpc/code.proto`` maps it to.
     gRPC, as the OpenTelemetry Collector translates: 2xx OK, 400 INVALID_ARGUMENT, 401 UNAUTHENTICATED, 403
     PERMISSION_DENIED, 404 UNIMPLEMENTED, 413 and 429 RESOURCE_EXHAUSTED, 500 INTERNAL, 502, 503 and 504
     UNAVAILABLE, any other UNKNOWN; ``retry_after`` as in ``RESOURCE_EXHAUSTED``."""
@@ -57,6 +65,9 @@ class Fault(enum.Enum):
     RESOURCE_EXHAUSTED = "resource_exhausted"
     """gRPC: RESOURCE_EXHAUSTED, with a ``RetryInfo`` detail where ``retry_after`` is given.
     HTTP: 429, with ``Retry-After``. Not taken."""
+    TOO_LARGE = "too_large"
+    """A request of more than ``limit`` bytes (default 4 MiB, as gRPC servers have it), unpacked, is refused.
+    gRPC: RESOURCE_EXHAUSTED in the words of gRPC's own server. HTTP: 413. Taken up to the limit."""
 
 
 class Connections(enum.Enum):
@@ -80,6 +91,8 @@ class FaultSetting:
     status: int | None = None
     retry_after: float | str | None = None
     rejected: int | None = None
+    code: str | None = None
+    limit: int | None = None
 
     @classmethod
     def of(cls, fault: object, settings: Mapping[str, object]) -> FaultSetting:
@@ -100,6 +113,8 @@ class FaultSetting:
         for name, (check, default) in known.items():
             given = settings.get(name)
             values[name] = default if given is None else check(name, given)
+        if settings.get("status") is None and values.get("code") is not None:
+            values["status"] = STATUS_OF_CODE[values["code"]]
         return cls(chosen, **values)
 
     def as_json(self) -> dict[str, object]:
@@ -137,6 +152,27 @@ def connections_mode(value: object, fault: Fault) -> Connections:
     return _member(Connections, "connections", value)
 
 
+STATUS_OF_CODE = {
+    "OK": 200,
+    "CANCELLED": 499,
+    "UNKNOWN": 500,
+    "INVALID_ARGUMENT": 400,
+    "DEADLINE_EXCEEDED": 504,
+    "NOT_FOUND": 404,
+    "ALREADY_EXISTS": 409,
+    "PERMISSION_DENIED": 403,
+    "RESOURCE_EXHAUSTED": 429,
+    "FAILED_PRECONDITION": 400,
+    "ABORTED": 409,
+    "OUT_OF_RANGE": 400,
+    "UNIMPLEMENTED": 501,
+    "INTERNAL": 500,
+    "UNAVAILABLE": 503,
+    "DATA_LOSS": 500,
+    "UNAUTHENTICATED": 401,
+}
+"""Each status of gRPC, and the HTTP status that ``google/rpc/code.proto`` maps it to."""
+
 _DAY = 86_400
 
 _Member = TypeVar("_Member", bound=enum.Enum)
@@ -160,6 +196,18 @@ def _status(name: str, value: object) -> int:
     if isinstance(value, int) and not isinstance(value, bool) and 100 <= value <= 599:
         return value
     raise ValueError(f"{name} must be an HTTP status from 100 to 599, not {value!r}")
+
+
+def _code(name: str, value: object) -> str:
+    if isinstance(value, str) and value in STATUS_OF_CODE:
+        return value
+    raise ValueError(f"{name} must be one of {', '.join(STATUS_OF_CODE)}, not {value!r}")
+
+
+def _bytes(name: str, value: object) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    raise ValueError(f"{name} must be a number of bytes, at least 0, not {value!r}")
 
 
 def _count(name: str, value: object) -> int:
@@ -195,9 +243,10 @@ _RETRY: dict[str, tuple[_Check, object]] = {"retry_after": (_retry_after, None)}
 _SETTINGS: dict[Fault, dict[str, tuple[_Check, object]]] = {
     Fault.DRIP: {"interval": (_amount, 1.0)},
     Fault.SLOW: {"seconds": (_amount, 3.0)},
-    Fault.STATUS: {"status": (_status, 503), **_RETRY},
+    Fault.STATUS: {"status": (_status, 503), "code": (_code, None), **_RETRY},
     Fault.PARTIAL_SUCCESS: {"rejected": (_count, 1)},
     Fault.UNAVAILABLE: _RETRY,
     Fault.RESOURCE_EXHAUSTED: _RETRY,
+    Fault.TOO_LARGE: {"limit": (_bytes, 4 << 20)},
 }
 """The settings of each fault: how a value is checked, and its default."""

@@ -13,7 +13,7 @@ from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 
 from ._faults import Fault, FaultSetting
-from ._http2 import DATA, HEADERS, PREFACE, Frames
+from ._http2 import DATA, HEADERS, LEAVING, PREFACE, SENT_AWAY, Frames
 from ._inbox import Inbox, Malformed
 from ._tcp import CHUNK, Connection
 
@@ -98,6 +98,9 @@ class GRPCReceiver:
             if fault is Fault.GARBAGE:
                 await connection.send_garbage()
                 return
+            if fault is Fault.GOAWAY:
+                await connection.send(SENT_AWAY)
+                return
             if fault is Fault.RESET and any(frame.type == DATA for frame in begun):
                 connection.reset()
                 return
@@ -125,18 +128,27 @@ class GRPCReceiver:
         code = _code(setting)
         if code is not grpc.StatusCode.OK:
             await _refuse(context, code, setting)
+        if setting.limit is not None and len(body) > setting.limit:
+            # As gRPC's own server says it.
+            words = f"SERVER: Received message larger than max ({len(body)} vs. {setting.limit})"
+            await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, words)
         try:
             message = self._inbox.take(body, setting)
         except Malformed as error:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
         if setting.fault is Fault.TAKEN_THEN_RESET and connection is not None:
             connection.reset()
+        if setting.fault is Fault.TAKEN_THEN_CLOSED and connection is not None:
+            await connection.send(LEAVING)
+            connection.close()
         if setting.fault is Fault.SLOW:
             await asyncio.sleep(setting.seconds or 0.0)
         return message
 
 
 def _code(setting: FaultSetting) -> grpc.StatusCode:
+    if setting.code is not None:
+        return grpc.StatusCode[setting.code]
     if setting.status is None:
         return _CODE_OF_FAULT.get(setting.fault, grpc.StatusCode.OK)
     if 200 <= setting.status < 300:

@@ -60,7 +60,9 @@ class HTTPReceiver:
         if setting.fault is Fault.GARBAGE:
             await connection.send_garbage()
             return False
-        status = setting.status or _STATUS_OF.get(setting.fault, 200)
+        if setting.fault is Fault.GOAWAY:
+            return False
+        status = _status(setting, len(body))
         if 200 <= status < 300:
             answer = self._taken(head, body, setting, status)
         else:
@@ -68,6 +70,7 @@ class HTTPReceiver:
             answer = _refusal(head.target, status, "the fault of this collector", again)
         if setting.fault is Fault.TAKEN_THEN_RESET:
             connection.reset()
+        if setting.fault in (Fault.TAKEN_THEN_RESET, Fault.TAKEN_THEN_CLOSED):
             return False
         if setting.fault is Fault.SLOW:
             await asyncio.sleep(setting.seconds or 0.0)
@@ -100,6 +103,11 @@ class HTTPReceiver:
             return _refusal(target, 400, str(error), {})
         missing = _MISSING if setting.fault is Fault.TRUNCATED else 0
         return response(status, {"Content-Type": media_type}, message, missing=missing)
+
+
+def _status(setting: FaultSetting, size: int) -> int:
+    is_too_large = setting.limit is not None and size > setting.limit
+    return setting.status or (413 if is_too_large else _STATUS_OF.get(setting.fault, 200))
 
 
 def _refusal(target: str, status: int, text: str, headers: dict[str, str]) -> bytes:

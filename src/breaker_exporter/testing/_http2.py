@@ -11,6 +11,24 @@ _HEAD = 9
 """Bytes of a frame's header: 3 of length, type, flags, 4 of stream id."""
 
 
+_SETTINGS, _GOAWAY = 0x4, 0x7
+_NO_ERROR, _ENHANCE_YOUR_CALM = 0x0, 0xB
+
+
+def _frame(kind: int, payload: bytes = b"") -> bytes:
+    return len(payload).to_bytes(3, "big") + bytes([kind, 0]) + bytes(4) + payload
+
+
+def _goaway(last_stream: int, error: int) -> bytes:
+    return _frame(_GOAWAY, last_stream.to_bytes(4, "big") + error.to_bytes(4, "big"))
+
+
+SENT_AWAY = _frame(_SETTINGS) + _goaway(0, _ENHANCE_YOUR_CALM)
+"""What a server says that wants a client to go away before it asks for anything (RFC 9113, 6.8)."""
+LEAVING = _goaway((1 << 31) - 1, _NO_ERROR)
+"""What a server says that stops in good order."""
+
+
 @dataclass(frozen=True, slots=True)
 class Frame:
     """A frame whose header is complete; its payload begins at ``payload_at`` of the chunk that was fed."""
