@@ -10,10 +10,10 @@ import pybreaker
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from ._base import checks as check
+from ._base.redaction import secrets_of_environment
 from ._base.values import CircuitState, CircuitTransition, ExporterHealth
 from ._core.guarded_exporter import GuardedExporter
 from ._span_results import ReportingSpanExporter, report_of_result
-from .otlp._headers import secrets_of_environment
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan

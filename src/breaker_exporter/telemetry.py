@@ -22,6 +22,7 @@ from opentelemetry import trace
 from ._base import checks as check
 from ._base.environment import TelemetryError, any_set
 from ._base.log import say, set_level
+from ._base.meter_provider import metered
 from ._base.redaction import origin, shown
 from ._concurrency import hub
 from ._concurrency.once import Once
@@ -306,7 +307,7 @@ class Telemetry:
             if environment.metrics():
                 from .instrumentation import observe
 
-                with environment.metered():
+                with metered(environment):
                     for exporter in exporters:
                         observe(exporter)
             undo.pop_all()

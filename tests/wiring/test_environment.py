@@ -19,6 +19,7 @@ from breaker_exporter._wiring.environment import Environment
 from breaker_exporter._wiring.profiles import PROFILES, Profile
 from breaker_exporter._wiring.settings import Arguments, Settings
 from breaker_exporter.otlp import CooperativeOTLPSpanExporter
+from breaker_exporter.otlp import _environment as variables
 from breaker_exporter.testing import ScriptedExporter
 
 
@@ -33,7 +34,7 @@ def everything(environ: dict[str, str], protocol: str = "http/protobuf") -> Envi
     Arguments().settings(environment, PROFILES[Profile.PRODUCTION])
     environment.sdk_disabled()
     environment.check_provider(PROFILES[Profile.PRODUCTION].sampler)
-    environment.check_otlp(protocol)  # type: ignore[arg-type]
+    variables.check(environment, protocol)  # type: ignore[arg-type]
     return environment
 
 
@@ -451,11 +452,12 @@ def test_insecure_is_read_as_opentelemetry_reads_it_and_told(
 ) -> None:
     environment = everything({"OTEL_EXPORTER_OTLP_INSECURE": value}, protocol="grpc")
 
-    assert environment.otlp_insecure() == ("OTEL_EXPORTER_OTLP_INSECURE", False)
+    assert variables.insecure(environment) == ("OTEL_EXPORTER_OTLP_INSECURE", False)
     (warning,) = warnings(caplog)
     assert "OTEL_EXPORTER_OTLP_INSECURE must be true or false" in warning
 
 
+DEFAULT = "http://localhost:4318/v1/traces"
 ENDPOINTS = {
     "http://h:4318": "http://h:4318/v1/traces",
     "http://h:4318/": "http://h:4318/v1/traces",
@@ -473,7 +475,7 @@ ENDPOINTS = {
 def test_a_base_url_leads_to_the_same_place_in_code_and_in_a_variable(base: str) -> None:
     environment = Environment({"OTEL_EXPORTER_OTLP_ENDPOINT": base})
 
-    assert environment.otlp_traces_endpoint() == ENDPOINTS[base]
+    assert variables.endpoint(environment, "http/protobuf") == ENDPOINTS[base]
     assert settings({}, endpoint=base).endpoint == ENDPOINTS[base]
 
 
@@ -481,14 +483,16 @@ def test_a_base_url_leads_to_the_same_place_in_code_and_in_a_variable(base: str)
 def test_the_url_of_traces_is_used_as_it_is_but_for_blanks_around_it(url: str) -> None:
     environment = Environment({"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": url})
 
-    assert environment.otlp_traces_endpoint() == url.strip()
+    assert variables.endpoint(environment, "http/protobuf") == url.strip()
 
 
 @pytest.mark.parametrize(
     "url", ["http://h h:4318", "http://h:4318/a\tb", "http://h\n:4318", "http://h:99999"]
 )
 def test_what_is_no_url_is_none_in_code_and_in_a_variable(caplog: pytest.LogCaptureFixture, url: str) -> None:
-    assert Environment({"OTEL_EXPORTER_OTLP_ENDPOINT": url}).otlp_traces_endpoint() is None
+    environment = Environment({"OTEL_EXPORTER_OTLP_ENDPOINT": url})
+
+    assert variables.endpoint(environment, "http/protobuf") == DEFAULT
     assert "OTEL_EXPORTER_OTLP_ENDPOINT must be a URL" in warnings(caplog)[0]
     with pytest.raises(ValueError, match="endpoint must be a URL"):
         Arguments(endpoint=url).check(lambda names: False)
@@ -509,7 +513,7 @@ def test_a_user_in_an_endpoint_of_grpc_is_refused_at_the_start_without_its_passw
 ) -> None:
     environment = everything({"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint}, protocol="grpc")
 
-    assert environment.otlp_grpc_endpoint() is None
+    assert variables.endpoint(environment, "grpc") == "http://localhost:4317"
     (warning,) = warnings(caplog)
     assert "OTEL_EXPORTER_OTLP_ENDPOINT must have no user in it for gRPC" in warning
     with pytest.raises(ValueError, match="endpoint must have no user") as raised:
@@ -526,7 +530,8 @@ def test_an_endpoint_in_quotes_is_none_by_either_protocol(
     """As a file of variables leaves them where it is no shell's; gRPC would look for a host of that name."""
     for protocol in ("http/protobuf", "grpc"):
         environment = everything({"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint}, protocol=protocol)
-        assert environment.otlp_grpc_endpoint() is environment.otlp_traces_endpoint() is None
+        assert variables.endpoint(environment, "grpc") == "http://localhost:4317"
+        assert variables.endpoint(environment, "http/protobuf") == DEFAULT
     assert len(set(warnings(caplog))) == 2
     assert "s3cret" not in caplog.text
 
@@ -578,6 +583,7 @@ sys.addaudithook(hook)
 import logging
 logging.basicConfig(level=logging.ERROR)
 from breaker_exporter.otlp import CooperativeOTLPSpanExporter
+from breaker_exporter.otlp import _environment as variables
 from breaker_exporter.telemetry import Telemetry
 import grpc, opentelemetry.exporter.otlp.proto.grpc  # what they change is theirs
 from breaker_exporter._wiring.auto_instrumentation import GRPCSpanExporter, HTTPSpanExporter

@@ -10,6 +10,7 @@ from breaker_exporter._base.environment import TelemetryError
 from breaker_exporter._wiring.environment import Environment
 from breaker_exporter._wiring.settings import Arguments
 from breaker_exporter.otlp import CooperativeOTLPSpanExporter, _headers
+from breaker_exporter.otlp import _environment as variables
 from breaker_exporter.otlp._settings import Protocol
 from breaker_exporter.telemetry import Telemetry
 
@@ -17,7 +18,7 @@ HEADERS = "OTEL_EXPORTER_OTLP_HEADERS"
 
 
 def read(value: str, protocol: Protocol = "http/protobuf", **more: str) -> dict[str, str]:
-    return Environment({HEADERS: value, **more}).otlp_headers(protocol)
+    return variables.headers(Environment({HEADERS: value, **more}), protocol)
 
 
 def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
 
-from breaker_exporter._wiring import packages
+from breaker_exporter.otlp import _packages as packages
 from breaker_exporter.otlp._settings import Protocol
 from breaker_exporter.telemetry import Telemetry
 

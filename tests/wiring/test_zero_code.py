@@ -19,12 +19,13 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from breaker_exporter import CircuitBreakerSpanExporter, CircuitState, instrumentation
-from breaker_exporter._wiring import auto_instrumentation, packages
+from breaker_exporter._wiring import auto_instrumentation
 from breaker_exporter._wiring.auto_instrumentation import (
     GRPCSpanExporter,
     HTTPSpanExporter,
     ZeroCodeSpanExporter,
 )
+from breaker_exporter.otlp import _packages
 from breaker_exporter.telemetry import Telemetry, TelemetryError
 from breaker_exporter.testing import Fault, FaultyCollector, ScriptedExporter
 
@@ -136,7 +137,7 @@ def test_a_missing_package_is_an_error_that_names_the_extra(
     def missing(name: str) -> None:
         raise PackageNotFoundError(name)
 
-    monkeypatch.setattr(packages, "version", missing)
+    monkeypatch.setattr(_packages, "version", missing)
     with pytest.raises(ImportError, match=re.escape(f'pip install "breaker-exporter[{extra}]"')):
         kind()
 

@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from types import TracebackType
+from urllib.parse import unquote
 
 _LONGEST_MESSAGE = 200
 """Characters."""
@@ -33,6 +34,7 @@ _NAMED_SECRETS = re.compile(
     # "token: expired" is no secret, "token: 8f3a01bc" is one.
     r"(?:=\s*[\"']?[^\s\"',;&]+|:\s*[\"']?(?=[^\s\"',;&]*\d)[^\s\"',;&]{8,})"
 )
+_HOLDS_HEADERS = re.compile("OTEL_EXPORTER_OTLP_(?:[A-Z]+_)?HEADERS")
 _PAIRS = re.compile(rf"=\s*\"?([^\s,;\"=]{{{_LONG_SECRET},}})")
 """The values in a header that is a list of pairs, as Sentry's are."""
 _CREDENTIALS = re.compile(r"(?i)\b(bearer|basic)\s+(?=\S*[\d=._])[\w+/=.~-]{8,}")
@@ -66,6 +68,13 @@ def message(text: str, secrets: Iterable[str] = (), longest: int = _LONGEST_MESS
         line = head if blank else "..." if re.search("[/@?=]", last) else last  # the last may be half a URL
     line = _NAMED_SECRETS.sub(r"\1=***", _CREDENTIALS.sub(r"\1 ***", _without_credentials(line)))
     return _cut(line, longest)
+
+
+def secrets_of_environment() -> list[str]:
+    """The values of all OTLP headers in this process's variables, of any signal, usable or not."""
+    found = [text for name, text in os.environ.items() if _HOLDS_HEADERS.fullmatch(name)]
+    pairs = [pair for text in found for pair in text.split(",")]
+    return [unquote(pair.partition("=")[2]).strip() for pair in pairs]
 
 
 def origin(error: BaseException) -> str:

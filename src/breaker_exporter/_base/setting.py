@@ -14,13 +14,13 @@ from typing import Generic, TypeVar
 from . import checks as check
 
 E = TypeVar("E", bound=enum.StrEnum)
-T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 _ON, _OFF = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
 
 @dataclass(frozen=True, slots=True)
-class Kind(Generic[T]):
+class Kind(Generic[T_co]):
     """What a setting accepts.
 
     Attributes:
@@ -32,12 +32,12 @@ class Kind(Generic[T]):
     """
 
     allowed: str
-    check: Callable[[str, object], T]
+    check: Callable[[str, object], T_co]
     convert: Callable[[str], object] = str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Setting(Generic[T]):
+class Setting(Generic[T_co]):
     """One setting.
 
     Attributes:
@@ -50,8 +50,8 @@ class Setting(Generic[T]):
         fallback: The default in words; needed only where `default` does not say it.
     """
 
-    kind: Kind[T]
-    default: T
+    kind: Kind[T_co]
+    default: T_co
     about: str
     variables: tuple[str, ...] = ()
     argument: str = ""

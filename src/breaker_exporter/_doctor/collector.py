@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+from ..otlp import _environment as variables
+from ..otlp._settings import CERTIFICATE
 from . import grpc_endpoint, http, request, rpc, versions
 from .finding import Steps, warning
 from .listening import InForce
@@ -37,8 +39,8 @@ def _by_http(force: InForce, step: float, patience: float, can_ask: bool) -> Ste
     environment, settings = force.environment, force.settings
     target = request.Target(
         endpoint_of("http/protobuf", settings, environment),
-        {**environment.otlp_headers("http/protobuf"), **(settings.headers or {})},
-        environment.otlp_compression() or "none",
+        {**variables.headers(environment, "http/protobuf"), **(settings.headers or {})},
+        variables.compression(environment, "http/protobuf"),
         _trust(force, ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"), http2=False),
         settings.timeout,
     )
@@ -59,15 +61,15 @@ def _by_grpc(force: InForce, step: float, patience: float, can_ask: bool) -> Ste
     environment, settings = force.environment, force.settings
     endpoint = endpoint_of("grpc", settings, environment)
     yield from grpc_endpoint.examine(endpoint)
-    tls = grpc_endpoint.wants_tls(endpoint, environment.otlp_insecure())
+    tls = grpc_endpoint.wants_tls(endpoint, variables.insecure(environment))
     name = urlsplit(endpoint).netloc or endpoint
     yield from grpc_endpoint.check_proxy(name, environment)
     target = rpc.Target(
         name,
         grpc_endpoint.place_of(name, tls),
         tls,
-        settings.headers if settings.headers is not None else environment.otlp_headers("grpc"),
-        environment.otlp_compression("grpc") == "gzip",
+        settings.headers if settings.headers is not None else variables.headers(environment, "grpc"),
+        variables.compression(environment, "grpc") == "gzip",
         _trust(force, ("GRPC_DEFAULT_SSL_ROOTS_FILE_PATH",), http2=True),
         settings.timeout,
         *grpc_endpoint.proxy_of(name, environment),
@@ -76,8 +78,8 @@ def _by_grpc(force: InForce, step: float, patience: float, can_ask: bool) -> Ste
 
 
 def _trust(force: InForce, more: tuple[str, ...], *, http2: bool) -> Trust:
-    files = force.environment.otlp_files()
-    name, authorities = "OTEL_EXPORTER_OTLP_CERTIFICATE", files.certificate
+    files = variables.files(force.environment)
+    name, authorities = CERTIFICATE.variable, files.certificate
     if authorities is None:
         name = next((name for name in more if force.environment.value(name)), "")
         authorities = force.environment.value(name) if name else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from .._wiring.environment import Environment
+from .._base.environment import Environment
 from .finding import Steps, ok, warning
 from .reach import Place
 

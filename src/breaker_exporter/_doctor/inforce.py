@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..otlp import _credentials
+from ..otlp import _environment as variables_of_otlp
 from . import exporters, mistakes, names, service, table, values
 from .finding import Steps, warning
 from .listening import Given, InForce, Listening
@@ -18,7 +19,7 @@ def settle(given: Given, environment: Listening) -> Steps[InForce]:
         is_off = environment.sdk_disabled()
         ways = () if is_off else (yield from exporters.examine(environment, settings))
         for protocol in ways:
-            environment.check_otlp(protocol)
+            variables_of_otlp.check(environment, protocol)
             _credentials.check(environment, protocol)
     named = service.of(given, environment)
     rows = tuple(table.rows(settings, given, environment, defaults, batching, named))

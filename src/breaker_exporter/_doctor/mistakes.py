@@ -9,7 +9,7 @@ from .._base.redaction import shown
 from .._wiring import environment as _env
 from .._wiring.settings import Settings
 from ..otlp._credentials import VARIABLES
-from ..otlp._settings import Protocol
+from ..otlp._settings import ENDPOINT, Protocol
 from .finding import Finding, Steps, broken, ok, warning
 from .listening import Given, Listening
 
@@ -130,7 +130,7 @@ def check_endpoint(given: Given, environment: Listening, protocols: tuple[str, .
     """Whether the path of an endpoint for HTTP is right, as far as it is known."""
     if "http/protobuf" not in protocols or given.arguments.endpoint is not None:
         return
-    traces, base = _env.OTLP_ENDPOINT
+    traces, base = ENDPOINT.variables
     if environment.is_set(traces) and urlsplit(environment.value(traces) or "").path in ("", "/"):
         yield warning(
             "traces-endpoint-path",

@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterator
 from urllib.parse import quote, unquote, urlsplit
 
+from .._base.environment import Environment
 from .._wiring import environment as _env
-from .._wiring.environment import Environment
+from ..otlp._settings import ENDPOINT, HEADERS
 from .listening import Given
 
 _URLS = (
-    *(*_env.OTLP_ENDPOINT, _env.SENTRY_DSN),
+    *(*ENDPOINT.variables, _env.SENTRY_DSN),
     *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy", "grpc_proxy"),
 )
 """Variables that hold URLs, which may have passwords in them."""
@@ -22,7 +23,7 @@ def secrets_of(given: Given, environment: Environment) -> Iterator[str]:
 
     Each as it stands, quoted and unquoted.
     """
-    pairs = [pair for name in _env.OTLP_HEADERS for pair in (environment.value(name) or "").split(",")]
+    pairs = [pair for name in HEADERS.variables for pair in (environment.value(name) or "").split(",")]
     values = [re.split("[=:]", pair, maxsplit=1)[-1].strip() for pair in pairs]
     values += (given.arguments.headers or {}).values()
     # A scheme such as Bearer is no secret, what follows it is.

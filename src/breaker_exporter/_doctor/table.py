@@ -10,6 +10,8 @@ from .._wiring import environment as _env
 from .._wiring.environment import Environment
 from .._wiring.profiles import Defaults, Profile
 from .._wiring.settings import Settings
+from ..otlp import _environment as variables
+from ..otlp import _settings as otlp
 from .finding import Setting
 from .listening import Given, Listening
 from .service import Service
@@ -47,19 +49,16 @@ def rows(
     yield Setting(
         "profile", profile.value, "", source(arguments.profile, ("BREAKER_EXPORTER_PROFILE",), None)
     )
-    yield Setting("protocol", settings.protocol, "", source(arguments.protocol, _env.OTLP_PROTOCOL, None))
-    endpoint = shown(endpoint_of(settings.protocol, settings, environment)).strip("'\"")
-    yield Setting("endpoint", endpoint, "", source(arguments.endpoint, _env.OTLP_ENDPOINT, None))
-    names = ", ".join(
-        sorted(
-            settings.headers if settings.headers is not None else environment.otlp_headers(settings.protocol)
-        )
-    )
-    yield Setting("headers", names or None, "", source(arguments.headers, _env.OTLP_HEADERS, None))
-    yield Setting(
-        "compression", environment.otlp_compression() or "none", "", source(None, _env.OTLP_COMPRESSION, None)
-    )
-    yield row("timeout", "s", _env.OTLP_TIMEOUT)
+    protocol = settings.protocol
+    yield Setting("protocol", protocol, "", source(arguments.protocol, otlp.PROTOCOL.variables, None))
+    endpoint = shown(endpoint_of(protocol, settings, environment)).strip("'\"")
+    yield Setting("endpoint", endpoint, "", source(arguments.endpoint, otlp.ENDPOINT.variables, None))
+    headers = variables.headers(environment, protocol) if settings.headers is None else settings.headers
+    names = ", ".join(sorted(headers))
+    yield Setting("headers", names or None, "", source(arguments.headers, otlp.HEADERS.variables, None))
+    compression = variables.compression(environment, protocol)
+    yield Setting("compression", compression, "", source(None, otlp.COMPRESSION.variables, None))
+    yield row("timeout", "s", otlp.TIMEOUT.variables)
     for name, unit in (
         *(
             ("export_timeout", "s"),
@@ -93,8 +92,6 @@ def rows(
     )
 
 
-def endpoint_of(protocol: str, settings: Settings, environment: Environment) -> str:
+def endpoint_of(protocol: otlp.Protocol, settings: Settings, environment: Environment) -> str:
     """Where spans go by this protocol, credentials and all."""
-    if protocol == "grpc":
-        return settings.endpoint or environment.otlp_grpc_endpoint() or "http://localhost:4317"
-    return settings.endpoint or environment.otlp_traces_endpoint() or "http://localhost:4318/v1/traces"
+    return settings.endpoint or variables.endpoint(environment, protocol)

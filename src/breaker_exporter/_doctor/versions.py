@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from importlib import metadata
 
-from .._wiring.packages import cause_of
+from ..otlp._packages import cause_of
 from .finding import Report, Steps, broken, ok, warning
 
 _OURS = "breaker-exporter"

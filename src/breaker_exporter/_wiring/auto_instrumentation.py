@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, ClassVar
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from .._base.log import say, set_level
+from .._base.meter_provider import metered
 from .._base.redaction import origin
 from .._concurrency.before_patch import await_patch
+from ..otlp._packages import check_installed
 from .environment import Environment
 from .gunicorn_log import ensure_heard
-from .packages import check_installed
 from .pipeline import COLLECTOR, breaking, check_otlp, otlp_exporter
 from .provider import mend_native_locks
 from .settings import Arguments
@@ -147,7 +148,7 @@ class ZeroCodeSpanExporter(SpanExporter):
 
         for inherited in set(self._made.values()) - {made}:
             forget(inherited)
-        with self._environment.metered():
+        with metered(self._environment):
             observe(made)
 
 

@@ -9,18 +9,15 @@ and on which they raise are taken away for that moment (:meth:`Environment.hidde
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 from collections.abc import Callable, Iterable
 from importlib.metadata import entry_points
-from typing import NamedTuple, TypeVar, cast
+from typing import NamedTuple, TypeVar
 
 from .._base import checks as check
 from .._base import environment as _environment
 from .._base.checks import one_of
 from .._base.redaction import shown
-from ..otlp import _headers
-from ..otlp import _settings as otlp
 from ..sentry._settings import SentryMode
 from .profiles import Profile
 
@@ -45,21 +42,9 @@ class Batching(NamedTuple):
     export_timeout_millis: int
 
 
-def _otlp(setting: str) -> tuple[str, str]:
-    """The variables of one OTLP setting, the more particular one first."""
-    return f"OTEL_EXPORTER_OTLP_TRACES_{setting}", f"OTEL_EXPORTER_OTLP_{setting}"
-
-
 COOLDOWN = "BREAKER_EXPORTER_COOLDOWN"
 EXPORT_TIMEOUT = "BREAKER_EXPORTER_EXPORT_TIMEOUT"
 MAX_COOLDOWN = "BREAKER_EXPORTER_MAX_COOLDOWN"
-OTLP_COMPRESSION = _otlp("COMPRESSION")
-OTLP_ENDPOINT = _otlp("ENDPOINT")
-OTLP_HEADERS = _headers.VARIABLES
-OTLP_PROTOCOL = _otlp("PROTOCOL")
-OTLP_TIMEOUT = _otlp("TIMEOUT")
-METER_PROVIDER = "OTEL_PYTHON_METER_PROVIDER"
-RETRYABLE_CODES = "OTEL_PYTHON_EXPORTER_OTLP_GRPC_RETRYABLE_ERROR_CODES"
 SAMPLER = "OTEL_TRACES_SAMPLER"
 SCHEDULE_DELAY = "OTEL_BSP_SCHEDULE_DELAY"
 SENTRY_DSN = "SENTRY_DSN"
@@ -77,33 +62,16 @@ _LIMITS = (
     *("OTEL_SPAN_EVENT_COUNT_LIMIT", "OTEL_SPAN_LINK_COUNT_LIMIT"),
     *("OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT", "OTEL_LINK_ATTRIBUTE_COUNT_LIMIT"),
 )
-_GRPC_CODES = frozenset(
-    (
-        *("OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "INTERNAL"),
-        *("ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED"),
-        *("OUT_OF_RANGE", "UNIMPLEMENTED", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED"),
-    )
-)
 _SAMPLERS = (
     *("always_on", "always_off", "traceidratio"),
     *("parentbased_always_on", "parentbased_always_off", "parentbased_traceidratio"),
 )
 _one_of_samplers = one_of(*_SAMPLERS)
 SAMPLER_ARGUMENT = "OTEL_TRACES_SAMPLER_ARG"
-_METER_GROUP = "opentelemetry_meter_provider"
 SAMPLER_GROUP = "opentelemetry_traces_sampler"
 """Entry points of samplers that are installed, which ``OTEL_TRACES_SAMPLER`` may name too."""
-_grpc_compression = cast(Callable[[str, object], otlp.Compression], one_of("none", "gzip"))
 _sentry_mode = one_of(*(mode.value for mode in SentryMode))
 _profile = one_of(*(profile.value for profile in Profile))
-
-
-class OTLPFiles(NamedTuple):
-    """Paths for TLS; ``None`` where a variable is unset."""
-
-    certificate: str | None
-    client_key: str | None
-    client_certificate: str | None
 
 
 class Environment(_environment.Environment):
@@ -164,62 +132,6 @@ class Environment(_environment.Environment):
         named = self._first((SENTRY_MODE,), _sentry_mode, "otlp", str.lower)
         return None if named is None else SentryMode(named)
 
-    def otlp_timeout(self) -> tuple[str, float] | None:
-        """With the name of the variable that it stands in."""
-        return self._first(OTLP_TIMEOUT, _named_seconds, "5", float)
-
-    def otlp_protocol(self) -> otlp.Protocol | None:
-        return self._first(OTLP_PROTOCOL, otlp.protocol, "http/protobuf")
-
-    def otlp_traces_endpoint(self) -> str | None:
-        """The URL that traces are posted to."""
-        traces, base = _otlp("ENDPOINT")
-        default = "http://localhost:4318"
-        if endpoint := self._first((traces,), otlp.http_endpoint, default):
-            return endpoint
-        endpoint = self._first((base,), otlp.http_endpoint, default)
-        return endpoint and otlp.with_traces_path(endpoint)
-
-    def otlp_grpc_endpoint(self) -> str | None:
-        """The target of gRPC."""
-        return self._first(_otlp("ENDPOINT"), otlp.grpc_endpoint, "http://localhost:4317")
-
-    def otlp_insecure(self) -> tuple[str, bool] | None:
-        """Whether gRPC goes without TLS where the URL does not say it, and which variable has that."""
-        for name in _otlp("INSECURE"):
-            if text := self._text(name):
-                if text.lower() not in ("true", "false"):
-                    why = f"{name} must be true or false, not {shown(text)}"
-                    self.complain(why, "read as false, as OpenTelemetry does")
-                return name, text.lower() == "true"
-        return None
-
-    def otlp_compression(self, protocol: otlp.Protocol = "http/protobuf") -> otlp.Compression | None:
-        checked = _grpc_compression if protocol == "grpc" else otlp.compression
-        return self._first(OTLP_COMPRESSION, checked, "none", str.lower)
-
-    def otlp_headers(self, protocol: otlp.Protocol) -> dict[str, str]:
-        """Those that can be sent, with names in lower case; read as OpenTelemetry reads them."""
-        for name in OTLP_HEADERS:
-            if text := self._text(name):
-                found = _headers.parsed(text, protocol)
-                for fault in found.faults:
-                    self.complain(f"{name}: {fault}", "left out")
-                return found.usable  # those of all signals may be secrets for another backend
-        return {}
-
-    def otlp_retryable_codes(self) -> str | None:
-        """What gRPC's exporter tries again on, where it can read that."""
-        return self._first((RETRYABLE_CODES,), _grpc_codes, "OpenTelemetry's")
-
-    def otlp_files(self) -> OTLPFiles:
-        """Paths, each as it stands in its variable."""
-        certificate, client_key, client_certificate = (
-            next(filter(None, map(self._text, _otlp(setting))), None)
-            for setting in ("CERTIFICATE", "CLIENT_KEY", "CLIENT_CERTIFICATE")
-        )
-        return OTLPFiles(certificate, client_key, client_certificate)
-
     def traces_exporters(self) -> tuple[str, ...]:
         """The names in ``OTEL_TRACES_EXPORTER``, each once; ``otlp`` where it is unset."""
         names = (self._text("OTEL_TRACES_EXPORTER") or "otlp").split(",")
@@ -240,22 +152,6 @@ class Environment(_environment.Environment):
     def bad_limits(self) -> set[str]:
         """Variables of span limits that OpenTelemetry would raise on. An empty one means no limit to it."""
         return {name for name in _LIMITS if self._text(name) is not None and self.limit(name) is None}
-
-    def bad_meter_provider(self) -> tuple[str, ...]:
-        """The variable that names one, where OpenTelemetry would raise wherever a meter is asked for."""
-        name = self._text(METER_PROVIDER)
-        if METER_PROVIDER not in self._variables or (name and entry_points(group=_METER_GROUP, name=name)):
-            return ()
-        if name:
-            self.complain(
-                f"{METER_PROVIDER} must name an installed meter provider, not {shown(name)}",
-                "OpenTelemetry raises wherever a meter is asked for",
-            )
-        return (METER_PROVIDER,)
-
-    def metered(self) -> contextlib.AbstractContextManager[None]:
-        """Inside, OpenTelemetry can be asked for a meter, whatever is named and not installed."""
-        return self.hidden(self.bad_meter_provider())
 
     def check_provider(self, default_sampler: str) -> None:
         """What a ``TracerProvider`` is made of."""
@@ -286,34 +182,6 @@ class Environment(_environment.Environment):
         found = self.check_batching(default_delay)
         return Batching(found[_QUEUE_SIZE], found[_BATCH_SIZE], found[SCHEDULE_DELAY], found[_BSP_TIMEOUT])
 
-    def check_otlp(self, protocol: otlp.Protocol) -> None:
-        """What an OTLP exporter is made of."""
-        if protocol == "grpc":
-            self.otlp_grpc_endpoint()
-            self.otlp_insecure()
-            self.otlp_retryable_codes()
-        else:
-            self.otlp_traces_endpoint()
-        self.otlp_compression(protocol)
-        self.otlp_headers(protocol)
-        has_all = True
-        for name in (*_otlp("CERTIFICATE"), *_otlp("CLIENT_KEY"), *_otlp("CLIENT_CERTIFICATE")):
-            path = self._text(name)
-            may_be_folder = protocol != "grpc" and name in _otlp("CERTIFICATE")
-            if path and not _is_usable(path, may_be_folder=may_be_folder):
-                # Kept: to verify by other certificates than those asked for is no default.
-                self.complain(
-                    f"{name} must be a readable file with something in it, not {shown(path)}",
-                    "the exporter gets it as it is",
-                )
-                has_all = False
-        files = self.otlp_files()
-        # By HTTP the file of a certificate may hold the key too.
-        is_without_key = protocol == "grpc" and files.client_certificate and not files.client_key
-        if has_all and (is_without_key or (files.client_key and not files.client_certificate)):
-            both = "OTEL_EXPORTER_OTLP_CLIENT_KEY and OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE"
-            self.complain(f"{both} must be set together", "no client certificate is shown")
-
     def importable(self) -> contextlib.AbstractContextManager[None]:
         """Inside, ``opentelemetry.sdk.trace`` can be imported, which raises on a bad limit."""
         has_come = "opentelemetry.sdk.trace" in sys.modules
@@ -342,24 +210,6 @@ class Environment(_environment.Environment):
 
     def _is_on(self, name: str, on: tuple[str, ...], off: tuple[str, ...]) -> bool:
         return self._first((name,), one_of(*on, *off), off[0], str.lower) in on
-
-
-def _is_usable(path: str, *, may_be_folder: bool) -> bool:
-    is_there = os.access(path, os.R_OK) and (may_be_folder or not os.path.isdir(path))
-    return is_there and not (os.path.isfile(path) and os.path.getsize(path) == 0)
-
-
-def _named_seconds(name: str, value: object) -> tuple[str, float]:
-    return name, check.finite_seconds(name, value)
-
-
-def _grpc_codes(name: str, value: object) -> str:
-    codes = [code.strip().upper() for code in str(value).split(",") if code.strip()]
-    if not set(codes).issubset(_GRPC_CODES):
-        raise ValueError(
-            f"{name} must be names of gRPC's status codes with commas between, not {shown(value)}"
-        )
-    return str(value)
 
 
 def _sampler(name: str, value: object) -> str:

@@ -14,11 +14,13 @@ from opentelemetry.sdk.trace import SpanProcessor
 from opentelemetry.sdk.trace.export import SpanExporter
 
 from .._base.environment import TelemetryError
+from .._base.meter_provider import metered
 from .._base.redaction import origin, shown
 from ..otlp import _credentials
+from ..otlp import _environment as variables
+from ..otlp._packages import cause_of, importing
 from .batch_processor import BatchProcessor
 from .exporter_names import OTLP, chosen, entry_point
-from .packages import cause_of, importing
 from .switchable_processor import shut_down
 
 if TYPE_CHECKING:
@@ -50,7 +52,7 @@ def build(settings: Settings, environment: Environment) -> tuple[Pipeline, ...]:
     try:
         for name, exporter in _exporters(settings, environment):
             exporters.append(exporter)
-            with environment.metered():
+            with metered(environment):
                 pipelines.append(guarded(name, exporter, settings))
     except BaseException:
         shut_down(pipelines, settings.shutdown_timeout)
@@ -118,7 +120,7 @@ def check_otlp(protocol: otlp.Protocol, environment: Environment) -> None:
     Raises:
         TelemetryError: A variable is bad, where strict.
     """
-    environment.check_otlp(protocol)
+    variables.check(environment, protocol)
     _credentials.check(environment, protocol)
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 from opentelemetry import trace
 from opentelemetry.metrics import NoOpMeterProvider
 
+from .._base import meter_provider
 from .._base.log import say
 from .._base.redaction import origin, shown
 from .._concurrency.before_patch import any_early
@@ -124,7 +125,8 @@ def _made(attributes: Mapping[str, AttributeValue], environment: Environment, sa
 def _meters(kind: type[TracerProvider], environment: Environment) -> dict[str, Any]:
     """Instruments that count nothing, where OpenTelemetry's tracers would raise for theirs."""
     takes_them = "meter_provider" in inspect.signature(kind).parameters
-    return {"meter_provider": NoOpMeterProvider()} if environment.bad_meter_provider() and takes_them else {}
+    is_bad = meter_provider.is_bad(environment)
+    return {"meter_provider": NoOpMeterProvider()} if is_bad and takes_them else {}
 
 
 def _is_bare(provider: object) -> bool:

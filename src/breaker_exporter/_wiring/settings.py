@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from .._base import checks as check
 from .._base.log import say
 from .._base.redaction import shown
+from ..otlp import _endpoints as endpoints
 from ..otlp import _headers as rules
 from ..otlp import _settings as otlp
 from . import environment as _env
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
     from .._base.values import CircuitTransition
     from .environment import Batching, Environment
 
-_TIMEOUT = 5.0
+TIMEOUT = replace(otlp.TIMEOUT, default=5.0)
+"""Shorter than OpenTelemetry's."""
 _COOLDOWN = 15.0
 _MAX_COOLDOWN = 60.0
 _EXPORT_TIMEOUT = 15.0
@@ -105,7 +107,7 @@ class Arguments:
             TelemetryError: A variable is bad, where strict.
         """
         environment.check_names()
-        protocol = self.protocol or environment.otlp_protocol() or "http/protobuf"
+        protocol = environment.in_force(otlp.PROTOCOL) if self.protocol is None else self.protocol
         cooldown, max_cooldown = self._cooldowns(environment)
         timeout, export_timeout = self._timeouts(environment)
         return Settings(
@@ -136,16 +138,17 @@ class Arguments:
     ) -> None:
         try:
             if self.endpoint is not None:
-                (otlp.grpc_endpoint if protocol == "grpc" else otlp.http_endpoint)("endpoint", self.endpoint)
+                kind = (otlp.GRPC if protocol == "grpc" else otlp.ENDPOINT).kind
+                kind.check("endpoint", self.endpoint)
             if self.headers is not None:
                 otlp.headers("headers", self.headers, protocol)
         except ValueError:
-            if self.protocol is not None or protocol == "grpc" or not any_set(_env.OTLP_PROTOCOL):
+            if self.protocol is not None or protocol == "grpc" or not any_set(otlp.PROTOCOL.variables):
                 raise
             self._check_protocol_dependent("grpc", any_set)  # the environment may say it
 
     def _check_pairs(self, any_set: Callable[[Iterable[str]], bool]) -> None:
-        timeout = self.timeout or (None if any_set(_env.OTLP_TIMEOUT) else _TIMEOUT)
+        timeout = self.timeout or (None if any_set(TIMEOUT.variables) else TIMEOUT.default)
         if self.export_timeout and timeout and self.export_timeout <= timeout:
             raise ValueError(_not_above("export_timeout", self.export_timeout, timeout))
         cooldown = self.cooldown or (None if any_set([_env.COOLDOWN]) else _COOLDOWN)
@@ -165,8 +168,8 @@ class Arguments:
             return None
         try:
             if protocol == "grpc":
-                return otlp.grpc_endpoint("endpoint", self.endpoint)
-            return otlp.with_traces_path(otlp.http_endpoint("endpoint", self.endpoint))
+                return endpoints.grpc_endpoint("endpoint", self.endpoint)
+            return endpoints.with_traces_path(endpoints.http_endpoint("endpoint", self.endpoint))
         except ValueError as error:  # of the protocol that the environment says
             environment.complain(str(error), "left out")
             return None
@@ -185,7 +188,7 @@ class Arguments:
         if self.timeout:
             name, timeout = "timeout", self.timeout
         else:
-            name, timeout = environment.otlp_timeout() or ("timeout", _TIMEOUT)
+            name, timeout = environment.found(TIMEOUT) or ("timeout", TIMEOUT.default)
         hint = check.milliseconds_hint(name, timeout)
         chosen = self.export_timeout or environment.export_timeout()
         if chosen and chosen <= timeout:

@@ -16,7 +16,7 @@ __all__ = ["CooperativeOTLPSpanExporter"]
 
 def __getattr__(name: str) -> object:
     if name == "CooperativeOTLPSpanExporter":
-        from .._wiring.packages import importing
+        from ._packages import importing
 
         with importing("http/protobuf"):
             from ._exporters import CooperativeOTLPSpanExporter

@@ -7,26 +7,21 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, TypeVar
 
 from .._base.redaction import origin, shown
-from .._wiring.packages import cause_of
+from ._packages import cause_of
+from ._settings import GRPC_CREDENTIALS, HTTP_CREDENTIALS
 
 if TYPE_CHECKING:
-    from .._wiring.environment import Environment
+    from .._base.environment import Environment
     from ._settings import Protocol
 
 T = TypeVar("T")
 
 _GROUP = "opentelemetry_otlp_credential_provider"
 VARIABLES: dict[Protocol, tuple[str, ...]] = {
-    "http/protobuf": (
-        "OTEL_PYTHON_EXPORTER_OTLP_HTTP_CREDENTIAL_PROVIDER",
-        "OTEL_PYTHON_EXPORTER_OTLP_HTTP_TRACES_CREDENTIAL_PROVIDER",
-    ),
-    "grpc": (
-        "OTEL_PYTHON_EXPORTER_OTLP_GRPC_TRACES_CREDENTIAL_PROVIDER",
-        "OTEL_PYTHON_EXPORTER_OTLP_GRPC_CREDENTIAL_PROVIDER",
-    ),
+    "http/protobuf": HTTP_CREDENTIALS.variables,
+    "grpc": GRPC_CREDENTIALS.variables,
 }
-"""By protocol, in the order in which OpenTelemetry's exporters ask them: HTTP asks the general one first."""
+"""By protocol, in the order in which OpenTelemetry's exporters ask them."""
 
 
 def check(environment: Environment, protocol: Protocol) -> None:

@@ -14,12 +14,15 @@ import requests
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from .._base import checks as check
+from .._base.environment import Environment
 from .._base.log import say
+from .._base.meter_provider import metered
 from .._core.report import ExportReport, Verdict, raised
-from .._wiring.environment import Environment
 from . import _credentials
+from . import _environment as variables
 from . import _settings as otlp
 from ._encode.spans import BatchEncoder, warm
+from ._endpoints import http_endpoint
 from ._pacing import Pace
 from ._remarks import Remarks
 from ._self_metrics import ENABLED, SelfMetrics
@@ -37,8 +40,6 @@ if TYPE_CHECKING:
 
     from ._settings import Compression
 
-_TIMEOUT = "timeout", 10.0
-_ENDPOINT = "http://localhost:4318/v1/traces"
 _MAX_REQUEST_SIZE = 64 << 20
 """Bytes, as OpenTelemetry's own exporter has it."""
 
@@ -106,10 +107,12 @@ class CooperativeOTLPSpanExporter(SpanExporter):
     ) -> None:
         # Ours alone: variables that were checked already, or none at all.
         environment = Environment() if _environment is None else _environment
-        name, seconds = environment.otlp_timeout() or _TIMEOUT if timeout is None else ("timeout", timeout)
+        name, seconds = "timeout", otlp.TIMEOUT.default if timeout is None else timeout
+        if timeout is None:
+            name, seconds = environment.found(otlp.TIMEOUT) or (name, seconds)
         self._timeout = check.seconds(name, seconds)
         self._compression: Compression = (
-            environment.otlp_compression() or "none"
+            variables.compression(environment, "http/protobuf")
             if compression is None
             else otlp.compression("compression", getattr(compression, "value", compression))
         )
@@ -122,18 +125,18 @@ class CooperativeOTLPSpanExporter(SpanExporter):
             "accept-encoding": "identity",
             "content-type": "application/x-protobuf",
             "user-agent": f"breaker-exporter/{version('breaker-exporter')}",
-            **environment.otlp_headers("http/protobuf"),
+            **variables.headers(environment, "http/protobuf"),
             **({} if headers is None else otlp.headers("headers", headers, "http/protobuf")),
         }
         if self._compression != "none":
             sent["content-encoding"] = self._compression
-        files = environment.otlp_files()
+        files = variables.files(environment)
         key = client_key_file or files.client_key
         certificate = client_certificate_file or files.client_certificate
         url = (
-            environment.otlp_traces_endpoint() or _ENDPOINT
+            variables.endpoint(environment, "http/protobuf")
             if endpoint is None
-            else otlp.http_endpoint("endpoint", endpoint)
+            else http_endpoint("endpoint", endpoint)
         )
         self._poster = Poster(
             url,
@@ -150,7 +153,7 @@ class CooperativeOTLPSpanExporter(SpanExporter):
         counts_itself = (environment.value(ENABLED) or "").lower() == "true"
         self._metrics = None
         if counts_itself:
-            with environment.metered() if meter_provider is None else contextlib.nullcontext():
+            with metered(environment) if meter_provider is None else contextlib.nullcontext():
                 self._metrics = SelfMetrics(url, meter_provider)
         warm()
 

@@ -11,18 +11,19 @@ from urllib.parse import urlsplit
 import grpc
 
 from .._base.address import place
+from .._base.environment import Environment
 from .._base.log import say
-from .._wiring import environment as _env
-from .._wiring.environment import Environment
+from .._base.meter_provider import metered
 from . import _credentials
+from . import _environment as variables
+from ._settings import HEADERS, RETRYABLE_CODES, TIMEOUT
 
 if TYPE_CHECKING:
     from .._wiring.settings import Settings
     from ._send.grpc import SlicingOTLPSpanExporter
 
-_ENDPOINT = "http://localhost:4317"
 _UNREADABLE = b"unreadable"
-_TRACES_TIMEOUT = _env.OTLP_TIMEOUT[0]
+_TRACES_TIMEOUT = TIMEOUT.variables[0]
 
 
 def made(
@@ -33,14 +34,14 @@ def made(
     Raises:
         TelemetryError: A variable is bad, where strict.
     """
-    endpoint = settings.endpoint or environment.otlp_grpc_endpoint() or _ENDPOINT
+    endpoint = settings.endpoint or variables.endpoint(environment, "grpc")
     is_plain = _is_plain(endpoint, environment)
-    headers = settings.headers or environment.otlp_headers("grpc")
-    is_gzip = environment.otlp_compression("grpc") == "gzip"
+    headers = settings.headers or variables.headers(environment, "grpc")
+    is_gzip = variables.compression(environment, "grpc") == "gzip"
     credentials = None if is_plain else _channel_credentials(environment)
     if is_plain and (named := [name for name in _credentials.VARIABLES["grpc"] if environment.value(name)]):
         say(logging.WARNING, "%s has no effect on spans: %s goes without TLS", named[0], place(endpoint))
-    with environment.metered(), environment.hidden([*_read_all_the_same(environment, headers)]):
+    with metered(environment), environment.hidden([*_read_all_the_same(environment, headers)]):
         return kind(
             endpoint,
             insecure=is_plain,
@@ -55,7 +56,7 @@ def made(
 def _is_plain(endpoint: str, environment: Environment) -> bool:
     """Whether there is no TLS: never with https, else as a variable says, else with http alone."""
     scheme = urlsplit(endpoint).scheme
-    insecure = environment.otlp_insecure()
+    insecure = variables.insecure(environment)
     return scheme != "https" and (scheme == "http" if insecure is None else insecure[1])
 
 
@@ -64,7 +65,7 @@ def _channel_credentials(environment: Environment) -> grpc.ChannelCredentials:
     given = _credentials.load(environment, "grpc", grpc.ChannelCredentials)
     if given is not None:
         return given
-    files = environment.otlp_files()
+    files = variables.files(environment)
     pair = files.client_key, files.client_certificate
     # One of them without the other is told already.
     key, certificate = pair if all(pair) else (None, None)
@@ -89,6 +90,6 @@ def _read_all_the_same(environment: Environment, headers: dict[str, str]) -> Ite
     except ValueError:
         yield _TRACES_TIMEOUT
     if not headers:
-        yield from _env.OTLP_HEADERS
-    if environment.otlp_retryable_codes() is None and environment.value(_env.RETRYABLE_CODES):
-        yield _env.RETRYABLE_CODES
+        yield from HEADERS.variables
+    if environment.get(RETRYABLE_CODES) is None and environment.value(RETRYABLE_CODES.variable):
+        yield RETRYABLE_CODES.variable

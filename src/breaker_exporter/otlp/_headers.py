@@ -5,14 +5,9 @@ A name may be shown, a value never.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
 from typing import NamedTuple
-from urllib.parse import unquote
-
-VARIABLES = ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS")
-"""The more particular one first."""
 
 # The pairs that OpenTelemetry's liberal reading takes; it would log any other in full.
 _PAIR = re.compile(
@@ -70,12 +65,6 @@ def parsed(text: str, protocol: str) -> Headers:
         for name, value in parse_env_headers(pair, liberal=True).items():
             _sort(found, label, name, value, protocol)
     return found
-
-
-def secrets_of_environment() -> list[str]:
-    """The values of all headers in this process's variables, usable or not: none of them may be shown."""
-    pairs = [pair for name in VARIABLES for pair in os.environ.get(name, "").split(",")]
-    return [unquote(pair.partition("=")[2]).strip() for pair in pairs]
 
 
 def _label(name: str, number: int) -> str:

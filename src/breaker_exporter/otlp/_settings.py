@@ -1,23 +1,28 @@
-"""What the settings of an OTLP exporter accept, in code or in the environment.
-
-Checks as in ``_base.checks``: each names the argument or variable, the value and what is allowed.
-"""
+"""The settings of an OTLP exporter, by either protocol, with OpenTelemetry's defaults."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Literal, cast
-from urllib.parse import urldefrag, urlsplit, urlunsplit
 
 from .._base import checks as check
 from .._base.checks import one_of
 from .._base.redaction import shown
+from .._base.setting import Kind, Setting, switch
 from . import _headers as rules
+from ._endpoints import GRPC_ENDPOINT, HTTP_ENDPOINT, grpc_endpoint, http_endpoint
 
 Protocol = Literal["http/protobuf", "grpc"]
 Compression = Literal["none", "gzip", "deflate"]
 
-_TRACES_PATH = "/v1/traces"
+_GRPC_CODES = frozenset(
+    (
+        *("OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "INTERNAL"),
+        *("ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED"),
+        *("OUT_OF_RANGE", "UNIMPLEMENTED", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED"),
+    )
+)
 
 
 def protocol(name: str, value: object) -> Protocol:
@@ -38,46 +43,6 @@ def compression(name: str, value: object) -> Compression:
         ValueError: Another word.
     """
     return cast(Compression, one_of("none", "gzip", "deflate")(name, value))
-
-
-def http_endpoint(name: str, value: object) -> str:
-    """An HTTP URL, without blanks around it.
-
-    Raises:
-        TypeError: Not a string.
-        ValueError: Not an HTTP URL with a host.
-    """
-    text = check.text(name, value).strip()
-    if not _is_http_url(text):
-        raise ValueError(f"{name} must be a URL such as http://collector:4318, not {shown(value)}")
-    return urldefrag(text).url
-
-
-def grpc_endpoint(name: str, value: object) -> str:
-    """An HTTP URL, or another target that gRPC knows, such as ``collector:4317`` (which means TLS).
-
-    Raises:
-        TypeError: Not a string.
-        ValueError: Neither, or it has a user in it, which gRPC takes for a part of the host's name.
-    """
-    text = check.text(name, value).strip()
-    is_url = text.lower().startswith(("http:", "https:"))
-    is_broken = any(character.isspace() or character in "\"'" for character in text)
-    if is_broken or (is_url and not _is_http_url(text)):
-        raise ValueError(f"{name} must be a URL such as http://collector:4317, not {shown(value)}")
-    if "@" in text and not text.startswith("unix"):
-        raise ValueError(
-            f"{name} must have no user in it for gRPC, which takes it for a part of the host's name "
-            f"(credentials go into the headers), not {shown(value)}"
-        )
-    return text
-
-
-def with_traces_path(endpoint: str) -> str:
-    """A base URL's place for traces, with its query; a URL that names the place already is kept."""
-    url = urlsplit(endpoint)
-    path = url.path.rstrip("/")
-    return urlunsplit(url._replace(path=path if path.endswith(_TRACES_PATH) else path + _TRACES_PATH))
 
 
 def headers(name: str, value: object, protocol: Protocol) -> dict[str, str]:
@@ -106,13 +71,113 @@ def strings(name: str, value: object) -> Mapping[str, str]:
     return value
 
 
-def _is_http_url(text: str) -> bool:
-    if any(not character.isprintable() for character in text):  # which urlsplit would drop
-        return False
-    try:
-        url = urlsplit(text)
-        host = url.hostname or ""
-        is_host = bool(host) and not any(character.isspace() for character in host)
-        return url.scheme in ("http", "https") and is_host and url.port != 0
-    except ValueError:
-        return False
+def _grpc_codes(name: str, value: object) -> str:
+    codes = [code.strip().upper() for code in str(value).split(",") if code.strip()]
+    if not set(codes).issubset(_GRPC_CODES):
+        raise ValueError(
+            f"{name} must be names of gRPC's status codes with commas between, not {shown(value)}"
+        )
+    return str(value)
+
+
+def _variables(name: str) -> tuple[str, str]:
+    return f"OTEL_EXPORTER_OTLP_TRACES_{name}", f"OTEL_EXPORTER_OTLP_{name}"
+
+
+def _credential_provider(*variables: str) -> Setting[str | None]:
+    return Setting(
+        variables=variables,
+        kind=Kind("an installed credential provider", check.text),
+        default=None,
+        about="the entry point of a function that gives a session (HTTP) or a channel's keys (gRPC)",
+    )
+
+
+PROTOCOL = Setting(
+    variables=_variables("PROTOCOL"),
+    argument="protocol",
+    kind=Kind("one of http/protobuf, grpc", protocol),
+    default="http/protobuf",
+    about="how spans are sent",
+)
+ENDPOINT = Setting(
+    variables=_variables("ENDPOINT"),
+    argument="endpoint",
+    kind=Kind("a URL such as http://collector:4318", http_endpoint),
+    default=HTTP_ENDPOINT,
+    about="the collector. HTTP: `/v1/traces` is added to its path unless it is there, and a query is kept. "
+    "gRPC: without a user; a target such as `collector:4317` will do, which means TLS",
+)
+GRPC = replace(
+    ENDPOINT, kind=Kind("a URL such as http://collector:4317", grpc_endpoint), default=GRPC_ENDPOINT
+)
+INSECURE = Setting(
+    variables=_variables("INSECURE"),
+    kind=switch(("true",), ("false",)),
+    default=False,
+    fallback="false",
+    about="gRPC without TLS, where the endpoint has neither `http` nor `https`",
+)
+HEADERS = Setting[Mapping[str, str] | None](
+    variables=_variables("HEADERS"),
+    argument="headers",
+    kind=Kind("a mapping of strings to strings", strings),
+    default=None,
+    about="`name=value,name=value`, percent-encoded. A header that HTTP or gRPC cannot send is left out and "
+    "named; a value is never logged",
+)
+TIMEOUT = Setting[float](
+    variables=_variables("TIMEOUT"),
+    argument="timeout",
+    kind=Kind("a finite number of seconds, above 0", check.finite_seconds, float),
+    default=10.0,
+    unit="s",
+    about="for one export",
+)
+COMPRESSION = Setting[Compression](
+    variables=_variables("COMPRESSION"),
+    argument="compression",
+    kind=Kind("one of none, gzip, deflate", compression, str.lower),
+    default="none",
+    about="of a request's body; `deflate` by HTTP alone",
+)
+GRPC_COMPRESSION = replace(
+    COMPRESSION,
+    kind=Kind(
+        "one of none, gzip",
+        cast(Callable[[str, object], Compression], one_of("none", "gzip")),
+        str.lower,
+    ),
+)
+_FILE = Kind("a readable file with something in it", check.text)
+CERTIFICATE = Setting[str | None](
+    variables=_variables("CERTIFICATE"),
+    kind=_FILE,
+    default=None,
+    about="what the collector's certificate is verified by; by HTTP it may be a folder",
+)
+CLIENT_KEY = Setting[str | None](
+    variables=_variables("CLIENT_KEY"), kind=_FILE, default=None, about="the key of the client's certificate"
+)
+CLIENT_CERTIFICATE = Setting[str | None](
+    variables=_variables("CLIENT_CERTIFICATE"),
+    kind=_FILE,
+    default=None,
+    about="the client's certificate; by HTTP its file may hold the key too",
+)
+RETRYABLE_CODES = Setting[str | None](
+    variables=("OTEL_PYTHON_EXPORTER_OTLP_GRPC_RETRYABLE_ERROR_CODES",),
+    kind=Kind("names of gRPC's status codes with commas between", _grpc_codes),
+    default=None,
+    fallback="OpenTelemetry's",
+    about="what OpenTelemetry's gRPC exporter tries again on",
+)
+# HTTP asks the general one first, gRPC the one for traces: so do OpenTelemetry's exporters.
+HTTP_CREDENTIALS = _credential_provider(
+    "OTEL_PYTHON_EXPORTER_OTLP_HTTP_CREDENTIAL_PROVIDER",
+    "OTEL_PYTHON_EXPORTER_OTLP_HTTP_TRACES_CREDENTIAL_PROVIDER",
+)
+GRPC_CREDENTIALS = _credential_provider(
+    "OTEL_PYTHON_EXPORTER_OTLP_GRPC_TRACES_CREDENTIAL_PROVIDER",
+    "OTEL_PYTHON_EXPORTER_OTLP_GRPC_CREDENTIAL_PROVIDER",
+)

@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 from opentelemetry.sdk.trace import TracerProvider
 
 from .._base.log import say
+from .._base.meter_provider import metered
 from .._base.redaction import origin
 from .._wiring.environment import Environment
 from .._wiring.profiles import PROFILES, Profile
@@ -155,7 +156,7 @@ def _connect(
     try:
         propagate_beside(spans.propagator(sentry.mode))
         if provider is not None and takes_spans(client, sentry.mode):
-            with environment.metered():
+            with metered(environment):
                 pipeline = spans.pipeline(client, sentry, settings, environment, provider)
     except SentryUnavailable as error:
         failure = str(error)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 
 from .._base.redaction import message
-from ..otlp._settings import Protocol
+from ._settings import Protocol
 
 
 def check_installed(protocol: Protocol) -> None:

@@ -1,0 +1,69 @@
+"""Endpoints of OTLP: the default ones, and what is one at all.
+
+Checks as in ``_base.checks``: each names the argument or variable, the value and what is allowed.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import urldefrag, urlsplit, urlunsplit
+
+from .._base import checks as check
+from .._base.redaction import shown
+
+HTTP_PORT = 4318
+GRPC_PORT = 4317
+HTTP_ENDPOINT = f"http://localhost:{HTTP_PORT}"
+GRPC_ENDPOINT = f"http://localhost:{GRPC_PORT}"
+TRACES_PATH = "/v1/traces"
+
+
+def http_endpoint(name: str, value: object) -> str:
+    """An HTTP URL, without blanks around it.
+
+    Raises:
+        TypeError: Not a string.
+        ValueError: Not an HTTP URL with a host.
+    """
+    text = check.text(name, value).strip()
+    if not _is_http_url(text):
+        raise ValueError(f"{name} must be a URL such as http://collector:{HTTP_PORT}, not {shown(value)}")
+    return urldefrag(text).url
+
+
+def grpc_endpoint(name: str, value: object) -> str:
+    """An HTTP URL, or another target that gRPC knows, such as ``collector:4317`` (which means TLS).
+
+    Raises:
+        TypeError: Not a string.
+        ValueError: Neither, or it has a user in it, which gRPC takes for a part of the host's name.
+    """
+    text = check.text(name, value).strip()
+    is_url = text.lower().startswith(("http:", "https:"))
+    is_broken = any(character.isspace() or character in "\"'" for character in text)
+    if is_broken or (is_url and not _is_http_url(text)):
+        raise ValueError(f"{name} must be a URL such as http://collector:{GRPC_PORT}, not {shown(value)}")
+    if "@" in text and not text.startswith("unix"):
+        raise ValueError(
+            f"{name} must have no user in it for gRPC, which takes it for a part of the host's name "
+            f"(credentials go into the headers), not {shown(value)}"
+        )
+    return text
+
+
+def with_traces_path(endpoint: str) -> str:
+    """A base URL's place for traces, with its query; a URL that names the place already is kept."""
+    url = urlsplit(endpoint)
+    path = url.path.rstrip("/")
+    return urlunsplit(url._replace(path=path if path.endswith(TRACES_PATH) else path + TRACES_PATH))
+
+
+def _is_http_url(text: str) -> bool:
+    if any(not character.isprintable() for character in text):  # which urlsplit would drop
+        return False
+    try:
+        url = urlsplit(text)
+        host = url.hostname or ""
+        is_host = bool(host) and not any(character.isspace() for character in host)
+        return url.scheme in ("http", "https") and is_host and url.port != 0
+    except ValueError:
+        return False

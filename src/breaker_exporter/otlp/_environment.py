@@ -1,0 +1,122 @@
+"""The settings of an OTLP exporter as the environment gives them."""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+
+from .._base.environment import Environment
+from .._base.redaction import shown
+from . import _headers as rules
+from ._endpoints import with_traces_path
+from ._settings import (
+    CERTIFICATE,
+    CLIENT_CERTIFICATE,
+    CLIENT_KEY,
+    COMPRESSION,
+    ENDPOINT,
+    GRPC,
+    GRPC_COMPRESSION,
+    HEADERS,
+    INSECURE,
+    RETRYABLE_CODES,
+    Compression,
+    Protocol,
+)
+
+
+class Files(NamedTuple):
+    """Paths for TLS; ``None`` where a variable is unset."""
+
+    certificate: str | None
+    client_key: str | None
+    client_certificate: str | None
+
+
+def endpoint(environment: Environment, protocol: Protocol) -> str:
+    """The URL that traces are posted to, or the target of gRPC, credentials and all."""
+    if protocol == "grpc":
+        return environment.in_force(GRPC)
+    for_traces, _ = ENDPOINT.variables
+    name, url = environment.found(ENDPOINT) or ("", ENDPOINT.default)
+    return url if name == for_traces else with_traces_path(url)
+
+
+def insecure(environment: Environment) -> tuple[str, bool] | None:
+    """The variable that says if gRPC goes without TLS where the URL does not say it, and its value.
+
+    OpenTelemetry takes anything but ``true`` for false.
+    """
+    for name in INSECURE.variables:
+        if text := environment.value(name):
+            if text.lower() not in ("true", "false"):
+                why = f"{name} must be true or false, not {shown(text)}"
+                environment.complain(why, "read as false, as OpenTelemetry does")
+            return name, text.lower() == "true"
+    return None
+
+
+def compression(environment: Environment, protocol: Protocol) -> Compression:
+    """The compression of a request's body."""
+    return environment.in_force(GRPC_COMPRESSION if protocol == "grpc" else COMPRESSION)
+
+
+def headers(environment: Environment, protocol: Protocol) -> dict[str, str]:
+    """The headers that can be sent, with names in lower case; read as OpenTelemetry reads them."""
+    for name in HEADERS.variables:
+        if text := environment.value(name):
+            found = rules.parsed(text, protocol)
+            for fault in found.faults:
+                environment.complain(f"{name}: {fault}", "left out")
+            return found.usable  # those of all signals may be secrets for another backend
+    return {}
+
+
+def files(environment: Environment) -> Files:
+    """Paths, each as it stands in its variable."""
+    certificate, client_key, client_certificate = (
+        next(filter(None, map(environment.value, setting.variables)), None)
+        for setting in (CERTIFICATE, CLIENT_KEY, CLIENT_CERTIFICATE)
+    )
+    return Files(certificate, client_key, client_certificate)
+
+
+def check(environment: Environment, protocol: Protocol) -> None:
+    """Complain of all that an exporter for `protocol` cannot use, without making one.
+
+    Raises:
+        TelemetryError: A variable is bad, where strict.
+    """
+    endpoint(environment, protocol)
+    if protocol == "grpc":
+        insecure(environment)
+        environment.get(RETRYABLE_CODES)
+    compression(environment, protocol)
+    headers(environment, protocol)
+    _check_files(environment, protocol)
+
+
+def _check_files(environment: Environment, protocol: Protocol) -> None:
+    has_all = True
+    for setting in (CERTIFICATE, CLIENT_KEY, CLIENT_CERTIFICATE):
+        may_be_folder = protocol != "grpc" and setting is CERTIFICATE
+        for name in setting.variables:
+            path = environment.value(name)
+            if path and not _is_usable(path, may_be_folder=may_be_folder):
+                # Kept: to verify by other certificates than those asked for is no default.
+                environment.complain(
+                    f"{name} must be {setting.kind.allowed}, not {shown(path)}",
+                    "the exporter gets it as it is",
+                )
+                has_all = False
+    found = files(environment)
+    # By HTTP the file of a certificate may hold the key too.
+    is_without_key = protocol == "grpc" and found.client_certificate and not found.client_key
+    if has_all and (is_without_key or (found.client_key and not found.client_certificate)):
+        both = f"{CLIENT_KEY.variable} and {CLIENT_CERTIFICATE.variable}"
+        environment.complain(f"{both} must be set together", "no client certificate is shown")
+
+
+def _is_usable(path: str, *, may_be_folder: bool) -> bool:
+    is_there = os.access(path, os.R_OK) and (may_be_folder or not os.path.isdir(path))
+    return is_there and not (os.path.isfile(path) and os.path.getsize(path) == 0)
