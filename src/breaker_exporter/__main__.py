@@ -12,14 +12,14 @@ from ._doctor import command as doctor
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command, or show which there are; the exit status."""
+    """Run a command, or list the commands; return the exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m breaker_exporter",
         description="A circuit breaker around any OpenTelemetry span exporter.",
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    demo.configure(commands.add_parser("demo", help="two services through one outage, side by side"))
-    doctor.configure(commands.add_parser("doctor", help="what is wrong with the telemetry as set up here"))
+    demo.configure(commands.add_parser("demo", help="run two services through one outage, side by side"))
+    doctor.configure(commands.add_parser("doctor", help="find mistakes in the telemetry of this environment"))
     options = parser.parse_args(arguments)
     if "run" not in options:
         parser.print_help()

@@ -121,7 +121,7 @@ def test_the_figures_of_a_phase_are_those_of_its_requests() -> None:
     assert figures["seconds_to_recover"] == pytest.approx(1.1)
 
 
-def test_a_hub_that_stands_still_to_the_end_counts_with_what_it_stood() -> None:
+def test_a_hub_that_stands_still_to_the_end_counts_with_its_delay() -> None:
     observed = raw("bare-grpc")
     observed.beats = [beat for beat in observed.beats if beat[0] < 6]
     figures: Any = figures_of(observed)
@@ -148,7 +148,7 @@ def test_ratios_are_formed_within_a_round_and_judged_by_their_median() -> None:
     assert judged["most spans/s delivered, hooks / bare"].met is False
 
 
-def test_only_where_every_fault_was_measured_any_fault_is_said() -> None:
+def test_any_fault_means_that_every_fault_was_measured() -> None:
     data = results()
     assert Results(data).faults() == "blackhole"
     for fault in ("refuse", "drip"):
@@ -158,14 +158,14 @@ def test_only_where_every_fault_was_measured_any_fault_is_said() -> None:
     assert Results({**data, "cells": {}}).faults() == "no fault yet"
 
 
-def test_where_p99_doubles_is_taken_from_between_the_steps() -> None:
+def test_the_load_at_which_p99_doubles_is_interpolated() -> None:
     found = Results(results())
     assert found.doubles_at("bare-http", 0) == pytest.approx(1000)
     assert found.doubles_at("hooks", 0) == 2000
     assert found.doubles_at("bare-grpc", 0) is None
 
 
-def test_the_report_has_targets_tables_and_what_is_missing() -> None:
+def test_the_report_has_targets_and_tables_and_names_missing_figures() -> None:
     text = markdown(results())
 
     assert "| healthy, hooks: request p99 / none | <= 1.2 | 1.1 (1.1-1.1) | met |" in text
@@ -177,7 +177,7 @@ def test_the_report_has_targets_tables_and_what_is_missing() -> None:
     assert markdown({**results(), "cells": {}, "micro": {}}).count("not measured") > 10
 
 
-def test_a_run_that_goes_on_keeps_what_was_measured(tmp_path: Path) -> None:
+def test_a_resumed_run_keeps_earlier_results(tmp_path: Path) -> None:
     path = tmp_path / "new" / "results.json"
     store = Store(path, "make bench", resume=True)
     figures: Any = figures_of(raw("hooks"))
@@ -192,7 +192,7 @@ def test_a_run_that_goes_on_keeps_what_was_measured(tmp_path: Path) -> None:
     assert [path.name for path in path.parent.iterdir()] == ["results.json"]
 
 
-def test_a_cell_that_is_measured_in_the_end_is_not_skipped_any_more(tmp_path: Path) -> None:
+def test_a_cell_that_is_measured_later_does_not_count_as_skipped(tmp_path: Path) -> None:
     store = Store(tmp_path / "results.json", "make bench", resume=False)
     figures: Any = figures_of(raw("hooks"))
     store.skip(figures["key"], "its service did not run")
@@ -214,14 +214,14 @@ def test_a_contender_that_failed_in_the_first_round_is_in_the_report() -> None:
     assert "| `hooks` | 3 |" in text.partition("## Growth")[2]
 
 
-def test_a_run_does_not_go_on_where_another_way_of_measuring_began(tmp_path: Path) -> None:
+def test_results_of_an_older_method_are_not_resumed(tmp_path: Path) -> None:
     path = tmp_path / "results.json"
     path.write_text('{"cells": {}, "skipped": {}, "micro": {}}')
     with pytest.raises(SystemExit, match="measure anew, without --resume"):
         Store(path, "make bench", resume=True)
 
 
-def test_a_target_is_met_where_its_whole_spread_is() -> None:
+def test_a_target_is_met_when_its_whole_spread_is_within_the_limit() -> None:
     def verdict(*values: float, at_least: bool = False) -> Verdict:
         return Verdict("a figure", "", 1.0, values, at_least)
 
@@ -245,7 +245,7 @@ def test_a_spread_narrows_as_rounds_are_added() -> None:
         interval([])
 
 
-def test_what_exporting_costs_is_measured_round_by_round_against_no_exporter() -> None:
+def test_the_cpu_of_exporting_is_measured_against_no_exporter_in_each_round() -> None:
     forth, back = cost_cells(0), cost_cells(1)
 
     assert {cell.contender for cell in forth} >= {"none", "bare-http", "hooks", "bare-grpc", "hooks-grpc"}
@@ -310,7 +310,7 @@ def test_a_wrong_option_is_named(arguments: list[str], says: str, capsys: pytest
     assert says in capsys.readouterr().err
 
 
-def test_a_dry_run_says_what_and_how_long(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_dry_run_lists_the_cells_and_the_time_they_take(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", "--dry-run", "--rounds", "1", "--suites", "growth", "--no-micro"]) == 0
     said = capsys.readouterr().out.splitlines()
     assert said[0].startswith("35 cells, about ")

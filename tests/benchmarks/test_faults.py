@@ -53,7 +53,7 @@ def raw(row: str = "silence", column: str = "gevent HTTP") -> Observations:
     return Observations(cell, {OURS: service(cell), NONE: service(cell)}, delivered, taken=frozenset(IDS))
 
 
-def test_what_held_is_not_broken() -> None:
+def test_a_cell_that_kept_all_promises_has_none_broken() -> None:
     outcome = outcome_of(raw())
 
     assert outcome.broken == []
@@ -134,30 +134,28 @@ def raised(raw: Observations) -> None:
         (raised, ["something of ours was raised"]),
     ],
 )
-def test_what_did_not_hold_is_broken_in_its_own_words(
-    break_it: Callable[[Observations], None], words: list[str]
-) -> None:
+def test_each_broken_promise_is_named(break_it: Callable[[Observations], None], words: list[str]) -> None:
     observed = raw()
     break_it(observed)
 
     assert outcome_of(observed).broken == words
 
 
-def test_without_a_last_word_nothing_is_known() -> None:
+def test_a_worker_without_a_last_report_breaks_a_promise() -> None:
     observed = raw()
     silent(observed)
 
     assert "the worker's last word is missing" in outcome_of(observed).broken
 
 
-def test_what_a_partial_success_rejects_must_be_counted_as_failed() -> None:
+def test_spans_rejected_by_a_partial_success_must_count_as_failed() -> None:
     observed = raw("partial success")
     say_last(observed, health={**HEALTH, "failed": 0, "refused": 40})
 
     assert outcome_of(observed).broken == ["partial success was not seen"]
 
 
-def test_what_the_official_exporter_does_is_its_own() -> None:
+def test_the_official_exporters_own_retries_break_no_promise() -> None:
     observed = raw("partial success", "gevent, official HTTP wrapped")
     say_last(observed, health={**HEALTH, "exported": 70, "failed": 0})
     twice(observed)
@@ -166,7 +164,7 @@ def test_what_the_official_exporter_does_is_its_own() -> None:
     assert outcome_of(observed).broken == []
 
 
-def test_a_worker_without_a_hub_has_no_delay_of_one() -> None:
+def test_a_worker_without_a_hub_has_no_hub_delay() -> None:
     observed = raw()
     for each in observed.services.values():
         each.gaps = []
@@ -176,13 +174,13 @@ def test_a_worker_without_a_hub_has_no_delay_of_one() -> None:
     assert (outcome.gap, outcome.gap_ratio, outcome.broken) == (None, None, [])
 
 
-def test_every_fault_can_be_set_as_it_is_planned() -> None:
+def test_every_planned_fault_can_be_set() -> None:
     for step in (step for row in ROWS for step in row.steps):
         if isinstance(step.fault, Fault):
             FaultSetting.of(step.fault, step.settings_now())
 
 
-def test_the_soak_can_see_what_is_delivered_twice() -> None:
+def test_the_soak_notices_spans_that_are_delivered_twice() -> None:
     """A request that is taken on a connection that was kept alive, which is then reset."""
     step = next(step for step in soak.STEPS if step.fault is Fault.TAKEN_THEN_RESET)
 
@@ -201,7 +199,7 @@ def test_the_quick_form_takes_less_than_four_minutes() -> None:
     assert {cell.column.name for cell in quick_cells()} == {"gevent HTTP", "gevent gRPC", "gthread HTTP"}
 
 
-def test_every_row_names_columns_that_there_are() -> None:
+def test_every_row_names_columns_that_exist() -> None:
     assert {way for row in ROWS for way in row.ways} <= {column.name for column in COLUMNS}
 
 
@@ -212,7 +210,7 @@ def test_a_service_that_ends_in_the_fault_delivers_nothing_after_it() -> None:
     assert outcome_of(observed).broken == []
 
 
-def test_a_killed_worker_takes_its_requests_along_and_is_replaced() -> None:
+def test_a_killed_worker_may_lose_its_requests_and_must_be_replaced() -> None:
     observed = raw("SIGKILL to the worker, in drip")
     unanswered(observed)
     assert outcome_of(observed).broken == []
@@ -238,7 +236,7 @@ def test_the_report_has_a_line_for_each_fault_and_names_what_was_broken() -> Non
     assert "* refuse, gevent HTTP: exit status 3" in text
 
 
-def test_memory_that_is_resident_is_counted_in_bytes() -> None:
+def test_resident_memory_is_counted_in_bytes() -> None:
     before = resident_bytes()
     held = b"x" * 50_000_000
     assert resident_bytes() - before > len(held) / 2

@@ -1,4 +1,4 @@
-"""How a worker and the load tell what they measure: lines in a pipe, while a hub stands still and after."""
+"""The lines that a worker and the load write into their pipes, also while a hub stands still."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def told_by(code: str, **environment: str) -> Told:
     return Told(child.returncode, errors, told)
 
 
-def test_a_worker_tells_of_gaps_spans_and_transitions() -> None:
+def test_a_worker_reports_gaps_spans_and_transitions() -> None:
     told = told_by(METER, OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED="true")
 
     assert (told.returncode, told.errors) == (0, "")
@@ -105,7 +105,7 @@ def test_a_worker_tells_of_gaps_spans_and_transitions() -> None:
     assert last["at"] > beats[-1]["at"]
 
 
-def test_a_worker_without_greenlets_tells_the_same() -> None:
+def test_a_worker_without_greenlets_reports_the_same() -> None:
     told = told_by(PLAIN)
 
     assert (told.returncode, told.errors) == (0, "")
@@ -114,7 +114,7 @@ def test_a_worker_without_greenlets_tells_the_same() -> None:
     assert told.lines[-1]["last"]
 
 
-def test_a_worker_goes_with_a_demo_that_is_gone() -> None:
+def test_a_worker_ends_when_the_demo_is_gone() -> None:
     lines = Lines()
     child = subprocess.Popen(
         [sys.executable, "-c", METER + "gevent.sleep(60)"],
@@ -240,7 +240,7 @@ def load(
     return told
 
 
-def test_the_load_asks_on_a_schedule_and_tells_each_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_load_sends_on_a_schedule_and_reports_each_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     started = time.monotonic()
     told = load(
         {"good": lambda number: OK, "bad": lambda number: OK if number == 1 else [BUSY, b""][number % 2]},
@@ -260,7 +260,7 @@ def test_the_load_asks_on_a_schedule_and_tells_each_answer(monkeypatch: pytest.M
     assert all(line["late"] >= 0 for line in told if line["kind"] == "requests")
 
 
-def test_the_load_waits_until_both_have_answered_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_load_begins_once_both_services_have_answered(monkeypatch: pytest.MonkeyPatch) -> None:
     told = load({"slow": lambda number: OK if number > 3 else BUSY}, 20.0, monkeypatch)
 
     kinds = [line["kind"] for line in told]
@@ -269,7 +269,7 @@ def test_the_load_waits_until_both_have_answered_once(monkeypatch: pytest.Monkey
     assert statuses == {200}
 
 
-def test_the_load_waits_only_so_long_for_the_last_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_load_gives_up_late_answers_at_its_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     told = load({"mute": lambda number: OK if number < 5 else None}, 20.0, monkeypatch, wait=0.2)
 
     done = [entry for line in told if line["kind"] == "requests" for entry in line["done"]]

@@ -36,7 +36,7 @@ def run_without(modules: str, *arguments: str, main: str = MAIN) -> subprocess.C
     )
 
 
-def test_without_a_command_it_shows_which_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_command_the_commands_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 0
 
     said = capsys.readouterr().out
@@ -107,7 +107,7 @@ def test_a_missing_package_is_one_line_with_the_remedy(modules: str, arguments: 
     assert done.stderr == f"the demo cannot run: {said}; pip install 'breaker-exporter[demo]'\n"
 
 
-def test_a_package_above_may_be_missing_too() -> None:
+def test_a_missing_parent_package_is_named_like_any_other() -> None:
     done = run_without("opentelemetry.exporter.otlp", "demo", "--protocol", "http", "--rate", "30")
 
     assert done.returncode == 2
@@ -135,7 +135,7 @@ def recorded(recording: Recording) -> Perform:
 
 
 @draws
-def test_the_exit_status_is_0_where_every_promise_was_kept(
+def test_the_exit_status_is_0_when_every_promise_was_kept(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     plot = tmp_path / "demo.png"
@@ -148,7 +148,7 @@ def test_the_exit_status_is_0_where_every_promise_was_kept(
     assert plot.exists()
 
 
-def test_the_exit_status_is_1_where_one_was_broken(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_exit_status_is_1_when_a_promise_was_broken(capsys: pytest.CaptureFixture[str]) -> None:
     recording = good_run()
     recording.ours.stopped_after = None
 
@@ -160,7 +160,7 @@ def test_the_exit_status_is_1_where_one_was_broken(capsys: pytest.CaptureFixture
 
 
 @pytest.mark.parametrize("error", [OSError("disk full"), RuntimeError("the collector cannot start: no port")])
-def test_a_run_that_fails_is_one_line(error: Exception, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_failed_run_is_reported_in_one_line(error: Exception, capsys: pytest.CaptureFixture[str]) -> None:
     def perform(plan: Plan, watch: Callable[[Recording], None], check: Callable[[], None]) -> Recording:
         raise error
 
@@ -178,7 +178,7 @@ def test_an_interrupted_run_has_the_status_that_a_shell_expects(capsys: pytest.C
     assert capsys.readouterr().err == "interrupted by SIGINT; no process is left\n"
 
 
-def test_many_sockets_are_allowed_as_far_as_they_may_be() -> None:
+def test_the_limit_of_open_files_is_raised_as_far_as_allowed() -> None:
     code = (
         "import resource; from breaker_exporter._harness.processes import allow_many_sockets; "
         "limit = resource.RLIMIT_NOFILE; resource.setrlimit(limit, (256, 512)); "
@@ -191,7 +191,7 @@ def test_many_sockets_are_allowed_as_far_as_they_may_be() -> None:
     assert done.stdout == "512 512\n"
 
 
-def test_what_a_run_does_not_use_is_not_missing() -> None:
+def test_a_package_that_a_run_does_not_use_is_not_missing() -> None:
     code = (
         "from breaker_exporter._demo.command import missing; "
         "print(*missing('http', None), *missing('grpc', None))"
@@ -208,7 +208,7 @@ def test_help_needs_nothing_but_the_package() -> None:
     assert done.stderr == ""
 
 
-def test_a_signal_is_raised_where_it_is_asked_for() -> None:
+def test_a_signal_is_raised_by_the_next_check() -> None:
     before = signal.getsignal(signal.SIGTERM)
     with Interruption() as interruption:
         interruption.check()
@@ -220,7 +220,7 @@ def test_a_signal_is_raised_where_it_is_asked_for() -> None:
     assert signal.getsignal(signal.SIGTERM) is before
 
 
-def test_a_signal_that_is_ignored_stays_so() -> None:
+def test_an_ignored_signal_stays_ignored() -> None:
     """As SIGHUP under nohup."""
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
@@ -231,7 +231,7 @@ def test_a_signal_that_is_ignored_stays_so() -> None:
         signal.signal(signal.SIGHUP, before)
 
 
-def test_a_plot_may_replace_the_one_before(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_plot_may_replace_an_older_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     old = tmp_path / "demo.png"
     old.touch(mode=0o600)
     with pytest.raises(SystemExit):

@@ -1,4 +1,4 @@
-"""What is shown of a run, while it lasts and afterwards, and its picture."""
+"""The display of a run, while it lasts and afterwards, and its picture."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_plain_lines_end_with_the_run() -> None:
     assert shown.lines[-1] == "24.0 s both services told to stop (SIGTERM)"
 
 
-def test_on_a_terminal_a_table_lives() -> None:
+def test_a_terminal_shows_a_live_table() -> None:
     shown = Shown(terminal=True)
     with Screen(shown.console) as screen:
         screen.watch(Recording(PLAN))
@@ -114,7 +114,7 @@ def test_on_a_terminal_a_table_lives() -> None:
         assert row in shown.lines
 
 
-def test_events_are_told_in_order() -> None:
+def test_events_are_shown_in_order() -> None:
     told = [" ".join(event.split()[:4]) for event in events(good_run())]
 
     assert told == [
@@ -125,7 +125,7 @@ def test_events_are_told_in_order() -> None:
     assert list(events(Recording(PLAN))) == []
 
 
-def test_the_introduction_says_what_is_not_the_default() -> None:
+def test_the_introduction_names_settings_other_than_the_defaults() -> None:
     shown = Shown()
     introduce(shown.console, Plan())
 
@@ -134,7 +134,7 @@ def test_the_introduction_says_what_is_not_the_default() -> None:
     assert "healthy 6 s, blackhole 15 s, healthy again 15 s" in shown.text
 
 
-def test_the_report_has_both_side_by_side_and_each_promise() -> None:
+def test_the_report_shows_both_services_and_each_promise() -> None:
     recording = good_run()
     shown = Shown()
     conclude(shown.console, recording, promises(recording))
@@ -173,7 +173,7 @@ def test_the_report_says_what_went_wrong() -> None:
     assert "what its queue holds survives a short outage" in shown.text
 
 
-def test_the_report_says_where_a_figure_is_derived() -> None:
+def test_the_report_says_when_a_figure_is_derived() -> None:
     recording = good_run()
     for contender in recording.contenders.values():
         contender.beats = [replace(beat, dropped=None) for beat in contender.beats]
@@ -186,7 +186,7 @@ def test_the_report_says_where_a_figure_is_derived() -> None:
 
 @draws
 @pytest.mark.parametrize("told", ["all of it", "next to nothing"])
-def test_a_recording_makes_a_picture(tmp_path: Path, told: str) -> None:
+def test_a_recording_is_drawn_as_a_picture(tmp_path: Path, told: str) -> None:
     path = tmp_path / "picture"
     recording = good_run() if told == "all of it" else Recording(PLAN, told_to_stop=0.0)
     if told == "all of it":

@@ -41,13 +41,13 @@ def test_every_request_is_due_in_exactly_one_phase() -> None:
         )
 
 
-def test_the_two_services_are_asked_in_turn_and_evenly() -> None:
+def test_requests_go_to_both_services_in_turn_at_even_intervals() -> None:
     moments = sorted(due_after(index, place, 2, 20.0) for index in range(3) for place in range(2))
 
     assert moments == pytest.approx([0.0, 0.025, 0.05, 0.075, 0.1, 0.125])
 
 
-def test_a_stall_is_a_latency_and_a_gap_of_the_phase() -> None:
+def test_a_stall_counts_as_latency_and_as_hub_gap_of_its_phase() -> None:
     recording = good_run()
     before, during, after = (phase_figures(recording, BARE, phase) for phase in PLAN.phases)
 
@@ -86,7 +86,7 @@ def test_a_request_that_failed_was_not_answered() -> None:
     assert figures.due - figures.answered == figures.due - figures.prompt == 1
 
 
-def test_a_gap_shows_while_it_lasts() -> None:
+def test_a_hub_gap_counts_while_it_lasts() -> None:
     recording = good_run()
     during = PLAN.phases[1]
     contender = recording.contenders[OURS]
@@ -103,7 +103,7 @@ def test_a_gap_shows_while_it_lasts() -> None:
 @pytest.mark.parametrize(
     ("began", "gap", "index"), [(3.9, 5.0, 1), (3.0, 1.9, 0), (13.0, 1.9, 1), (13.0, 2.1, 2)]
 )
-def test_a_gap_belongs_to_the_phase_that_has_most_of_it(began: float, gap: float, index: int) -> None:
+def test_a_hub_gap_belongs_to_the_phase_that_has_most_of_it(began: float, gap: float, index: int) -> None:
     recording = good_run()
     recording.contenders[BARE].beats = [beat(began + gap, gap=gap)]
 
@@ -113,14 +113,14 @@ def test_a_gap_belongs_to_the_phase_that_has_most_of_it(began: float, gap: float
     assert gaps == [0.0, 0.0]
 
 
-def test_nothing_told_yet_makes_figures_too() -> None:
+def test_there_are_figures_before_the_first_line() -> None:
     figures = phase_figures(Recording(PLAN), OURS, PLAN.phases[0])
 
     assert (figures.due, figures.p99, figures.gap) == (0, 0.0, 0.0)
     assert span_figures(Contender()).started == 0
 
 
-def test_spans_that_the_sdk_does_not_count_are_derived_for_ours_once_nothing_is_queued() -> None:
+def test_dropped_spans_are_derived_once_the_guarded_service_has_stopped() -> None:
     told = beat(9.0, started=100, dropped=None, failed=None, health=health(exported=80, refused=15))
     contender = Contender(beats=[told], delivered=[Delivered(9.0, 80, 0)])
 
@@ -131,13 +131,13 @@ def test_spans_that_the_sdk_does_not_count_are_derived_for_ours_once_nothing_is_
     assert (figures.dropped, figures.refused, figures.failed) == (5, 15, 0)
 
 
-def test_of_the_bare_exporter_only_the_sdk_knows() -> None:
+def test_dropped_spans_of_the_bare_exporter_are_known_from_the_sdk_alone() -> None:
     contender = Contender(beats=[beat(9.0, started=100, dropped=None, failed=None)], stopped=True)
     figures = span_figures(contender)
     assert (figures.started, figures.refused, figures.failed, figures.dropped) == (100, None, None, None)
 
 
-def test_lines_from_before_the_start_are_about_booting() -> None:
+def test_lines_from_before_the_start_are_left_out() -> None:
     recording = Recording(PLAN)
     told = {
         "at": 99.0,
@@ -157,7 +157,7 @@ def test_lines_from_before_the_start_are_about_booting() -> None:
     assert (kept.at, kept.gap_began) == (3.0 - WARM_UP, 2.5 - WARM_UP)
 
 
-def test_lines_become_entries() -> None:
+def test_each_line_becomes_an_entry_of_the_recording() -> None:
     recording = Recording(PLAN, start=100.0)
 
     take(recording, "", {"kind": "requests", "late": 0.1, "done": [[BARE, 3, 0.5, 200], [OURS, 4, 0.2, 0]]})
@@ -200,6 +200,6 @@ def test_seconds_have_three_digits_and_a_unit(value: float, words: str) -> None:
     assert seconds(value) == words
 
 
-def test_counts_have_separators_and_what_nobody_counts_a_dash() -> None:
+def test_counts_have_separators_and_unknown_ones_are_a_dash() -> None:
     assert count(18510) == "18,510"
     assert count(None) == "-"

@@ -128,7 +128,7 @@ def demos(tmp_path: Path) -> Iterator[Start]:
         demo.end()
 
 
-def test_ours_holds_its_promises_in_a_real_run(demos: Start) -> None:
+def test_every_promise_is_kept_in_a_real_run(demos: Start) -> None:
     demo = demos("grpc")
 
     said, complaints = demo.process.communicate(timeout=60)
@@ -145,7 +145,7 @@ def test_ours_holds_its_promises_in_a_real_run(demos: Start) -> None:
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
-def test_no_process_is_left_when_it_is_interrupted(number: int, status: int, demos: Start) -> None:
+def test_an_interrupted_run_leaves_no_process(number: int, status: int, demos: Start) -> None:
     demo = demos("http")
     demo.wait_for("collectors: healthy")
     assert len(demo.family()) == 8  # itself, two collectors, two arbiters, two workers, the load
@@ -173,7 +173,7 @@ def test_a_load_that_dies_ends_the_run(demos: Start) -> None:
     assert demo.left_behind() == set()
 
 
-def test_a_service_that_cannot_start_is_shown_with_what_it_said(demos: Start) -> None:
+def test_a_service_that_cannot_start_is_reported_with_its_output(demos: Start) -> None:
     demo = demos("http", "0")
 
     _, complaints = demo.process.communicate(timeout=30)

@@ -141,7 +141,7 @@ def killed(recording: Recording) -> None:
         (killed, STOPPED),
     ],
 )
-def test_what_spoils_a_run_breaks_its_promise(spoil: Callable[[Recording], None], promise: str) -> None:
+def test_each_spoiled_figure_breaks_its_promise(spoil: Callable[[Recording], None], promise: str) -> None:
     recording = good_run()
     spoil(recording)
 
@@ -155,7 +155,7 @@ def test_a_circuit_that_never_opened_breaks_two_promises_and_no_other() -> None:
     assert broken(recording) == [OPENED, CLOSED]
 
 
-def test_the_bound_grows_with_what_the_machine_does_to_a_healthy_service() -> None:
+def test_the_bound_grows_with_the_latency_of_the_healthy_phase() -> None:
     recording = good_run()
     a_long_gap(recording)
     assert broken(recording) == [STILL]
@@ -165,7 +165,7 @@ def test_the_bound_grows_with_what_the_machine_does_to_a_healthy_service() -> No
     assert broken(recording) == []
 
 
-def test_the_bound_grows_with_what_the_machine_does_to_the_load() -> None:
+def test_the_bound_grows_with_the_lateness_of_the_load() -> None:
     recording = good_run()
     a_long_gap(recording)
     slow_requests_after_it(recording)
@@ -176,14 +176,14 @@ def test_the_bound_grows_with_what_the_machine_does_to_the_load() -> None:
     assert broken(recording) == []
 
 
-def test_nothing_measured_is_nothing_kept() -> None:
+def test_without_measurements_no_promise_is_kept() -> None:
     kept = {promise.text for promise in promises(Recording(PLAN)) if promise.kept}
 
     assert kept <= {FAST, STILL, DELIVERED, ONCE}
 
 
 @pytest.mark.parametrize("fault", [Fault.NONE, Fault.PARTIAL_SUCCESS])
-def test_where_nothing_fails_the_circuit_is_to_stay_closed(fault: Fault) -> None:
+def test_the_circuit_must_stay_closed_when_nothing_fails(fault: Fault) -> None:
     recording = good_run(replace(PLAN, fault=fault))
     assert broken(recording) == [STAYED]
 
@@ -192,7 +192,7 @@ def test_where_nothing_fails_the_circuit_is_to_stay_closed(fault: Fault) -> None
     assert broken(recording) == []
 
 
-def test_what_a_partial_success_rejects_counts_as_exported() -> None:
+def test_spans_rejected_by_a_partial_success_break_no_promise() -> None:
     recording = good_run(replace(PLAN, fault=Fault.PARTIAL_SUCCESS))
 
     assert DELIVERED not in [promise.text for promise in promises(recording)]
@@ -201,7 +201,7 @@ def test_what_a_partial_success_rejects_counts_as_exported() -> None:
 @pytest.mark.parametrize(
     "fault", [Fault.DRIP, Fault.SLOW, Fault.TRUNCATED, Fault.TAKEN_THEN_RESET, Fault.TAKEN_THEN_CLOSED]
 )
-def test_what_a_collector_takes_without_saying_so_may_come_again(fault: Fault) -> None:
+def test_duplicates_are_allowed_when_the_collector_does_not_confirm(fault: Fault) -> None:
     recording = good_run(replace(PLAN, fault=fault))
     delivered_twice(recording)
 

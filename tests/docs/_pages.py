@@ -50,7 +50,7 @@ def without_blocks(page: Path) -> str:
 
 
 def programs(page: Path) -> Iterator[tuple[str, str]]:
-    """Where each Python program of a page starts, and its source; blocks that continue one are joined."""
+    """Yield each Python program of a page, with its place; blocks that continue one are joined."""
     found: list[tuple[str, str]] = []
     for block in blocks(page):
         if block.language == "python":

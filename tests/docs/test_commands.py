@@ -48,7 +48,7 @@ def test_each_command_of_this_package_exists_with_its_options(line: str) -> None
     assert [option for option in options if option not in done.stdout] == []
 
 
-def test_the_commands_that_a_reader_is_promised_are_shown() -> None:
+def test_the_main_commands_are_shown() -> None:
     shown = {line for _, line in lines()}
 
     assert {"make demo", "make test", "python -m breaker_exporter demo"} <= shown

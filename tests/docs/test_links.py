@@ -25,7 +25,7 @@ def anchors(page: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("page", [*PAGES, *OTHERS], ids=name_of)
-def test_each_relative_link_leads_somewhere(page: Path) -> None:
+def test_each_relative_link_has_a_target(page: Path) -> None:
     broken = []
     for link in links(page):
         path, _, fragment = link.partition("#")

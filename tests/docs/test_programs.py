@@ -29,7 +29,7 @@ def test_readme_is_one_screen() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
-def test_each_block_says_in_which_language_it_is(page: Path) -> None:
+def test_each_code_block_names_its_language(page: Path) -> None:
     assert [str(block) for block in blocks(page) if block.language not in LANGUAGES] == []
 
 

@@ -21,7 +21,7 @@ def test_each_recipe_is_on_its_page_word_for_word(recipe: str, page: str) -> Non
     assert f"```python\n{recipe.strip()}\n```" in (ROOT / page).read_text()
 
 
-def test_the_alert_is_on_its_page_as_it_is_in_its_file() -> None:
+def test_the_alert_on_its_page_is_the_one_in_its_file() -> None:
     alert = (ROOT / "docs" / "alerts.yml").read_text().strip()
     assert f"```yaml\n{alert}\n```" in (ROOT / METRICS_PAGE).read_text()
 

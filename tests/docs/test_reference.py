@@ -21,19 +21,19 @@ SOURCE = "".join(path.read_text() for path in sorted((ROOT / "src").rglob("*.py"
 
 
 def section(page: str, heading: str) -> str:
-    """What stands below a heading, up to the next one."""
+    """Return the text below a heading, up to the next one."""
     return re.split(r"^#+ ", (ROOT / "docs" / page).read_text().split(f"# {heading}\n", 1)[1], flags=re.M)[0]
 
 
 def rows(text: str) -> list[list[str]]:
-    """The cells of each row of the tables in `text`, without headers."""
+    """Return the cells of each row of the tables in `text`, without headers."""
     tables = re.findall(r"^\|.*\n\|[ -|]+\n((?:\|.*\n)+)", text, re.MULTILINE)
     lines = [line for table in tables for line in table.splitlines()]
     return [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
 
 
 def names(text: str) -> set[str]:
-    """What stands as code in the first column."""
+    """Return the code in the first column of all tables."""
     return {name for row in rows(text) for name in re.findall(r"`([^`]+)`", row[0])}
 
 
@@ -93,7 +93,7 @@ def test_each_verdict_is_explained() -> None:
     [ROOT / "docs/reference/log-lines.md", ROOT / "docs/tutorial/first-outage.md"],
     ids=lambda path: path.stem,
 )
-def test_each_line_of_the_log_that_is_shown_can_be_logged(page: Path) -> None:
+def test_each_log_line_that_is_shown_can_be_logged(page: Path) -> None:
     shown = re.findall(r"^\[?(?:INFO|WARNING)\]? (.+)$", page.read_text(), re.MULTILINE)
 
     assert shown

@@ -17,7 +17,7 @@ ROWS: dict[str, str] = dict(re.findall(ROW, PAGE, re.MULTILINE))
 
 
 def defaults() -> dict[str, str]:
-    """What is in force where no variable is set."""
+    """Return the values in force where no variable is set."""
     environment = Environment({})
     settings = Arguments().settings(environment, PROFILES[Profile.PRODUCTION])
     return {
@@ -35,7 +35,7 @@ def defaults() -> dict[str, str]:
     }
 
 
-def test_each_variable_stands_on_the_page_with_its_default() -> None:
+def test_each_variable_is_on_the_page_with_its_default() -> None:
     assert defaults() == ROWS
     assert set(ROWS) == set(OURS)
 

@@ -1,4 +1,4 @@
-"""What `make extras` tries, compared with what the docs say to install; and that it ends as it should."""
+"""`make extras`: it tries what the docs say to install, and ends with the right status."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def documented() -> Iterator[tuple[frozenset[str], frozenset[str]]]:
                     yield frozenset(extras.split(",")), more
 
 
-def test_whatever_the_docs_say_to_install_is_tried() -> None:
+def test_each_installation_that_the_docs_show_is_tried() -> None:
     def is_tried(extras: frozenset[str], more: frozenset[str]) -> bool:
         return any(extras == frozenset(case.extras.split(",")) and more <= set(case.more) for case in CASES)
 
@@ -70,7 +70,7 @@ def test_an_interrupted_run_leaves_neither_process_nor_directory(tmp_path: Path)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_unknown_case_is_told() -> None:
+def test_an_unknown_case_is_named() -> None:
     command = [sys.executable, "-m", "tools.extras", "--only", "nowhere"]
     done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
 
@@ -78,7 +78,7 @@ def test_an_unknown_case_is_told() -> None:
     assert "[gunicorn,grpc]" in done.stderr
 
 
-def test_a_process_that_fails_is_told_with_what_it_wrote(tmp_path: Path) -> None:
+def test_a_failed_process_is_reported_with_its_output(tmp_path: Path) -> None:
     with pytest.raises(Failed, match="status 3") as failed:
         Processes().run(["sh", "-c", "echo why; exit 3"], tmp_path)
     assert failed.value.log == "why\n"
@@ -89,7 +89,7 @@ def test_a_process_that_fails_is_told_with_what_it_wrote(tmp_path: Path) -> None
             process.wait_for("nothing of this", 30.0)
 
 
-def test_what_runs_at_the_end_is_killed_with_all_that_it_started(tmp_path: Path) -> None:
+def test_processes_that_still_run_at_the_end_are_killed_with_their_children(tmp_path: Path) -> None:
     processes = Processes()
     os.mkfifo(tmp_path / "held")
     program = "exec 3>held; tail -f /dev/null & wait"  # both hold it open

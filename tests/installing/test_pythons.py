@@ -25,7 +25,7 @@ def listed(*arguments: str, path: str = os.environ["PATH"]) -> list[str]:
     return done.stdout.split()
 
 
-def test_whatever_repeats_the_oldest_and_the_newest_agrees_with_the_classifiers() -> None:
+def test_every_list_of_python_versions_agrees_with_the_classifiers() -> None:
     oldest, newest = SUPPORTED[0], SUPPORTED[-1]
 
     assert [f"3.{minor}" for minor in range(int(oldest[2:]), int(newest[2:]) + 1)] == SUPPORTED
@@ -39,9 +39,7 @@ def test_whatever_repeats_the_oldest_and_the_newest_agrees_with_the_classifiers(
 
 
 @pytest.mark.parametrize(("order", "step"), [("", 1), ("newest-first", -1)])
-def test_the_interpreters_found_are_those_of_the_supported_versions(
-    tmp_path: Path, order: str, step: int
-) -> None:
+def test_only_interpreters_of_supported_versions_are_found(tmp_path: Path, order: str, step: int) -> None:
     for name in ("3.9", *SUPPORTED, "3.99"):
         python = tmp_path / f"python{name}"
         python.write_text("#!/bin/sh\n")  # says yes to whatever it is asked
@@ -52,5 +50,5 @@ def test_the_interpreters_found_are_those_of_the_supported_versions(
     assert found == [f"{tmp_path}/python{version}" for version in SUPPORTED[::step]]
 
 
-def test_the_supported_versions_are_told_whatever_is_installed() -> None:
+def test_the_supported_versions_do_not_depend_on_what_is_installed() -> None:
     assert listed("versions", path="/usr/bin:/bin") == SUPPORTED

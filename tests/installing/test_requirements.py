@@ -1,4 +1,4 @@
-"""What pyproject.toml declares, compared with what the source imports."""
+"""The requirements in pyproject.toml are those that the source imports."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def owners() -> Iterator[tuple[str, str]]:
                 yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), name
 
 
-def test_whatever_the_source_imports_is_declared_by_the_package_itself_and_not_by_luck() -> None:
+def test_each_import_of_the_source_is_a_declared_requirement() -> None:
     brought = dict(owners())
     needed = {brought[module] for module in imported() if module in brought}
 
@@ -58,7 +58,7 @@ def test_whatever_the_source_imports_is_declared_by_the_package_itself_and_not_b
     assert {"opentelemetry-sdk", "gevent", "gunicorn", "requests", "sentry-sdk", "grpcio"} <= needed
 
 
-def test_the_oldest_versions_are_those_of_each_requirement_with_and_without_an_extra() -> None:
+def test_the_oldest_versions_cover_each_requirement_and_each_extra() -> None:
     printed = subprocess.run(
         [sys.executable, str(ROOT / "tools" / "oldest")], check=True, capture_output=True, text=True
     ).stdout.split()

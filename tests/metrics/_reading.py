@@ -1,4 +1,4 @@
-"""What arrived at the other end of the metrics, from OTLP or from Prometheus' text, in one form."""
+"""Metrics as they arrived, by OTLP or as Prometheus' text, in one form."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Reading:
 
 
 def pushed(requests: Iterable[Request]) -> Reading:
-    """What was pushed last for each series."""
+    """Return the value of each series in the latest push."""
     latest: dict[tuple[str, frozenset[tuple[str, str]]], float] = {}
     for request in list(requests):
         for resource in ExportMetricsServiceRequest.FromString(request.body).resource_metrics:
@@ -79,7 +79,7 @@ def pushed(requests: Iterable[Request]) -> Reading:
 
 
 def scraped(*urls: str) -> Reading:
-    """What Prometheus would get from all these."""
+    """Return the series that Prometheus would read from these texts."""
     from prometheus_client.parser import text_string_to_metric_families
 
     samples = []

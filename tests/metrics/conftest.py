@@ -1,4 +1,4 @@
-"""What reads the metrics: a receiver of what is pushed, and an address to scrape."""
+"""Fixtures that read metrics: a receiver of pushed ones, and an address to scrape."""
 
 from __future__ import annotations
 

@@ -120,7 +120,7 @@ def by_push(collector: FaultyCollector, receiver: Server, **more: str) -> Gunico
     return GunicornService(APP, conf=BY_PUSH, env=env, args=["--workers", "2"])
 
 
-def test_pushed_series_of_two_workers_are_what_the_collector_has(
+def test_pushed_series_of_two_workers_agree_with_the_collector(
     collector: FaultyCollector, receiver: Server
 ) -> None:
     with by_push(collector, receiver) as service:
@@ -147,7 +147,7 @@ def test_the_last_spans_of_a_worker_are_in_its_last_push(
     shop.agrees(pushed(receiver.requests), collector)
 
 
-def test_scraped_series_of_two_workers_are_what_the_collector_has(collector: FaultyCollector) -> None:
+def test_scraped_series_of_two_workers_agree_with_the_collector(collector: FaultyCollector) -> None:
     """A port each, under Flask."""
     pytest.importorskip("opentelemetry.exporter.prometheus", reason="needs the group services")
     pytest.importorskip("flask", reason="needs the group services")

@@ -81,7 +81,7 @@ def test_the_circuit_is_in_one_state(reader: InMemoryMetricReader, provider: Met
     assert by(reader, "breaker_exporter.calls.hung", "error.type") == {None: 0}
 
 
-def test_exporters_and_processes_do_not_collide(
+def test_each_exporter_and_process_has_series_of_its_own(
     reader: InMemoryMetricReader, provider: MeterProvider
 ) -> None:
     both = [guarded("collector"), guarded("sentry")]
@@ -100,7 +100,9 @@ def test_exporters_and_processes_do_not_collide(
     }
 
 
-def test_an_exporter_that_nobody_holds_is_gone(reader: InMemoryMetricReader, provider: MeterProvider) -> None:
+def test_a_collected_exporter_has_no_series_any_more(
+    reader: InMemoryMetricReader, provider: MeterProvider
+) -> None:
     exporter = guarded()
     observe(exporter, provider)
     assert points(reader, EXPORTED)
@@ -112,7 +114,7 @@ def test_an_exporter_that_nobody_holds_is_gone(reader: InMemoryMetricReader, pro
     assert points(reader, EXPORTED) == []
 
 
-def test_a_forked_child_counts_anew_under_its_own_pid(
+def test_a_forked_child_counts_from_zero_under_its_own_pid(
     reader: InMemoryMetricReader, provider: MeterProvider
 ) -> None:
     exporter = guarded()
@@ -137,7 +139,7 @@ class Unreadable(CircuitBreakerSpanExporter):
         return super().health()
 
 
-def test_one_whose_health_cannot_be_read_is_left_out_with_one_warning(
+def test_an_exporter_whose_health_raises_is_left_out_with_one_warning(
     reader: InMemoryMetricReader, provider: MeterProvider, caplog: pytest.LogCaptureFixture
 ) -> None:
     broken, sound = Unreadable(ScriptedExporter([]), name="theirs"), guarded()
@@ -175,7 +177,7 @@ print({name: reader.get_metrics_data().to_json().count(f'"otel.component.name": 
 """
 
 
-def test_the_global_provider_may_be_set_before_or_after() -> None:
+def test_the_global_provider_may_be_set_before_or_after_observing() -> None:
     """3 outcomes, 3 states, 4 more, each once."""
     assert run_code(SET_BETWEEN).strip() == "{'before': 10, 'after': 10}"
 
@@ -198,9 +200,7 @@ telemetry.stop()
 
 
 @pytest.mark.parametrize(("value", "is_there"), [("1", True), ("0", False)])
-def test_the_environment_switches_them_on(
-    monkeypatch: pytest.MonkeyPatch, value: str, is_there: bool
-) -> None:
+def test_a_variable_switches_metrics_on(monkeypatch: pytest.MonkeyPatch, value: str, is_there: bool) -> None:
     monkeypatch.setenv("BREAKER_EXPORTER_METRICS", value)
     monkeypatch.setenv("OTEL_TRACES_EXPORTER", "console")
 
@@ -212,5 +212,5 @@ def test_only_our_exporters_can_be_observed(provider: MeterProvider) -> None:
         observe("otlp", provider)  # type: ignore[arg-type]
 
 
-def test_without_a_provider_it_is_the_global_one() -> None:
+def test_the_global_provider_is_the_default() -> None:
     observe(guarded())

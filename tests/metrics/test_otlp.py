@@ -57,7 +57,7 @@ def check_an_outage(collector: FaultyCollector, receiver: Server) -> None:
     exporter.shutdown()
 
 
-def test_what_is_pushed_is_what_the_collector_has(collector: FaultyCollector, receiver: Server) -> None:
+def test_pushed_counts_agree_with_the_collector(collector: FaultyCollector, receiver: Server) -> None:
     check_an_outage(collector, receiver)
 
 
@@ -66,11 +66,11 @@ def in_a_patched_process() -> None:
         check_an_outage(collector, receiver)
 
 
-def test_so_it_is_where_gevent_has_patched_the_reader() -> None:
+def test_pushed_counts_agree_with_the_collector_under_gevent() -> None:
     run_patched(in_a_patched_process)
 
 
-def test_a_receiver_that_was_away_is_told_all_the_same(collector: FaultyCollector) -> None:
+def test_a_receiver_that_was_away_gets_the_current_counts(collector: FaultyCollector) -> None:
     """Counts go on from where they were: an export of metrics that fails loses nothing."""
     exporter = CircuitBreakerSpanExporter(CooperativeOTLPSpanExporter(collector.http_endpoint))
     with serving(answer(400), answer(400)) as receiver:

@@ -17,7 +17,7 @@ from ..semantics._spans import spans
 from ._reading import OURS, scraped
 
 
-def test_what_is_scraped_is_what_the_collector_has(
+def test_scraped_counts_agree_with_the_collector(
     collector: FaultyCollector, for_prometheus: tuple[MeterProvider, str]
 ) -> None:
     provider, url = for_prometheus
@@ -53,7 +53,7 @@ def test_what_is_scraped_is_what_the_collector_has(
     exporter.shutdown()
 
 
-def test_an_official_exporter_that_reports_itself_is_told_apart(
+def test_metrics_of_the_official_exporter_are_kept_apart(
     monkeypatch: pytest.MonkeyPatch, collector: FaultyCollector, for_prometheus: tuple[MeterProvider, str]
 ) -> None:
     """It does so by the same names with other labels, for which the Prometheus exporter has a trap."""

@@ -57,7 +57,7 @@ def test_a_fault_needs_no_settings(collector: FaultyCollector) -> None:
 
 
 @pytest.mark.parametrize("target", ["/clear", "/renew"])
-def test_the_rest_is_there_too(collector: FaultyCollector, target: str) -> None:
+def test_ids_spans_items_and_waits_can_be_asked_for(collector: FaultyCollector, target: str) -> None:
     assert ask(collector, "POST", target)[0] == 200
     assert json.loads(ask(collector, "GET", "/latest_spans")[1]) == []
     assert json.loads(ask(collector, "GET", "/span_ids")[1]) == []
@@ -84,7 +84,9 @@ def test_a_page_in_a_browser_cannot_drive_it(collector: FaultyCollector, headers
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1:1", "[::1]:80"])
-def test_every_name_of_this_machine_is_a_good_host(collector: FaultyCollector, host: str) -> None:
+def test_each_name_of_the_loopback_interface_is_allowed_as_host(
+    collector: FaultyCollector, host: str
+) -> None:
     assert ask(collector, "GET", "/state", headers={"Host": host})[0] == 200
 
 
@@ -125,7 +127,7 @@ def test_every_name_of_this_machine_is_a_good_host(collector: FaultyCollector, h
         ("POST", "/nowhere", None, 404, "GET /state"),
     ],
 )
-def test_a_bad_request_is_told_what_is_allowed(
+def test_a_bad_request_is_answered_with_what_is_allowed(
     collector: FaultyCollector, method: str, target: str, body: Any, status: int, words: str
 ) -> None:
     got, text = ask(collector, method, target, body)
@@ -136,7 +138,7 @@ def test_a_bad_request_is_told_what_is_allowed(
     assert collector.fault is Fault.NONE
 
 
-def test_a_caller_may_leave_without_a_word(collector: FaultyCollector) -> None:
+def test_a_caller_may_close_its_connection_without_a_request(collector: FaultyCollector) -> None:
     url = urlsplit(collector.control_url)
     with socket.create_connection(("127.0.0.1", url.port or 0), timeout=5.0) as connection:
         connection.shutdown(socket.SHUT_WR)
@@ -178,7 +180,7 @@ def test_a_bad_setting_is_a_value_error_that_says_what_is_allowed(
     assert collector.fault is Fault.NONE
 
 
-def test_a_fault_may_be_named(collector: FaultyCollector) -> None:
+def test_a_fault_may_be_given_by_its_name(collector: FaultyCollector) -> None:
     named: Any = "slow"
     collector.fault = named
     assert collector.counts().requests == 0
@@ -199,7 +201,7 @@ def test_a_bad_port_is_named(name: str, port: Any) -> None:
         FaultyCollector(**{name: port})
 
 
-def test_one_that_does_not_run_says_so() -> None:
+def test_a_collector_that_does_not_run_says_so() -> None:
     collector = FaultyCollector()
     collector.close()
     assert repr(collector) == "<FaultyCollector, not running>"

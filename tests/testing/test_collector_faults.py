@@ -108,7 +108,7 @@ def test_a_request_that_was_taken_is_not_answered(
     assert connect(5.0)(make_spans(1))
 
 
-def test_who_sends_again_what_was_taken_delivers_it_twice(
+def test_a_taken_request_that_is_sent_again_is_delivered_twice(
     collector: FaultyCollector, connect: Connect, make_spans: MakeSpans
 ) -> None:
     send = connect(5.0)
@@ -119,7 +119,7 @@ def test_who_sends_again_what_was_taken_delivers_it_twice(
     assert (len(collector.span_ids), collector.duplicates > 0) == (ALL, True)
 
 
-def test_refused_and_back_on_the_same_port_many_times(
+def test_a_port_can_be_refused_and_opened_again_many_times(
     collector: FaultyCollector, export: Export, make_spans: MakeSpans
 ) -> None:
     for _ in range(5):
@@ -169,7 +169,7 @@ def test_spans_are_decoded_with_resource_and_attributes(
     assert received.attributes == {"number": 0, "tags": ["a", "b"]}
 
 
-def test_a_connection_that_exists_falls_into_a_blackhole_too(
+def test_an_open_connection_falls_into_a_blackhole_too(
     collector: FaultyCollector, connect: Connect, make_spans: MakeSpans
 ) -> None:
     send = connect(1.0)
@@ -199,7 +199,7 @@ def test_a_slow_answer_is_late_but_the_spans_are_there_before(
     assert time.monotonic() - began >= 0.2
 
 
-def test_a_dropped_connection_ends_what_is_under_way(
+def test_a_dropped_connection_ends_the_request_on_it(
     collector: FaultyCollector, connect: Connect, make_spans: MakeSpans
 ) -> None:
     collector.set_fault(Fault.SLOW, seconds=60.0)
@@ -233,7 +233,7 @@ def test_waiting_ends_at_its_deadline_or_when_reached(
     assert collector.wait_for_connections(1, timeout=0), "gRPC channels share one, HTTP sessions do not"
 
 
-def test_as_new_means_other_ports_and_nothing_received(
+def test_a_renewed_collector_has_other_ports_and_received_nothing(
     collector: FaultyCollector, connect: Connect, export: Export, make_spans: MakeSpans
 ) -> None:
     send = connect(1.0)

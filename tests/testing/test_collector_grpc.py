@@ -182,7 +182,9 @@ def test_a_partial_success_says_how_many_were_rejected(
     assert collector.spans_received == 1
 
 
-def test_what_is_no_request_is_an_invalid_argument(collector: FaultyCollector, channel: grpc.Channel) -> None:
+def test_bytes_that_are_no_request_are_an_invalid_argument(
+    collector: FaultyCollector, channel: grpc.Channel
+) -> None:
     call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(EXPORT)
 
     with pytest.raises(grpc.RpcError) as caught:
@@ -203,7 +205,7 @@ def test_a_handshake_that_drips_lets_no_request_through(
     assert (counts.connections, counts.requests, counts.spans) == (1, 0, 0)
 
 
-def test_a_drip_on_a_connection_that_exists_takes_the_spans(
+def test_a_drip_on_an_open_connection_takes_the_spans(
     collector: FaultyCollector, channel: grpc.Channel
 ) -> None:
     export(channel)
@@ -243,7 +245,7 @@ def test_a_kept_connection_stays_under_the_fault_it_met(
     assert collector.counts().connections == 1
 
 
-def test_an_answer_under_way_falls_into_the_blackhole(
+def test_an_answer_that_is_being_sent_falls_into_the_blackhole(
     collector: FaultyCollector, channel: grpc.Channel
 ) -> None:
     collector.set_fault(Fault.SLOW, seconds=0.1)
@@ -256,7 +258,7 @@ def test_an_answer_under_way_falls_into_the_blackhole(
     assert cast("grpc.Call", slow.exception()).code() is grpc.StatusCode.DEADLINE_EXCEEDED
 
 
-def test_frames_are_found_however_the_bytes_are_cut() -> None:
+def test_frames_are_found_in_chunks_of_any_size() -> None:
     stream = b"P" * 5
     for kind, payload in ((HEADERS, b"h" * 3), (DATA, b""), (DATA, b"d" * 300)):
         stream += len(payload).to_bytes(3, "big") + bytes([kind, 0]) + b"\x00\x00\x00\x01" + payload

@@ -41,7 +41,7 @@ def answer(connection: socket.socket) -> tuple[int, dict[str, str], bytes]:
 
 
 def is_silent(connection: socket.socket) -> bool:
-    """Whether nothing comes, not even an end, for a while."""
+    """Return whether nothing arrives for a while, not even an end."""
     connection.settimeout(0.1)
     try:
         connection.recv(1)
@@ -53,7 +53,7 @@ def is_silent(connection: socket.socket) -> bool:
 
 
 def is_closed(connection: socket.socket) -> bool:
-    """Whether the connection ends, in whichever way, within its deadline."""
+    """Return whether the connection ends in any way within its deadline."""
     try:
         while connection.recv(65_536):
             pass
@@ -79,7 +79,7 @@ def request_of(spans: int) -> bytes:
     ("pack", "encoding"),
     [(bytes, "identity"), (gzip.compress, "gzip"), (zlib.compress, "deflate")],
 )
-def test_every_resource_and_scope_is_read_whatever_the_encoding(
+def test_every_resource_and_scope_is_read_in_each_encoding(
     collector: FaultyCollector, post: Post, pack: Callable[[bytes], bytes], encoding: str
 ) -> None:
     connection = post(None, pack(request_of(3)), PROTOBUF, f"Content-Encoding: {encoding}")
@@ -103,7 +103,7 @@ def test_the_same_span_id_in_two_traces_is_no_duplicate(collector: FaultyCollect
     assert (counts.spans, counts.duplicates, len(collector.span_ids)) == (3, 1, 1)
 
 
-def test_every_kind_of_attribute_comes_through(collector: FaultyCollector, post: Post) -> None:
+def test_every_kind_of_attribute_is_decoded(collector: FaultyCollector, post: Post) -> None:
     request = ExportTraceServiceRequest()
     resource_spans = request.resource_spans.add()
     resource_spans.resource.attributes.add(key="none")
@@ -132,7 +132,7 @@ def test_every_kind_of_attribute_comes_through(collector: FaultyCollector, post:
     assert (received.kind, received.status, received.parent_span_id) == ("77", "error", "70" * 8)
 
 
-def test_chunked_bodies_and_expectations_are_met(collector: FaultyCollector, post: Post) -> None:
+def test_chunked_bodies_and_the_expect_header_are_supported(collector: FaultyCollector, post: Post) -> None:
     body = request_of(1)
     half = len(body) // 2
     chunks = (
@@ -159,7 +159,7 @@ def test_chunked_bodies_and_expectations_are_met(collector: FaultyCollector, pos
         ((PROTOBUF, "Transfer-Encoding: chunked"), b"fffffff\r\n", 413),
     ],
 )
-def test_what_a_collector_cannot_take_is_refused_and_not_counted(
+def test_a_request_that_is_not_otlp_is_refused_and_not_counted(
     collector: FaultyCollector, post: Post, headers: tuple[str, ...], body: bytes, status: int
 ) -> None:
     got, _, message = answer(post(None, body, *headers))
@@ -200,7 +200,7 @@ def test_a_client_may_leave_at_any_time(collector: FaultyCollector, post: Post, 
     assert answer(post())[0] == 200
 
 
-def test_a_client_that_asks_for_the_end_gets_it(post: Post) -> None:
+def test_a_client_may_ask_to_close_the_connection(post: Post) -> None:
     connection = post(None, request_of(1), PROTOBUF, "Connection: close")
 
     assert answer(connection)[0] == 200
@@ -220,7 +220,7 @@ def test_a_client_that_asks_for_the_end_gets_it(post: Post) -> None:
 @pytest.mark.parametrize(
     ("fault", "status"), [(Fault.STATUS, 503), (Fault.UNAVAILABLE, 503), (Fault.RESOURCE_EXHAUSTED, 429)]
 )
-def test_retry_after_is_sent_where_it_is_asked_for(
+def test_retry_after_is_sent_when_it_is_set(
     collector: FaultyCollector,
     post: Post,
     fault: Fault,
@@ -236,7 +236,7 @@ def test_retry_after_is_sent_where_it_is_asked_for(
 
 
 @pytest.mark.parametrize("status", [204, 302, 304, 404, 429, 499, 599])
-def test_any_status_can_be_had(collector: FaultyCollector, post: Post, status: int) -> None:
+def test_any_status_can_be_answered(collector: FaultyCollector, post: Post, status: int) -> None:
     collector.set_fault(Fault.STATUS, status=status)
     connection = post()
 
@@ -246,7 +246,7 @@ def test_any_status_can_be_had(collector: FaultyCollector, post: Post, status: i
     assert collector.spans_received == (2 if status == 204 else 0)
 
 
-def test_an_informational_status_is_all_that_comes(collector: FaultyCollector, post: Post) -> None:
+def test_an_informational_status_is_the_only_answer(collector: FaultyCollector, post: Post) -> None:
     collector.set_fault(Fault.STATUS, status=103)
 
     connection = post()
@@ -267,7 +267,7 @@ def test_a_partial_success_says_how_many_were_rejected(collector: FaultyCollecto
     assert collector.spans_received == 1
 
 
-def test_a_drip_comes_byte_by_byte(collector: FaultyCollector, post: Post) -> None:
+def test_a_drip_arrives_byte_by_byte(collector: FaultyCollector, post: Post) -> None:
     collector.set_fault(Fault.DRIP, interval=0.02)
     began = time.monotonic()
     connection = post()
@@ -288,14 +288,14 @@ def test_a_truncated_answer_promises_more_than_it_has(collector: FaultyCollector
         answer(post())
 
 
-def test_a_reset_comes_before_the_body_is_over(collector: FaultyCollector, post: Post) -> None:
+def test_a_reset_comes_in_the_middle_of_the_body(collector: FaultyCollector, post: Post) -> None:
     collector.fault = Fault.RESET
 
     with pytest.raises(ConnectionResetError):
         post(None, b"x" * 50, PROTOBUF, "Content-Length: 100").recv(1)
 
 
-def test_a_reset_is_a_reset(collector: FaultyCollector, post: Post) -> None:
+def test_a_reset_is_a_tcp_reset(collector: FaultyCollector, post: Post) -> None:
     collector.fault = Fault.RESET
     with pytest.raises(ConnectionResetError):
         post().recv(1)
@@ -305,7 +305,7 @@ def test_a_reset_is_a_reset(collector: FaultyCollector, post: Post) -> None:
         post(None, b"").recv(1)
 
 
-def test_garbage_is_no_http(collector: FaultyCollector, post: Post) -> None:
+def test_garbage_is_not_http(collector: FaultyCollector, post: Post) -> None:
     collector.fault = Fault.GARBAGE
     connection = post()
 
@@ -318,7 +318,7 @@ def test_garbage_is_no_http(collector: FaultyCollector, post: Post) -> None:
 class TestConnectionsWhenTheFaultChanges:
     """``Connections``: dropped, or kept as they are."""
 
-    def test_dropped_ones_are_closed_when_the_call_returns(
+    def test_dropped_connections_are_closed_when_the_call_returns(
         self, collector: FaultyCollector, post: Post
     ) -> None:
         idle, silent = post(), post(None, b"x" * 10, PROTOBUF, "Content-Length: 1000")
@@ -333,7 +333,7 @@ class TestConnectionsWhenTheFaultChanges:
         assert is_closed(silent)
 
     @pytest.mark.parametrize("fault", [fault for fault in Fault if fault is not Fault.NONE])
-    def test_left_out_a_blackhole_keeps_and_all_others_drop(
+    def test_by_default_a_blackhole_keeps_connections_and_other_faults_drop_them(
         self, collector: FaultyCollector, post: Post, fault: Fault
     ) -> None:
         connection = post()
@@ -346,7 +346,7 @@ class TestConnectionsWhenTheFaultChanges:
         assert collector.counts().open_connections == 0
         assert is_closed(connection)
 
-    def test_a_kept_one_that_met_no_fault_meets_the_new_one(
+    def test_a_kept_connection_that_met_no_fault_meets_the_new_one(
         self, collector: FaultyCollector, post: Post
     ) -> None:
         connection = post()
@@ -356,7 +356,9 @@ class TestConnectionsWhenTheFaultChanges:
 
         assert answer(post(connection))[0] == 500
 
-    def test_a_kept_one_stays_under_the_fault_it_met(self, collector: FaultyCollector, post: Post) -> None:
+    def test_a_kept_connection_stays_under_the_fault_it_met(
+        self, collector: FaultyCollector, post: Post
+    ) -> None:
         collector.set_fault(Fault.STATUS, status=500)
         connection = post()
         assert answer(connection)[0] == 500
@@ -366,9 +368,7 @@ class TestConnectionsWhenTheFaultChanges:
         assert answer(post(connection))[0] == 500
         assert answer(post())[0] == 200
 
-    def test_what_fell_into_a_blackhole_is_never_answered(
-        self, collector: FaultyCollector, post: Post
-    ) -> None:
+    def test_a_request_in_a_blackhole_is_never_answered(self, collector: FaultyCollector, post: Post) -> None:
         connection = post()
         answer(connection)
         collector.fault = Fault.BLACKHOLE
@@ -383,7 +383,7 @@ class TestConnectionsWhenTheFaultChanges:
         collector.set_fault(Fault.NONE, connections=Connections.DROP)
         assert is_closed(connection)
 
-    def test_an_answer_under_way_falls_into_the_blackhole(
+    def test_an_answer_that_is_being_sent_falls_into_the_blackhole(
         self, collector: FaultyCollector, post: Post
     ) -> None:
         collector.set_fault(Fault.SLOW, seconds=0.05)
@@ -394,7 +394,7 @@ class TestConnectionsWhenTheFaultChanges:
 
         assert all(is_silent(connection) for connection in connections)
 
-    def test_a_blackhole_over_before_anything_was_said_leaves_no_trace(
+    def test_a_blackhole_that_ends_before_any_request_has_no_effect(
         self, collector: FaultyCollector, post: Post
     ) -> None:
         connection = post()
@@ -404,7 +404,7 @@ class TestConnectionsWhenTheFaultChanges:
 
         assert answer(post(connection))[0] == 200
 
-    def test_refusing_is_about_new_connections(self, collector: FaultyCollector, post: Post) -> None:
+    def test_refusing_leaves_open_connections_alone(self, collector: FaultyCollector, post: Post) -> None:
         connection = post()
         answer(connection)
 

@@ -51,7 +51,7 @@ def pid_at(control_url: str) -> int | None:
 
 
 def ends(control_url: str, pid: int, timeout: float = 10.0) -> bool:
-    """Whether ``pid`` answers no more, at the deadline at the latest."""
+    """Wait until a process has ended; return false at the deadline."""
     deadline = time.monotonic() + timeout
     while pid_at(control_url) == pid:
         if time.monotonic() > deadline:
@@ -68,7 +68,7 @@ def is_listening(url: str) -> bool:
     return True
 
 
-def test_it_starts_and_ends_once(run_python: RunPython) -> None:
+def test_the_collector_starts_and_ends_once(run_python: RunPython) -> None:
     with FaultyCollector() as collector:
         control, pid = collector.control_url, pid_at(collector.control_url)
         assert pid not in (None, os.getpid())
@@ -80,7 +80,7 @@ def test_it_starts_and_ends_once(run_python: RunPython) -> None:
         assert collector.fault is Fault.NONE
 
 
-def test_closing_leaves_no_zombie_and_an_exit_closes(run_python: RunPython) -> None:
+def test_closing_leaves_no_zombie_and_an_exit_closes_the_collector(run_python: RunPython) -> None:
     script = (
         START
         + """
@@ -122,7 +122,7 @@ def started(tmp_path: Path) -> Iterator[Start]:
         process.communicate()
 
 
-def test_it_ends_when_its_parent_is_killed(started: Start) -> None:
+def test_a_killed_parent_ends_the_collector(started: Start) -> None:
     process, control, pid = started("time.sleep(60)")
 
     process.kill()
@@ -130,13 +130,13 @@ def test_it_ends_when_its_parent_is_killed(started: Start) -> None:
     assert ends(control, pid)
 
 
-def test_it_outlives_the_interrupt_of_a_terminal(started: Start) -> None:
+def test_ctrl_c_in_a_terminal_does_not_end_the_collector(started: Start) -> None:
     process, _, pid = started("time.sleep(60)")
 
     assert os.getpgid(pid) != os.getpgid(process.pid), "Ctrl-C goes to a process group"
 
 
-def test_it_ends_when_its_parent_is_killed_though_a_fork_holds_its_input(started: Start) -> None:
+def test_a_killed_parent_ends_the_collector_though_a_fork_holds_its_input(started: Start) -> None:
     process, control, pid = started("""
 pid = os.fork()
 if pid == 0:
@@ -158,7 +158,9 @@ time.sleep(60)
     "patch", ["", "from gevent import monkey; monkey.patch_all()"], ids=["plain", "gevent"]
 )
 @pytest.mark.parametrize("leave", ["sys.exit(0)", "collector.close(); sys.exit(0)", "os._exit(0)"])
-def test_a_fork_may_use_it_and_cannot_end_it(run_python: RunPython, patch: str, leave: str) -> None:
+def test_a_fork_may_use_the_collector_and_cannot_end_it(
+    run_python: RunPython, patch: str, leave: str
+) -> None:
     script = (
         patch
         + START
@@ -177,7 +179,7 @@ print(collector.fault)
     assert (done.returncode, done.stdout.split("\n")[1:2], done.stderr) == (0, ["Fault.SLOW"], "")
 
 
-def test_it_ends_though_a_fork_holds_its_input(run_python: RunPython) -> None:
+def test_closing_ends_the_collector_though_a_fork_holds_its_input(run_python: RunPython) -> None:
     script = (
         START
         + """
@@ -198,7 +200,7 @@ print(time.monotonic() - began < 15.0)
     assert (done.returncode, done.stdout.split("\n")[1:2], done.stderr) == (0, ["True"], "")
 
 
-def test_a_stopped_process_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_does_not_end_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
     from breaker_exporter.testing import _process
 
     monkeypatch.setattr(_process, "_STOP", 0.05)
@@ -212,7 +214,7 @@ def test_a_stopped_process_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert pid_at(control) is None
 
 
-def test_one_that_has_died_says_so() -> None:
+def test_a_collector_that_has_died_says_so() -> None:
     with FaultyCollector() as collector:
         control, pid = collector.control_url, pid_at(collector.control_url)
         assert pid
@@ -233,7 +235,7 @@ def test_a_port_that_is_taken_is_named(name: str) -> None:
             FaultyCollector(**{name: port}).start()
 
 
-def test_ports_asked_for_are_had_and_kept() -> None:
+def test_given_port_numbers_are_used_and_kept() -> None:
     with FaultyCollector() as collector:
         ports = {
             "http_port": port_of(collector.http_endpoint),
@@ -261,7 +263,7 @@ def without(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., No
     return hide
 
 
-def test_without_grpc_there_is_http(without: Callable[..., None]) -> None:
+def test_without_grpcio_the_collector_has_http(without: Callable[..., None]) -> None:
     without("grpc")
 
     with FaultyCollector() as collector:
@@ -275,7 +277,7 @@ def test_without_grpc_there_is_http(without: Callable[..., None]) -> None:
 
 
 @pytest.mark.parametrize(("package", "missing"), [("google", "google.rpc"), ("grpc", "a_part_of_grpc")])
-def test_without_what_it_needs_it_says_why_and_what_to_install(
+def test_a_missing_package_is_named_with_what_to_install(
     without: Callable[..., None], package: str, missing: str
 ) -> None:
     without(package, missing)
@@ -293,7 +295,7 @@ def test_without_what_it_needs_it_says_why_and_what_to_install(
         "TypeError('Descriptors cannot be created directly')",
     ],
 )
-def test_what_is_there_and_too_old_is_told_by_its_own_error(tmp_path: Path, error: str) -> None:
+def test_a_package_that_is_too_old_is_reported_with_its_own_error(tmp_path: Path, error: str) -> None:
     (tmp_path / "google").mkdir()
     (tmp_path / "google" / "__init__.py").write_text(f"raise {error}\n")
     done = subprocess.run(
@@ -311,7 +313,7 @@ def test_what_is_there_and_too_old_is_told_by_its_own_error(tmp_path: Path, erro
     assert "pip install --upgrade 'breaker-exporter[grpc]'" in done.stderr
 
 
-def test_one_that_breaks_at_the_start_says_where_to_look(
+def test_a_collector_that_breaks_at_the_start_says_where_to_look(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "asyncio.py").write_text("raise SystemExit('broken interpreter')")
@@ -323,7 +325,9 @@ def test_one_that_breaks_at_the_start_says_where_to_look(
     assert "broken interpreter" in capfd.readouterr().err
 
 
-def test_one_that_never_says_hello_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_collector_that_does_not_start_in_time_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from breaker_exporter.testing import _process
 
     monkeypatch.setattr(_process, "_START", 0.05)
@@ -334,7 +338,7 @@ def test_one_that_never_says_hello_is_given_up(tmp_path: Path, monkeypatch: pyte
         FaultyCollector().start()
 
 
-def test_the_names_load_nothing_heavy(run_python: RunPython) -> None:
+def test_importing_the_collector_loads_nothing_heavy(run_python: RunPython) -> None:
     script = """
 import sys
 import breaker_exporter.testing as testing
@@ -405,7 +409,7 @@ print(collector.control_url if collector._process else "closed", flush=True)
 
 
 @pytest.mark.parametrize("end", ["collector.close()", ""], ids=["closed", "left to the exit"])
-def test_in_a_patched_process_the_hub_goes_on(run_python: RunPython, end: str) -> None:
+def test_the_hub_runs_on_while_a_patched_process_asks_the_collector(run_python: RunPython, end: str) -> None:
     done = run_python(GEVENT.format(end=end))
 
     assert done.returncode == 0, done.stderr
@@ -440,7 +444,7 @@ class TestByHand:
                 assert pipe is not None
                 pipe.close()
 
-    def test_it_prints_where_it_listens_and_ends_with_its_input(self, start: ByHand) -> None:
+    def test_the_command_prints_its_ports_and_ends_with_its_input(self, start: ByHand) -> None:
         process, said = start("--until-eof", "--fault", "blackhole")
 
         assert said["OTLP/HTTP"].startswith("http://127.0.0.1:")
@@ -453,7 +457,7 @@ class TestByHand:
         assert process.returncode == 0
 
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-    def test_it_runs_until_it_is_interrupted(self, start: ByHand, number: signal.Signals) -> None:
+    def test_the_command_runs_until_it_is_interrupted(self, start: ByHand, number: signal.Signals) -> None:
         process, said = start()
         assert process.stdin is not None
         process.stdin.close()
@@ -463,7 +467,7 @@ class TestByHand:
 
         assert process.wait(10) == 0
 
-    def test_a_taken_port_is_one_line(self) -> None:
+    def test_a_taken_port_is_reported_in_one_line(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = taken.getsockname()[1]
             command = [*self.COMMAND, *self.PORTS, "--control-port", str(port)]

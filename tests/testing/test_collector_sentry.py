@@ -84,7 +84,7 @@ class TestTheRealClient:
     """``sentry_sdk`` with its own transport and its own compression."""
 
     @pytest.mark.usefixtures("client")
-    def test_an_event_it_captures_arrives_with_its_attachment(self, collector: FaultyCollector) -> None:
+    def test_an_event_of_the_sdk_arrives_with_its_attachment(self, collector: FaultyCollector) -> None:
         sentry_sdk.get_current_scope().add_attachment(bytes=b"line 1\nline 2\n", filename="shop.log")
         try:
             raise LookupError("no such article")
@@ -100,7 +100,7 @@ class TestTheRealClient:
         assert attachment.headers["filename"] == "shop.log"
         assert (attachment.kind, attachment.length, attachment.payload) == ("attachment", 14, None)
 
-    def test_everything_else_it_sends_is_known(
+    def test_all_other_items_of_the_sdk_are_decoded(
         self, collector: FaultyCollector, client: sentry_sdk.Client
     ) -> None:
         assert client.transport is not None
@@ -112,7 +112,7 @@ class TestTheRealClient:
 
         assert all(item.payload == {"of": item.kind} for item in collector.latest_sentry_items)
 
-    def test_what_a_fault_refuses_is_lost_and_what_comes_later_is_not(
+    def test_items_refused_by_a_fault_are_lost_and_later_ones_arrive(
         self, collector: FaultyCollector, client: sentry_sdk.Client
     ) -> None:
         collector.set_fault(Fault.STATUS, status=500)
@@ -128,7 +128,9 @@ class TestTheRealClient:
         events = [item.payload or {} for item in collector.latest_sentry_items if item.kind == "event"]
         assert [event["message"] for event in events] == ["not lost"]
 
-    def test_its_otlp_endpoint_takes_spans(self, collector: FaultyCollector, make_spans: MakeSpans) -> None:
+    def test_the_otlp_endpoint_of_the_project_takes_spans(
+        self, collector: FaultyCollector, make_spans: MakeSpans
+    ) -> None:
         sentry = Dsn(collector.sentry_dsn).to_auth("sentry.python/test")
         exporter: SpanExporter = OTLPSpanExporter(
             endpoint=sentry.get_api_url(EndpointType.OTLP_TRACES),
@@ -142,7 +144,7 @@ class TestTheRealClient:
         assert collector.latest_spans[0].resource["service.name"] == "shop"
 
 
-def test_the_dsn_is_of_this_port_and_the_same_each_time(collector: FaultyCollector) -> None:
+def test_the_dsn_names_the_http_port_and_does_not_change(collector: FaultyCollector) -> None:
     dsn = collector.sentry_dsn
     assert dsn == f"http://{'fa4e' * 8}@{urlsplit(collector.http_base).netloc}/1"
 
@@ -155,7 +157,7 @@ def test_the_dsn_is_of_this_port_and_the_same_each_time(collector: FaultyCollect
 @pytest.mark.parametrize(
     ("pack", "encoding"), [(bytes, "identity"), (gzip.compress, "gzip"), (zlib.compress, "deflate")]
 )
-def test_an_envelope_is_taken_whatever_the_encoding(
+def test_an_envelope_is_taken_in_each_encoding(
     collector: FaultyCollector,
     send: Send,
     auth: dict[str, str],
@@ -270,7 +272,7 @@ def test_a_malformed_envelope_is_refused_whole(
         f"Bearer sentry_key={'fa4e' * 8}",
     ],
 )
-def test_whoever_does_not_show_the_key_is_refused(
+def test_a_request_without_the_key_is_refused(
     collector: FaultyCollector, send: Send, make_spans: MakeSpans, path: str, shown: str | None
 ) -> None:
     body = envelope_of(event_of("a")) if path == ENVELOPE else encode_spans(make_spans(1)).SerializeToString()
@@ -303,14 +305,14 @@ def test_the_key_may_stand_anywhere_in_the_header(send: Send, dsn: SplitResult, 
         ("POST", TRACES, 415),
     ],
 )
-def test_what_the_dsn_does_not_lead_to_is_refused(
+def test_a_path_that_is_not_of_the_dsn_is_refused(
     collector: FaultyCollector, send: Send, method: str, path: str, status: int
 ) -> None:
     assert send(envelope_of(event_of("a")), path, method=method)[0] == status
     assert collector.latest_sentry_items == ()
 
 
-def test_brotli_is_not_spoken_here(send: Send, auth: dict[str, str]) -> None:
+def test_brotli_is_not_supported(send: Send, auth: dict[str, str]) -> None:
     status, headers, answer = send(b"", ENVELOPE, {**auth, "Content-Encoding": "br"})
 
     assert (status, headers["Connection"]) == (415, "close")
@@ -329,7 +331,7 @@ def test_brotli_is_not_spoken_here(send: Send, auth: dict[str, str]) -> None:
         (Fault.UNAVAILABLE, {}, 503, 0),
     ],
 )
-def test_a_fault_that_answers_answers_an_envelope_too(
+def test_a_fault_with_an_answer_answers_an_envelope_too(
     collector: FaultyCollector,
     send: Send,
     fault: Fault,
@@ -360,7 +362,7 @@ def test_a_fault_that_answers_answers_an_envelope_too(
         (Fault.TRUNCATED, http.client.IncompleteRead, 1),
     ],
 )
-def test_a_fault_that_does_not_answer_does_not_answer_an_envelope_either(
+def test_a_fault_without_an_answer_leaves_an_envelope_unanswered(
     collector: FaultyCollector, auth: dict[str, str], fault: Fault, error: type[Exception], taken: int
 ) -> None:
     collector.fault = fault
@@ -389,7 +391,7 @@ def test_items_are_waited_for_by_kind_or_all_together(collector: FaultyCollector
     assert not collector.wait_for_sentry_items(4, timeout=0.01)
 
 
-def test_the_latest_are_kept_and_all_are_counted(collector: FaultyCollector, send: Send) -> None:
+def test_the_latest_items_are_kept_and_all_are_counted(collector: FaultyCollector, send: Send) -> None:
     send(envelope_of(*[b'{"type": "first"}\n'] * 10, *[b'{"type": "later"}\n'] * 9_999))
 
     assert [item.kind for item in collector.latest_sentry_items] == ["first"] + ["later"] * 9_999
@@ -398,7 +400,7 @@ def test_the_latest_are_kept_and_all_are_counted(collector: FaultyCollector, sen
 
 
 @pytest.mark.parametrize("forget", [FaultyCollector.clear, FaultyCollector.renew])
-def test_items_are_forgotten_with_all_else(
+def test_clearing_forgets_items_too(
     collector: FaultyCollector, send: Send, forget: Callable[[FaultyCollector], None]
 ) -> None:
     send(envelope_of(event_of("a")))
@@ -410,7 +412,7 @@ def test_items_are_forgotten_with_all_else(
     assert not collector.wait_for_sentry_items(1, timeout=0.0)
 
 
-def test_a_kind_is_of_items_alone(collector: FaultyCollector) -> None:
+def test_only_items_are_waited_for_by_kind(collector: FaultyCollector) -> None:
     control = http.client.HTTPConnection(urlsplit(collector.control_url).netloc, timeout=5.0)
     control.request("GET", "/wait?for=spans&kind=event")
     response = control.getresponse()

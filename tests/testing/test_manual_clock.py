@@ -9,7 +9,7 @@ import pytest
 from breaker_exporter.testing import ManualClock
 
 
-def test_it_stands_still_until_it_is_moved() -> None:
+def test_the_clock_stands_still_until_it_is_moved() -> None:
     clock = ManualClock(start=10.0)
 
     assert (clock(), clock.now) == (10.0, 10.0)
@@ -21,7 +21,7 @@ def test_it_stands_still_until_it_is_moved() -> None:
 
 
 @pytest.mark.parametrize("seconds", [-0.1, math.nan, math.inf])
-def test_it_never_goes_back(seconds: float) -> None:
+def test_the_clock_never_goes_back(seconds: float) -> None:
     clock = ManualClock()
 
     with pytest.raises(ValueError, match=r"seconds must be .* at least 0, not"):
@@ -30,6 +30,6 @@ def test_it_never_goes_back(seconds: float) -> None:
     assert clock.now == 0.0
 
 
-def test_it_starts_at_a_number() -> None:
+def test_the_clock_starts_at_a_finite_number() -> None:
     with pytest.raises(ValueError, match="start must be a finite number of seconds, not nan"):
         ManualClock(math.nan)

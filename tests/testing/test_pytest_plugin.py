@@ -46,7 +46,7 @@ def test_its_process_is_started_once():
 
 
 def plugin_options() -> list[str]:
-    """What makes pytest load the plug-in where the package is not installed but on the path."""
+    """Return the options that load the plug-in where the package is not installed but on the path."""
     installed = any(
         point.value == "breaker_exporter._pytest_plugin" for point in entry_points(group="pytest11")
     )

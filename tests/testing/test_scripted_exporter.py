@@ -81,7 +81,7 @@ def test_an_exception_instance_raised_again_keeps_one_traceback() -> None:
     assert len(set(depths)) == 1
 
 
-def test_a_function_may_lie(make_spans: MakeSpans) -> None:
+def test_a_function_may_return_any_answer(make_spans: MakeSpans) -> None:
     exporter = ScriptedExporter([len, list])
     spans = make_spans(2)
 
@@ -119,7 +119,7 @@ def test_the_exporter_shows_its_script() -> None:
     )
 
 
-def test_it_records_the_calls_and_the_spans_it_answered_for(make_spans: MakeSpans) -> None:
+def test_calls_and_successful_spans_are_recorded(make_spans: MakeSpans) -> None:
     exporter = ScriptedExporter([succeed, fail])
     good, bad = make_spans(2), make_spans(1)
     before = time.monotonic()
@@ -158,7 +158,7 @@ def test_a_hang_lasts_until_it_is_released() -> None:
     assert exporter.calls[0].thread != threading.get_native_id()
 
 
-def test_two_calls_at_once_are_an_overlap() -> None:
+def test_two_calls_at_once_are_reported_as_an_overlap() -> None:
     exporter = ScriptedExporter(default=hang)
     threads = [in_thread(exporter)[0] for _ in range(3)]
 
@@ -176,7 +176,7 @@ def test_waiting_for_calls_ends_at_the_deadline() -> None:
     assert ScriptedExporter().wait_for_calls(0, timeout=0)
 
 
-def test_taking_its_time_means_blocking_that_long() -> None:
+def test_take_blocks_for_the_given_time() -> None:
     exporter = ScriptedExporter([take(0.02)])
 
     exporter.export(())
@@ -199,7 +199,7 @@ def test_shutdown_and_flush_are_scripted_too() -> None:
 
 
 @pytest.mark.parametrize("outcome", [3, "fail", None])
-def test_what_cannot_be_played_is_refused_where_it_is_written(outcome: Any) -> None:
+def test_an_outcome_that_cannot_be_played_is_a_type_error(outcome: Any) -> None:
     for make in (
         lambda: ScriptedExporter([outcome]),
         lambda: take(1.0, then=outcome),
@@ -265,7 +265,7 @@ exporter = ScriptedExporter([hang, succeed, take(0.05), hang])
 @pytest.mark.parametrize(
     ("before", "after"), [("", MAKE), (MAKE, "")], ids=["made after", "made before the patch"]
 )
-def test_it_blocks_operating_system_threads_in_a_patched_process(
+def test_a_hang_blocks_the_operating_system_thread_in_a_patched_process(
     run_python: Callable[..., subprocess.CompletedProcess[str]], before: str, after: str
 ) -> None:
     done = run_python(GEVENT.format(before=before, after=after))
@@ -273,7 +273,7 @@ def test_it_blocks_operating_system_threads_in_a_patched_process(
     assert (done.returncode, done.stdout, done.stderr) == (0, "ok\n", "")
 
 
-def test_children_forked_while_others_call_it_can_use_it(run_python: RunPython) -> None:
+def test_a_child_forked_during_calls_can_use_the_exporter(run_python: RunPython) -> None:
     """Another thread may hold its guard at that instant, and its call may be out; neither is the child's."""
     done = run_python(
         """

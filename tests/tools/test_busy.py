@@ -28,7 +28,7 @@ def _runs(process: Path) -> bool:
 
 
 @pytest.mark.parametrize(("status", "runs"), [(0, 2), (3, 1)])
-def test_the_command_runs_as_often_as_asked_and_not_after_a_failure(
+def test_the_command_runs_the_given_number_of_times_until_one_fails(
     tmp_path: Path, status: int, runs: int
 ) -> None:
     ran = tmp_path / "ran"
@@ -40,7 +40,7 @@ def test_the_command_runs_as_often_as_asked_and_not_after_a_failure(
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_the_loops_end_with_it_however_it_ends(how: signal.Signals) -> None:
+def test_the_busy_loops_end_with_the_command(how: signal.Signals) -> None:
     with subprocess.Popen([*BUSY, "1", "cat"], stdin=subprocess.PIPE) as busy:
         until(lambda: len(_children(busy.pid)) == 3)
         loops = _children(busy.pid)[:2]

@@ -1,4 +1,4 @@
-"""Host and port of a URL, as people read them and as they are compared."""
+"""Host and port of a URL: as text for people, and as parts that can be compared."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from urllib.parse import urlsplit
 
 _PORTS = {"http": 80, "https": 443}
 _LONGEST_HOST = 255
-"""Characters: no name is longer, and to look at a longer one takes long."""
+"""Characters: no valid name is longer, and to normalise a longer one takes long."""
 
 
 def place(url: str) -> str:
-    """Host and port of a URL, or of a target of gRPC's: no user, path or query.
+    """Return host and port of a URL, or of a gRPC target, without user, path and query.
 
     Args:
-        url: Such as ``http://user:word@collector:4318/v1/traces?key=secret`` or ``collector:4317``.
+        url: For example ``http://user:word@collector:4318/v1/traces?key=secret`` or ``collector:4317``.
     """
     scheme, separator, rest = url.partition("://")
     if not separator:
         scheme, rest = "", url.removeprefix("unix:")
     authority = rest.partition("?")[0].partition("#")[0]
-    if not authority.startswith("/"):  # as that of a socket of the file system does
+    if not authority.startswith("/"):  # a socket in the file system is a path
         authority = authority.partition("/")[0]
     authority = authority.rpartition("@")[2]
     try:
@@ -32,7 +32,7 @@ def place(url: str) -> str:
 
 
 def origin(url: str) -> tuple[str, str, int | None]:
-    """Scheme, host and port of a URL, each in the one form that can be compared.
+    """Return scheme, host and port of a URL in a normal form, so that they can be compared.
 
     Raises:
         ValueError: It is no URL.
@@ -50,5 +50,5 @@ def _host(host: str) -> str:
         pass
     try:
         return host.encode("idna").decode().lower().rstrip(".")
-    except UnicodeError:  # no name of a host at all, or one of those that DNS takes all the same
+    except UnicodeError:  # not valid as a host name; DNS takes some of these all the same
         return host.lower().rstrip(".")

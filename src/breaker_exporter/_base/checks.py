@@ -21,19 +21,19 @@ _LONGEST = {
     "max_cooldown": 3600.0,
     "switch_interval": 0.1,
 }
-"""Seconds; a larger number is hardly meant: it looks like milliseconds."""
+"""Seconds; a larger number is probably meant as milliseconds."""
 
 
 class Seconds(float):
-    """A number of seconds that :func:`seconds` has checked: it warns of an odd one once."""
+    """A number of seconds that :func:`seconds` has checked, so that it warns only once."""
 
 
 def seconds(argument: str, value: object) -> Seconds:
-    """As :func:`finite_seconds`, and one that looks like milliseconds is one WARNING.
+    """Return a finite number of seconds above 0; one that looks like milliseconds logs a WARNING.
 
     Args:
-        argument: The argument's name, or the variable's.
-        value: What to check.
+        argument: The name of the argument or variable.
+        value: The value to check.
 
     Raises:
         TypeError: Not a number (``bool`` is none).
@@ -48,7 +48,7 @@ def seconds(argument: str, value: object) -> Seconds:
 
 
 def finite_seconds(argument: str, value: object, *, zero: bool = False) -> float:
-    """A finite number of seconds above 0 (or from 0), at most what a thread can wait for.
+    """Return a finite number of seconds above 0 (or from 0) for which a thread can wait.
 
     Raises:
         TypeError: Not a number (``bool`` is none).
@@ -62,7 +62,7 @@ def finite_seconds(argument: str, value: object, *, zero: bool = False) -> float
 
 
 def milliseconds_hint(argument: str, number: float) -> str:
-    """The hint for a number of seconds that looks like milliseconds; empty for any other."""
+    """Return a hint where a number of seconds looks like milliseconds, else an empty string."""
     setting = argument.lower().removeprefix("breaker_exporter_")
     if setting.startswith("otel_"):
         setting = "timeout"
@@ -73,7 +73,7 @@ def milliseconds_hint(argument: str, number: float) -> str:
 
 
 def share(argument: str, value: object) -> float:
-    """A number from 0 to below 1.
+    """Return a number from 0 to below 1.
 
     Raises:
         TypeError: Not a number.
@@ -87,7 +87,7 @@ def share(argument: str, value: object) -> float:
 
 
 def ratio(argument: str, value: object) -> float:
-    """A number from 0 to 1.
+    """Return a number from 0 to 1.
 
     Raises:
         TypeError: Not a number.
@@ -101,7 +101,7 @@ def ratio(argument: str, value: object) -> float:
 
 
 def count(argument: str, value: object, *, zero: bool = False) -> int:
-    """A whole number, at least 1 (or 0).
+    """Return a whole number, at least 1 (or 0).
 
     Raises:
         TypeError: Not an ``int`` (``bool`` is none).
@@ -117,7 +117,7 @@ def count(argument: str, value: object, *, zero: bool = False) -> int:
 
 
 def text(argument: str, value: object) -> str:
-    """A string with something in it.
+    """Return a string that is not empty.
 
     Raises:
         TypeError: Not a string.
@@ -142,10 +142,10 @@ def one_of(*words: str) -> Callable[[str, object], str]:
 
 
 def function(argument: str, value: T) -> T:
-    """Something that can be called.
+    """Return `value`, which can be called.
 
     Raises:
-        TypeError: It cannot.
+        TypeError: It cannot be called.
     """
     if not callable(value):
         raise TypeError(f"{argument} must be callable, not {value!r}")
@@ -153,10 +153,10 @@ def function(argument: str, value: T) -> T:
 
 
 def functions(argument: str, values: Iterable[T] | None) -> tuple[T, ...]:
-    """An iterable of what can be called; ``None``: nothing.
+    """Return callables as a tuple, an empty one for ``None``.
 
     Raises:
-        TypeError: It is none, or one of them cannot.
+        TypeError: It is not iterable, or one of them cannot be called.
     """
     if values is None:
         return ()
@@ -169,10 +169,10 @@ def functions(argument: str, values: Iterable[T] | None) -> tuple[T, ...]:
 
 
 def exporter(argument: str, value: object) -> None:
-    """An instance with an ``export`` method.
+    """Check that a value is an exporter: an instance with an ``export`` method.
 
     Raises:
-        TypeError: A class, or something without ``export``.
+        TypeError: It is a class, or has no ``export``.
     """
     if isinstance(value, type):
         raise TypeError(f"{argument} must be an exporter, not the class {value.__qualname__}; call it first")
@@ -190,7 +190,7 @@ def _number(argument: str, value: object, allowed: str) -> float:
 
 
 def budget(millis: object) -> float:
-    """A caller's milliseconds in seconds; 0 for a value that makes no sense, since nothing may raise."""
+    """Return a caller's milliseconds in seconds; 0 for a value that is no number above 0. Never raises."""
     if isinstance(millis, int | float) and millis > 0:
         return min(millis / 1000, threading.TIMEOUT_MAX) if math.isfinite(millis) else threading.TIMEOUT_MAX
     return 0.0

@@ -1,4 +1,4 @@
-"""The end of a command line whose output nobody reads any more, as in ``... | head``."""
+"""Commands whose output ends early: a closed pipe, as in ``... | head``, and a full disk."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from collections.abc import Callable
 _BROKEN_PIPE = 141
 """The exit status that a shell shows for a process ended by SIGPIPE."""
 _NOT_WRITTEN = 74
-"""EX_IOERR of sysexits.h: 1 and 2 are what the doctor has found."""
+"""EX_IOERR of sysexits.h; the doctor uses 1 and 2 for its findings."""
 
 
 def until_nobody_reads(main: Callable[[], int]) -> int:
-    """Run `main`; its exit status, or 141 without a word once standard output or error is closed.
+    """Run `main`; return its exit status, or 141 once standard output or error is a closed pipe.
 
-    Where one of the two was never open, what is written there is discarded. A full disk is exit status 74.
+    Output to one that was never open is discarded. A full disk is exit status 74.
     """
     with contextlib.ExitStack() as opened:
         for name in ("stdout", "stderr"):
@@ -49,7 +49,7 @@ def _run(main: Callable[[], int]) -> int:
 
 
 def _discarded() -> bool:
-    """Send what is left of output that nobody reads to the null device; true if there was such output."""
+    """Send the rest of output that nobody reads to the null device; return whether there was any."""
     gone = [stream.fileno() for stream in (sys.stdout, sys.stderr) if _nobody_reads(stream.fileno())]
     for descriptor in gone:
         _discard(descriptor)
@@ -64,5 +64,5 @@ def _discard(descriptor: int) -> None:
 
 def _nobody_reads(descriptor: int) -> bool:
     poll = select.poll()
-    poll.register(descriptor, 0)  # errors are always told
+    poll.register(descriptor, 0)  # errors are reported without being asked for
     return bool(poll.poll(0))

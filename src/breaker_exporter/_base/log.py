@@ -1,6 +1,6 @@
-"""The one logger, and a way to write to it that a raising handler cannot turn against the caller.
+"""The package's logger, and a way to write to it that raises nothing, whatever the handlers do.
 
-Never ERROR: Sentry makes events of those, and an outage would burn the quota.
+No line is an ERROR: Sentry makes an event of each, and an outage would use up the quota.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _ways: list[Callable[[Callable[[], None]], bool]] = []
 
 
 class Line(NamedTuple):
-    """A line that is still to be written."""
+    """A line that is not written yet."""
 
     level: int
     text: str
@@ -23,7 +23,7 @@ class Line(NamedTuple):
 
 
 def counted(items: int, unit: str) -> str:
-    """A number of items in words, such as ``1 span``; `unit` is the plural."""
+    """Return a number of items as text, such as ``1 span``; `unit` is the plural."""
     return f"{items} {unit.removesuffix('s') if items == 1 else unit}"
 
 
@@ -34,11 +34,11 @@ def say(level: int, message: str, *args: object, cause: BaseException | None = N
             if not any(way(lambda: _write(level, message, args, cause)) for way in _ways):
                 logger.log(level, message, *args, exc_info=cause, stacklevel=2)
         except Exception:
-            pass  # a handler that raises is its owner's, not our caller's
+            pass  # a handler that raises must not break the caller
 
 
 def write_by(way: Callable[[Callable[[], None]], bool]) -> None:
-    """From now on offer each line to `way` first; it returns true where it writes the line, now or later."""
+    """Offer each line to `way` from now on; `way` returns true where it writes the line, now or later."""
     _ways[:] = [way]
 
 
@@ -53,7 +53,7 @@ def set_level(level: int) -> Callable[[], None]:
     """Set the logger's level, where it has none.
 
     Returns:
-        A function that takes it back, unless somebody has set another meanwhile.
+        A function that removes this level, unless another was set meanwhile.
     """
     if logger.level != logging.NOTSET:
         return lambda: None

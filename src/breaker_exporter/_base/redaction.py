@@ -13,15 +13,15 @@ from urllib.parse import unquote
 _LONGEST_MESSAGE = 200
 """Characters."""
 _LONGEST_IMPORT_ERROR = 400
-"""Characters: of package, remedy and cause none may be cut off."""
+"""Characters: package, remedy and cause must all fit."""
 _MOST_READ = 4096
-"""Characters of a message that are looked at: more would hold the GIL for milliseconds."""
+"""Characters of a message that are read: more would hold the GIL for milliseconds."""
 _MOST_SEARCHED = 800
-"""Characters that are searched for what looks like a secret: that takes time by their number squared."""
+"""Characters that are searched for secrets: the time grows with their square."""
 _SHORTEST_SECRET = 4
-"""Characters: a shorter value, a tenant's number say, is in too many words that mean something else."""
+"""Characters: a shorter value, such as a tenant's number, is part of too many other words."""
 _LONG_SECRET = 8
-"""Characters from which a secret is masked inside of other words too."""
+"""Characters from which on a secret is masked inside of other words too."""
 
 _ESCAPE_SEQUENCES = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?"  # colours and movements of the cursor
@@ -41,18 +41,18 @@ _CREDENTIALS = re.compile(r"(?i)\b(bearer|basic)\s+(?=\S*[\d=._])[\w+/=.~-]{8,}"
 
 
 def shown(value: object) -> str:
-    """A setting's value, without the credentials or the query of a URL."""
+    """Return a setting's value as text, without the credentials and the query of a URL."""
     return _short(repr(value))
 
 
 def message(text: str, secrets: Iterable[str] = (), longest: int = _LONGEST_MESSAGE) -> str:
-    """A foreign message, such as a backend's: one line, 200 characters, printable, secrets masked.
+    """Return a foreign message, such as a backend's: one printable line of 200 characters, secrets masked.
 
     Args:
-        text: May hold anything, escape sequences of a terminal too.
-        secrets: Values that must not be seen, such as those of headers. The credentials in an
-            ``Authorization`` are masked without the scheme too, those of ``Basic`` also when decoded.
-        longest: Characters.
+        text: Any text, with escape sequences of a terminal too.
+        secrets: Values to mask, such as those of headers. The credentials in an ``Authorization`` are masked
+            without the scheme too, those of ``Basic`` also when decoded.
+        longest: Length of the line, in characters.
     """
     cut = _ESCAPE_SEQUENCES.sub("", text[:_MOST_READ])
     seen = "".join(one if one.isprintable() else " " if one.isspace() else "" for one in cut)
@@ -62,7 +62,7 @@ def message(text: str, secrets: Iterable[str] = (), longest: int = _LONGEST_MESS
         inside = re.escape(form)
         line = re.sub(inside if len(form) >= _LONG_SECRET else rf"(?<!\w){inside}(?!\w)", "***", line)
     if hidden and len(text) > _MOST_READ:
-        line = line[: -len(hidden[0])]  # a secret may stand there, cut in two
+        line = line[: -len(hidden[0])]  # the cut may have left half of a secret there
     if len(line) > _MOST_SEARCHED:
         head, blank, last = line[:_MOST_SEARCHED].rpartition(" ")
         line = head if blank else "..." if re.search("[/@?=]", last) else last  # the last may be half a URL
@@ -78,10 +78,10 @@ def secrets_of_environment() -> list[str]:
 
 
 def origin(error: BaseException) -> str:
-    """The type and place of an error, and of its text what is safe to show.
+    """Return the type and place of an error, with its text where that is safe to show.
 
-    The text of an error may hold anything, so it is left out, except for import errors, which name a module,
-    and for texts of the operating system, its resolver and OpenSSL, which may be at its bottom.
+    The text of an error may hold secrets, so it is left out. Safe are import errors, which name a module, and
+    texts of the operating system, its resolver and OpenSSL, also where another error wraps them.
     """
     kind = type(error)
     name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
@@ -90,9 +90,9 @@ def origin(error: BaseException) -> str:
 
 
 def cause(error: BaseException) -> BaseException:
-    """The error at the bottom of one that wraps it, as those of requests and urllib3 do.
+    """Return the innermost of errors that wrap each other, as those of requests and urllib3 do.
 
-    What it was raised in the context of is left aside: that may be the application's.
+    ``__context__`` is not followed: that may be an error of the application.
     """
     seen = {id(error)}
     while True:
@@ -117,7 +117,7 @@ def _safe_text(error: BaseException) -> str:
 
 
 def _place(trace: TracebackType | None) -> str:
-    """The place of the innermost frame. By hand: to extract a traceback reads the sources."""
+    """Return the place of the innermost frame; the module traceback would read source files."""
     if trace is None:
         return ""
     while trace.tb_next is not None:
@@ -127,7 +127,7 @@ def _place(trace: TracebackType | None) -> str:
 
 
 def _forms(secret: str) -> Iterator[str]:
-    """The forms in which a secret may come back."""
+    """Yield the forms in which a secret may stand in a message."""
     secret = " ".join(secret.split())
     scheme, _, credentials = secret.partition(" ")
     forms = [secret, credentials, *_PAIRS.findall(secret)]
@@ -146,7 +146,7 @@ def _short(text: str) -> str:
 
 
 def _without_credentials(text: str) -> str:
-    # A password may hold a slash, and a URL may lack its scheme: rather too much is hidden than too little.
+    # A password may hold a slash, and a URL may lack its scheme: this hides too much rather than too little.
     text = re.sub(r"(?:(?<=//)|(?<=['\"])(?![\w+.-]*://))[^\s'\"]*@", "***@", text)
     return re.sub(r"([\w.\-\]/@:*]+)\?[^\s'\"]+", r"\1?***", text)
 

@@ -1,4 +1,4 @@
-"""Public values about a circuit and its exporter: state, transition, health. No behaviour."""
+"""Public values of a circuit and its exporter: state, transition, health."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class CircuitState(enum.StrEnum):
     """State of a circuit, in the words of the circuit breaker pattern (Nygard, "Release It!").
 
-    Each is its value: ``state == "closed"``, and JSON takes it.
+    Each compares as its string, ``state == "closed"``, and can be written as JSON.
     """
 
     CLOSED = "closed"
@@ -21,7 +21,7 @@ class CircuitState(enum.StrEnum):
 
 
 PROBE_CANCELLED = "probe cancelled before it was sent"
-"""The reason of a transition back to open that says nothing about the backend."""
+"""The reason of a transition back to open in which the backend had no part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class ExporterHealth:
         consecutive_failures: Failures in a row; one success sets it to zero.
         cooldown: The cooldown in force, in seconds, before jitter (which only ever shortens it).
         retry_in: Seconds until the next probe may run; ``None`` while closed.
-        received: Items (spans, say) handed to ``export``.
+        received: Items, such as spans, handed to ``export``.
         exported: Items the backend accepted.
         failed: Items whose export failed, overran or was cut off.
         refused: Items turned away without a call: circuit open, queue, shutdown.

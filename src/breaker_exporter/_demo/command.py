@@ -24,7 +24,7 @@ _PLAIN_WIDTH = 110
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Add this command's arguments to `parser`; the parsed options have what to call in ``run``."""
+    """Add this command's arguments to `parser`; ``run`` of the parsed options is the function to call."""
     plan = Plan()
     parser.description = (
         "Runs two Gunicorn gevent workers under the same load through an outage of their collectors and "
@@ -43,7 +43,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         choices=[fault.value for fault in Fault],
         default=plan.fault.value,
         metavar="NAME",
-        help="what is wrong with the collectors (default: %(default)s): %(choices)s",
+        help="fault of the collectors (default: %(default)s): %(choices)s",
     )
     parser.add_argument(
         "--rate",
@@ -58,7 +58,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=_plot,
         default="demo.png",
         metavar="PATH",
-        help="where the PNG goes (default: %(default)s)",
+        help="file for the PNG (default: %(default)s)",
     )
     picture.add_argument("--no-plot", action="store_const", dest="plot", const=None, help="make none")
     parser.set_defaults(run=_run)
@@ -137,7 +137,7 @@ def missing(protocol: Protocol, plot: Path | None) -> Iterator[str]:
     for module in [*needed, *(["matplotlib"] if plot else [])]:
         try:
             found = importlib.util.find_spec(module)
-        except ModuleNotFoundError:  # a package above it
+        except ModuleNotFoundError:  # a parent package is missing
             found = None
         if found is None:
             yield module

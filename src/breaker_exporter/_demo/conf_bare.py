@@ -1,8 +1,8 @@
 """``gunicorn.conf.py`` of the bare service: the lines that OpenTelemetry's documentation shows.
 
-They run after gevent's monkey patch, as they do in an application's own module and with what patches early.
-In ``post_fork``, before the patch, the processor's thread is a native one, and a blocked gRPC export leaves
-the hub alone; the price is locks and threads from before the patch (a hang keeps the worker from exiting).
+They run after gevent's monkey patch, as in an application's own module. In ``post_fork``, before the patch,
+the processor's thread would be a native one: a blocked gRPC export would not block the hub, but locks and
+threads from before the patch would keep a worker with a hung export from exiting.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Figures of a recording, at any moment of the run: requests of a phase, and spans."""
+"""Figures of a recording at any moment of the run: requests of a phase, and spans."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .plan import Phase
 from .recording import Contender, Recording
 
 PROMPT = 1.0
-"""Seconds; a request answered within them lets its user notice nothing."""
+"""Seconds in which an answer counts as prompt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,13 +18,13 @@ class PhaseFigures:
     """Requests due in a phase, and the hub in it. Latencies and gaps in seconds.
 
     Attributes:
-        due: Requests.
-        answered: Those answered with 200.
-        waiting: Those not answered yet; they count in the latencies with their age.
-        prompt: Those answered within a second.
-        p50: Half of the requests took no longer.
-        p99: 99 % took no longer.
-        longest: The slowest.
+        due: Number of requests that were due.
+        answered: Number of requests answered with 200.
+        waiting: Number of requests not answered yet; they count in the latencies with their age.
+        prompt: Number of requests answered with 200 within a second.
+        p50: Latency that half of the requests did not exceed.
+        p99: Latency that 99 % of the requests did not exceed.
+        longest: Latency of the slowest request.
         gap: The longest gap of the hub whose middle lies in the phase.
     """
 
@@ -40,7 +40,7 @@ class PhaseFigures:
 
 @dataclass(frozen=True, slots=True)
 class SpanFigures:
-    """Counts of spans so far by outcome; ``None`` if nothing counts that outcome."""
+    """Counts of spans so far by outcome; ``None`` where nothing counts that outcome."""
 
     started: int
     delivered: int

@@ -1,4 +1,4 @@
-"""The intake of lines: each becomes an entry of the recording."""
+"""The entry of lines into the recording."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .recording import Beat, Change, Recording
 def take(recording: Recording, name: str, line: Mapping[str, Any]) -> None:
     """Enter a line of the service called `name`, or of the load.
 
-    Lines from before the load's start are about booting, and left out.
+    Lines from before the load's start are left out: the services still boot.
     """
     kind = line["kind"]
     if kind == "load":

@@ -38,7 +38,7 @@ class Meter(harness.Meter):
         from .sdk_metrics import SDKMetrics
 
         self._sdk = SDKMetrics()
-        # Registered before the providers' own: it runs after them, and counts what their last flush did.
+        # Registered before the providers' own handlers, so that it runs after their last flush and counts it.
         atexit.register(self._last_line)
         self.begin(BEAT, REPORT)
 
@@ -55,12 +55,12 @@ class Meter(harness.Meter):
 
     def _last_line(self) -> None:
         say_or_end({**self._counts(), "gap_began": time.monotonic(), "gap": 0.0, "last": True})
-        self._exporters = ()  # a gRPC channel must not live on into the interpreter's end
+        self._exporters = ()  # a gRPC channel must not be alive when the interpreter ends
 
     def _counts(self) -> dict[str, object]:
         dropped, failed = self._sdk.read()
         if self._telemetry and (exporters := self._telemetry.exporters):
-            self._exporters = exporters  # kept, for Telemetry drops them when it stops
+            self._exporters = exporters  # kept, because Telemetry drops them when it stops
         return {
             "kind": "beat",
             "at": time.monotonic(),

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _COLOURS = {BARE: "#d1495b", OURS: "#00798c"}
 _SHADE = "#8d99ae"
 _LEAST = 1e-4
-"""Seconds; a logarithm has no place for 0."""
+"""Seconds; the axis is logarithmic, and has no 0."""
 _LEVELS = {"closed": 0, "half-open": 1, "open": 2}
 PROTOCOLS: dict[Protocol, str] = {"grpc": "gRPC", "http": "HTTP"}
 

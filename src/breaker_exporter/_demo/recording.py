@@ -1,4 +1,4 @@
-"""The recording of a run: everything measured, in the order in which it comes in."""
+"""The recording of a run: all measurements, in the order in which they came in."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ class Beat:
     """One line of a worker's meter; times are seconds of the run.
 
     Attributes:
-        at: When.
-        gap_began: When the longest gap of the hub since the line before began.
-        gap: How long it was.
+        at: Time of the line.
+        gap_began: Begin of the longest gap of the hub since the previous line.
+        gap: Length of that gap.
         started: Spans started.
-        dropped: Spans that the SDK's queue dropped, or ``None`` where the SDK does not say.
-        failed: Spans whose export failed, in the words of the SDK, likewise.
+        dropped: Spans that the SDK's queue dropped; ``None`` where the SDK does not count them.
+        failed: Spans whose export failed as the SDK counts them, likewise.
         health: Our exporter's health, as a mapping; ``None`` for the bare one.
     """
 
@@ -46,7 +46,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """The spans a collector had taken at a moment: each once, and how many came again."""
+    """The different spans that a collector had taken at a moment, and the number of duplicates."""
 
     at: float
     spans: int
@@ -58,9 +58,9 @@ class Contender:
     """The measurements of one service; times are seconds of the run, which begins with the first phase."""
 
     latencies: dict[int, float] = field(default_factory=dict)
-    """Seconds by the number of the request; without those not answered."""
+    """Seconds by the number of the request, of answered ones alone."""
     errors: set[int] = field(default_factory=set)
-    """Those answered with anything but a 200, or with a closed connection."""
+    """Numbers of the requests that were answered with another status than 200, or not at all."""
     beats: list[Beat] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
     delivered: list[Delivered] = field(default_factory=list)
@@ -75,12 +75,12 @@ class Recording:
     """A run.
 
     Attributes:
-        plan: What was to happen.
-        start: The start of the first phase on this machine's monotonic clock.
-        contenders: By name.
-        load_late: By how many seconds at most the load sent a request after it was due.
-        now: Until when it has been measured, in seconds of the run.
-        told_to_stop: When both services were told to; ``None`` before.
+        plan: The plan of the run.
+        start: Start of the first phase on this machine's monotonic clock.
+        contenders: The measurements of each service, by its name.
+        load_late: Largest number of seconds by which the load sent a request too late.
+        now: The second of the run up to which it has been measured.
+        told_to_stop: The second at which both services were told to stop; ``None`` before.
     """
 
     plan: Plan
@@ -100,17 +100,17 @@ class Recording:
         return due_after(index, list(LABELS).index(name), len(LABELS), self.plan.rate) - WARM_UP
 
     def requests(self, name: str, begin: float, end: float) -> range:
-        """The numbers of the requests due in ``[begin, end)``."""
+        """Return the numbers of the requests due in ``[begin, end)``."""
         place, rate = list(LABELS).index(name) / len(LABELS), self.plan.rate
         first, last = (math.ceil((moment + WARM_UP) * rate - place - 1e-9) for moment in (begin, end))
         return range(first, last)
 
     @property
     def measured_until(self) -> float:
-        """Seconds of the run that count: how the services come to their ends is no part of it."""
+        """The second of the run up to which measurements count: the stop of the services does not."""
         return self.now if self.told_to_stop is None else self.told_to_stop
 
     def latency(self, name: str, index: int) -> float:
-        """Of a request; of one without an answer, how long it has been waited for."""
+        """Return the seconds that a request took, or has waited so far."""
         known = self.contenders[name].latencies.get(index)
         return max(0.0, self.measured_until - self.due(name, index)) if known is None else known

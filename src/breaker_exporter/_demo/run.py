@@ -1,4 +1,4 @@
-"""One run from start to end: collectors, services and load up, through the phases, down again."""
+"""One run: starts collectors, services and load, goes through the phases, and stops all of them."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ _EXTRA = 2.0
 
 
 class RunFailed(RuntimeError):
-    """The run could not take place; the text says why, with the output of the process at fault."""
+    """The run is not possible; the text says why, with the output of the failed process."""
 
 
 def perform(plan: Plan, watch: Callable[[Recording], None], check: Callable[[], None]) -> Recording:
-    """Run the plan; no process is left, even if it fails.
+    """Run the plan; no process is left over, even if it fails.
 
     Args:
         plan: The plan.
         watch: Called with the recording a few times a second, once requests are under way.
-        check: Called every 50 ms or so; an exception of it ends the run.
+        check: Called about every 50 ms; an exception of it ends the run.
 
     Raises:
         RuntimeError: A process could not start, or ended before its time.
@@ -81,7 +81,7 @@ def _service(name: str, plan: Plan, collector: FaultyCollector, directory: Path)
 
 
 class _Run:
-    """The course of a run whose processes are up."""
+    """A run whose processes have been started."""
 
     def __init__(
         self,

@@ -22,7 +22,7 @@ from .words import UNKNOWN, count, seconds
 _EVERY = 2.0
 """Seconds between two plain lines."""
 _EVENTS = 6
-"""The latest events that the live table shows."""
+"""Number of events that the live table shows."""
 _SLOW = 0.5
 """Seconds; longer times are red."""
 

@@ -1,4 +1,4 @@
-"""The SDK's own metrics about its spans, which it has from 1.42 on.
+"""The SDK's own metrics about its spans, which exist since 1.42.
 
 They need ``OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED=true``, and a ``MeterProvider`` set before the processor
 is made.

@@ -13,20 +13,20 @@ from .recording import Recording
 from .words import count, seconds
 
 FACTOR = 3.0
-"""A latency or a gap may be this many times its healthy figure, or the load's lateness in the same run."""
+"""A latency or gap may be this many times its healthy value, or the load's lateness in the same run."""
 FLOOR = 1.0
-"""Seconds that are always allowed: two busy cores were seen to stall everything for almost that long."""
+"""Seconds that are always allowed: two busy cores stalled everything for almost as long in tests."""
 STOP = 7.0
 """Seconds from ``SIGTERM`` to the end: 5 s for the last export and shutdown, 2 s for Gunicorn."""
 _SETTLE = 3.0
 """Seconds after the fault in which a failure may still come from it."""
 
 _HARMLESS = frozenset({Fault.NONE, Fault.PARTIAL_SUCCESS, Fault.TOO_LARGE})
-"""Faults that no exporter sees as a failure, so that the circuit stays closed."""
+"""Faults that count as no failure, so that the circuit stays closed."""
 _UNCONFIRMED = frozenset(
     {Fault.DRIP, Fault.SLOW, Fault.TRUNCATED, Fault.TAKEN_THEN_RESET, Fault.TAKEN_THEN_CLOSED}
 )
-"""Faults under which the collector takes spans but its client does not learn it, and sends them again."""
+"""Faults under which the collector takes spans, and a client that gets no answer sends them again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Ctrl-C and the other signals that end a process, kept until the program asks for them."""
+"""Signals that end a process, such as Ctrl-C, kept until the program asks for them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Interrupted(Exception):
     """A signal has come.
 
     Attributes:
-        status: The exit status that a shell expects after it: 130 for Ctrl-C.
+        status: The exit status that a shell expects after the signal: 130 for Ctrl-C.
     """
 
     def __init__(self, number: int) -> None:
@@ -41,7 +41,7 @@ class Interruption:
     def __enter__(self) -> Interruption:
         self._before = {number: signal.getsignal(number) for number in _SIGNALS}
         for number, handler in self._before.items():
-            if handler is not signal.SIG_IGN:  # nohup and background jobs ignore some on purpose
+            if handler is not signal.SIG_IGN:  # nohup and background jobs ignore some signals on purpose
                 signal.signal(number, self._note)
         return self
 

@@ -1,7 +1,7 @@
-"""The load, in a process of its own: requests on a fixed schedule, however slow the answers are.
+"""The load, a process of its own: it sends requests on a fixed schedule, however slow the answers are.
 
-Latency counts from the instant a request was due, as for a user who does not know that others wait
-("coordinated omission" otherwise).
+Latency counts from the instant a request was due, as a user sees it; counting from when it was sent would
+leave out the wait ("coordinated omission").
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from collections.abc import Mapping
 from .pipe import say
 
 _FLUSH = 0.05
-"""Seconds between two lines."""
+"""Seconds between two lines about finished requests."""
 _BOOT = 20.0
 """Seconds in which all services must have answered once."""
 
 
 def due_after(index: int, place: int, targets: int, rate: float) -> float:
-    """Return the seconds after the load's start at which a request is due.
+    """Return the seconds from the load's start until a request is due.
 
-    Evenly spaced, the targets in turn.
+    Requests are evenly spaced, and go to the targets in turn.
 
     Args:
         index: The number of the request to its target.
@@ -42,7 +42,7 @@ class Load:
     Args:
         ports: The ports of the targets, by name.
         rate: Requests a second to each.
-        seconds: For how long.
+        seconds: Duration of the load.
         wait: Seconds to wait for answers after the last request.
     """
 
@@ -55,7 +55,7 @@ class Load:
         self._late = 0.0
 
     async def run(self) -> None:
-        """Send all, and wait for the answers."""
+        """Send all requests, and wait for the answers."""
         reporter = asyncio.create_task(self._report())
         answers = asyncio.gather(*map(self._first_answer, self._ports.values()))
         await asyncio.wait_for(answers, _BOOT)
@@ -112,7 +112,7 @@ async def _get(port: int) -> int:
 
 
 def main(argument: str) -> int:
-    """Run the load that `argument`, JSON, describes."""
+    """Run the load that a JSON object describes."""
     asyncio.run(Load(**json.loads(argument)).run())
     return 0
 

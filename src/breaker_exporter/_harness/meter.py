@@ -1,7 +1,7 @@
-"""The meter of a service: a heartbeat that feels delays of the hub, and lines that report them.
+"""The meter of a service: a heartbeat that measures delays of the hub, and lines that report them.
 
-Lines go by a pipe, for a hub that stands still answers no request; its silence shows the delay. Gunicorn's
-arbiter imports this before gevent's monkey patch: it loads nothing heavy.
+Lines go through a pipe, because a hub that stands still answers no request. Gunicorn's arbiter imports this
+module before gevent's monkey patch, so it loads nothing heavy.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 
 
 class Meter(ABC):
-    """One worker's meter. Each measurement says what a heartbeat keeps and what a line holds.
+    """One worker's meter; subclasses define what each heartbeat measures and each line reports.
 
     Attributes:
-        spans_started: Spans the application has started; it counts them.
+        spans_started: Number of spans that the application has started; the application counts them.
     """
 
     def __init__(self) -> None:
         self.spans_started = 0
 
     def begin(self, pause: float, every: float) -> None:
-        """Start the heartbeat: in the worker, after any monkey patch. A greenlet there, a thread elsewhere.
+        """Start the heartbeat in the worker, after any monkey patch: a greenlet then, else a thread.
 
         Args:
             pause: Seconds between two heartbeats; what they take longer is the delay of the hub.
@@ -54,11 +54,11 @@ class Meter(ABC):
 
     @abstractmethod
     def beat(self, last: float, now: float, pause: float) -> None:
-        """Keep what the heartbeat at `now` tells; the one before was at `last` (s, monotonic clock)."""
+        """Keep what a heartbeat at `now` shows; the previous one was at `last` (s, monotonic clock)."""
 
     @abstractmethod
     def line(self) -> dict[str, object]:
-        """Return the next line, and begin to collect for the one after it."""
+        """Return the next line, and begin to collect for the following one."""
 
     def _run(self, pause: float, every: float) -> None:
         last = reported = time.monotonic()
@@ -69,7 +69,7 @@ class Meter(ABC):
             last = now
             if now - reported >= every:
                 say_or_end(self.line())
-                # What the line itself cost is no delay of the service.
+                # The time that the line itself took is no delay of the service.
                 last = reported = time.monotonic()
 
 

@@ -1,4 +1,4 @@
-"""Lines of JSON from a measured process to the one that measures: both ends of the pipe."""
+"""The pipe from a measured process to the measuring one: both ends, and lines of JSON."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def say(line: Mapping[str, object]) -> None:
 
 
 def say_or_end(line: Mapping[str, object]) -> None:
-    """Write a line, from a service: a full pipe loses it, a pipe without a reader ends the service.
+    """Write a line, from a service; a full pipe loses it, a pipe without a reader ends the service.
 
-    Without a reader the measuring process is gone, and its services should not outlive it: the whole process
-    group gets SIGTERM.
+    Without a reader the measuring process is gone, and its services must not outlive it: SIGTERM goes to the
+    whole process group.
     """
     try:
         say(line)
@@ -41,7 +41,7 @@ def say_or_end(line: Mapping[str, object]) -> None:
 
 
 def set_blocking(blocking: bool) -> None:
-    """Let a full pipe block the child, or raise ``BlockingIOError`` there."""
+    """Choose what a full pipe does to the child: block it, or raise ``BlockingIOError``."""
     os.set_blocking(_descriptor(), blocking)
 
 
@@ -50,10 +50,10 @@ def _descriptor() -> int:
 
 
 class Lines:
-    """The end of the measuring process.
+    """The end of the pipe in the measuring process.
 
     Attributes:
-        writing: The child's end, until the child has it and it is closed here.
+        writing: The child's end; closed here once the child has it.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""The processes that are measured: Gunicorn services and the load, started and ended without a trace."""
+"""The processes of a measurement, Gunicorn services and the load: starts them, and ends all of them."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from types import TracebackType
 from .pipe import FD_VARIABLE, Lines
 
 _KILL = 5.0
-"""Seconds in which a killed process is gone."""
+"""Seconds that a killed process may take to end."""
 _SOCKETS = 8192
 _NOT_INHERITED = ("BREAKER_EXPORTER_", "GUNICORN_", "GRPC_", "OTEL_")
 """Prefixes of variables that a shell may have set for another service."""
 
 
 class Child:
-    """A process in a group of its own; leaving this kills the whole group.
+    """A process in a group of its own; leaving the context kills the whole group.
 
     Args:
         command: The command, run in `directory`.
-        environment: Variables on top of this process's, from which those of other services are left out.
-        directory: An existing one; the process's output goes there.
-        fds: Descriptors that it inherits.
+        environment: Variables on top of this process's, without those meant for other services.
+        directory: An existing directory for the process's output.
+        fds: Descriptors that the process inherits.
 
     Attributes:
-        lines: The lines that it writes to its pipe.
+        lines: The lines that the process writes to its pipe.
     """
 
     def __init__(
@@ -85,20 +85,20 @@ class Child:
 
     @property
     def output(self) -> str:
-        """Its standard output and error so far."""
+        """The process's standard output and error so far."""
         return self._log.read_text(errors="replace")
 
     def terminate(self) -> None:
-        """Send it SIGTERM, as an orchestrator does."""
+        """Send SIGTERM, as an orchestrator does."""
         self.send(signal.SIGTERM)
 
     def send(self, number: signal.Signals) -> None:
-        """Send it a signal."""
+        """Send a signal."""
         self._process.send_signal(number)
 
 
 def allow_many_sockets() -> None:
-    """Raise the limit of open files here and in children: each request that waits is a connection."""
+    """Raise the limit of open files here and in children; each waiting request is a connection."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _SOCKETS if hard == resource.RLIM_INFINITY else min(_SOCKETS, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
@@ -113,15 +113,15 @@ def start_service(
     *arguments: str,
     before: Sequence[str] = (),
 ) -> tuple[Child, int]:
-    """Start a Gunicorn on a free loopback port.
+    """Start Gunicorn on a free loopback port.
 
     Args:
-        directory: Where its output goes; made here.
-        environment: Variables on top of what it inherits.
-        config: The module that is its configuration.
-        app: The application, as Gunicorn takes it.
+        directory: Directory for its output; made here.
+        environment: Variables on top of those that it inherits.
+        config: The module with its configuration.
+        app: The application, as Gunicorn's command line names it.
         arguments: More arguments for Gunicorn.
-        before: A command that starts it, such as ``unshare``.
+        before: A command that starts Gunicorn, such as ``unshare``.
 
     Returns:
         The process and its port.
@@ -142,10 +142,10 @@ def start_load(directory: Path, ports: Mapping[str, int], rate: float, seconds: 
     """Start the load.
 
     Args:
-        directory: Where its output goes; made here.
+        directory: Directory for its output; made here.
         ports: The ports of the targets, by name.
         rate: Requests a second to each.
-        seconds: For how long.
+        seconds: Duration of the load.
         wait: Seconds that the load waits for answers after its last request.
     """
     directory.mkdir()
@@ -158,8 +158,8 @@ def _inherited() -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        # A proxy would break traffic on loopback. And requests prefers its own variables for certificate
-        # authorities to what OpenTelemetry's exporter is given.
+        # A proxy would break traffic on loopback; a CA bundle in the variables of requests would replace the
+        # one that OpenTelemetry's exporter is given.
         if not name.startswith(_NOT_INHERITED) and not name.lower().endswith(("_proxy", "_ca_bundle"))
     }
     return {
