@@ -79,10 +79,10 @@ def hooks(telemetry: Telemetry) -> Hooks:
             )
         with _fatal_in_one_line():
             telemetry.start()
-            telemetry._freeze_garbage()
-        if telemetry._started:
+            telemetry._lifecycle.freeze_garbage()
+        if telemetry._lifecycle.is_running:
             check_patch()
-            prepare_end(worker, telemetry)
+            prepare_end(worker, telemetry._lifecycle)
 
     def worker_exit(server: object, worker: object) -> None:
         telemetry.stop()

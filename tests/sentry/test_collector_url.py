@@ -20,7 +20,7 @@ from opentelemetry.sdk.trace.export import (
 from sentry_sdk.integrations.otlp import OTLPIntegration
 
 from breaker_exporter import CircuitBreakerSpanExporter
-from breaker_exporter._wiring.switchable_processor import Outlet
+from breaker_exporter._wiring.switchable_processor import SwitchableProcessor
 from breaker_exporter.otlp import CooperativeOTLPSpanExporter
 from breaker_exporter.sentry import Sentry
 from breaker_exporter.sentry._collector import sends_already
@@ -232,7 +232,7 @@ def test_what_a_provider_sends_to_is_seen_by_private_doors(
 ) -> None:
     """Where this fails with a new release of OpenTelemetry, spans would arrive twice."""
     url = collector.grpc_endpoint if make is official_grpc else collector.http_endpoint
-    provider.add_span_processor(Outlet())
+    provider.add_span_processor(SwitchableProcessor())
     provider.add_span_processor(SimpleSpanProcessor(ConsoleSpanExporter()))
     assert not sends_already(provider, url)
 

@@ -19,7 +19,7 @@ from breaker_exporter._concurrency.once import Once
 from breaker_exporter._concurrency.state_lock import new_state_lock
 from breaker_exporter._wiring.batch_processor import BatchProcessor
 from breaker_exporter._wiring.pipeline import Pipeline
-from breaker_exporter._wiring.switchable_processor import Outlet
+from breaker_exporter._wiring.switchable_processor import SwitchableProcessor
 from breaker_exporter.testing import ScriptedExporter, hang
 
 from ..semantics._waiting import Gate, start, until
@@ -114,9 +114,9 @@ def test_a_flush_is_over_once_what_was_queued_is_dropped(
 def test_the_flush_of_all_pipelines_takes_the_time_asked_for_once(provider: TracerProvider) -> None:
     inners = [ScriptedExporter(default=hang) for _ in range(3)]
     healthy = ScriptedExporter()
-    outlet = Outlet()
-    outlet.open(tuple(map(pipeline, [*inners, healthy])), shutdown_timeout=0.1)
-    provider.add_span_processor(outlet)
+    switchable = SwitchableProcessor()
+    switchable.switch_to(tuple(map(pipeline, [*inners, healthy])), shutdown_timeout=0.1)
+    provider.add_span_processor(switchable)
     sell(provider)
 
     started = time.monotonic()
@@ -330,28 +330,28 @@ def test_a_call_that_another_thread_makes_can_be_waited_for_in_vain(gate: Gate, 
 
 def test_nothing_waits_where_it_has_interrupted_what_a_lock_guards(provider: TracerProvider) -> None:
     """P1: a signal handler there would wait for threads that wait for that lock."""
-    outlet = Outlet()
+    switchable = SwitchableProcessor()
     each = pipeline(ScriptedExporter())
-    outlet.open((each,), shutdown_timeout=5.0)
-    provider.add_span_processor(outlet)
+    switchable.switch_to((each,), shutdown_timeout=5.0)
+    provider.add_span_processor(switchable)
     sell(provider)
 
     with new_state_lock():
-        assert not outlet.force_flush()
+        assert not switchable.force_flush()
         assert not each.processor.force_flush()
 
-    assert outlet.force_flush()
+    assert switchable.force_flush()
 
 
 def test_on_the_hub_nothing_waits(provider: TracerProvider, monkeypatch: pytest.MonkeyPatch) -> None:
     """P1; the hub itself is in ``test_processes``."""
-    outlet = Outlet()
+    switchable = SwitchableProcessor()
     each = pipeline(ScriptedExporter())
-    provider.add_span_processor(outlet)
+    provider.add_span_processor(switchable)
 
     with monkeypatch.context() as on_hub:
         on_hub.setattr("breaker_exporter._concurrency.hub.on_hub", lambda: True)
-        assert outlet.force_flush()  # with nothing behind it
-        outlet.open((each,), shutdown_timeout=5.0)
-        assert not outlet.force_flush()
+        assert switchable.force_flush()  # with nothing behind it
+        switchable.switch_to((each,), shutdown_timeout=5.0)
+        assert not switchable.force_flush()
         assert not each.processor.force_flush()

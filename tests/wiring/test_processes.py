@@ -114,6 +114,24 @@ def test_a_bad_variable_of_the_provider_is_one_warning_and_the_spans_flow(
     assert len(collector.span_ids) == 1
 
 
+def test_a_script_makes_its_provider_and_is_exported_at_the_end_of_each_block(
+    run: Run, collector: FaultyCollector
+) -> None:
+    output = run(
+        SELL
+        + """
+telemetry = Telemetry(service_name="nightly-import")
+for _ in range(2):
+    with telemetry:
+        sell()
+os._exit(0)  # without the interpreter's exit, which would stop it too
+""",
+    )
+
+    assert output == ""
+    assert len(collector.span_ids) == 2
+
+
 def test_a_process_that_forgets_to_stop_still_exports_at_its_exit(
     run: Run, collector: FaultyCollector
 ) -> None:

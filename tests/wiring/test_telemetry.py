@@ -759,10 +759,10 @@ def test_a_worker_that_is_told_to_stop_after_its_telemetry_has_stopped_has_nothi
     collector: FaultyCollector, provider: TracerProvider
 ) -> None:
     telemetry = Telemetry(provider=provider, endpoint=collector.http_base)
-    telemetry._flush()
+    telemetry._lifecycle.flush()
     telemetry.start()
     ended = end_a_span(provider)
     telemetry.stop()
-    telemetry._flush()
+    telemetry._lifecycle.flush()
 
     assert collector.span_ids == {ended}

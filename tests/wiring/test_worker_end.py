@@ -287,7 +287,7 @@ def sell(telemetry: Telemetry) -> None:
 def test_a_signals_default_action_follows_the_stop(
     handlers: None, telemetry: Telemetry, collector: FaultyCollector
 ) -> None:
-    prepare_end(Quiet(), telemetry)
+    prepare_end(Quiet(), telemetry._lifecycle)
     handler = signal.getsignal(signal.SIGTERM)
     assert callable(handler)
     sell(telemetry)
@@ -304,7 +304,7 @@ def test_a_handler_before_which_there_is_a_flush_is_still_called(
 ) -> None:
     seen: list[int] = []
     signal.signal(signal.SIGABRT, lambda number, frame: seen.append(len(collector.span_ids)))
-    prepare_end(Quiet(), telemetry)
+    prepare_end(Quiet(), telemetry._lifecycle)
     sell(telemetry)
 
     signal.raise_signal(signal.SIGABRT)
@@ -318,7 +318,7 @@ def test_a_signal_that_interrupts_what_one_of_our_locks_guards_is_handled_after_
     """What the flush waits for would wait for that lock."""
     seen: list[int] = []
     signal.signal(signal.SIGABRT, lambda number, frame: seen.append(len(collector.span_ids)))
-    prepare_end(Quiet(), telemetry)
+    prepare_end(Quiet(), telemetry._lifecycle)
     sell(telemetry)
 
     with new_state_lock():
@@ -339,7 +339,7 @@ def test_a_handler_taken_away_is_one_warning_and_the_end_is_still_seen(
     handlers: None, telemetry: Telemetry, collector: FaultyCollector, caplog: pytest.LogCaptureFixture
 ) -> None:
     worker = Running()
-    prepare_end(worker, telemetry)
+    prepare_end(worker, telemetry._lifecycle)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     until(lambda: "SIGTERM ends this Running at once" in caplog.text)
 
@@ -355,14 +355,14 @@ def test_the_fault_handler_keeps_its_signal(
 ) -> None:
     monkeypatch.setattr("faulthandler.is_enabled", lambda: True)
 
-    prepare_end(Quiet(), telemetry)
+    prepare_end(Quiet(), telemetry._lifecycle)
 
     assert signal.getsignal(signal.SIGABRT) is signal.SIG_DFL
     assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
 
 
 def test_beside_the_main_thread_signals_are_left_alone(handlers: None, telemetry: Telemetry) -> None:
-    thread = threading.Thread(target=prepare_end, args=(Quiet(), telemetry))
+    thread = threading.Thread(target=prepare_end, args=(Quiet(), telemetry._lifecycle))
     thread.start()
     thread.join()
 

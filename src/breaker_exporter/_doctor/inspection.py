@@ -34,14 +34,14 @@ def inspect(namespace: dict[str, object], path: str, seen: dict[str, Any]) -> No
 
 def _given(telemetry: Any) -> dict[str, Any]:
     """What was given in code, for the parent process alone: headers and DSN are in it."""
-    arguments, sentry = telemetry._arguments, telemetry._sentry
+    arguments, sentry = telemetry._setup.arguments, telemetry._setup.sentry
     names = ("endpoint", "protocol", "timeout", "failure_threshold", "cooldown", "max_cooldown")
     given = {name: getattr(arguments, name) for name in (*names, "export_timeout", "shutdown_timeout")}
     return {
         **given,
         "headers": None if arguments.headers is None else dict(arguments.headers),
         "profile": arguments.profile.value if arguments.profile else None,
-        "service_name": _service_name(telemetry),
+        "service_name": telemetry._setup.service_name,
         "sentry": None
         if sentry is None
         else {
@@ -50,8 +50,3 @@ def _given(telemetry: Any) -> dict[str, Any]:
             "traces_sample_rate": sentry.traces_sample_rate,
         },
     }
-
-
-def _service_name(telemetry: Any) -> object:
-    provider = telemetry._given
-    return (telemetry._attributes if provider is None else provider.resource.attributes).get("service.name")

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Mapping
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, cast
+from weakref import WeakSet
 
 from opentelemetry import trace
 from opentelemetry.metrics import NoOpMeterProvider
@@ -35,11 +36,14 @@ _GROUP = "opentelemetry_tracer_provider"
 _LOCK = "_global_shutdown_lock"
 _ONCE = "opentelemetry.util._once"
 
+_made: WeakSet[TracerProvider] = WeakSet()
+"""The providers that this package has made and set, which are no application's."""
+
 
 def make(
     attributes: Mapping[str, AttributeValue], environment: Environment, sampler: str
 ) -> TracerProvider | None:
-    """Makes a provider and sets it; or, where one is set already, says how to guard that one's exporter.
+    """Make a provider and set it; where one is set already, log how to guard that one's exporter.
 
     Args:
         attributes: Of the resource.
@@ -64,9 +68,18 @@ def make(
                 "using that one",
             )
     if current is None:
-        provider = _made(attributes, environment, sampler)
+        provider = _new_provider(attributes, environment, sampler)
         trace.set_tracer_provider(provider)
+        _made.add(provider)
         return provider
+    if any(current is made for made in _made):
+        say(
+            logging.WARNING,
+            "another Telemetry of this process has set the tracer provider and exports its spans; "
+            "this one adds nothing to it. Keep one of them, or give this one that provider: "
+            "Telemetry(provider=trace.get_tracer_provider())",
+        )
+        return None
     if any_early():
         say(
             logging.INFO,
@@ -106,7 +119,9 @@ def current_or_none() -> trace.TracerProvider | None:
     return None if isinstance(tracer, trace.ProxyTracer) else trace.get_tracer_provider()
 
 
-def _made(attributes: Mapping[str, AttributeValue], environment: Environment, sampler: str) -> TracerProvider:
+def _new_provider(
+    attributes: Mapping[str, AttributeValue], environment: Environment, sampler: str
+) -> TracerProvider:
     with environment.importable():
         from opentelemetry.sdk.resources import Resource
         from opentelemetry.sdk.trace import TracerProvider

@@ -1,7 +1,7 @@
-"""The one span processor that a provider ever gets from us, and how what is behind it is shut down in time.
+"""The one span processor that a ``Telemetry`` adds to a provider, and a shutdown of all exporters in time.
 
-A provider cannot be told to let go of a processor. What this process exports to stands behind the outlet,
-so that a forked worker can have its own instead of its parent's, and a stopped telemetry can start again.
+A provider cannot remove a processor. So it gets one that passes spans on to the pipelines of this process:
+a forked worker switches to pipelines of its own, and a stopped telemetry can start again.
 """
 
 from __future__ import annotations
@@ -27,15 +27,20 @@ if TYPE_CHECKING:
     from .pipeline import Pipeline
 
 
-class Outlet(SpanProcessor):
-    """Passes spans on to the pipelines of this process, if there are any."""
+class SwitchableProcessor(SpanProcessor):
+    """Passes spans on to the pipelines that it was switched to, if there are any."""
 
     def __init__(self) -> None:
         self._pipelines: tuple[Pipeline, ...] = ()
         self._shutdown_timeout = 0.0
 
-    def open(self, pipelines: tuple[Pipeline, ...], shutdown_timeout: float) -> None:
-        """From now on, spans go to these; `shutdown_timeout` (s) is for a shutdown by the provider."""
+    def switch_to(self, pipelines: tuple[Pipeline, ...], shutdown_timeout: float) -> None:
+        """Pass spans on to these pipelines from now on.
+
+        Args:
+            pipelines: Where spans go.
+            shutdown_timeout: Seconds that a shutdown by the provider may take.
+        """
         self._shutdown_timeout = shutdown_timeout
         self._pipelines = pipelines
 
@@ -70,7 +75,7 @@ class Outlet(SpanProcessor):
         self.close(self._shutdown_timeout)
 
     def close(self, seconds: float, beside: Iterable[Callable[[float], object]] = ()) -> None:
-        """Shuts down all pipelines and makes the other calls, as :func:`shut_down` does."""
+        """Shut down all pipelines and make the other calls, as :func:`shut_down` does."""
         pipelines, self._pipelines = self._pipelines, ()
         shut_down(pipelines, seconds, beside)
 
@@ -78,25 +83,25 @@ class Outlet(SpanProcessor):
 def shut_down(
     pipelines: Iterable[Pipeline], seconds: float, beside: Iterable[Callable[[float], object]] = ()
 ) -> None:
-    """Drain and shut down all pipelines, side by side and beside the other calls, within `seconds`.
+    """Export what is queued in all pipelines and shut them down, side by side, within `seconds`.
 
     Where no thread can start, at interpreter exit from Python 3.12 on, one follows the other, and each may
     take its share of the time that is left: a dead backend does not use up what a healthy one needs.
 
     Args:
-        pipelines: What to shut down.
-        seconds: For all together.
-        beside: What else to call, with the seconds that it may take.
+        pipelines: The pipelines to shut down.
+        seconds: The time for all together.
+        beside: Further calls to make beside them, each with the seconds that it may take.
     """
     pipelines = tuple(pipelines)
     calls: list[Callable[[float], object]] = [partial(_shut_down_one, each) for each in pipelines]
     side_by_side([*calls, *beside], seconds, "shutdown")
     for pipeline in pipelines:
         if pipeline.exporter:
-            pipeline.exporter._say_stopped()  # one whose shutdown is late has not said it yet
+            pipeline.exporter._say_stopped()  # a shutdown that is late has not logged it yet
 
 
-def side_by_side(calls: Sequence[Callable[[float], object]], seconds: float, what: str) -> None:
+def side_by_side(calls: Sequence[Callable[[float], object]], seconds: float, purpose: str) -> None:
     """Make the calls, each with the seconds it may take, and wait for all of them no longer than `seconds`.
 
     Where no thread can start, one follows the other, and each may take its share of what is left.
@@ -106,12 +111,12 @@ def side_by_side(calls: Sequence[Callable[[float], object]], seconds: float, wha
     for done, call in enumerate(calls):
         left = max(0.0, deadline - time.monotonic())
         # After gevent's patch it is a greenlet.
-        target = partial(_quietly, partial(call, left), what)
-        thread = threading.Thread(target=target, name=f"breaker-exporter-{what}", daemon=True)
+        target = partial(_logging_failure, partial(call, left), purpose)
+        thread = threading.Thread(target=target, name=f"breaker-exporter-{purpose}", daemon=True)
         try:
             thread.start()
         except RuntimeError:
-            _quietly(partial(call, left / (len(calls) - done)), what)
+            _logging_failure(partial(call, left / (len(calls) - done)), purpose)
         else:
             threads.append(thread)
     for thread in threads:
@@ -124,8 +129,8 @@ def _shut_down_one(pipeline: Pipeline, seconds: float) -> None:
     pipeline.processor.shutdown()
 
 
-def _quietly(call: Callable[[], object], what: str) -> None:
+def _logging_failure(call: Callable[[], object], purpose: str) -> None:
     try:
         call()
     except Exception as error:
-        say(logging.WARNING, "a span processor's %s failed: %s", what, origin(error))
+        say(logging.WARNING, "a span processor's %s failed: %s", purpose, origin(error))

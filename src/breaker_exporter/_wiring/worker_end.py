@@ -24,7 +24,7 @@ from .._concurrency import hub
 from .._concurrency.state_lock import holds_state_lock
 
 if TYPE_CHECKING:
-    from ..telemetry import Telemetry
+    from ..telemetry._lifecycle import Lifecycle
 
 _ENDING = (signal.SIGABRT, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
 """Signals that end a process by default."""
@@ -58,8 +58,8 @@ def check_patch() -> None:
         )
 
 
-def prepare_end(worker: object, telemetry: Telemetry) -> None:
-    """Have `telemetry` flushed or stopped before `worker` ends, in whatever way that can be seen coming.
+def prepare_end(worker: object, lifecycle: Lifecycle) -> None:
+    """Have telemetry flushed or stopped before `worker` ends, in whatever way that can be seen coming.
 
     To be called on the main thread, once the worker has its signal handlers.
     """
@@ -77,13 +77,13 @@ def prepare_end(worker: object, telemetry: Telemetry) -> None:
             if handler is signal.SIG_DFL:
                 # The fault handler's own, which dumps the stacks, is not to be seen here.
                 if number != signal.SIGABRT or not faulthandler.is_enabled():
-                    _set(number, _stopping(telemetry))
+                    _set(number, _stopping(lifecycle))
             elif callable(handler) and (
                 # Gunicorn's arbiter sends this to a worker that hangs, and SIGKILL a second later.
                 number == signal.SIGABRT or skips_exit or "_exit" in _names(handler)
             ):
-                _set(number, _flushing(telemetry, handler))
-    _watch(worker, telemetry)
+                _set(number, _flushing(lifecycle, handler))
+    _watch(worker, lifecycle)
 
 
 Handler = Callable[[int, FrameType | None], object]
@@ -100,14 +100,14 @@ def _set(number: signal.Signals, handler: Handler) -> None:
     signal.siginterrupt(number, False)  # as Gunicorn's own, which are not to disturb requests
 
 
-def _stopping(telemetry: Telemetry) -> Handler:
+def _stopping(lifecycle: Lifecycle) -> Handler:
     """In place of the default action: stop first, then the default action."""
 
     def handle(number: int, frame: FrameType | None) -> None:
         signal.signal(number, signal.SIG_IGN)  # a second one would end the process in the middle of it
 
         def end() -> None:
-            telemetry.stop()
+            lifecycle.stop()
             signal.signal(number, signal.SIG_DFL)
             signal.raise_signal(number)
 
@@ -119,17 +119,17 @@ def _stopping(telemetry: Telemetry) -> Handler:
     return handle
 
 
-def _flushing(telemetry: Telemetry, handler: Handler) -> Handler:
+def _flushing(lifecycle: Lifecycle, handler: Handler) -> Handler:
     """Before a handler after which there may be no time."""
 
     def handle(number: int, frame: FrameType | None) -> None:
-        telemetry._flush()
+        lifecycle.flush()
         handler(number, frame)
 
     return handle
 
 
-def _watch(worker: object, telemetry: Telemetry) -> None:
+def _watch(worker: object, lifecycle: Lifecycle) -> None:
     """Export what is queued while the last requests run, which may take all of ``graceful_timeout``.
 
     Gunicorn's workers say in `alive` whether they go on accepting; one that does not say so is not watched.
@@ -138,7 +138,7 @@ def _watch(worker: object, telemetry: Telemetry) -> None:
     def watch() -> None:
         handled, pause = True, 0.01
         while worker.alive:  # type: ignore[attr-defined]
-            if handled and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL and telemetry.exporters:
+            if handled and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL and lifecycle.exporters:
                 handled = False
                 say(
                     logging.WARNING,
@@ -148,9 +148,9 @@ def _watch(worker: object, telemetry: Telemetry) -> None:
                 )
             time.sleep(pause)
             pause = min(2 * pause, _LOOK)
-        telemetry._flush()
+        lifecycle.flush()
 
-    if telemetry.exporters and getattr(worker, "alive", False):
+    if lifecycle.exporters and getattr(worker, "alive", False):
         with contextlib.suppress(RuntimeError):  # no thread to be had: worker_exit does it all, then
             threading.Thread(target=watch, name="breaker-exporter-stop", daemon=True).start()
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from .._spans import CircuitBreakerSpanExporter
 from .._wiring.provider import processors_of
-from .._wiring.switchable_processor import Outlet
+from .._wiring.switchable_processor import SwitchableProcessor
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
@@ -30,7 +30,7 @@ def _destinations(provider: TracerProvider) -> Iterator[str]:
     which they have `_endpoint` (1.39 to 1.45). Where they are shut, nothing is known.
     """
     for processor in processors_of(provider) or ():
-        if isinstance(processor, Outlet):
+        if isinstance(processor, SwitchableProcessor):
             exporters: list[Any] = [pipeline.exporter for pipeline in processor._pipelines]
         else:
             exporters = [getattr(processor, "span_exporter", None)]

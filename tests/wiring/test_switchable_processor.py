@@ -1,4 +1,4 @@
-"""The outlet: what stands behind it can change, and is shut down side by side under one deadline."""
+"""The switchable processor: its pipelines change, and are shut down side by side under one deadline."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from breaker_exporter import CircuitBreakerSpanExporter
 from breaker_exporter._wiring.pipeline import Pipeline
-from breaker_exporter._wiring.switchable_processor import Outlet
+from breaker_exporter._wiring.switchable_processor import SwitchableProcessor
 from breaker_exporter.testing import ScriptedExporter, fail, hang, succeed
 
 from ..semantics._spans import spans
@@ -26,14 +26,14 @@ def pipeline(inner: ScriptedExporter) -> Pipeline:
 
 
 @pytest.fixture
-def outlet() -> Outlet:
-    return Outlet()
+def switchable() -> SwitchableProcessor:
+    return SwitchableProcessor()
 
 
 @pytest.fixture
-def provider(outlet: Outlet) -> TracerProvider:
+def provider(switchable: SwitchableProcessor) -> TracerProvider:
     provider = TracerProvider(resource=Resource({}), shutdown_on_exit=False)
-    provider.add_span_processor(outlet)
+    provider.add_span_processor(switchable)
     return provider
 
 
@@ -49,11 +49,11 @@ def sell(provider: TracerProvider) -> None:
 
 
 def test_a_stuck_exporter_does_not_eat_the_time_of_a_healthy_one(
-    outlet: Outlet, provider: TracerProvider, stuck: ScriptedExporter
+    switchable: SwitchableProcessor, provider: TracerProvider, stuck: ScriptedExporter
 ) -> None:
     """S6."""
     healthy = ScriptedExporter()
-    outlet.open((pipeline(stuck), pipeline(healthy)), shutdown_timeout=2.0)
+    switchable.switch_to((pipeline(stuck), pipeline(healthy)), shutdown_timeout=2.0)
     sell(provider)
 
     started = time.monotonic()
@@ -65,7 +65,7 @@ def test_a_stuck_exporter_does_not_eat_the_time_of_a_healthy_one(
 
 
 def test_what_was_lost_is_said_though_a_processor_does_not_end_in_time(
-    outlet: Outlet, caplog: pytest.LogCaptureFixture
+    switchable: SwitchableProcessor, caplog: pytest.LogCaptureFixture
 ) -> None:
     """G2: the exporter's own shutdown, which the processor calls last, comes too late or never."""
     ended = threading.Event()
@@ -76,9 +76,9 @@ def test_what_was_lost_is_said_though_a_processor_does_not_end_in_time(
 
     exporter = CircuitBreakerSpanExporter(ScriptedExporter(default=fail), name="otlp")
     exporter.export(spans(3))
-    outlet.open((Pipeline(Stuck(), exporter), Pipeline(Stuck(), None)), shutdown_timeout=30.0)
+    switchable.switch_to((Pipeline(Stuck(), exporter), Pipeline(Stuck(), None)), shutdown_timeout=30.0)
 
-    outlet.close(0.1)
+    switchable.close(0.1)
     said = caplog.text
     ended.set()
     exporter.shutdown()
@@ -87,14 +87,16 @@ def test_what_was_lost_is_said_though_a_processor_does_not_end_in_time(
     assert caplog.text.count("stopped") == 1
 
 
-def test_two_stuck_exporters_share_one_deadline(outlet: Outlet, provider: TracerProvider) -> None:
+def test_two_stuck_exporters_share_one_deadline(
+    switchable: SwitchableProcessor, provider: TracerProvider
+) -> None:
     """S6."""
     inners = [ScriptedExporter(default=hang, on_shutdown=hang) for _ in range(40)]
-    outlet.open(tuple(pipeline(inner) for inner in inners), shutdown_timeout=30.0)
+    switchable.switch_to(tuple(pipeline(inner) for inner in inners), shutdown_timeout=30.0)
     sell(provider)
 
     started = time.monotonic()
-    outlet.close(1.0)  # one after the other: 40 s
+    switchable.close(1.0)  # one after the other: 40 s
 
     assert time.monotonic() - started < PATIENCE
     for inner in inners:
@@ -102,12 +104,12 @@ def test_two_stuck_exporters_share_one_deadline(outlet: Outlet, provider: Tracer
 
 
 def test_it_waits_for_what_is_to_be_shut_down_beside_no_longer_than_that(
-    outlet: Outlet, stuck: ScriptedExporter
+    switchable: SwitchableProcessor, stuck: ScriptedExporter
 ) -> None:
     called: list[float] = []
 
     started = time.monotonic()
-    outlet.close(0.2, [lambda left: stuck.shutdown(), called.append])
+    switchable.close(0.2, [lambda left: stuck.shutdown(), called.append])
 
     assert time.monotonic() - started < PATIENCE
     until(lambda: called)
@@ -115,12 +117,12 @@ def test_it_waits_for_what_is_to_be_shut_down_beside_no_longer_than_that(
 
 
 def test_what_fails_while_shutting_down_is_said_and_no_more(
-    outlet: Outlet, caplog: pytest.LogCaptureFixture
+    switchable: SwitchableProcessor, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fails(left: float) -> None:
         raise RuntimeError("token s3cret is wrong")
 
-    outlet.close(5.0, [fails])
+    switchable.close(5.0, [fails])
 
     (record,) = caplog.records
     assert "RuntimeError" in record.getMessage()
@@ -128,11 +130,11 @@ def test_what_fails_while_shutting_down_is_said_and_no_more(
 
 
 def test_where_no_thread_can_start_it_is_shut_down_all_the_same(
-    outlet: Outlet, provider: TracerProvider, monkeypatch: pytest.MonkeyPatch
+    switchable: SwitchableProcessor, provider: TracerProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """R4: so it is at interpreter exit, from Python 3.12 on."""
     inner = ScriptedExporter()
-    outlet.open((pipeline(inner),), shutdown_timeout=5.0)
+    switchable.switch_to((pipeline(inner),), shutdown_timeout=5.0)
     sell(provider)
 
     def refuse(thread: threading.Thread) -> None:
@@ -156,13 +158,13 @@ def no_threads(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_where_no_thread_can_start_a_stuck_exporter_leaves_a_healthy_one_its_time(
-    outlet: Outlet, provider: TracerProvider, request: pytest.FixtureRequest
+    switchable: SwitchableProcessor, provider: TracerProvider, request: pytest.FixtureRequest
 ) -> None:
     """R4, S6."""
     stuck, healthy = ScriptedExporter([succeed], default=hang), ScriptedExporter()
-    outlet.open((pipeline(stuck), pipeline(healthy)), shutdown_timeout=1.0)
+    switchable.switch_to((pipeline(stuck), pipeline(healthy)), shutdown_timeout=1.0)
     sell(provider)
-    outlet.force_flush()  # the threads that exports run on are there now
+    switchable.force_flush()  # the threads that exports run on are there now
     sell(provider)
     request.getfixturevalue("no_threads")
 
@@ -174,19 +176,19 @@ def test_where_no_thread_can_start_a_stuck_exporter_leaves_a_healthy_one_its_tim
     stuck.release()
 
 
-def test_a_flush_asks_all_of_them(outlet: Outlet, provider: TracerProvider) -> None:
+def test_a_flush_asks_all_of_them(switchable: SwitchableProcessor, provider: TracerProvider) -> None:
     inners = [ScriptedExporter(), ScriptedExporter()]
-    outlet.open(tuple(pipeline(inner) for inner in inners), shutdown_timeout=5.0)
+    switchable.switch_to(tuple(pipeline(inner) for inner in inners), shutdown_timeout=5.0)
     sell(provider)
 
-    assert outlet.force_flush()
+    assert switchable.force_flush()
 
     assert [len(inner.spans) for inner in inners] == [1, 1]
-    outlet.close(5.0)
-    assert outlet.force_flush()
+    switchable.close(5.0)
+    assert switchable.force_flush()
 
 
-def test_nothing_behind_it_is_fine(outlet: Outlet, provider: TracerProvider) -> None:
+def test_nothing_behind_it_is_fine(switchable: SwitchableProcessor, provider: TracerProvider) -> None:
     sell(provider)
-    outlet.shutdown()
+    switchable.shutdown()
     provider.shutdown()
