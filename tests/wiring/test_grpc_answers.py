@@ -151,7 +151,7 @@ def test_the_time_that_was_waited_for_an_answer_is_said(collector: FaultyCollect
 
 
 CREDENTIALS = "check the credentials in the headers"
-RECEIVER = "check that the endpoint takes traces by OTLP over gRPC"
+RECEIVER = "check that the endpoint takes OTLP over gRPC"
 
 
 @pytest.mark.parametrize(

@@ -13,26 +13,17 @@ from ..._core.report import LONGEST_PAUSE, ExportReport, Verdict
 from .compression import unpacked
 from .http import MOST_READ, Answer
 from .partial_success import report_of_success
+from .statuses import HTTP, HTTP_OTHERS
 from .words import (
-    CHECK_CREDENTIALS,
-    CHECK_RIGHTS,
     Kind,
     error_message,
     media_type,
     partial_success,
-    with_hint,
 )
 
 TOO_LARGE = 413
-_REJECTED = (400, TOO_LARGE, 422)
-_HINTS = {
-    401: CHECK_CREDENTIALS,
-    403: CHECK_RIGHTS,
-    404: "check the path of the endpoint",
-}
 _PARTIAL = (b"\x0a", b"{")
 """How a partial success begins: in protobuf, in JSON."""
-_BUSY = (429, 502, 503, 504)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +52,10 @@ def meaning_of(answer: Answer, spans: int, said: Callable[[str], str]) -> Meanin
     if 200 <= status < 300:
         return _success(answer, b"\xff" if body is None else body, spans, said)
     words = said(error_message(body or b"", answer.content_type))
-    reason = with_hint(f"HTTP {status}", words, _HINTS.get(status, ""))
-    if status in _REJECTED:
-        return Meaning(ExportReport(Verdict.REJECTED, reason=reason))
-    if status in _HINTS:
-        return Meaning(ExportReport(Verdict.MISCONFIGURED, reason=reason))
-    retry_after = seconds_of(answer.retry_after) if status in _BUSY else None
-    return Meaning(ExportReport(Verdict.FAILED, reason=reason, retry_after=retry_after))
+    known = HTTP.get(status, HTTP_OTHERS)
+    reason = known.reason(f"HTTP {status}", words)
+    retry_after = seconds_of(answer.retry_after) if known.may_ask_for_pause else None
+    return Meaning(ExportReport(known.verdict, reason=reason, retry_after=retry_after))
 
 
 def _success(answer: Answer, body: bytes, spans: int, said: Callable[[str], str]) -> Meaning:

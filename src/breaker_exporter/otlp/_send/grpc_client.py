@@ -15,24 +15,9 @@ from google.rpc.status_pb2 import Status
 
 from ..._base.redaction import message
 from ..._concurrency.memory import let_go
-from ..._core.report import LONGEST_PAUSE, ExportReport, Verdict
-from .words import CHECK_CREDENTIALS, CHECK_RIGHTS, with_hint
+from ..._core.report import LONGEST_PAUSE, ExportReport
+from .statuses import GRPC, GRPC_OTHERS
 
-_VERDICTS = {
-    grpc.StatusCode.INVALID_ARGUMENT: Verdict.REJECTED,
-    grpc.StatusCode.OUT_OF_RANGE: Verdict.REJECTED,
-    grpc.StatusCode.UNAUTHENTICATED: Verdict.MISCONFIGURED,
-    grpc.StatusCode.PERMISSION_DENIED: Verdict.MISCONFIGURED,
-    grpc.StatusCode.UNIMPLEMENTED: Verdict.MISCONFIGURED,
-    grpc.StatusCode.NOT_FOUND: Verdict.MISCONFIGURED,
-}
-"""All others say that the backend did not do its work."""
-_HINTS = {
-    grpc.StatusCode.UNAUTHENTICATED: CHECK_CREDENTIALS,
-    grpc.StatusCode.PERMISSION_DENIED: CHECK_RIGHTS,
-    grpc.StatusCode.UNIMPLEMENTED: "check that the endpoint takes traces by OTLP over gRPC",
-    grpc.StatusCode.NOT_FOUND: "check that the endpoint takes traces by OTLP over gRPC",
-}
 _WRAPPING = re.compile(
     r"^failed to connect to all addresses; last error: (?:[A-Z_]+: )?"
     r"|SSL_ERROR_SSL: error:\w+:SSL routines:(?:OPENSSL_internal|\w*):"
@@ -97,8 +82,9 @@ class Client:
         if code is grpc.StatusCode.DEADLINE_EXCEEDED and timeout is not None and took >= timeout * 0.9:
             # The official exporter hands on what is left of its timeout: a little less than was asked for.
             words = f"no answer in {round(timeout, 1 if timeout >= 1 else 2):g} s"
-        reason = with_hint(code.name, words, _HINTS.get(code, ""))
-        return ExportReport(_VERDICTS.get(code, Verdict.FAILED), reason=reason, retry_after=error.retry_after)
+        status = GRPC.get(code.name, GRPC_OTHERS)
+        reason = status.reason(code.name, words)
+        return ExportReport(status.verdict, reason=reason, retry_after=error.retry_after)
 
 
 class _Final(grpc.RpcError):

@@ -8,6 +8,8 @@ _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _LONGEST_VARINT = 10
 """Bytes."""
 
+_PARTIAL_SUCCESS, _REJECTED, _MESSAGE = 1, 1, 2
+
 
 class Malformed(ValueError):
     """These bytes are no message."""
@@ -53,6 +55,18 @@ def text(message: bytes, field: int) -> str:
         return found[-1].decode() if found else ""
     except UnicodeDecodeError as error:
         raise Malformed(str(error)) from None
+
+
+def partial_success(response: bytes) -> tuple[int, str]:
+    """How many items the response of an OTLP service says were rejected, and its message.
+
+    The numbers of these fields are the same in all signals.
+
+    Raises:
+        Malformed: It is no message.
+    """
+    partial = inner(response, _PARTIAL_SUCCESS)
+    return number(partial, _REJECTED), text(partial, _MESSAGE)
 
 
 def _fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:

@@ -11,7 +11,6 @@ from . import protobuf
 from .protobuf import Malformed
 from .sender import Answer
 from .statuses import GRPC, GRPC_OTHERS
-from .words import with_hint
 
 USUAL_LIMIT = 4 << 20
 """Bytes of a message that servers take unless told otherwise: the default of grpcio, grpc-go and tonic."""
@@ -30,8 +29,6 @@ _DETAILS, _RETRY = "grpc-status-details-bin", "google.rpc.retryinfo-bin"
 _STATUS_DETAILS, _ANY_TYPE, _ANY_VALUE = 3, 1, 2
 _RETRY_DELAY, _SECONDS, _NANOS = 1, 1, 2
 """Fields of google.rpc.Status, google.protobuf.Any, google.rpc.RetryInfo, google.protobuf.Duration."""
-_PARTIAL, _REJECTED, _MESSAGE = 1, 1, 2
-"""Fields of an OTLP response, the same ones for each signal."""
 
 
 def success(response: bytes | None, said: Callable[[str], str]) -> Answer:
@@ -42,15 +39,14 @@ def success(response: bytes | None, said: Callable[[str], str]) -> Answer:
         said: Makes the words of the other side fit for a log line.
     """
     try:
-        partial = protobuf.inner(response or b"", _PARTIAL)
-        rejected = protobuf.number(partial, _REJECTED)
-        words = said(protobuf.text(partial, _MESSAGE))
+        rejected, text = protobuf.partial_success(response or b"")
     except Malformed:
         return Answer(
             Verdict.DELIVERED,
             remark="OK, but the answer is no OTLP: what was sent counts as exported; look at the endpoint if "
             "it does not arrive",
         )
+    words = said(text)
     if rejected > 0:
         return Answer(Verdict.DELIVERED, reason=words, rejected=rejected)
     return Answer(Verdict.DELIVERED, remark=words and f"the collector warns: {words}")
@@ -73,7 +69,7 @@ def failure(
     is_too_large = status.may_be_size and pause is None and _is_about_size(code, details, size)
     return Answer(
         Verdict.REJECTED if is_too_large else status.verdict,
-        reason=with_hint(code, said(_WRAPPING.sub("", details)), status.hint),
+        reason=status.reason(code, said(_WRAPPING.sub("", details))),
         retry_after=pause,
         is_too_large=is_too_large,
     )

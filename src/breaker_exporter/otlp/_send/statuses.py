@@ -8,8 +8,8 @@ from types import MappingProxyType
 
 from ..._core.report import Verdict
 
-CHECK_CREDENTIALS = "check the credentials in the headers"
-CHECK_RIGHTS = "check the credentials in the headers and what they may do"
+_CHECK_CREDENTIALS = "check the credentials in the headers"
+_CHECK_RIGHTS = "check the credentials in the headers and what they may do"
 _CHECK_PATH = "check the path of the endpoint"
 _CHECK_RECEIVER = "check that the endpoint takes OTLP over gRPC"
 
@@ -30,6 +30,11 @@ class Status:
     may_be_size: bool = False
     may_ask_for_pause: bool = False
 
+    def reason(self, name: str, words: str) -> str:
+        """The status, what was said with it, and what somebody can do; the latter two may be empty."""
+        told = f"{name}{words and f': {words}'}"
+        return f"{told}{'; ' if words else ': '}{self.hint}" if self.hint else told
+
 
 _BUSY = Status(Verdict.FAILED, may_ask_for_pause=True)
 _REJECTED = Status(Verdict.REJECTED)
@@ -39,8 +44,8 @@ HTTP_OTHERS = Status(Verdict.FAILED)
 HTTP: Mapping[int, Status] = MappingProxyType(
     {
         400: _REJECTED,
-        401: Status(Verdict.MISCONFIGURED, CHECK_CREDENTIALS),
-        403: Status(Verdict.MISCONFIGURED, CHECK_RIGHTS),
+        401: Status(Verdict.MISCONFIGURED, _CHECK_CREDENTIALS),
+        403: Status(Verdict.MISCONFIGURED, _CHECK_RIGHTS),
         404: Status(Verdict.MISCONFIGURED, _CHECK_PATH),
         413: Status(Verdict.REJECTED, may_be_size=True),
         422: _REJECTED,
@@ -57,8 +62,8 @@ GRPC: Mapping[str, Status] = MappingProxyType(
     {
         "INVALID_ARGUMENT": _REJECTED,
         "OUT_OF_RANGE": Status(Verdict.REJECTED, may_be_size=True),
-        "UNAUTHENTICATED": Status(Verdict.MISCONFIGURED, CHECK_CREDENTIALS),
-        "PERMISSION_DENIED": Status(Verdict.MISCONFIGURED, CHECK_RIGHTS),
+        "UNAUTHENTICATED": Status(Verdict.MISCONFIGURED, _CHECK_CREDENTIALS),
+        "PERMISSION_DENIED": Status(Verdict.MISCONFIGURED, _CHECK_RIGHTS),
         "UNIMPLEMENTED": Status(Verdict.MISCONFIGURED, _CHECK_RECEIVER),
         "NOT_FOUND": Status(Verdict.MISCONFIGURED, _CHECK_RECEIVER),
         "RESOURCE_EXHAUSTED": Status(Verdict.FAILED, may_be_size=True, may_ask_for_pause=True),

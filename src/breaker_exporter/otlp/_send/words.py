@@ -8,14 +8,13 @@ import json
 import re
 from typing import Any
 
-from google.protobuf.message import DecodeError
-from google.rpc.status_pb2 import Status
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+from . import protobuf
+from .protobuf import Malformed
 
 _PAGES = ("text/html", "application/xhtml+xml")
 _PROTOBUF = "application/x-protobuf"
-CHECK_CREDENTIALS = "check the credentials in the headers"
-CHECK_RIGHTS = "check the credentials in the headers and what they may do"
+_STATUS_MESSAGE = 2
+"""A field of google.rpc.Status."""
 
 _MESSAGES = ("message", "error", "detail", "errorMessage", "error_description", "reason", "title", "errors")
 
@@ -43,10 +42,9 @@ def partial_success(body: bytes, content_type: str) -> tuple[Kind, int, str]:
         told = _field(found, "partialSuccess")
         return Kind.OTLP, _number(_field(told, "rejectedSpans")), _text(_field(told, "errorMessage"))
     try:
-        partial = ExportTraceServiceResponse.FromString(body).partial_success
-    except DecodeError:
+        return Kind.OTLP, *protobuf.partial_success(body)
+    except Malformed:
         return Kind.OTHER, 0, ""
-    return Kind.OTLP, partial.rejected_spans, partial.error_message
 
 
 def error_message(body: bytes, content_type: str) -> str:
@@ -59,19 +57,13 @@ def error_message(body: bytes, content_type: str) -> str:
         return _told(found)
     if media_type(content_type) == _PROTOBUF:
         try:
-            return str(Status.FromString(body).message)
-        except DecodeError:
+            return protobuf.text(body, _STATUS_MESSAGE)
+        except Malformed:
             return ""
     try:
         return body.decode()
     except UnicodeDecodeError:
         return ""
-
-
-def with_hint(reason: str, words: str, hint: str) -> str:
-    """A status, what was said with it, and what somebody can do about it; each but the first may be empty."""
-    told = f"{reason}{words and f': {words}'}"
-    return f"{told}{'; ' if words else ': '}{hint}" if hint else told
 
 
 def is_page(body: bytes, content_type: str) -> bool:
