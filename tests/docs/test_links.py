@@ -42,11 +42,3 @@ def test_each_page_can_be_reached_from_the_index() -> None:
 
     assert [name_of(page) for page in PAGES[1:] if page not in reached | {index}] == []
     assert "docs/README.md" in links(ROOT / "README.md")
-
-
-def test_each_file_that_architecture_names_exists() -> None:
-    text = (ROOT / "docs" / "architecture.md").read_text()
-    named = set(re.findall(r"(?<![\w/.-])_?[a-z]\w*(?:/\w+)*(?:\.py|/(?=[\s`;,]))", text))
-
-    assert "_core/circuit.py" in named
-    assert [name for name in sorted(named) if not (ROOT / "src" / "breaker_exporter" / name).exists()] == []
