@@ -15,6 +15,7 @@ from typing import Any
 from breaker_exporter._harness.interruption import Interrupted, Interruption
 
 from .compare import Side, compare, side
+from .installed import CannotInstall
 from .instructions import STEPS, CannotCount, counts
 from .measure import CellFailed
 from .plan import ALL, SUITES, cells, quick_cells
@@ -93,7 +94,7 @@ def _interruptible(work: Callable[[Callable[[], None]], object]) -> int:
     except Interrupted as interrupted:
         print(interrupted, file=sys.stderr)
         return interrupted.status
-    except (CellFailed, CannotCount) as failure:
+    except (CellFailed, CannotCount, CannotInstall) as failure:
         print(failure, file=sys.stderr)
         return 1
     return 0

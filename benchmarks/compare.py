@@ -1,4 +1,4 @@
-"""Two contenders, or one at two commits, side by side: what a developer runs before and after a change.
+"""Two contenders, or one contender at two commits, side by side: for a developer who changes the package.
 
 A contender is a name, or ``name@commit``. The rounds are interleaved: no exporter, A, B, and every other
 round backwards, so that a machine whose speed drifts favours neither.
@@ -7,23 +7,20 @@ round backwards, so that a machine whose speed drifts favours neither.
 from __future__ import annotations
 
 import contextlib
-import subprocess
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from .figures import figures_of
+from .installed import exists, installed
 from .measure import measure
 from .plan import ALL, Cell, cost_cells
 from .results import Results
 from .session import session, with_progress
 from .spreads import spread
 
-_ROOT = Path(__file__).parent.parent
 _OUTAGE = (8.0, 4.5, 2.5, 3.0)
-"""Seconds of the phases of a cell in which latency counts."""
+"""Seconds of the phases of a cell that measures latency."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,33 +43,37 @@ def side(text: str) -> Side:
     name, at, commit = text.partition("@")
     if name not in ALL:
         raise ValueError(f"contender must be of {', '.join(ALL)}, not {name!r}")
-    if at and subprocess.run(_git("cat-file", "-e", f"{commit}^{{commit}}"), check=False).returncode:
+    if at and not exists(commit):
         raise ValueError(f"commit must be one that git knows, not {commit!r}")
     return Side(name, commit if at else None)
 
 
 def compare(sides: tuple[Side, Side], rounds: int, check: Callable[[], None]) -> str:
-    """Measure both in turn, and no exporter beside them.
+    """Measure both sides in turn, and no exporter beside them.
 
     Args:
         sides: A and B.
-        rounds: How often each is measured, in each of two kinds of cells.
-        check: Called all the time; what it raises ends the run.
+        rounds: Number of rounds; each side has two cells in a round.
+        check: Called many times a second; an exception of it ends the run.
 
     Returns:
         The figures as Markdown.
 
     Raises:
-        CellFailed: One of them did not run.
+        CellFailed: A service or the load did not run.
+        CannotInstall: A side could not be installed.
     """
     names = {"none": Side("none", None), "A": sides[0], "B": sides[1]}
     planned = [cell for number in range(rounds) for cell in _round(number)]
     data: dict[str, Any] = {"cells": {}, "micro": {}, "skipped": {}}
     with session() as collector, contextlib.ExitStack() as stack:
-        checkouts = {label: stack.enter_context(_checkout(each.commit)) for label, each in names.items()}
+        by_commit = {
+            commit: stack.enter_context(installed(commit))
+            for commit in dict.fromkeys(each.commit for each in names.values())
+        }
         for cell in with_progress(planned, check):
-            label, real = cell.contender, _really(cell, names[cell.contender].contender)
-            figures = figures_of(measure(real, collector, check, checkouts[label]))
+            label, it = cell.contender, names[cell.contender]
+            figures = figures_of(measure(_of(cell, it.contender), collector, check, by_commit[it.commit]))
             data["cells"][cell.key] = {**figures, "contender": label}
     return "\n".join(lines(sides, rounds, Results(data)))
 
@@ -85,26 +86,8 @@ def _round(number: int) -> Iterator[Cell]:
         yield Cell("outage", label, "gevent", "blackhole", 150, number, seconds=_OUTAGE)
 
 
-def _really(cell: Cell, contender: str) -> Cell:
+def _of(cell: Cell, contender: str) -> Cell:
     return Cell(cell.suite, contender, cell.worker, cell.fault, cell.rate, cell.round, cell.seconds)
-
-
-@contextlib.contextmanager
-def _checkout(commit: str | None) -> Iterator[Path | None]:
-    if commit is None:
-        yield None
-        return
-    with tempfile.TemporaryDirectory(prefix="breaker-exporter-compare-") as directory:
-        path = Path(directory) / "checkout"
-        subprocess.run(_git("worktree", "add", "--quiet", "--detach", str(path), commit), check=True)
-        try:
-            yield path
-        finally:
-            subprocess.run(_git("worktree", "remove", "--force", str(path)), check=True)
-
-
-def _git(*arguments: str) -> list[str]:
-    return ["git", "-C", str(_ROOT), *arguments]
 
 
 _FIGURES = (
@@ -118,7 +101,7 @@ _FIGURES = (
 
 
 def lines(sides: Sequence[Side], rounds: int, results: Results) -> Iterator[str]:
-    """The comparison as Markdown, from cells of the contenders none, A and B."""
+    """Yield the comparison as Markdown, from cells of the contenders none, A and B."""
     yield f"A is `{sides[0]}`, B is `{sides[1]}`; {rounds} rounds, interleaved; ratios within a round."
     yield ""
     yield "| figure | none | A | B | A / B |"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 import tempfile
 import time
@@ -17,6 +16,7 @@ from breaker_exporter._harness.processes import Child, start_load, start_service
 from breaker_exporter.testing import FaultyCollector
 
 from .backends import Backend, backend_for
+from .installed import Installed
 from .plan import WARM_UP, Cell
 
 _READ_EVERY = 0.1
@@ -66,7 +66,7 @@ class Observations:
 
 
 def measure(
-    cell: Cell, collector: FaultyCollector, check: Callable[[], None], checkout: Path | None = None
+    cell: Cell, collector: FaultyCollector, check: Callable[[], None], side: Installed | None = None
 ) -> Observations:
     """Measure a cell; no process of it is left, even if it fails.
 
@@ -74,7 +74,7 @@ def measure(
         cell: The cell.
         collector: The collector that its service exports to.
         check: Called many times a second; an exception of it ends the cell.
-        checkout: A checkout of another commit whose package the service runs; ``None``: this one.
+        side: The installed package that the service runs; ``None``: that of this environment.
 
     Raises:
         CellFailed: Service or load did not run.
@@ -82,7 +82,7 @@ def measure(
     with contextlib.ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="breaker-exporter-bench-")))
         backend = stack.enter_context(backend_for(cell.contender, collector))
-        service, port = _start_service(cell, backend, directory, checkout)
+        service, port = _start_service(cell, backend, directory, side)
         stack.enter_context(service)
         seconds = WARM_UP + cell.total
         load = stack.enter_context(
@@ -92,9 +92,11 @@ def measure(
         return _Observer(cell, backend, service, load, reader, check).observe()
 
 
-def _start_service(cell: Cell, backend: Backend, directory: Path, checkout: Path | None) -> tuple[Child, int]:
+def _start_service(
+    cell: Cell, backend: Backend, directory: Path, side: Installed | None
+) -> tuple[Child, int]:
     environment = {
-        **({} if checkout is None else {"PYTHONPATH": _path_of(checkout)}),
+        **({} if side is None else {"PYTHONPATH": str(side.root)}),
         **backend.environment,
         "BENCH_CONTENDER": cell.contender,
         "BENCH_CPU_ONLY": "1" if cell.suite == "cost" else "",
@@ -107,12 +109,8 @@ def _start_service(cell: Cell, backend: Backend, directory: Path, checkout: Path
         *(directory / "service", environment, "benchmarks.service.conf", "benchmarks.service.app:app"),
         *("--worker-class", cell.worker, "--workers", "1"),
         *("--threads", "4" if cell.worker == "gthread" else "1", "--graceful-timeout", str(_GRACE)),
+        python=sys.executable if side is None else str(side.python),
     )
-
-
-def _path_of(checkout: Path) -> str:
-    """Return this process's path, with package and benchmarks of another commit in front."""
-    return os.pathsep.join([str(checkout / "src"), str(checkout), *map(os.path.abspath, sys.path)])
 
 
 class _Observer:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from benchmarks.__main__ import main
-from benchmarks.compare import Side, lines, side
+from benchmarks.compare import Side, lines
 from benchmarks.figures import figures_of
 from benchmarks.measure import Observations
 from benchmarks.plan import CONTENDERS, SUITES, WARM_UP, Cell, cells, cost_cells, quick_cells
@@ -273,14 +273,6 @@ def test_a_comparison_has_ratios_within_a_round_and_their_spread() -> None:
     assert text.startswith("A is `hooks@abc`, B is `hooks`; 2 rounds, interleaved")
     assert "| request p99, ms | 2.1 (2-2.2) | 3.15 (3-3.3) | 6.3 (6-6.6) | 0.5 (0.5-0.5) |" in text
     assert "| CPU of exporting, % | - | 5.25 (5-5.5) | 10.5 (10-11) | 0.5 (0.5-0.5) |" in text
-
-
-def test_a_side_is_a_contender_and_may_name_a_commit() -> None:
-    assert side("hooks") == Side("hooks", None)
-    with pytest.raises(ValueError, match="contender must be of api-only, none"):
-        side("nobody")
-    with pytest.raises(ValueError, match="commit must be one that git knows, not 'no-such'"):
-        side("hooks@no-such")
 
 
 def test_a_spread_is_the_median_with_the_least_and_the_greatest() -> None:

@@ -112,6 +112,7 @@ def start_service(
     app: str,
     *arguments: str,
     before: Sequence[str] = (),
+    python: str = sys.executable,
 ) -> tuple[Child, int]:
     """Start Gunicorn on a free loopback port.
 
@@ -122,6 +123,7 @@ def start_service(
         app: The application, as Gunicorn's command line names it.
         arguments: More arguments for Gunicorn.
         before: A command that starts Gunicorn, such as ``unshare``.
+        python: The interpreter that runs Gunicorn.
 
     Returns:
         The process and its port.
@@ -130,7 +132,7 @@ def start_service(
     with socket.create_server(("127.0.0.1", 0), backlog=2048) as listener:
         os.set_inheritable(listener.fileno(), True)
         command = [
-            *(*before, sys.executable, "-m", "gunicorn", "--config", f"python:{config}"),
+            *(*before, python, "-m", "gunicorn", "--config", f"python:{config}"),
             # The default, 30 s, would kill a worker whose hub stands still that long, and its counts with it.
             *("--bind", f"fd://{listener.fileno()}", "--timeout", "120", *arguments, app),
         ]
