@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from opentelemetry.sdk.trace.export import SpanExportResult
 
+from ._base.signatures import showing_no_arguments
 from ._core.report import ExportReport, Verdict
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ _DELIVERED = ExportReport(Verdict.DELIVERED)
 _RETURNED_FAILURE = ExportReport(Verdict.FAILED, reason="returned FAILURE")
 
 
+@showing_no_arguments
 class ReportingSpanExporter(Protocol):
     """A span exporter that tells the circuit breaker more than ``SUCCESS`` or ``FAILURE``.
 

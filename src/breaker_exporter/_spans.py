@@ -11,6 +11,7 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from ._base import checks as check
 from ._base.redaction import secrets_of_environment
+from ._base.signatures import showing_overload_defaults
 from ._base.values import CircuitState, CircuitTransition, ExporterHealth
 from ._core.guarded_exporter import GuardedExporter
 from ._span_results import ReportingSpanExporter, report_of_result
@@ -93,6 +94,7 @@ class CircuitBreakerSpanExporter(SpanExporter):
         switch_interval: float | None = 0.0003,
     ) -> None: ...
 
+    @showing_overload_defaults
     def __init__(
         self,
         exporter: SpanExporter,
@@ -108,7 +110,7 @@ class CircuitBreakerSpanExporter(SpanExporter):
         clock: Callable[[], float] | None = None,
         switch_interval: float | None = 0.0003,
     ) -> None:
-        check.exporter("exporter", exporter)
+        check.exporter("exporter", exporter, "span exporter")
         if isinstance(exporter, CircuitBreakerSpanExporter):
             raise ValueError(
                 f"exporter must not be wrapped twice: {exporter!r} is a CircuitBreakerSpanExporter"

@@ -1,4 +1,4 @@
-"""Gunicorn's hooks over :class:`~breaker_exporter.telemetry.Telemetry`, for ``gunicorn.conf.py``.
+"""Gunicorn's hooks for ``gunicorn.conf.py``, over :class:`~breaker_exporter.telemetry.Telemetry`.
 
 Configured by the environment::
 
@@ -11,18 +11,20 @@ or in code::
 
     post_fork, post_worker_init, worker_exit = hooks(Telemetry(service_name="shop"))
 
-The arbiter imports this before any monkey patch: it loads nothing that brings ``ssl`` along.
+The arbiter imports this before any monkey patch, so it loads nothing that brings ``ssl`` along.
 """
 
-from __future__ import annotations
+# Without `from __future__ import annotations`: the signature of Hooks would show it.
 
 import contextlib
+
+# Not used here. A worker hangs for good in an import that a thread of the arbiter was in the middle of at the
+# fork. Seen with preload_app and Sentry, whose thread resolves a name; requests imports this too.
 import encodings.idna  # noqa: F401
+import functools
 import logging
 from collections.abc import Callable, Iterator
-from types import FunctionType
-from typing import NamedTuple
-from weakref import WeakKeyDictionary
+from typing import NamedTuple, cast
 
 from ._base.log import say
 from ._concurrency.patch_order import TAKEN, holders_of_ssl
@@ -34,20 +36,41 @@ from .telemetry import Telemetry, TelemetryError
 __all__ = ["Hooks", "hooks", "post_fork", "post_worker_init", "telemetry", "worker_exit"]
 
 
-# Why encodings.idna: a worker hangs for good in an import that a thread of the arbiter was in the middle of
-# at the fork. Seen with preload_app and Sentry, whose thread resolves a name; requests imports it too.
-
-
 class Hooks(NamedTuple):
-    """Gunicorn's hooks, in the order in which it calls them; your own may call them with what they got."""
+    """Three hooks, in the order in which Gunicorn calls them.
+
+    Assign each to its name in ``gunicorn.conf.py``. A hook of your own may call one with the arguments that
+    it got.
+
+    Attributes:
+        post_fork: Prepares tracing in the new worker.
+        post_worker_init: Starts exporting.
+        worker_exit: Exports what is queued, and stops.
+    """
 
     post_fork: Callable[[object, object], None]
     post_worker_init: Callable[[object], None]
     worker_exit: Callable[[object, object], None]
 
 
+class _Hook:
+    """One of Gunicorn's hooks. Gunicorn asks it for a signature and prints its ``__qualname__``."""
+
+    def __init__(self, function: Callable[..., None], telemetry: Telemetry) -> None:
+        functools.update_wrapper(self, function)
+        self.name = self.__qualname__ = function.__name__
+        self.telemetry = telemetry
+        self._function = function
+
+    def __call__(self, *args: object, **kwargs: object) -> None:
+        self._function(*args, **kwargs)
+
+    def __repr__(self) -> str:
+        return f"<breaker_exporter's {self.name} hook for gunicorn.conf.py, over {self.telemetry!r}>"
+
+
 def hooks(telemetry: Telemetry) -> Hooks:
-    """The three hooks that prepare, start and stop `telemetry` in each worker.
+    """Make the three hooks that prepare, start and stop `telemetry` in each worker.
 
     They fail open as `telemetry` does. Under ``BREAKER_EXPORTER_STRICT=1`` a mistake stops Gunicorn with one
     line and without restarting the worker over and over.
@@ -57,27 +80,33 @@ def hooks(telemetry: Telemetry) -> Hooks:
     """
     if not isinstance(telemetry, Telemetry):
         raise TypeError(f"telemetry must be a Telemetry, not {telemetry!r}")
-    held: tuple[str, ...] = ()
-    logging_here = contextlib.ExitStack()
+    holders: tuple[str, ...] = ()
+    error_log = contextlib.ExitStack()
 
     def post_fork(server: object, worker: object) -> None:
-        nonlocal held
-        logging_here.close()
-        logging_here.callback(write_to_error_log(server))
-        with _fatal_in_one_line():
+        """Prepare tracing: resource and provider. Safe before gevent's monkey patch."""
+        nonlocal holders
+        error_log.close()
+        error_log.callback(write_to_error_log(server))
+        with _halting_gunicorn():
             telemetry.prepare()
         check_start(worker)
-        held = () if is_patched("ssl") else holders_of_ssl()
+        holders = () if is_patched("ssl") else holders_of_ssl()
 
     def post_worker_init(worker: object) -> None:
-        if held and is_patched("ssl"):
+        """Start the exporters, after the monkey patch and with the application loaded.
+
+        What the worker has loaded by then is kept out of later garbage collections, unless
+        ``BREAKER_EXPORTER_GC_FREEZE=0``.
+        """
+        if holders and is_patched("ssl"):
             say(
                 logging.WARNING,
                 TAKEN + "Import them after the patch, which follows post_fork: not in gunicorn.conf.py, by "
                 "preload_app or by a resource detector.",
-                ", ".join(held),
+                ", ".join(holders),
             )
-        with _fatal_in_one_line():
+        with _halting_gunicorn():
             telemetry.start()
             telemetry._lifecycle.freeze_garbage()
         if telemetry._lifecycle.is_running:
@@ -85,29 +114,30 @@ def hooks(telemetry: Telemetry) -> Hooks:
             prepare_end(worker, telemetry._lifecycle)
 
     def worker_exit(server: object, worker: object) -> None:
+        """Export what is queued and stop, within ``BREAKER_EXPORTER_SHUTDOWN_TIMEOUT`` (5 s).
+
+        Does nothing in the arbiter, which calls it too, and after a boot that failed.
+        """
         telemetry.stop()
-        logging_here.close()
+        error_log.close()
 
-    made = Hooks(post_fork, post_worker_init, worker_exit)
-    _register(made, telemetry)
-    return made
-
-
-_origins: WeakKeyDictionary[object, tuple[str, Telemetry]] = WeakKeyDictionary()
-
-
-def _register(made: Hooks, telemetry: Telemetry) -> None:
-    for slot, hook in made._asdict().items():
-        _origins[hook] = (slot, telemetry)
+    return Hooks(*(_Hook(function, telemetry) for function in (post_fork, post_worker_init, worker_exit)))
 
 
 def _origin_of(hook: object) -> tuple[str, Telemetry] | None:
-    """For a hook made here: the name under which Gunicorn has to find it, and what it starts and stops."""
-    return _origins.get(hook) if isinstance(hook, FunctionType) else None
+    """The name under which Gunicorn must find a hook made here, and its telemetry; ``None`` for any other.
+
+    By its type alone: the ``__class__`` of a lazy object may run code that fails.
+    """
+    if not issubclass(type(hook), _Hook):
+        return None
+    made_here = cast(_Hook, hook)
+    return made_here.name, made_here.telemetry
 
 
 @contextlib.contextmanager
-def _fatal_in_one_line() -> Iterator[None]:
+def _halting_gunicorn() -> Iterator[None]:
+    """Make a mistake in the settings stop Gunicorn, with one line."""
     try:
         yield
     except TelemetryError as error:
@@ -119,29 +149,12 @@ def _fatal_in_one_line() -> Iterator[None]:
 
 
 telemetry = Telemetry()
-"""What the hooks below start and stop: for the application, ``telemetry.exporters`` with their health."""
+"""The telemetry of the hooks below: for the application, ``telemetry.exporters`` with their health."""
+
 _by_environment = hooks(telemetry)
-
-
-def post_fork(server: object, worker: object) -> None:
-    """Prepares tracing as the environment has it. Safe before gevent's monkey patch."""
-    _by_environment.post_fork(server, worker)
-
-
-def post_worker_init(worker: object) -> None:
-    """Starts the exporters, after the monkey patch and with the application loaded.
-
-    What is there by then is kept out of later garbage collections, unless ``BREAKER_EXPORTER_GC_FREEZE=0``.
-    """
-    _by_environment.post_worker_init(worker)
-
-
-def worker_exit(server: object, worker: object) -> None:
-    """Exports what is queued and stops, within ``BREAKER_EXPORTER_SHUTDOWN_TIMEOUT`` (5 s).
-
-    Does nothing in the arbiter, which calls it too, and after a boot that failed.
-    """
-    _by_environment.worker_exit(server, worker)
-
-
-_register(Hooks(post_fork, post_worker_init, worker_exit), telemetry)
+post_fork = _by_environment.post_fork
+"""Prepares tracing in a new worker, as the environment has it."""
+post_worker_init = _by_environment.post_worker_init
+"""Starts the exporters, after the monkey patch and with the application loaded."""
+worker_exit = _by_environment.worker_exit
+"""Exports what is queued and stops, within ``BREAKER_EXPORTER_SHUTDOWN_TIMEOUT`` (5 s)."""

@@ -108,11 +108,44 @@ def test_an_outcome_is_shown_as_it_is_written(outcome: Outcome, shown: str) -> N
     assert repr(outcome) == shown
 
 
+def test_a_script_that_refers_to_its_exporter_is_shown_by_names_and_without_end() -> None:
+    class Releasing:
+        exporter: object = None
+
+        def __call__(self, spans: object) -> None: ...
+
+        def __repr__(self) -> str:
+            return f"Releasing({self.exporter!r})"
+
+    releasing = Releasing()
+    exporter = ScriptedExporter([take(1, len), SpanExportResult.SUCCESS, ValueError, releasing])
+    releasing.exporter = exporter
+
+    assert repr(exporter) == (
+        "<ScriptedExporter [take(1, len), SpanExportResult.SUCCESS, ValueError, "
+        "Releasing(<ScriptedExporter ...>)], then succeed: 0 calls so far>"
+    )
+
+
+def test_a_method_of_the_exporter_in_its_own_script_is_shown_by_its_name() -> None:
+    class Flushing(ScriptedExporter):
+        def __init__(self) -> None:
+            super().__init__([self.flush_first])
+
+        def flush_first(self, spans: object) -> bool:
+            return self.force_flush()
+
+    shown = repr(Flushing())
+
+    assert "Flushing.flush_first]" in shown
+    assert " at 0x" not in shown
+
+
 def test_the_exporter_shows_its_script() -> None:
     exporter = ScriptedExporter([fail, hang])
     exporter.export(())
 
-    assert repr(exporter) == "<ScriptedExporter [fail, hang], then succeed: 1 calls so far>"
+    assert repr(exporter) == "<ScriptedExporter [fail, hang], then succeed: 1 call so far>"
     assert str(inspect.signature(ScriptedExporter)).endswith(
         "*, default: 'Playable' = succeed, on_shutdown: 'Playable' = succeed, on_flush: 'Playable' = succeed)"
         " -> 'None'"

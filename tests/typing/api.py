@@ -24,15 +24,25 @@ from breaker_exporter import (
 from breaker_exporter.instrumentation import observe
 from breaker_exporter.otlp import CooperativeOTLPSpanExporter
 from breaker_exporter.sentry import Sentry, SentryMode, connect_sentry, report_transition
-from breaker_exporter.telemetry import Telemetry
+from breaker_exporter.telemetry import Profile, Telemetry, TelemetryError
 from breaker_exporter.testing import (
+    Call,
+    Connections,
     Fault,
     FaultyCollector,
     ManualClock,
+    Outcome,
+    Playable,
+    ReceivedCounts,
+    ReceivedSentryItem,
+    ReceivedSpan,
     ScriptedExporter,
     fail,
     hang,
+    hang_then,
     succeed,
+    take,
+    throw,
 )
 
 
@@ -104,11 +114,20 @@ counting = CooperativeOTLPSpanExporter(meter_provider=MeterProvider())
 maybe: float | None = None
 as_told = Telemetry(listeners=None, cooldown=maybe, profile=None, sentry=None, provider=None)
 telemetry = Telemetry(service_name="shop", endpoint="http://collector:4318", cooldown=10.0, listeners=[page])
-post_fork, post_worker_init, worker_exit = gunicorn.hooks(telemetry)
+hooks: gunicorn.Hooks = gunicorn.hooks(telemetry)
+post_fork, post_worker_init, worker_exit = hooks
+gunicorn.post_fork(object(), object())
+gunicorn.post_worker_init(object())
 gunicorn.worker_exit(object(), object())
 telemetry.prepare()
 telemetry.start()
 telemetry.stop(timeout=5.0)
+with Telemetry(profile=Profile.DEVELOPMENT) as started:
+    of_this_process: tuple[CircuitBreakerSpanExporter, ...] = started.exporters
+try:
+    telemetry.start()
+except TelemetryError as error:
+    mistake: ValueError = error
 
 with_sentry = Telemetry(
     sentry=Sentry(dsn="https://k@sentry.example/1", mode=SentryMode.OTLP, options={"max_breadcrumbs": 20}),
@@ -124,7 +143,14 @@ observe(exporter)
 observe(exporter, meter_provider=MeterProvider())
 
 clock = ManualClock()
-scripted = ScriptedExporter([succeed, fail, hang, ValueError])
+stuck: Outcome = hang_then(fail)
+script: list[Playable] = [succeed, fail, hang, stuck, take(0.1, fail), throw(ValueError), ValueError]
+scripted = ScriptedExporter(script, default=stuck)
+calls: list[Call] = scripted.calls
 with FaultyCollector() as collector:
     collector.fault = Fault.BLACKHOLE
+    collector.set_fault(Fault.STATUS, status=503, connections=Connections.DROP)
     arrived: bool = collector.wait_for_spans(1, timeout=1.0)
+    counts: ReceivedCounts = collector.counts()
+    received: tuple[ReceivedSpan, ...] = collector.latest_spans
+    items: tuple[ReceivedSentryItem, ...] = collector.latest_sentry_items

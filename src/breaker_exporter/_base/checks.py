@@ -168,16 +168,21 @@ def functions(argument: str, values: Iterable[T] | None) -> tuple[T, ...]:
         raise TypeError(f"{argument} must be an iterable of callables, not {values!r}") from error
 
 
-def exporter(argument: str, value: object) -> None:
+def exporter(argument: str, value: object, kind: str) -> None:
     """Check that a value is an exporter: an instance with an ``export`` method.
+
+    Args:
+        argument: The argument's name.
+        value: The value.
+        kind: The noun for the error, such as ``span exporter``.
 
     Raises:
         TypeError: It is a class, or has no ``export``.
     """
     if isinstance(value, type):
-        raise TypeError(f"{argument} must be an exporter, not the class {value.__qualname__}; call it first")
+        raise TypeError(f"{argument} must be a {kind}, not the class {value.__qualname__}; call it first")
     if not callable(getattr(value, "export", None)):
-        raise TypeError(f"{argument} must be a span exporter, with an export method; {value!r} has none")
+        raise TypeError(f"{argument} must be a {kind}, with an export method; {value!r} has none")
 
 
 def _number(argument: str, value: object, allowed: str) -> float:

@@ -77,7 +77,7 @@ def _is(value: object, *kinds: type) -> bool:
 
 
 def _origin(value: object) -> tuple[str, Telemetry] | None:
-    return _origin_of(value) if _is(value, FunctionType) else None
+    return _origin_of(value)
 
 
 def _inspect(slot: str, namespace: Mapping[str, object], imported: Mapping[str, int]) -> Slot:

@@ -157,9 +157,12 @@ class CooperativeOTLPSpanExporter(SpanExporter):
                 self._metrics = SelfMetrics(url, meter_provider)
         warm()
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} to {self.destination}>"
+
     @property
     def destination(self) -> str:
-        """Where spans are posted to, such as ``http://collector:4318``: scheme, host and port."""
+        """The scheme, host and port that spans are posted to, such as ``http://collector:4318``."""
         return self._poster.destination
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:

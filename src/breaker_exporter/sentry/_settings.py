@@ -20,7 +20,7 @@ _OURS = frozenset({"dsn", "release", "environment", "traces_sample_rate", "instr
 
 
 class SentryMode(enum.StrEnum):
-    """How spans get to Sentry; the values are those of ``BREAKER_EXPORTER_SENTRY_MODE``."""
+    """The way of spans to Sentry; the values are those of ``BREAKER_EXPORTER_SENTRY_MODE``."""
 
     OTLP = "otlp"
     """As OpenTelemetry's spans, to Sentry's OTLP endpoint, by an exporter and a circuit of their own."""

@@ -49,7 +49,7 @@ class Hang(Outcome):
     then: Playable
 
     def __repr__(self) -> str:
-        return "hang" if self.then is succeed else f"hang_then({self.then!r})"
+        return "hang" if self.then is succeed else f"hang_then({written(self.then)})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Take(Outcome):
     then: Playable
 
     def __repr__(self) -> str:
-        then = "" if self.then is succeed else f", {self.then!r}"
+        then = "" if self.then is succeed else f", {written(self.then)}"
         return f"take({self.seconds!r}{then})"
 
 
@@ -114,6 +114,13 @@ def throw(error: BaseException | type[BaseException]) -> Outcome:
     ):
         raise TypeError(f"error must be an exception or an exception class, not {error!r}")
     return Throw(error)
+
+
+def written(outcome: Playable) -> str:
+    """The outcome as a script has it: a class or a function by its name, without an address."""
+    if isinstance(outcome, SpanExportResult):
+        return str(outcome)
+    return str(getattr(outcome, "__qualname__", None) or repr(outcome))
 
 
 def checked(outcome: Playable) -> Playable:

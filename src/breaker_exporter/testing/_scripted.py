@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import reprlib
 import time
 import weakref
 from collections.abc import Callable, Iterable, Sequence
@@ -11,10 +12,11 @@ from typing import cast
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
+from .._base.log import counted
 from ._call_record import Call, CallRecord
 from ._gate import Gate
 from ._native import native
-from ._outcomes import Answer, Hang, Playable, Take, Throw, checked, succeed
+from ._outcomes import Answer, Hang, Playable, Take, Throw, checked, succeed, written
 
 _POLL = 0.002
 """Seconds between two checks of a caller that waits; cooperative where gevent has patched ``time``."""
@@ -55,8 +57,11 @@ class ScriptedExporter(SpanExporter):
         self._record = CallRecord()
         _alive.add(self)
 
+    @reprlib.recursive_repr("<ScriptedExporter ...>")  # a script may hold a function over the exporter
     def __repr__(self) -> str:
-        return f"<ScriptedExporter {self._script!r}, then {self._default!r}: {len(self.calls)} calls so far>"
+        script = ", ".join(map(written, self._script))
+        calls = counted(len(self.calls), "calls")
+        return f"<ScriptedExporter [{script}], then {written(self._default)}: {calls} so far>"
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Play the next outcome of the script."""
