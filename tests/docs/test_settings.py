@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 
-from breaker_exporter._wiring.environment import OURS, Environment
+from breaker_exporter._all_settings import OURS
+from breaker_exporter._base.environment import Environment
 from breaker_exporter._wiring.profiles import PROFILES, Profile
 from breaker_exporter._wiring.settings import Arguments
+from breaker_exporter._wiring.switches import GC_FREEZE, METRICS
 from breaker_exporter.sentry import SentryMode
 
 from ._pages import PAGES, ROOT
@@ -24,9 +26,9 @@ def defaults() -> dict[str, str]:
         "BREAKER_EXPORTER_COOLDOWN": f"{settings.cooldown:g}",
         "BREAKER_EXPORTER_EXPORT_TIMEOUT": f"{settings.export_timeout:g}",
         "BREAKER_EXPORTER_FAILURE_THRESHOLD": f"{settings.failure_threshold}",
-        "BREAKER_EXPORTER_GC_FREEZE": f"{environment.gc_freeze():d}",
+        "BREAKER_EXPORTER_GC_FREEZE": f"{environment.in_force(GC_FREEZE):d}",
         "BREAKER_EXPORTER_MAX_COOLDOWN": f"{settings.max_cooldown:g}",
-        "BREAKER_EXPORTER_METRICS": f"{environment.metrics():d}",
+        "BREAKER_EXPORTER_METRICS": f"{environment.in_force(METRICS):d}",
         "BREAKER_EXPORTER_PROFILE": Profile.PRODUCTION.value,
         "BREAKER_EXPORTER_SENTRY_MODE": SentryMode.OTLP.value,
         "BREAKER_EXPORTER_SHUTDOWN_TIMEOUT": f"{settings.shutdown_timeout:g}",

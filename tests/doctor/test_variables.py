@@ -9,11 +9,11 @@ import pytest
 from opentelemetry.sdk import environment_variables
 
 import breaker_exporter
+from breaker_exporter._all_settings import OURS
 from breaker_exporter._base.variable_names import misspelt
 from breaker_exporter._doctor import names, service
 from breaker_exporter._doctor.listening import Given, Listening
 from breaker_exporter._harness.pipe import FD_VARIABLE
-from breaker_exporter._wiring.environment import OURS
 
 from ._findings import bad, in_force, taken
 from .test_conf import LINE, MAKE, looked_at

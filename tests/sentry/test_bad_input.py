@@ -15,7 +15,7 @@ from opentelemetry.trace import NoOpTracerProvider
 from sentry_sdk.integrations import DidNotEnable
 from sentry_sdk.transport import Transport
 
-from breaker_exporter._wiring.environment import Environment
+from breaker_exporter._base.environment import Environment
 from breaker_exporter.sentry import Sentry, SentryMode, connect_sentry
 from breaker_exporter.telemetry import Telemetry, TelemetryError
 from breaker_exporter.testing import FaultyCollector

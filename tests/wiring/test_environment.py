@@ -13,11 +13,13 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from breaker_exporter import CircuitBreakerSpanExporter
+from breaker_exporter._all_settings import OURS
 from breaker_exporter._base import environment as _env
-from breaker_exporter._base.environment import TelemetryError
-from breaker_exporter._wiring.environment import Environment
+from breaker_exporter._base.environment import Environment, TelemetryError
+from breaker_exporter._wiring import batch_settings, exporter_names, provider_variables
 from breaker_exporter._wiring.profiles import PROFILES, Profile
 from breaker_exporter._wiring.settings import Arguments, Settings
+from breaker_exporter._wiring.switches import GC_FREEZE, SDK_DISABLED
 from breaker_exporter.otlp import CooperativeOTLPSpanExporter
 from breaker_exporter.otlp import _environment as variables
 from breaker_exporter.testing import ScriptedExporter
@@ -25,15 +27,17 @@ from breaker_exporter.testing import ScriptedExporter
 
 def settings(environ: dict[str, str], **arguments: object) -> Settings:
     given, environment = Arguments(**arguments), Environment(environ)  # type: ignore[arg-type]
+    environment.check_names(OURS)
     return given.settings(environment, given.defaults(environment))
 
 
 def everything(environ: dict[str, str], protocol: str = "http/protobuf") -> Environment:
     """An environment of which everything was read."""
     environment = Environment(environ)
+    environment.check_names(OURS)
     Arguments().settings(environment, PROFILES[Profile.PRODUCTION])
-    environment.sdk_disabled()
-    environment.check_provider(PROFILES[Profile.PRODUCTION].sampler)
+    environment.in_force(SDK_DISABLED)
+    provider_variables.check_provider(environment, PROFILES[Profile.PRODUCTION].sampler)
     variables.check(environment, protocol)  # type: ignore[arg-type]
     return environment
 
@@ -49,7 +53,7 @@ def test_nothing_set_gives_the_defaults(caplog: pytest.LogCaptureFixture) -> Non
     assert (found.timeout, found.export_timeout, found.shutdown_timeout) == (5.0, 7.0, 5.0)
     assert (found.failure_threshold, found.cooldown, found.max_cooldown) == (3, 15.0, 60.0)
     assert (found.protocol, found.endpoint, found.headers) == ("http/protobuf", None, None)
-    assert (found.switch_interval, Environment({}).gc_freeze()) == (0.0003, True)
+    assert (found.switch_interval, Environment({}).in_force(GC_FREEZE)) == (0.0003, True)
     everything({})
     assert warnings(caplog) == []
 
@@ -68,7 +72,7 @@ def test_each_variable_sets_its_setting(caplog: pytest.LogCaptureFixture) -> Non
         }
     )
     assert found.switch_interval == 0.001
-    assert not Environment({"BREAKER_EXPORTER_GC_FREEZE": "0"}).gc_freeze()
+    assert not Environment({"BREAKER_EXPORTER_GC_FREEZE": "0"}).in_force(GC_FREEZE)
 
     assert (found.failure_threshold, found.cooldown, found.max_cooldown) == (5, 2.5, 20.0)
     assert (found.timeout, found.export_timeout, found.shutdown_timeout) == (8.0, 12.0, 3.0)
@@ -162,7 +166,7 @@ def test_and_the_usual_words_against_it(word: str) -> None:
 
 @pytest.mark.parametrize("word", ["true", "TRUE", " true "])
 def test_the_sdk_is_disabled_by_the_word_true(word: str) -> None:
-    assert Environment({"OTEL_SDK_DISABLED": word}).sdk_disabled()
+    assert Environment({"OTEL_SDK_DISABLED": word}).in_force(SDK_DISABLED)
 
 
 @pytest.mark.parametrize(
@@ -348,7 +352,7 @@ def test_batches_larger_than_the_queue_take_both_sizes_back(caplog: pytest.LogCa
 
     (warning,) = warnings(caplog)
     assert "OTEL_BSP_MAX_EXPORT_BATCH_SIZE (300) must not be above OTEL_BSP_MAX_QUEUE_SIZE (200)" in warning
-    assert environment.batching(5000) == (2048, 512, 5000, 30000)
+    assert batch_settings.batching(environment, 5000) == (2048, 512, 5000, 30000)
 
 
 @pytest.mark.parametrize("value", ["1.5", "-0.1", "half", "nan"])
@@ -372,7 +376,7 @@ def test_the_argument_of_a_sampler_without_ratio_is_nobodys_business(
     [("", ("otlp",)), ("console, otlp,console", ("console", "otlp")), ("none", ("none",)), (",", ())],
 )
 def test_exporters_are_a_list_of_names(value: str, names: tuple[str, ...]) -> None:
-    assert Environment({"OTEL_TRACES_EXPORTER": value}).traces_exporters() == names
+    assert exporter_names.listed(Environment({"OTEL_TRACES_EXPORTER": value})) == names
 
 
 def test_what_no_argument_can_replace_is_taken_away_for_a_moment_and_comes_back() -> None:

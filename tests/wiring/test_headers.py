@@ -6,8 +6,7 @@ import logging
 
 import pytest
 
-from breaker_exporter._base.environment import TelemetryError
-from breaker_exporter._wiring.environment import Environment
+from breaker_exporter._base.environment import Environment, TelemetryError
 from breaker_exporter._wiring.settings import Arguments
 from breaker_exporter.otlp import CooperativeOTLPSpanExporter, _headers
 from breaker_exporter.otlp import _environment as variables

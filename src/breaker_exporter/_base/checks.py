@@ -13,27 +13,19 @@ from .redaction import shown
 
 T = TypeVar("T", bound=Callable[..., object])
 
-_LONGEST = {
-    "timeout": 60.0,
-    "export_timeout": 60.0,
-    "shutdown_timeout": 60.0,
-    "cooldown": 999.0,
-    "max_cooldown": 3600.0,
-    "switch_interval": 0.1,
-}
-"""Seconds; a larger number is probably meant as milliseconds."""
-
 
 class Seconds(float):
     """A number of seconds that :func:`seconds` has checked, so that it warns only once."""
 
 
-def seconds(argument: str, value: object) -> Seconds:
+def seconds(argument: str, value: object, longest: float = math.inf, reader: str = "this package") -> Seconds:
     """Return a finite number of seconds above 0; one that looks like milliseconds logs a WARNING.
 
     Args:
         argument: The name of the argument or variable.
         value: The value to check.
+        longest: Seconds; a larger number is probably meant as milliseconds.
+        reader: The one that reads it in seconds.
 
     Raises:
         TypeError: Not a number (``bool`` is none).
@@ -42,7 +34,7 @@ def seconds(argument: str, value: object) -> Seconds:
     if isinstance(value, Seconds):
         return value
     number = Seconds(finite_seconds(argument, value))
-    if hint := milliseconds_hint(argument, number):
+    if hint := milliseconds_hint(number, longest, reader):
         say(logging.WARNING, "%s is %g s%s", argument, number, hint)
     return number
 
@@ -61,14 +53,10 @@ def finite_seconds(argument: str, value: object, *, zero: bool = False) -> float
     return number
 
 
-def milliseconds_hint(argument: str, number: float) -> str:
+def milliseconds_hint(number: float, longest: float, reader: str) -> str:
     """Return a hint where a number of seconds looks like milliseconds, else an empty string."""
-    setting = argument.lower().removeprefix("breaker_exporter_")
-    if setting.startswith("otel_"):
-        setting = "timeout"
-    if number <= _LONGEST.get(setting, math.inf):
+    if number <= longest:
         return ""
-    reader = "OpenTelemetry Python" if setting == "timeout" else "this package"
     return f", which looks like milliseconds where {reader} reads seconds"
 
 

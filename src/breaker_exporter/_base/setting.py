@@ -58,6 +58,15 @@ class Setting(Generic[T_co]):
     unit: str = ""
     fallback: str = ""
 
+    def accept(self, value: object) -> T_co:
+        """The value given in code, or the default where it is ``None``.
+
+        Raises:
+            TypeError: It is of the wrong type.
+            ValueError: It is out of range.
+        """
+        return self.default if value is None else self.kind.check(self.argument, value)
+
     @property
     def variable(self) -> str:
         """The variable for all signals, which is the last one."""
@@ -79,9 +88,17 @@ def _text(value: object) -> str:
 
 COUNT = Kind("a whole number, 1 or more", check.count, int)
 RATIO = Kind("a number from 0 to 1", check.ratio, float)
-SECONDS = Kind[float]("a finite number of seconds, above 0", check.seconds, float)
 SHARE = Kind("a number from 0 to below 1", check.share, float)
 TEXT = Kind("a string", check.text)
+
+
+def seconds(longest: float) -> Kind[float]:
+    """A time in seconds; one above `longest` looks like milliseconds."""
+    return Kind(
+        "a finite number of seconds, above 0",
+        lambda name, value: check.seconds(name, value, longest),
+        float,
+    )
 
 
 def words(*allowed: str) -> Kind[str]:

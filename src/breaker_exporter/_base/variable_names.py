@@ -5,10 +5,18 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator
 
+from .setting import Setting
+
 PREFIX = "BREAKER_EXPORTER_"
 _INTERNAL = f"{PREFIX}DEMO_FD"
 """Set by what measures services (``_harness``), for its own processes."""
 _ALIKE = 0.85
+
+
+def ours(settings: Iterable[Setting[object]]) -> tuple[str, ...]:
+    """The variables of this package among those of `settings`, in order."""
+    names = {name for setting in settings for name in setting.variables}
+    return tuple(sorted(name for name in names if name.startswith(PREFIX)))
 
 
 def misspelt(names: Iterable[str], known: Iterable[str]) -> Iterator[tuple[str, str | None]]:

@@ -1,71 +1,57 @@
-"""The circuit settings of an exporter's constructor: their defaults, and the circuit that they make."""
+"""The settings of a guarded exporter and its circuit, with their defaults: the one place for them.
+
+The engine reads no environment: who wires exporters reads the variables.
+"""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+from .._base.setting import COUNT, SHARE, Setting, seconds
 
-import pybreaker
-
-from .._base import checks as check
-from .circuit import Circuit, own_circuit
-from .given_breaker import GivenCircuit
-
-FAILURE_THRESHOLD = 3
-"""Consecutive failures that open the circuit."""
-COOLDOWN = 15.0
-"""Seconds before the first probe."""
-MAX_COOLDOWN = 60.0
-"""Seconds; where the cooldown is longer, that."""
-JITTER = 0.2
-"""Each cooldown is drawn from 80-100 % of its value."""
-
-
-def circuit_of(
-    name: str,
-    *,
-    failure_threshold: int | None,
-    cooldown: float | None,
-    max_cooldown: float | None,
-    jitter: float | None,
-    clock: Callable[[], float] | None,
-    breaker: pybreaker.CircuitBreaker | None,
-) -> Circuit:
-    """The circuit that these settings ask for; ``None`` is the default of each.
-
-    Raises:
-        TypeError: A setting is of the wrong type, or was given together with `breaker`.
-        ValueError: A number is out of its range.
-    """
-    if breaker is not None:
-        given = {
-            "failure_threshold": failure_threshold,
-            "cooldown": cooldown,
-            "max_cooldown": max_cooldown,
-            "jitter": jitter,
-            "clock": clock,
-        }
-        _check_breaker(breaker, [setting for setting, value in given.items() if value is not None])
-        return GivenCircuit(name, breaker)
-    first = check.seconds("cooldown", COOLDOWN if cooldown is None else cooldown)
-    longest = (
-        max(MAX_COOLDOWN, first) if max_cooldown is None else check.seconds("max_cooldown", max_cooldown)
-    )
-    if longest < first:
-        raise ValueError(f"max_cooldown must not be below cooldown, {first!r}, not {max_cooldown!r}")
-    threshold = FAILURE_THRESHOLD if failure_threshold is None else failure_threshold
-    return own_circuit(
-        name,
-        failure_threshold=check.count("failure_threshold", threshold),
-        cooldown=first,
-        max_cooldown=longest,
-        jitter=check.share("jitter", JITTER if jitter is None else jitter),
-        clock=check.function("clock", time.monotonic if clock is None else clock),
-    )
-
-
-def _check_breaker(breaker: object, settings: list[str]) -> None:
-    if not isinstance(breaker, pybreaker.CircuitBreaker):
-        raise TypeError(f"breaker must be a pybreaker.CircuitBreaker, not {breaker!r}")
-    if settings:
-        raise TypeError(f"{', '.join(settings)} cannot be given together with breaker, which has its own")
+FAILURE_THRESHOLD = Setting(
+    variables=("BREAKER_EXPORTER_FAILURE_THRESHOLD",),
+    argument="failure_threshold",
+    kind=COUNT,
+    default=3,
+    unit="failures",
+    about="consecutive failures that open the circuit",
+)
+COOLDOWN = Setting(
+    variables=("BREAKER_EXPORTER_COOLDOWN",),
+    argument="cooldown",
+    kind=seconds(999.0),
+    default=15.0,
+    unit="s",
+    about="before the first probe",
+)
+MAX_COOLDOWN = Setting(
+    variables=("BREAKER_EXPORTER_MAX_COOLDOWN",),
+    argument="max_cooldown",
+    kind=seconds(3600.0),
+    default=60.0,
+    unit="s",
+    fallback="60, or a longer cooldown",
+    about="each failed probe doubles the cooldown up to this; not below `cooldown`",
+)
+JITTER = Setting(
+    argument="jitter",
+    kind=SHARE,
+    default=0.2,
+    about="each cooldown is drawn from 80-100 % of its value; 0: exact",
+)
+EXPORT_TIMEOUT = Setting(
+    variables=("BREAKER_EXPORTER_EXPORT_TIMEOUT",),
+    argument="export_timeout",
+    kind=seconds(60.0),
+    default=15.0,
+    unit="s",
+    about="for one export, waiting included; keep it above the wrapped exporter's own timeout (OTLP: 10 s)",
+)
+SWITCH_INTERVAL = Setting(
+    variables=("BREAKER_EXPORTER_SWITCH_INTERVAL",),
+    argument="switch_interval",
+    kind=seconds(0.1),
+    default=0.0003,  # measured: docs/how-to/tuning.md
+    unit="s",
+    about="the interpreter's at most, while a call computes on a native thread beside a gevent hub",
+)
+DECLARED = (FAILURE_THRESHOLD, COOLDOWN, MAX_COOLDOWN, JITTER, EXPORT_TIMEOUT, SWITCH_INTERVAL)

@@ -19,7 +19,8 @@ from .._base.redaction import message
 from .._base.values import CircuitState, CircuitTransition, ExporterHealth
 from .._concurrency.memory import CallWithBatch, free_slowly
 from .announcer import Announcer
-from .circuit_settings import circuit_of
+from .chosen_circuit import circuit_of
+from .circuit_settings import EXPORT_TIMEOUT, SWITCH_INTERVAL
 from .guard import Guard
 from .report import ExportReport
 from .runner import Runner
@@ -27,9 +28,6 @@ from .wrapped_log import Listener
 
 if TYPE_CHECKING:
     import pybreaker
-
-EXPORT_TIMEOUT = 15.0
-"""Seconds, by default."""
 
 Batch = TypeVar("Batch")
 
@@ -100,7 +98,7 @@ class GuardedExporter(Generic[Batch]):
         )
         guard = Guard(
             self.name,
-            check.seconds("export_timeout", EXPORT_TIMEOUT if export_timeout is None else export_timeout),
+            EXPORT_TIMEOUT.accept(export_timeout),
             circuit,
             Announcer(
                 partial(_name_and_destination, self.name, exporter),
@@ -111,9 +109,7 @@ class GuardedExporter(Generic[Batch]):
             Runner(
                 self.name,
                 cooperative=getattr(exporter, "cooperative", False) is True,
-                switch_interval=None
-                if switch_interval is None
-                else check.seconds("switch_interval", switch_interval),
+                switch_interval=None if switch_interval is None else SWITCH_INTERVAL.accept(switch_interval),
             ),
             unit,
         )

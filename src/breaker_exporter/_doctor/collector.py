@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+from .._wiring.provider_variables import importable
 from ..otlp import _environment as variables
 from ..otlp._settings import CERTIFICATE
 from . import grpc_endpoint, http, request, rpc, versions
@@ -20,7 +21,7 @@ def examine(force: InForce, step: float) -> Steps[None]:
     """Ask the collector, by each protocol that spans go by; `step` seconds for each step."""
     # Longer than the exporter waits: a collector that is too slow is to be told from one that is silent.
     patience = max(step, min(force.settings.timeout + _PATIENCE[0], _PATIENCE[1]))
-    with force.environment.importable():
+    with importable(force.environment):
         yield from _ask(force, step, patience)
 
 

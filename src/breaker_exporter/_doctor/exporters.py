@@ -10,12 +10,15 @@ from types import FunctionType
 
 from .._base.redaction import origin, shown
 from .._wiring.exporter_names import GUARDED, OTLP, chosen, entry_point, installed
+from .._wiring.exporter_names import listed as names_in
+from .._wiring.provider_variables import importable
 from .._wiring.settings import Settings
+from .._wiring.switches import TRACES_EXPORTER
 from ..otlp._settings import Protocol
 from .finding import Steps, broken, ok, warning
 from .listening import Listening
 
-_VARIABLE = "OTEL_TRACES_EXPORTER"
+_VARIABLE = TRACES_EXPORTER.variable
 _CLASSES: dict[str, Protocol] = {
     "opentelemetry.exporter.otlp.proto.http.trace_exporter.OTLPSpanExporter": "http/protobuf",
     "opentelemetry.exporter.otlp.proto.grpc.trace_exporter.OTLPSpanExporter": "grpc",
@@ -28,12 +31,12 @@ _CLASSES: dict[str, Protocol] = {
 
 def needs_no_hooks(environment: Listening) -> bool:
     """True where an exporter of ours is named that ``opentelemetry-instrument`` makes."""
-    return not GUARDED.keys().isdisjoint(environment.traces_exporters())
+    return not GUARDED.keys().isdisjoint(names_in(environment))
 
 
 def examine(environment: Listening, settings: Settings) -> Steps[tuple[Protocol, ...]]:
     """What is wrong with the names; the protocols that spans go by."""
-    listed = environment.traces_exporters()
+    listed = names_in(environment)
     if "none" in listed:
         yield warning(
             "exporter-none",
@@ -93,7 +96,7 @@ def _of_others(name: str, environment: Listening) -> Steps[Protocol | None]:
     """The protocol of another package's exporter, as far as its class or its code tells."""
     found = entry_point(name)
     try:
-        with environment.importable():
+        with importable(environment):
             protocol = next(_protocols_of(found.load()), None) if found else None
     except Exception as error:
         yield broken(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from .._base.environment import Environment
 from .._base.log import logger
-from .._wiring.environment import Environment
 from .._wiring.settings import Arguments, Settings
 from ..otlp._settings import Protocol
 from ..sentry._settings import Sentry
@@ -56,9 +56,6 @@ class Listening(Environment):
     def everything(self) -> dict[str, str]:
         """All variables, as they stand."""
         return dict(self._variables)
-
-    def check_names(self, known: Iterable[str] = ()) -> None:
-        """Others of the doctor look at names."""
 
     @contextlib.contextmanager
     def hearing_log(self) -> Iterator[None]:

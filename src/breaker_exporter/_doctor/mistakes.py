@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from .._base.redaction import shown
-from .._wiring import environment as _env
+from .._wiring.batch_settings import EXPORT_TIMEOUT, SCHEDULE_DELAY
+from .._wiring.provider_variables import SAMPLER, SAMPLER_ARGUMENT
 from .._wiring.settings import Settings
 from ..otlp._credentials import VARIABLES
 from ..otlp._settings import ENDPOINT, Protocol
@@ -16,7 +17,6 @@ from .listening import Given, Listening
 _LOOKS_LIKE_MS = 1000
 """Seconds: nobody waits that long for a collector."""
 _TOO_SHORT = 1.0
-_SAMPLER_ARG = "OTEL_TRACES_SAMPLER_ARG"
 _DELAYS = 50, 60_000
 """Milliseconds, from which on a schedule delay is odd."""
 
@@ -61,8 +61,8 @@ def _complaint(text: str, strict: bool) -> Finding:
     return warning("variable", text, advice)
 
 
-def check_times(settings: Settings, environment: Listening, batching: Mapping[str, int]) -> Steps[None]:
-    """Whether times lie in the right order; `batching` by its variables."""
+def check_times(settings: Settings, environment: Listening) -> Steps[None]:
+    """Whether times lie in the right order."""
     if settings.timeout < _TOO_SHORT:
         yield warning(
             "timeout-short",
@@ -70,20 +70,20 @@ def check_times(settings: Settings, environment: Listening, batching: Mapping[st
             "answer",
             "leave it at 5 s: nothing waits for it",
         )
-    delay = batching[_env.SCHEDULE_DELAY]
+    delay = settings.batching.schedule_delay_millis
     if not _DELAYS[0] <= delay < _DELAYS[1]:
         yield warning(
             "schedule-delay",
-            f"{_env.SCHEDULE_DELAY} is {delay} ms between two exports",
+            f"{SCHEDULE_DELAY.variable} is {delay} ms between two exports",
             "it is in milliseconds, and 5000 suits most: less costs requests, and more loses spans at a "
             "crash or in a full queue",
         )
-    name = "OTEL_BSP_EXPORT_TIMEOUT"
+    name, value = EXPORT_TIMEOUT.variable, settings.batching.export_timeout_millis
     if environment.is_set(name):
-        small = batching[name] < _LOOKS_LIKE_MS
+        small = value < _LOOKS_LIKE_MS
         yield (warning if small else ok)(
             "bsp-export-timeout",
-            f"{name} is {batching[name]} ms; OpenTelemetry Python reads it and keeps to no such limit"
+            f"{name} is {value} ms; OpenTelemetry Python reads it and keeps to no such limit"
             + (", and the value looks like seconds" if small else ""),
             f"the limit is export_timeout, here {settings.export_timeout:g} s: "
             "BREAKER_EXPORTER_EXPORT_TIMEOUT",
@@ -108,20 +108,21 @@ def check_credentials(protocol: Protocol, environment: Listening) -> Steps[None]
 
 def check_sampler(environment: Listening) -> Steps[None]:
     """Whether anything is sampled at all, and whether a ratio that is given counts."""
-    argument = environment.value(_SAMPLER_ARG) if environment.is_set(_SAMPLER_ARG) else None
-    sampler = (environment.value(_env.SAMPLER) or "").lower() if environment.is_set(_env.SAMPLER) else ""
+    name, ratio = SAMPLER.variable, SAMPLER_ARGUMENT.variable
+    argument = environment.value(ratio) if environment.is_set(ratio) else None
+    sampler = (environment.value(name) or "").lower() if environment.is_set(name) else ""
     if argument is not None and "ratio" not in sampler:
         yield warning(
             "sampler-argument",
-            f"{_SAMPLER_ARG} is {shown(argument)}, and {_env.SAMPLER} is {sampler or 'not set'}: "
+            f"{ratio} is {shown(argument)}, and {name} is {sampler or 'not set'}: "
             "the argument does not count",
-            f"for that share of the traces set {_env.SAMPLER}=parentbased_traceidratio, else take it away",
+            f"for that share of the traces set {name}=parentbased_traceidratio, else take it away",
         )
     none = "ratio" in sampler and argument is not None
     if sampler.endswith("always_off") or (none and float(argument or 1) == 0):
         yield warning(
             "sampler-off",
-            f"{_env.SAMPLER} is {sampler}{' of 0' if none else ''}: no trace that begins here is sampled",
+            f"{name} is {sampler}{' of 0' if none else ''}: no trace that begins here is sampled",
             "take the variable away where that is not meant",
         )
 

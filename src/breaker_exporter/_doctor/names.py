@@ -7,11 +7,10 @@ import functools
 import importlib
 from collections.abc import Mapping
 
+from .._all_settings import DECLARED, OURS
 from .._base.variable_names import misspelt
-from .._wiring.environment import OURS
 from .finding import Steps, broken, warning
 
-SENTRYS = ("SENTRY_DSN", "SENTRY_ENVIRONMENT", "SENTRY_RELEASE", "SENTRY_TRACES_SAMPLE_RATE")
 _MODULES = (
     "opentelemetry.environment_variables",
     "opentelemetry.sdk.environment_variables",
@@ -34,7 +33,7 @@ _FIRST_WORDS = ("OTEL", "OTLP", "SENTRY")
 @functools.cache
 def known() -> frozenset[str]:
     """All variables that this package, OpenTelemetry or Sentry reads, as far as they are listed."""
-    found = {*OURS, *SENTRYS, *_CREDENTIALS}
+    found = {*_CREDENTIALS, *(name for setting in DECLARED for name in setting.variables)}
     for module in _MODULES:
         try:
             values = vars(importlib.import_module(module)).values()

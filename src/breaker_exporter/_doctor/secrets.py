@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from urllib.parse import quote, unquote, urlsplit
 
 from .._base.environment import Environment
-from .._wiring import environment as _env
 from ..otlp._settings import ENDPOINT, HEADERS
+from ..sentry._settings import DSN
 from .listening import Given
 
 _URLS = (
-    *(*ENDPOINT.variables, _env.SENTRY_DSN),
+    *(*ENDPOINT.variables, DSN.variable),
     *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy", "grpc_proxy"),
 )
 """Variables that hold URLs, which may have passwords in them."""

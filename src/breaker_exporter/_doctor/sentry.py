@@ -8,8 +8,7 @@ from urllib.parse import urlsplit
 
 from .._base.environment import any_set
 from .._base.redaction import shown
-from .._wiring import environment as _env
-from ..sentry._settings import Sentry, SentrySettings
+from ..sentry._settings import DSN, MODE, TRACES_SAMPLE_RATE, Sentry, SentrySettings
 from . import proxies, versions
 from .detours import is_there
 from .finding import Setting, Steps, broken, ok, warning
@@ -21,7 +20,7 @@ from .tls import Trust, secure
 def settle(force: InForce) -> Steps[SentrySettings | None]:
     """Sentry's settings, or ``None`` where it is off."""
     environment, given = force.environment, force.given.sentry
-    if given is None and not any_set((_env.SENTRY_DSN, _env.SENTRY_MODE)):
+    if given is None and not any_set((*DSN.variables, *MODE.variables)):
         yield ok("sentry", "no Sentry: SENTRY_DSN is not set")
         return None
     before = len(environment.complaints)
@@ -46,13 +45,13 @@ def rows(settings: SentrySettings, force: InForce) -> list[Setting]:
         dsn = shown(settings.dsn).strip("'") if place_of(settings.dsn) else "***"
     rate = settings.traces_sample_rate
     return [
-        Setting("sentry_dsn", dsn, "", source(given.dsn, _env.SENTRY_DSN)),
-        Setting("sentry_mode", settings.mode.value, "", source(given.mode, _env.SENTRY_MODE)),
+        Setting("sentry_dsn", dsn, "", source(given.dsn, DSN.variable)),
+        Setting("sentry_mode", settings.mode.value, "", source(given.mode, MODE.variable)),
         Setting(
             "sentry_traces_sample_rate",
             rate,
             "",
-            source(given.traces_sample_rate, "SENTRY_TRACES_SAMPLE_RATE"),
+            source(given.traces_sample_rate, TRACES_SAMPLE_RATE.variable),
         ),
     ]
 

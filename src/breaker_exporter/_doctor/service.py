@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from .._base.redaction import shown
+from .._wiring.switches import RESOURCE_ATTRIBUTES, SERVICE_NAME
 from .finding import Steps, warning
 from .listening import Given, Listening
 from .values import is_quoted
 
-_NAME = "OTEL_SERVICE_NAME"
-_ATTRIBUTES = "OTEL_RESOURCE_ATTRIBUTES"
+_NAME = SERVICE_NAME.variable
+_ATTRIBUTES = RESOURCE_ATTRIBUTES.variable
 _DETECTORS = "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS"
 _NAMELESS = {"", "otel", "process", "os", "host", "container"}
 """Resource detectors that name no service."""

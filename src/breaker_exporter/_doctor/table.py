@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
+from .._base import setting as declared
+from .._base.environment import STRICT, Environment
 from .._base.redaction import shown
-from .._wiring import environment as _env
-from .._wiring.environment import Environment
-from .._wiring.profiles import Defaults, Profile
+from .._core import circuit_settings as circuit
+from .._wiring import batch_settings as batch
+from .._wiring.profiles import Defaults
+from .._wiring.provider_variables import SAMPLER
 from .._wiring.settings import Settings
+from .._wiring.switches import GC_FREEZE, METRICS, PROFILE, SHUTDOWN_TIMEOUT
 from ..otlp import _environment as variables
 from ..otlp import _settings as otlp
 from .finding import Setting
@@ -22,10 +26,9 @@ def rows(
     given: Given,
     environment: Listening,
     defaults: Defaults,
-    batching: Mapping[str, int],
     service: Service,
 ) -> Iterator[Setting]:
-    """All settings but Sentry's; `batching` by its variables."""
+    """All settings but Sentry's."""
     arguments = given.arguments
 
     def source(argument: object, names: tuple[str, ...], value: object, default: str = "default") -> str:
@@ -40,15 +43,15 @@ def rows(
                 return f"in place of {name}"
         return name
 
-    def row(name: str, unit: str, names: tuple[str, ...]) -> Setting:
+    def row(setting: declared.Setting[object]) -> Setting:
+        name = setting.argument
         value = getattr(settings, name)
-        return Setting(name, value, unit, source(getattr(arguments, name), names, value))
+        return Setting(
+            name, value, setting.unit, source(getattr(arguments, name, None), setting.variables, value)
+        )
 
-    named = environment.profile()
-    profile = arguments.profile or named or Profile.PRODUCTION
-    yield Setting(
-        "profile", profile.value, "", source(arguments.profile, ("BREAKER_EXPORTER_PROFILE",), None)
-    )
+    profile = arguments.profile or environment.in_force(PROFILE)
+    yield Setting("profile", profile.value, "", source(arguments.profile, PROFILE.variables, None))
     protocol = settings.protocol
     yield Setting("protocol", protocol, "", source(arguments.protocol, otlp.PROTOCOL.variables, None))
     endpoint = shown(endpoint_of(protocol, settings, environment)).strip("'\"")
@@ -58,38 +61,28 @@ def rows(
     yield Setting("headers", names or None, "", source(arguments.headers, otlp.HEADERS.variables, None))
     compression = variables.compression(environment, protocol)
     yield Setting("compression", compression, "", source(None, otlp.COMPRESSION.variables, None))
-    yield row("timeout", "s", otlp.TIMEOUT.variables)
-    for name, unit in (
-        *(
-            ("export_timeout", "s"),
-            ("failure_threshold", "failures"),
-            ("cooldown", "s"),
-            ("max_cooldown", "s"),
-        ),
-        ("shutdown_timeout", "s"),
+    yield row(otlp.TIMEOUT)
+    yield row(circuit.EXPORT_TIMEOUT)
+    yield row(circuit.FAILURE_THRESHOLD)
+    yield row(circuit.COOLDOWN)
+    yield row(circuit.MAX_COOLDOWN)
+    yield row(SHUTDOWN_TIMEOUT)
+    yield row(circuit.SWITCH_INTERVAL)
+    for setting, value in (
+        (batch.SCHEDULE_DELAY, settings.batching.schedule_delay_millis),
+        (batch.QUEUE_SIZE, settings.batching.max_queue_size),
+        (batch.BATCH_SIZE, settings.batching.max_export_batch_size),
     ):
-        yield row(name, unit, (f"BREAKER_EXPORTER_{name.upper()}",))
-    switching = ("BREAKER_EXPORTER_SWITCH_INTERVAL",)
-    yield Setting(
-        "switch_interval", settings.switch_interval, "s", source(None, switching, settings.switch_interval)
-    )
-    for variable, unit in (
-        (_env.SCHEDULE_DELAY, "ms"),
-        ("OTEL_BSP_MAX_QUEUE_SIZE", "spans"),
-        ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "spans"),
-    ):
-        by_profile = "profile" if variable == _env.SCHEDULE_DELAY else "default"
-        value = batching[variable]
-        name = variable.removeprefix("OTEL_BSP_").lower()
-        yield Setting(name, value, unit, source(None, (variable,), value, by_profile))
-    sampler = environment.value(_env.SAMPLER) if environment.is_set(_env.SAMPLER) else defaults.sampler
-    yield Setting("sampler", sampler, "", source(None, (_env.SAMPLER,), None, "profile"))
+        by_profile = "profile" if setting is batch.SCHEDULE_DELAY else "default"
+        name = setting.variable.removeprefix("OTEL_BSP_").lower()
+        yield Setting(name, value, setting.unit, source(None, setting.variables, value, by_profile))
+    named = environment.value(SAMPLER.variable) if environment.is_set(SAMPLER.variable) else None
+    sampler = named or defaults.sampler
+    yield Setting("sampler", sampler, "", source(None, SAMPLER.variables, None, "profile"))
     yield Setting("service_name", service.name, "", service.source)
-    yield Setting("strict", environment.strict, "", source(None, ("BREAKER_EXPORTER_STRICT",), None))
-    yield Setting("metrics", environment.metrics(), "", source(None, ("BREAKER_EXPORTER_METRICS",), None))
-    yield Setting(
-        "gc_freeze", environment.gc_freeze(), "", source(None, ("BREAKER_EXPORTER_GC_FREEZE",), None)
-    )
+    yield Setting("strict", environment.strict, "", source(None, STRICT.variables, None))
+    for name, switch in (("metrics", METRICS), ("gc_freeze", GC_FREEZE)):
+        yield Setting(name, environment.in_force(switch), "", source(None, switch.variables, None))
 
 
 def endpoint_of(protocol: otlp.Protocol, settings: Settings, environment: Environment) -> str:

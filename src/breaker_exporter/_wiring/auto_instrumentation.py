@@ -17,17 +17,18 @@ from typing import TYPE_CHECKING, ClassVar
 
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
+from .._base.environment import Environment
 from .._base.log import say, set_level
 from .._base.meter_provider import metered
 from .._base.redaction import origin
 from .._concurrency.before_patch import await_patch
 from ..otlp._packages import check_installed
-from .environment import Environment
 from .gunicorn_log import ensure_heard
 from .pipeline import COLLECTOR, breaking, check_otlp, otlp_exporter
 from .provider import mend_native_locks
 from .settings import Arguments
 from .start_line import say_started
+from .switches import METRICS
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
@@ -57,9 +58,10 @@ class ZeroCodeSpanExporter(SpanExporter):
         arguments = Arguments(protocol=self.protocol)
         defaults = arguments.defaults(environment)
         set_level(defaults.log_level)
+        environment.check_names(_known())
         self.settings = arguments.settings(environment, defaults)
         check_otlp(self.protocol, environment)
-        self._observes = environment.metrics()
+        self._observes = environment.in_force(METRICS)
         # By process. A parent's stays: finalizing it here could wait for a thread that is not here.
         self._made: dict[int, CircuitBreakerSpanExporter] = {}
         self._said_unmade = False
@@ -169,6 +171,12 @@ class GRPCSpanExporter(ZeroCodeSpanExporter):
         """Imports alone: a fork may still come, and a channel must not be there by then."""
         mend_native_locks()
         from ..otlp._send import grpc  # noqa: F401
+
+
+def _known() -> tuple[str, ...]:
+    from .._all_settings import OURS
+
+    return OURS
 
 
 def _bound_exit(exporter: weakref.ref[ZeroCodeSpanExporter]) -> None:

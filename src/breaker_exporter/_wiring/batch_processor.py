@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan, Span
 
     from .._spans import CircuitBreakerSpanExporter
-    from .environment import Batching
+    from .batch_settings import Batching
 
 
 class BatchProcessor(SpanProcessor):

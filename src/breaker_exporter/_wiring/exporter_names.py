@@ -6,7 +6,10 @@ from collections.abc import Iterable
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING
 
+from .switches import TRACES_EXPORTER
+
 if TYPE_CHECKING:
+    from .._base.environment import Environment
     from ..otlp._settings import Protocol
 
 GUARDED: dict[str, Protocol] = {
@@ -24,9 +27,15 @@ OTLP: dict[str, Protocol | None] = {
 _GROUP = "opentelemetry_traces_exporter"
 
 
-def chosen(listed: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def listed(environment: Environment) -> tuple[str, ...]:
+    """The names in ``OTEL_TRACES_EXPORTER``, each once; ``otlp`` where it is unset."""
+    names = environment.in_force(TRACES_EXPORTER).split(",")
+    return tuple(dict.fromkeys(stripped for name in names if (stripped := name.strip())))
+
+
+def chosen(names: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The names that spans go by, and those that are not installed; ``otlp`` where nothing is left."""
-    names = tuple(listed)
+    names = tuple(names)
     if "none" in names:  # wins over all others, as in OpenTelemetry's own reading
         return (), ()
     unknown = tuple(name for name in names if name not in OTLP and entry_point(name) is None)

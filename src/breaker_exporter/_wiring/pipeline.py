@@ -20,13 +20,14 @@ from ..otlp import _credentials
 from ..otlp import _environment as variables
 from ..otlp._packages import cause_of, importing
 from .batch_processor import BatchProcessor
-from .exporter_names import OTLP, chosen, entry_point
+from .exporter_names import OTLP, chosen, entry_point, listed
 from .switchable_processor import shut_down
+from .switches import TRACES_EXPORTER
 
 if TYPE_CHECKING:
+    from .._base.environment import Environment
     from .._spans import CircuitBreakerSpanExporter
     from ..otlp import _settings as otlp
-    from .environment import Environment
     from .settings import Settings
 
 COLLECTOR = "collector"
@@ -104,12 +105,12 @@ def _exporters(settings: Settings, environment: Environment) -> Iterator[tuple[s
 
 def _names(environment: Environment) -> tuple[str, ...]:
     """What ``OTEL_TRACES_EXPORTER`` names, without what is not installed; ``otlp`` where nothing is left."""
-    names, unknown = chosen(environment.traces_exporters())
+    names, unknown = chosen(listed(environment))
     if unknown:
+        setting = TRACES_EXPORTER
         environment.complain(
-            "OTEL_TRACES_EXPORTER must be none, or a list of otlp, console and other installed exporters, "
-            f"not {', '.join(map(shown, unknown))}",
-            "left out (default: otlp)",
+            f"{setting.variable} must be {setting.kind.allowed}, not {', '.join(map(shown, unknown))}",
+            f"left out (default: {setting.default_text})",
         )
     return names
 

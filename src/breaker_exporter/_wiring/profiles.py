@@ -6,6 +6,9 @@ import enum
 import logging
 from dataclasses import dataclass
 
+from .batch_settings import SCHEDULE_DELAY
+from .provider_variables import SAMPLER
+
 
 class Profile(enum.StrEnum):
     """Defaults for a kind of surroundings; any explicit setting wins over them."""
@@ -33,5 +36,5 @@ class Defaults:
 
 PROFILES = {
     Profile.DEVELOPMENT: Defaults("always_on", 500, logging.DEBUG),
-    Profile.PRODUCTION: Defaults("parentbased_always_on", 5000, logging.INFO),
+    Profile.PRODUCTION: Defaults(SAMPLER.default, SCHEDULE_DELAY.default, logging.INFO),
 }

@@ -23,16 +23,14 @@ from .._base.redaction import origin, shown
 from .._concurrency.before_patch import any_early
 from .._concurrency.native import new_lock
 from .._concurrency.patched import is_patched
+from .provider_variables import PROVIDER_GROUP, SDK_PROVIDER, TRACER_PROVIDER, importable
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
     from opentelemetry.util.types import AttributeValue
 
-    from .environment import Environment
+    from .._base.environment import Environment
 
-PROVIDER = "OTEL_PYTHON_TRACER_PROVIDER"
-_SDK = "sdk_tracer_provider"
-_GROUP = "opentelemetry_tracer_provider"
 _LOCK = "_global_shutdown_lock"
 _ONCE = "opentelemetry.util._once"
 
@@ -53,17 +51,21 @@ def make(
     Raises:
         TelemetryError: A variable for it is bad, where strict.
     """
-    named = environment.value(PROVIDER)
+    named = environment.value(TRACER_PROVIDER.variable)
     current = current_or_none()
-    if current is None and named not in (None, _SDK):
+    if current is None and named not in (None, SDK_PROVIDER):
         failure = ""
         try:
             current = trace.get_tracer_provider()
         except Exception as error:  # the application, too, would get it wherever it asks for a tracer
-            failure = origin(error) if entry_points(group=_GROUP, name=str(named)) else "it is not installed"
+            failure = (
+                origin(error)
+                if entry_points(group=PROVIDER_GROUP, name=str(named))
+                else "it is not installed"
+            )
         if failure:
             environment.complain(
-                f"{PROVIDER} must name a tracer provider that can be made, such as {_SDK}, "
+                f"{TRACER_PROVIDER.variable} must name {TRACER_PROVIDER.kind.allowed}, "
                 f"not {shown(named)}: {failure}",
                 "using that one",
             )
@@ -93,7 +95,7 @@ def make(
                 "OpenTelemetry made the tracer provider from %s before telemetry was prepared: too late for "
                 "service_name and resource_attributes; set OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES, "
                 "or prepare earlier",
-                PROVIDER,
+                TRACER_PROVIDER.variable,
             )
         return cast("TracerProvider", current)
     say(
@@ -104,7 +106,9 @@ def make(
         "or by OTEL_TRACES_EXPORTER=breaker_otlp_proto_http where opentelemetry-instrument makes it; "
         "to add another exporter to it, give it to Telemetry(provider=...).",
         type(current).__name__,
-        "the application or by opentelemetry-instrument" if named in (None, _SDK) else f"{PROVIDER}={named}",
+        "the application or by opentelemetry-instrument"
+        if named in (None, SDK_PROVIDER)
+        else f"{TRACER_PROVIDER.variable}={named}",
     )
     return None
 
@@ -122,7 +126,7 @@ def current_or_none() -> trace.TracerProvider | None:
 def _new_provider(
     attributes: Mapping[str, AttributeValue], environment: Environment, sampler: str
 ) -> TracerProvider:
-    with environment.importable():
+    with importable(environment):
         from opentelemetry.sdk.resources import Resource
         from opentelemetry.sdk.trace import TracerProvider
 

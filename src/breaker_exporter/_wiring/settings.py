@@ -9,33 +9,38 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from .._base import checks as check
 from .._base.log import say
 from .._base.redaction import shown
+from .._core import circuit_settings as circuit
+from .._core.circuit_settings import COOLDOWN, FAILURE_THRESHOLD, MAX_COOLDOWN, SWITCH_INTERVAL
 from ..otlp import _endpoints as endpoints
 from ..otlp import _headers as rules
 from ..otlp import _settings as otlp
-from . import environment as _env
+from .batch_settings import batching
 from .profiles import PROFILES, Defaults, Profile
+from .switches import PROFILE, SHUTDOWN_TIMEOUT
 
 if TYPE_CHECKING:
+    from .._base.environment import Environment
+    from .._base.setting import Setting
     from .._base.values import CircuitTransition
-    from .environment import Batching, Environment
+    from .batch_settings import Batching
+
+T = TypeVar("T")
 
 TIMEOUT = replace(otlp.TIMEOUT, default=5.0)
-"""Shorter than OpenTelemetry's."""
-_COOLDOWN = 15.0
-_MAX_COOLDOWN = 60.0
-_EXPORT_TIMEOUT = 15.0
-"""Seconds; at most, unless a longer one is asked for."""
+"""Shorter than OpenTelemetry's: nothing waits for an export, and a circuit opens the sooner."""
 _ROOM = 2.0
 """Seconds from the OTLP timeout to `export_timeout`, which is an overrun and opens the circuit at once."""
-_SHUTDOWN_TIMEOUT = 5.0
-_FAILURE_THRESHOLD = 3
-_SWITCH_INTERVAL = 0.0003
-"""Seconds; measured: docs/how-to/tuning.md."""
+EXPORT_TIMEOUT = replace(
+    circuit.EXPORT_TIMEOUT,
+    default=TIMEOUT.default + _ROOM,
+    fallback=f"{_ROOM:g} above the OTLP timeout, at most {circuit.EXPORT_TIMEOUT.default:g}",
+    about="after which an export counts as hung; above the OTLP timeout",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +92,10 @@ class Arguments:
         if self.protocol is not None:
             otlp.protocol("protocol", self.protocol)
         self._check_protocol_dependent(self.protocol or "http/protobuf", any_set)
-        if self.failure_threshold is not None:
-            check.count("failure_threshold", self.failure_threshold)
         if self.timeout is not None:
             check.finite_seconds("timeout", self.timeout)  # more is said of it when it is settled
-        for name in ("cooldown", "max_cooldown", "export_timeout", "shutdown_timeout"):
-            if getattr(self, name) is not None:
-                check.seconds(name, getattr(self, name))
+        for setting in (FAILURE_THRESHOLD, COOLDOWN, MAX_COOLDOWN, EXPORT_TIMEOUT, SHUTDOWN_TIMEOUT):
+            setting.accept(getattr(self, setting.argument))
         self._check_pairs(any_set)
 
     def settings(self, environment: Environment, defaults: Defaults) -> Settings:
@@ -106,8 +108,7 @@ class Arguments:
         Raises:
             TelemetryError: A variable is bad, where strict.
         """
-        environment.check_names()
-        protocol = environment.in_force(otlp.PROTOCOL) if self.protocol is None else self.protocol
+        protocol = _chosen(self.protocol, otlp.PROTOCOL, environment)
         cooldown, max_cooldown = self._cooldowns(environment)
         timeout, export_timeout = self._timeouts(environment)
         return Settings(
@@ -115,14 +116,14 @@ class Arguments:
             protocol=protocol,
             headers=self._headers(protocol, environment),
             timeout=check.Seconds(timeout),
-            failure_threshold=self.failure_threshold or environment.failure_threshold() or _FAILURE_THRESHOLD,
+            failure_threshold=_chosen(self.failure_threshold, FAILURE_THRESHOLD, environment),
             cooldown=check.Seconds(cooldown),
             max_cooldown=check.Seconds(max_cooldown),
             export_timeout=check.Seconds(export_timeout),
-            shutdown_timeout=self.shutdown_timeout or environment.shutdown_timeout() or _SHUTDOWN_TIMEOUT,
-            switch_interval=environment.switch_interval() or _SWITCH_INTERVAL,
+            shutdown_timeout=_chosen(self.shutdown_timeout, SHUTDOWN_TIMEOUT, environment),
+            switch_interval=environment.in_force(SWITCH_INTERVAL),
             listeners=self.listeners,
-            batching=environment.batching(defaults.schedule_delay),
+            batching=batching(environment, defaults.schedule_delay),
         )
 
     def defaults(self, environment: Environment) -> Defaults:
@@ -131,7 +132,7 @@ class Arguments:
         Raises:
             TelemetryError: The variable is bad, where strict.
         """
-        return PROFILES[self.profile or environment.profile() or Profile.PRODUCTION]
+        return PROFILES[_chosen(self.profile, PROFILE, environment)]
 
     def _check_protocol_dependent(
         self, protocol: otlp.Protocol, any_set: Callable[[Iterable[str]], bool]
@@ -151,7 +152,7 @@ class Arguments:
         timeout = self.timeout or (None if any_set(TIMEOUT.variables) else TIMEOUT.default)
         if self.export_timeout and timeout and self.export_timeout <= timeout:
             raise ValueError(_not_above("export_timeout", self.export_timeout, timeout))
-        cooldown = self.cooldown or (None if any_set([_env.COOLDOWN]) else _COOLDOWN)
+        cooldown = self.cooldown or (None if any_set(COOLDOWN.variables) else COOLDOWN.default)
         if self.max_cooldown and cooldown and self.max_cooldown < cooldown:
             raise ValueError(_below_cooldown("max_cooldown", self.max_cooldown, cooldown))
 
@@ -175,11 +176,11 @@ class Arguments:
             return None
 
     def _cooldowns(self, environment: Environment) -> tuple[float, float]:
-        cooldown = self.cooldown or environment.cooldown() or _COOLDOWN
-        default = max(_MAX_COOLDOWN, cooldown)
-        longest = self.max_cooldown or environment.max_cooldown() or default
+        cooldown = _chosen(self.cooldown, COOLDOWN, environment)
+        default = max(MAX_COOLDOWN.default, cooldown)
+        longest = self.max_cooldown or environment.get(MAX_COOLDOWN) or default
         if longest < cooldown:
-            name = "max_cooldown" if self.max_cooldown else _env.MAX_COOLDOWN
+            name = "max_cooldown" if self.max_cooldown else MAX_COOLDOWN.variable
             environment.complain(_below_cooldown(name, longest, cooldown), f"using {default:g}")
             longest = default
         return cooldown, longest
@@ -189,20 +190,24 @@ class Arguments:
             name, timeout = "timeout", self.timeout
         else:
             name, timeout = environment.found(TIMEOUT) or ("timeout", TIMEOUT.default)
-        hint = check.milliseconds_hint(name, timeout)
-        chosen = self.export_timeout or environment.export_timeout()
+        hint = otlp.timeout_hint(timeout)
+        chosen = self.export_timeout or environment.get(EXPORT_TIMEOUT)
         if chosen and chosen <= timeout:
-            chosen_name = "export_timeout" if self.export_timeout else _env.EXPORT_TIMEOUT
+            chosen_name = "export_timeout" if self.export_timeout else EXPORT_TIMEOUT.variable
             environment.complain(_not_above(chosen_name, chosen, timeout), "taken as unset")
             chosen = None
-        longest = _EXPORT_TIMEOUT - _ROOM
+        longest = circuit.EXPORT_TIMEOUT.default - _ROOM
         if not chosen and timeout > longest:
-            keep = f"to keep it, set {_env.EXPORT_TIMEOUT} above it"
+            keep = f"to keep it, set {EXPORT_TIMEOUT.variable} above it"
             say(logging.WARNING, "%s is %g s%s; cut to %g s (%s)", name, timeout, hint, longest, keep)
             timeout = longest
         elif hint:
             say(logging.WARNING, "%s is %g s%s", name, timeout, hint)
         return timeout, chosen or timeout + _ROOM
+
+
+def _chosen(given: T | None, setting: Setting[T], environment: Environment) -> T:
+    return environment.in_force(setting) if given is None else given
 
 
 def _not_above(name: str, export_timeout: float, timeout: float) -> str:

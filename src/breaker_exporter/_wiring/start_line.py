@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from opentelemetry import trace
 
+from .._base.environment import Environment
 from .._base.log import say
 from .._base.redaction import message
-from .environment import Environment
 from .pipeline import COLLECTOR
 from .profiles import PROFILES, Profile
 from .settings import Arguments

@@ -110,7 +110,7 @@ class CooperativeOTLPSpanExporter(SpanExporter):
         name, seconds = "timeout", otlp.TIMEOUT.default if timeout is None else timeout
         if timeout is None:
             name, seconds = environment.found(otlp.TIMEOUT) or (name, seconds)
-        self._timeout = check.seconds(name, seconds)
+        self._timeout = otlp.timeout(name, seconds)
         self._compression: Compression = (
             variables.compression(environment, "http/protobuf")
             if compression is None

@@ -25,6 +25,26 @@ _GRPC_CODES = frozenset(
 )
 
 
+_READER = "OpenTelemetry Python"
+_LONGEST_TIMEOUT = 60.0
+"""Seconds; a larger number looks like milliseconds, which OpenTelemetry's specification has."""
+
+
+def timeout(name: str, value: object) -> check.Seconds:
+    """A time for one export; one that looks like milliseconds is one WARNING.
+
+    Raises:
+        TypeError: Not a number.
+        ValueError: Out of range.
+    """
+    return check.seconds(name, value, _LONGEST_TIMEOUT, _READER)
+
+
+def timeout_hint(seconds: float) -> str:
+    """The hint for a timeout that looks like milliseconds; empty for any other."""
+    return check.milliseconds_hint(seconds, _LONGEST_TIMEOUT, _READER)
+
+
 def protocol(name: str, value: object) -> Protocol:
     """``http/protobuf`` or ``grpc``: what OpenTelemetry Python has exporters for.
 
@@ -180,4 +200,9 @@ HTTP_CREDENTIALS = _credential_provider(
 GRPC_CREDENTIALS = _credential_provider(
     "OTEL_PYTHON_EXPORTER_OTLP_GRPC_TRACES_CREDENTIAL_PROVIDER",
     "OTEL_PYTHON_EXPORTER_OTLP_GRPC_CREDENTIAL_PROVIDER",
+)
+DECLARED = (
+    *(PROTOCOL, ENDPOINT, INSECURE, HEADERS, TIMEOUT, COMPRESSION),
+    *(CERTIFICATE, CLIENT_KEY, CLIENT_CERTIFICATE),
+    *(RETRYABLE_CODES, HTTP_CREDENTIALS, GRPC_CREDENTIALS),
 )

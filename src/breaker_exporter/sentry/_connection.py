@@ -10,10 +10,12 @@ from weakref import WeakKeyDictionary
 
 from opentelemetry.sdk.trace import TracerProvider
 
+from .._base.environment import Environment
 from .._base.log import say
 from .._base.meter_provider import metered
 from .._base.redaction import origin
-from .._wiring.environment import Environment
+from .._base.variable_names import ours
+from .._wiring import declared
 from .._wiring.profiles import PROFILES, Profile
 from .._wiring.provider import check_provider, current_or_none
 from .._wiring.settings import Arguments, Settings
@@ -22,7 +24,7 @@ from . import _pipeline as spans
 from ._advice import takes_spans
 from ._package import SentryUnavailable
 from ._propagation import propagate_beside
-from ._settings import Sentry, SentrySettings, check_sentry, given_attributes
+from ._settings import DECLARED, Sentry, SentrySettings, check_sentry, given_attributes
 
 if TYPE_CHECKING:
     from sentry_sdk.client import BaseClient
@@ -90,6 +92,7 @@ def connect_provider(provider: TracerProvider, given: Sentry | None) -> CircuitB
     if before := _connected_here(provider):
         _check_same(before.settings, sentry, given)
         return before.exporter
+    environment.check_names(ours((*declared.DECLARED, *DECLARED)))
     settings = with_listener(Arguments().settings(environment, PROFILES[Profile.PRODUCTION]), sentry)
     connection = _connect(sentry, settings, environment, provider)
     if connection is None:

@@ -11,8 +11,8 @@ from opentelemetry.sdk.trace import SpanProcessor
 from opentelemetry.sdk.trace.sampling import Decision, TraceIdRatioBased
 
 from .._base.address import place
+from .._base.environment import Environment
 from .._base.log import say
-from .._wiring.environment import Environment
 from .._wiring.pipeline import Pipeline, guarded
 from ._advice import collector_of
 from ._package import SentryUnavailable

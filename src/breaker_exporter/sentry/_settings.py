@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from .._base import checks as check
 from .._base.redaction import shown
+from .._base.setting import RATIO, Kind, Setting, members
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
 
-    from .._wiring.environment import Environment
+    from .._base.environment import Environment
 
 _OURS = frozenset({"dsn", "release", "environment", "traces_sample_rate", "instrumenter"})
 """Options of ``sentry_sdk.init`` that have an argument or follow from the mode."""
@@ -28,6 +29,49 @@ class SentryMode(enum.StrEnum):
     """As Sentry's transactions, which the SDK makes of them (``instrumenter="otel"``)."""
     OFF = "off"
     """Sentry is left alone."""
+
+
+_TEXT = Kind("a string", check.text)
+DSN = Setting[str | None](
+    variables=("SENTRY_DSN",),
+    argument="dsn",
+    kind=_TEXT,
+    default=None,
+    about="where Sentry is; without it there is no Sentry. Never logged",
+)
+MODE = Setting(
+    variables=("BREAKER_EXPORTER_SENTRY_MODE",),
+    argument="mode",
+    kind=members(SentryMode),
+    default=SentryMode.OTLP,
+    about="how spans get to [Sentry](../how-to/sentry.md); where it is set without a DSN, an application's "
+    "own client is used",
+)
+ENVIRONMENT = Setting[str | None](
+    variables=("SENTRY_ENVIRONMENT",),
+    argument="environment",
+    kind=_TEXT,
+    default=None,
+    fallback="Sentry's: `production`",
+    about="the environment that events name",
+)
+RELEASE = Setting[str | None](
+    variables=("SENTRY_RELEASE",),
+    argument="release",
+    kind=_TEXT,
+    default=None,
+    fallback="`service.name@service.version` of the resource, else Sentry's",
+    about="the release that events name",
+)
+TRACES_SAMPLE_RATE = Setting(
+    variables=("SENTRY_TRACES_SAMPLE_RATE",),
+    argument="traces_sample_rate",
+    kind=RATIO,
+    default=1.0,
+    fallback="1.0",
+    about="the share of the traces that goes to Sentry",
+)
+DECLARED = (DSN, MODE, ENVIRONMENT, RELEASE, TRACES_SAMPLE_RATE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -98,18 +142,18 @@ class Sentry:
         Raises:
             TelemetryError: A variable is bad, where strict.
         """
-        named = self.mode or environment.sentry_mode()
-        if named is SentryMode.OFF:
+        mode = environment.in_force(MODE) if self.mode is None else self.mode
+        if mode is SentryMode.OFF:
             return None
         rate = self.traces_sample_rate
         if rate is None:
-            rate = environment.sentry_traces_sample_rate()
+            rate = environment.in_force(TRACES_SAMPLE_RATE)
         return SentrySettings(
-            dsn=environment.sentry_dsn() if self.dsn is None else self.dsn.strip() or None,
-            mode=named or SentryMode.OTLP,
-            release=self.release or environment.sentry_release() or _release_of(provider),
-            environment=self.environment or environment.sentry_environment(),
-            traces_sample_rate=1.0 if rate is None else float(rate),
+            dsn=environment.get(DSN) if self.dsn is None else self.dsn.strip() or None,
+            mode=mode,
+            release=self.release or environment.get(RELEASE) or _release_of(provider),
+            environment=self.environment or environment.get(ENVIRONMENT),
+            traces_sample_rate=float(rate),
             report_transitions=self.report_transitions,
             options=dict(self.options),
         )

@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-from .._base.environment import TelemetryError
+from .._base.environment import Environment, TelemetryError
 from .._base.log import say
 from .._base.redaction import origin
 from .._concurrency import hub
 from .._concurrency.once import Once
-from .._wiring.environment import Environment
 from .._wiring.profiles import PROFILES, Defaults, Profile
+from .._wiring.switches import GC_FREEZE, SDK_DISABLED
 from ._start import Started, start
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class Lifecycle:
             return
         process = _Process(os.getpid(), Environment())
         with self._failing_open(process.environment):
-            if not process.environment.sdk_disabled():
+            if not process.environment.in_force(SDK_DISABLED):
                 process.defaults = self._setup.arguments.defaults(process.environment)
                 process.provider = self._setup.provider or self._provider_of_ours(process)
             self._process = process
@@ -148,7 +148,7 @@ class Lifecycle:
         process = self._here()
         if process is not None and self.exporters:
             with self._failing_open(process.environment):
-                if process.environment.gc_freeze():
+                if process.environment.in_force(GC_FREEZE):
                     gc.collect()
                     gc.freeze()
 

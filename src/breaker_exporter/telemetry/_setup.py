@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .._base import checks as check
-from .._base.redaction import shown
 from .._wiring.settings import Arguments
+from .._wiring.switches import RESOURCE_ATTRIBUTES, SERVICE_NAME
 from ..sentry._settings import Sentry, check_sentry
 
 if TYPE_CHECKING:
@@ -57,13 +57,11 @@ def resource_attributes_of(
         TypeError: One is of the wrong type.
         ValueError: A name is empty.
     """
-    if given is not None and not isinstance(given, Mapping):
-        raise TypeError(f"resource_attributes must be a mapping, not {shown(given)}")
-    attributes = dict(given or {})
+    attributes = dict(RESOURCE_ATTRIBUTES.accept(given) or {})
     for key in attributes:
         check.text("each key of resource_attributes", key)
-    if service_name is not None:
-        attributes["service.name"] = check.text("service_name", service_name)
+    if (named := SERVICE_NAME.accept(service_name)) is not None:
+        attributes["service.name"] = named
     return attributes
 
 

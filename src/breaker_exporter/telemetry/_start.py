@@ -7,17 +7,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .._all_settings import OURS
 from .._base.environment import any_set
 from .._base.log import set_level
 from .._base.meter_provider import metered
-from .._wiring.environment import SENTRY_DSN, SENTRY_MODE
-from ..sentry._settings import Sentry
+from .._wiring.switches import METRICS
+from ..sentry._settings import DSN, MODE, Sentry
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
 
+    from .._base.environment import Environment
     from .._spans import CircuitBreakerSpanExporter
-    from .._wiring.environment import Environment
     from .._wiring.profiles import Defaults
     from .._wiring.settings import Settings
     from .._wiring.switchable_processor import SwitchableProcessor
@@ -72,7 +73,7 @@ def start(
     from .._wiring.switchable_processor import shut_down
 
     sentry = None
-    if setup.sentry or any_set((SENTRY_DSN, SENTRY_MODE)):
+    if setup.sentry or any_set((*DSN.variables, *MODE.variables)):
         from ..sentry import _connection
 
         sentry = (setup.sentry or Sentry()).settled(environment, provider)
@@ -83,6 +84,7 @@ def start(
         ensure_heard()
         restore_log_level = set_level(defaults.log_level)
         undo.callback(restore_log_level)
+        environment.check_names(OURS)
         settings = setup.arguments.settings(environment, defaults)
         if sentry is not None:
             settings = _connection.with_listener(settings, sentry)
@@ -101,7 +103,7 @@ def start(
                     pipelines = (*pipelines, connection.pipeline)
                     processor.switch_to(pipelines, seconds)
         exporters = tuple(pipeline.exporter for pipeline in pipelines if pipeline.exporter)
-        if environment.metrics():
+        if environment.in_force(METRICS):
             from ..instrumentation import observe
 
             with metered(environment):

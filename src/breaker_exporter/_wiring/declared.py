@@ -1,0 +1,19 @@
+"""All settings but Sentry's, for what has to know each of them."""
+
+from __future__ import annotations
+
+from .._base.environment import STRICT
+from .._base.meter_provider import METER_PROVIDER
+from .._core import circuit_settings
+from ..otlp import _settings as otlp
+from . import batch_settings, provider_variables, switches
+
+DECLARED = (
+    STRICT,
+    METER_PROVIDER,
+    *circuit_settings.DECLARED,
+    *otlp.DECLARED,
+    *batch_settings.DECLARED,
+    *provider_variables.DECLARED,
+    *switches.DECLARED,
+)
