@@ -1,4 +1,4 @@
-"""``python -m tools.extras``: two environments at a time, a line for each check, a table, what failed."""
+"""``python -m tools.extras``: runs all checks, two environments at a time, and reports them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from breaker_exporter._harness.interruption import Interrupted, Interruption
 
-from .checks import Check
+from .check import Check
 from .environment import Environment, build
 from .plan import CASES, Case
 from .processes import Failed, Processes
@@ -22,14 +22,14 @@ from .processes import Failed, Processes
 T = TypeVar("T")
 INSTALL = "pip install"
 _LOOK = 0.2
-"""Seconds between two looks at whether a signal has come."""
+"""Seconds between two checks for a signal."""
 _TAIL = 40
 """Lines of a log that are printed."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """The result of a check or of an installation; `seconds` it took, and why it failed, if it did."""
+    """The result of a check or of an installation, with the seconds that it took and its failure, if any."""
 
     case: str
     check: str
@@ -42,7 +42,7 @@ class Result:
 
 
 def main() -> int:
-    """Try all cases; the exit status."""
+    """Try all cases; return the exit status."""
     options = _parser().parse_args()
     cases = [case for case in CASES if options.only in case.name]
     if not cases:
@@ -62,7 +62,7 @@ def main() -> int:
 
 
 def _tried(cases: list[Case], jobs: int, check: Callable[[], None]) -> list[Result]:
-    """The results of all cases, `jobs` at a time; `check` raises where it is time to end."""
+    """Return the results of all cases, `jobs` at a time; an exception of `check` ends the run."""
     processes = Processes()
     results: list[Result] = []
     with TemporaryDirectory(prefix="extras-") as name, ThreadPoolExecutor(jobs) as lanes:
@@ -89,7 +89,7 @@ def _watched(futures: list[Future[T]], check: Callable[[], None]) -> list[T]:
 
 
 def _try(processes: Processes, directory: Path, wheel: Path, case: Case, results: list[Result]) -> None:
-    """Install a case and boot it; results are told as they come."""
+    """Install a case and run its checks; print each result at once."""
     with TemporaryDirectory(dir=directory, ignore_cleanup_errors=True) as name:
         environment = Environment(processes, Path(name))
         steps = [Check(INSTALL, lambda made: made.install(wheel, case.extras, case.more)), *case.checks]
@@ -116,7 +116,7 @@ def _failure_of(step: Check, environment: Environment) -> Failed | None:
 
 
 def _concluded(results: list[Result], seconds: float) -> int:
-    """Show what failed, and a table of all; the exit status."""
+    """Print failures and a table of all results; return the exit status."""
     failures = [result for result in results if result.failure]
     for result in failures:
         assert result.failure is not None
@@ -129,7 +129,7 @@ def _concluded(results: list[Result], seconds: float) -> int:
     for result in sorted(results, key=lambda each: each.case):
         names = f"{result.case:<{widths[0]}}  {result.check:<{widths[1]}}"
         _say(f"{names}  {result.verdict} {result.seconds:5.1f} s")
-    said = f"{len(failures)} of {len(results)} failed" if failures else f"all {len(results)} are well"
+    said = f"{len(failures)} of {len(results)} failed" if failures else f"all {len(results)} passed"
     _say("", f"{said}; took {seconds:.0f} s")
     return 1 if failures else 0
 
@@ -141,7 +141,7 @@ def _say(*lines: str) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tools.extras", description=__doc__)
-    parser.add_argument("--only", default="", metavar="TEXT", help="the cases that have this in their name")
+    parser.add_argument("--only", default="", metavar="TEXT", help="only the cases whose name contains this")
     parser.add_argument(
         "--jobs", type=int, default=2, metavar="N", help="environments at a time (default: 2)"
     )

@@ -1,4 +1,4 @@
-"""An environment with the wheel, one set of extras and nothing else, and how something is booted in it."""
+"""A virtual environment with the wheel and one set of extras: installs it, and runs programs in it."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ ROOT = Path(__file__).parents[2]
 BOOT = Path(__file__).parent / "boot"
 _PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check")
 _START, _STOP, _ANSWER = 60.0, 30.0, 30.0
-"""Seconds that a service may take, on a machine as busy as it may be."""
+"""Seconds that a service may take to start, stop and answer, on a busy machine."""
 
 
 def build(processes: Processes, directory: Path) -> Path:
-    """The wheel, built once for all environments."""
+    """Build the wheel once for all environments; return its path."""
     processes.run(
         [*_PIP, "wheel", "--quiet", "--no-deps", "--wheel-dir", directory / "wheel", ROOT], directory
     )
@@ -32,11 +32,11 @@ def build(processes: Processes, directory: Path) -> Path:
 
 
 class Environment:
-    """A virtual environment, without pip: the one that runs this installs into it.
+    """A virtual environment without pip: the one that runs this installs into it.
 
     Args:
-        processes: Where all processes are kept.
-        directory: An empty one, for all that is made.
+        processes: All processes of the run.
+        directory: An empty directory for all files.
     """
 
     def __init__(self, processes: Processes, directory: Path) -> None:
@@ -46,7 +46,7 @@ class Environment:
         self._numbers = itertools.count(1)
 
     def install(self, wheel: Path, extras: str, more: tuple[str, ...]) -> None:
-        """Make it, with the wheel, its `extras` and `more` packages."""
+        """Make the environment, with the wheel, its `extras` and `more` packages."""
         venv = ("-m", "venv", "--without-pip", str(self._bin.parent))
         self._processes.run([sys.executable, *venv], self._directory)
         required = f"{wheel}[{extras}]" if extras else str(wheel)
@@ -75,7 +75,7 @@ class Environment:
     def running(
         self, *command: str, variables: Mapping[str, str], files: Mapping[str, str] | None = None
     ) -> Iterator[Process]:
-        """A command while it runs; what fails meanwhile has what it wrote as its log."""
+        """Run a command meanwhile; a `Failed` of the block gets its output as log."""
         place, settings = self._place(files), self._variables(variables)
         with self._processes.running(self._found(command), place, settings) as process:
             try:
@@ -88,10 +88,10 @@ class Environment:
     def serving(
         self, *command: str, variables: Mapping[str, str], files: Mapping[str, str]
     ) -> Iterator[Service]:
-        """Gunicorn, once it listens; at the end it is told to stop, and has to end well.
+        """Run Gunicorn meanwhile, from when it listens on; at the end it has to stop with status 0.
 
         Raises:
-            Failed: It does not listen, or does not end well.
+            Failed: It does not listen, or ends with another status.
         """
         with self.running(*command, variables=variables, files=files) as process:
             url = process.wait_for(r"Listening at: (http://127\.0\.0\.1:\d+)", _START)[1]
@@ -102,7 +102,7 @@ class Environment:
                 raise Failed(f"it ended with status {status}")
 
     def collector(self) -> AbstractContextManager[FaultyCollector]:
-        """A receiver for what is booted here."""
+        """Run a collector for the programs in this environment."""
         return self._processes.collector()
 
     def _place(self, files: Mapping[str, str] | None) -> Path:
@@ -129,7 +129,7 @@ class Environment:
 
 
 class Service:
-    """A Gunicorn that listens on `url`."""
+    """A running Gunicorn that listens on `url`."""
 
     def __init__(self, url: str, process: Process) -> None:
         self.url = url
@@ -137,11 +137,11 @@ class Service:
 
     @property
     def output(self) -> str:
-        """All it has written so far."""
+        """Its output so far."""
         return self._process.output
 
     def wait_for(self, pattern: str) -> str:
-        """The first group of the first match in what it writes.
+        """Wait for a match in the output; return its first group.
 
         Raises:
             Failed: There is none.
@@ -149,7 +149,7 @@ class Service:
         return self._process.wait_for(pattern, _ANSWER)[1]
 
     def get(self, path: str = "/", status: int = 200) -> str:
-        """The body of an answer with this status.
+        """Return the body of an answer with this status.
 
         Raises:
             Failed: There is none, or another status.
@@ -158,7 +158,7 @@ class Service:
 
 
 def get(url: str, status: int = 200) -> str:
-    """The body of an answer with this status, without a proxy in between.
+    """Return the body of an answer with this status, asked for without a proxy.
 
     Raises:
         Failed: There is none, or another status.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from . import checks
-from .checks import Check
+from . import checks, services
+from .check import Check
 
 WORKERS = ("sync", "gthread", "gevent", "gevent_pywsgi")
 """Gunicorn's worker classes that the hooks serve."""
@@ -22,59 +22,62 @@ class Case:
 
     @property
     def name(self) -> str:
-        """As on pip's command line."""
+        """The installation as on pip's command line."""
         return " ".join((f"[{self.extras}]" if self.extras else "no extra", *self.more))
 
 
-# The longest first: what is left for the end is short.
+# The longest first, so that both lanes end at about the same time.
 CASES = (
     Case("demo", (checks.demo(),)),
     Case(
         "gunicorn,grpc",
         (
-            *(checks.gunicorn(worker, protocol=_GRPC) for worker in WORKERS),
+            *(services.gunicorn(worker, protocol=_GRPC) for worker in WORKERS),
             checks.doctor(protocol=_GRPC, worker="gevent"),
         ),
     ),
     Case(
         "gunicorn",
         (
-            *(checks.gunicorn(worker) for worker in WORKERS),
-            checks.example("gunicorn_basic", "app:app", has_sentry=False),
-            checks.metrics_pushed(),
+            *(services.gunicorn(worker) for worker in WORKERS),
+            services.example("gunicorn_basic", "app:app", has_sentry=False),
+            services.metrics_pushed(),
             checks.doctor(worker="gevent"),
         ),
     ),
     Case(
         "gunicorn,sentry",
         (
-            checks.gunicorn_sentry("gthread"),
-            checks.gunicorn_sentry("gevent"),
+            services.gunicorn_sentry("gthread"),
+            services.gunicorn_sentry("gevent"),
             checks.doctor(worker="gevent", has_sentry=True),
         ),
     ),
-    Case("all", (checks.gunicorn_sentry("sync"), checks.gunicorn_sentry("gevent", protocol=_GRPC))),
+    Case(
+        "all",
+        (services.gunicorn_sentry("sync"), services.gunicorn_sentry("gevent", protocol=_GRPC)),
+    ),
     Case(
         "gunicorn",
-        tuple(checks.zero_code(worker) for worker in WORKERS),
+        tuple(services.zero_code(worker) for worker in WORKERS),
         ("opentelemetry-distro", "opentelemetry-instrumentation-flask", "flask"),
     ),
     Case(
         "gunicorn,grpc",
-        tuple(checks.zero_code(worker, protocol=_GRPC) for worker in ("sync", "gevent")),
+        tuple(services.zero_code(worker, protocol=_GRPC) for worker in ("sync", "gevent")),
         ("opentelemetry-distro", "opentelemetry-instrumentation-flask", "flask"),
     ),
     Case(
         "gunicorn,sentry",
-        (checks.example("flask_sentry", "app:app", has_sentry=True),),
+        (services.example("flask_sentry", "app:app", has_sentry=True),),
         ("flask", "opentelemetry-instrumentation-flask"),
     ),
     Case(
         "gunicorn,sentry",
-        (checks.example("django_sentry", "wsgi:application", has_sentry=True),),
+        (services.example("django_sentry", "wsgi:application", has_sentry=True),),
         ("django", "opentelemetry-instrumentation-django"),
     ),
-    Case("gunicorn", (checks.metrics_scraped(),), ("opentelemetry-exporter-prometheus",)),
+    Case("gunicorn", (services.metrics_scraped(),), ("opentelemetry-exporter-prometheus",)),
     Case("sentry", (checks.sentry("otlp"), checks.sentry("span_processor"))),
     Case(
         "otlp",

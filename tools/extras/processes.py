@@ -1,4 +1,4 @@
-"""Processes that end with this one: each in a group of its own, so that what it started ends too."""
+"""Processes that end with this one, each in a group of its own, so that its children end too."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from pathlib import Path
 from breaker_exporter.testing import FaultyCollector
 
 _LOOK = 0.05
-"""Seconds between two looks at what a process has written."""
+"""Seconds between two looks at a process's output."""
 
 
 class Failed(Exception):
-    """A process did not do what it was started for.
+    """A check failed; the text says why.
 
     Attributes:
-        log: What it wrote.
+        log: The output of the process.
     """
 
     def __init__(self, reason: str, log: str = "") -> None:
@@ -30,11 +30,11 @@ class Failed(Exception):
 
 
 class Ending(Exception):
-    """No process is started any more: the run is being interrupted."""
+    """The run is being interrupted, so no process is started any more."""
 
 
 class Process:
-    """A running one, and the file that it writes to."""
+    """A running process, and the file with its output."""
 
     def __init__(self, popen: subprocess.Popen[bytes], log: Path) -> None:
         self._popen = popen
@@ -42,14 +42,14 @@ class Process:
 
     @property
     def output(self) -> str:
-        """All it has written so far."""
+        """The output so far."""
         return self._log.read_text(errors="replace")
 
     def wait_for(self, pattern: str, seconds: float) -> re.Match[str]:
-        """The first match in what it writes.
+        """Wait for a match in the output, and return it.
 
         Raises:
-            Failed: There is none in `seconds`, or before it ends.
+            Failed: There is none within `seconds`, or before the process ends.
         """
         deadline = time.monotonic() + seconds
         while True:
@@ -61,10 +61,10 @@ class Process:
             time.sleep(_LOOK)
 
     def end(self, seconds: float) -> int:
-        """Its exit status; it is left alone for `seconds`.
+        """Wait for the process's end, and return its exit status.
 
         Raises:
-            Failed: It has not ended by then.
+            Failed: It has not ended within `seconds`.
         """
         try:
             return self._popen.wait(seconds)
@@ -77,10 +77,10 @@ class Process:
 
 
 class Processes:
-    """All that run now.
+    """All processes of a run.
 
     Attributes:
-        is_over: The run is being interrupted.
+        is_over: True once the run is being interrupted.
     """
 
     def __init__(self) -> None:
@@ -92,12 +92,12 @@ class Processes:
     def running(
         self, command: Sequence[str | Path], directory: Path, variables: Mapping[str, str] | None = None
     ) -> Iterator[Process]:
-        """A process, killed with all that it started where it is still there at the end.
+        """Run a process meanwhile; at the end it is killed with all its children.
 
         Args:
-            command: What to run.
-            directory: Where.
-            variables: All of its environment; this process's where left out.
+            command: The command.
+            directory: Its working directory, which gets its output too.
+            variables: Its whole environment; ``None``: that of this process.
 
         Raises:
             Ending: The run is being interrupted.
@@ -116,7 +116,7 @@ class Processes:
             )
         self._running.add(popen)
         try:
-            if self.is_over:  # only now: end() has either seen this process, or said so before
+            if self.is_over:  # checked after the start: end() kills the processes that it finds in _running
                 raise Ending
             yield Process(popen, log)
         finally:
@@ -132,7 +132,7 @@ class Processes:
         seconds: float = 120.0,
         statuses: tuple[int, ...] = (0,),
     ) -> str:
-        """Return what it writes until it ends.
+        """Run a process until it ends, and return its output.
 
         Raises:
             Failed: It takes longer than `seconds`, or ends with a status that is not one of `statuses`.
@@ -148,7 +148,7 @@ class Processes:
 
     @contextlib.contextmanager
     def collector(self) -> Iterator[FaultyCollector]:
-        """A collector, in its own process of the environment that this runs in."""
+        """Run a collector meanwhile, with the interpreter that runs this."""
         with FaultyCollector() as collector:
             self._collectors.add(collector)
             try:
@@ -157,10 +157,10 @@ class Processes:
                 self._collectors.discard(collector)
 
     def end(self) -> None:
-        """Kill all, and start no other."""
+        """Kill all processes, and start no other."""
         self.is_over = True
         for collector in tuple(self._collectors):
-            collector.close()  # a check that waits for a span there is told that it is gone
+            collector.close()  # so that a check which waits for a span there fails at once
         for popen in tuple(self._running):
             _kill(popen)
 
