@@ -102,7 +102,7 @@ class Cell:
 
     @property
     def key(self) -> str:
-        """The name that tells it from all other cells."""
+        """The name of this cell, different from all others."""
         return f"{self.suite}/{self.worker}/{self.fault}/{self.rate:g}/{self.contender}/{self.round}"
 
     def as_json(self) -> dict[str, object]:

@@ -19,7 +19,7 @@ class Planned(Protocol):
 
     @property
     def key(self) -> str:
-        """The name that tells it from all other cells."""
+        """The name of this cell, different from all others."""
 
     @property
     def estimate(self) -> float:

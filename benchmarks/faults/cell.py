@@ -35,7 +35,7 @@ class Event(enum.Enum):
 
     @property
     def path(self) -> str | None:
-        """The request by which the application is told, if it is."""
+        """The path of the request that asks the application for the event; ``None``: there is none."""
         return _PATHS.get(self)
 
 

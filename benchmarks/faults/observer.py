@@ -26,7 +26,7 @@ LOAD = "load"
 LAST_ANSWERS = 5.0
 """Seconds that the load waits for answers after its last request."""
 GRACE = 10
-"""Seconds that Gunicorn gives a worker which was told to stop."""
+"""Seconds that Gunicorn gives a worker to stop."""
 _READ_EVERY = 0.1
 """Seconds between two readings of the collector's counts."""
 _TICK = 0.02

@@ -1,4 +1,4 @@
-"""Recordings made up: of a run in which all went well, for a test to spoil."""
+"""Made-up recordings of a run in which all went well; a test spoils one figure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PLAN = Plan(rate=20.0, seconds=(4.0, 10.0, 10.0))
 
 
 def good_run(plan: Plan = PLAN) -> Recording:
-    """Ours comes through the fault unharmed; the bare exporter's hub stands still for 9 s of it."""
+    """Return a run in which only the bare exporter's hub stands still, for 9 s of the fault."""
     recording = Recording(plan, start=1000.0, now=plan.total, told_to_stop=plan.total)
     _, fault, after = plan.phases
     for name, contender in recording.contenders.items():
@@ -56,7 +56,7 @@ def beat(
     failed: int | None = 0,
     health: Mapping[str, Any] | None = None,
 ) -> Beat:
-    """A line of a meter, its gap up to that moment."""
+    """Return a line of a meter with a gap that ends at its time."""
     return Beat(at, at - gap, gap, started, dropped, failed, health)
 
 
@@ -69,7 +69,7 @@ def health(
     refused: int = 0,
     in_flight: int = 0,
 ) -> dict[str, Any]:
-    """A health whose sums agree."""
+    """Return a health whose sums agree."""
     return {
         "state": state,
         "retry_in": retry_in,
@@ -82,7 +82,7 @@ def health(
 
 
 def with_health(contender: Contender, **changed: int) -> None:
-    """Changes the last health that `contender` told."""
+    """Change the last health that a service has reported."""
     last = contender.beats[-1]
     assert last.health is not None
     contender.beats[-1] = replace(last, health={**last.health, **changed})

@@ -63,7 +63,7 @@ print(provider.resource.attributes["service.name"])
 
 @dataclass
 class Told:
-    """A child, and the lines it told until its end."""
+    """A child that has ended, and its lines."""
 
     returncode: int
     errors: str
@@ -185,8 +185,8 @@ class Server:
     """An HTTP server on the running loop that answers as a test wants, or not at all.
 
     Attributes:
-        port: Where it listens.
-        asked: The moments at which it was asked.
+        port: Its port.
+        asked: The times of its requests.
     """
 
     def __init__(self, answer: Callable[[int], bytes | None]) -> None:
@@ -219,7 +219,7 @@ def load(
     monkeypatch: pytest.MonkeyPatch,
     wait: float = 5.0,
 ) -> list[dict[str, Any]]:
-    """The lines of a load of half a second on servers that answer so."""
+    """Run a load of half a second on servers with these answers; return its lines."""
     lines = Lines()
     monkeypatch.setenv(FD_VARIABLE, str(lines.writing))
 
@@ -277,7 +277,7 @@ def test_the_load_gives_up_late_answers_at_its_deadline(monkeypatch: pytest.Monk
 
 
 def test_a_load_that_is_behind_does_not_skip_requests(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its lateness is told, and is part of the latencies."""
+    """Its lateness is reported, and is part of the latencies."""
 
     def slow(number: int) -> bytes:
         if number == 2:

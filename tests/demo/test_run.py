@@ -51,8 +51,8 @@ class Demo:
     """A demo in a process of its own, and all that it starts.
 
     Attributes:
-        plot: Where its picture goes.
-        directory: Where its temporary files go.
+        plot: File for its picture.
+        directory: Directory for its temporary files.
     """
 
     def __init__(self, directory: Path, *arguments: str) -> None:
@@ -97,14 +97,14 @@ class Demo:
         return found
 
     def left_behind(self, seconds: float = 15.0) -> set[int]:
-        """Those that live on, this long after its end; what is killed takes a moment to be gone."""
+        """Return the processes that still live; killed ones get some seconds to be gone."""
         deadline = time.monotonic() + seconds
         while (left := self.family()) and time.monotonic() < deadline:
             time.sleep(0.02)
         return left
 
     def end(self) -> None:
-        """Leave nothing of it, whatever has happened."""
+        """End the run and all its processes."""
         for pid in self.family():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)

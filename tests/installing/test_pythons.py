@@ -42,7 +42,7 @@ def test_every_list_of_python_versions_agrees_with_the_classifiers() -> None:
 def test_only_interpreters_of_supported_versions_are_found(tmp_path: Path, order: str, step: int) -> None:
     for name in ("3.9", *SUPPORTED, "3.99"):
         python = tmp_path / f"python{name}"
-        python.write_text("#!/bin/sh\n")  # says yes to whatever it is asked
+        python.write_text("#!/bin/sh\n")  # reports that it is every version
         python.chmod(0o755)
 
     found = listed(*filter(None, [order]), path=f"{tmp_path}:/usr/bin:/bin")

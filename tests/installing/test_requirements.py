@@ -27,7 +27,7 @@ def declared() -> set[str]:
 
 
 def imported() -> set[str]:
-    """Every module that a line of the source imports, wherever that line stands."""
+    """Return every module that the source imports, also inside functions."""
     found: set[str] = set()
     for path in SOURCE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):

@@ -53,7 +53,7 @@ def auth(dsn: SplitResult) -> dict[str, str]:
 
 @pytest.fixture
 def send(dsn: SplitResult, auth: dict[str, str]) -> Iterator[Send]:
-    """Sends a request by plain HTTP, with the DSN's key unless told otherwise, on one connection."""
+    """Sends a request by plain HTTP on one connection, by default with the DSN's key."""
     connection = http.client.HTTPConnection("127.0.0.1", dsn.port, timeout=5.0)
 
     def send_once(

@@ -1,4 +1,4 @@
-"""`make test-busy`: a command some times in a row, beside loops that are gone whatever ends it."""
+"""`make test-busy`: runs a command several times beside busy loops, which end with it."""
 
 from __future__ import annotations
 

@@ -50,5 +50,5 @@ def _host(host: str) -> str:
         pass
     try:
         return host.encode("idna").decode().lower().rstrip(".")
-    except UnicodeError:  # not valid as a host name; DNS takes some of these all the same
+    except UnicodeError:  # not valid as a host name; DNS accepts some of these
         return host.lower().rstrip(".")

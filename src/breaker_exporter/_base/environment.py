@@ -69,7 +69,7 @@ class Environment:
     """The variables as they stand now, and a record of those that were found unusable.
 
     Args:
-        variables: What to read from; the process's own unless given.
+        variables: The variables to read; the process's own by default.
 
     Raises:
         TelemetryError: From every method that meets a bad value, where ``strict``.
@@ -114,11 +114,11 @@ class Environment:
         return self.value(name) is not None and name not in self._unusable
 
     def is_there(self, name: str) -> bool:
-        """True where a variable is set, be it to nothing."""
+        """True where a variable is set, also to an empty text."""
         return name in self._variables
 
     def reject(self, names: Iterable[str], why: str, consequence: str) -> None:
-        """Complain of values that cannot be used."""
+        """Complain of values that cannot be used, and treat their variables as unset."""
         self._unusable.update(names)
         self.complain(why, consequence)
 
@@ -126,8 +126,8 @@ class Environment:
         """Log one WARNING, the same text only once; or raise where strict.
 
         Args:
-            text: What is wrong.
-            consequence: What comes of it where the service starts all the same.
+            text: The mistake.
+            consequence: Its effect on a service that starts in spite of it.
         """
         if self.strict:
             raise TelemetryError(text)
@@ -148,10 +148,10 @@ class Environment:
 
     @contextlib.contextmanager
     def hidden(self, names: Iterable[str]) -> Iterator[None]:
-        """Inside, these variables are unset: for the shortest time, since the whole process sees it.
+        """Unset these variables meanwhile, for as short as possible: the whole process sees it.
 
-        It is for what objects of others raise on, whatever arguments they get. Where none of the variables is
-        set, nothing is changed.
+        Objects of other packages raise on some values, whichever arguments they get. Where none of these
+        variables is set, nothing is changed.
         """
         if not any(name in self._variables for name in names):
             yield

@@ -1,4 +1,4 @@
-"""The package's logger, and a way to write to it that raises nothing, whatever the handlers do.
+"""The package's logger, and a way to write to it that raises nothing even if a handler does.
 
 No line is an ERROR: Sentry makes an event of each, and an outage would use up the quota.
 """

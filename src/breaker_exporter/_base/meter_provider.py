@@ -20,7 +20,7 @@ METER_PROVIDER = Setting[str | None](
 
 
 def is_bad(environment: Environment) -> bool:
-    """True where OpenTelemetry would raise wherever a meter is asked for."""
+    """Return whether OpenTelemetry would raise for each request of a meter."""
     variable = METER_PROVIDER.variable
     name = environment.value(variable)
     if not environment.is_there(variable) or (name and entry_points(group=_GROUP, name=name)):
@@ -34,5 +34,5 @@ def is_bad(environment: Environment) -> bool:
 
 
 def metered(environment: Environment) -> contextlib.AbstractContextManager[None]:
-    """Inside, OpenTelemetry can be asked for a meter, whatever is named and not installed."""
+    """Let OpenTelemetry make meters meanwhile, also where the named provider is not installed."""
     return environment.hidden(METER_PROVIDER.variables if is_bad(environment) else ())

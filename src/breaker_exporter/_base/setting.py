@@ -21,14 +21,14 @@ _ON, _OFF = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
 @dataclass(frozen=True, slots=True)
 class Kind(Generic[T_co]):
-    """What a setting accepts.
+    """The kind of values that a setting accepts.
 
     Attributes:
-        allowed: In the words of the error: what follows "must be".
+        allowed: The words of the error that follow "must be".
         check: Takes a name and a value, and returns the value, or raises a ``TypeError`` or ``ValueError``
             with the name, the value and what is allowed.
-        convert: Makes the text of a variable into what `check` takes; where it raises a ``ValueError``,
-            `check` gets the text.
+        convert: Converts the text of a variable for `check`, which gets the text itself where this raises a
+            ``ValueError``.
     """
 
     allowed: str
@@ -41,8 +41,8 @@ class Setting(Generic[T_co]):
     """One setting.
 
     Attributes:
-        kind: What it accepts.
-        default: Holds where it is neither given in code nor in the environment.
+        kind: The kind of values that it accepts.
+        default: The value where it is given neither in code nor in the environment.
         about: One line for the reference page, in Markdown.
         variables: Its names in the environment; the first one that has a value counts.
         argument: Its name in code, if it has one.

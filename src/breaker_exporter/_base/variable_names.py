@@ -41,7 +41,7 @@ def misspelt(names: Iterable[str], known: Iterable[str]) -> Iterator[tuple[str, 
 
 
 def _end(name: str) -> str | None:
-    """What follows the prefix, be that misspelt too; ``None`` where there is none."""
+    """Return the part after the prefix, which may be misspelt too; ``None`` where there is no prefix."""
     if name.startswith(PREFIX):
         return name.removeprefix(PREFIX)
     words = name.split("_")

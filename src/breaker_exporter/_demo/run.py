@@ -20,7 +20,7 @@ _READ_EVERY = 0.25
 _TICK = 0.05
 """Longest time, in seconds, between two checks for an interruption."""
 _GRACE = 10
-"""Seconds that Gunicorn gives a worker which was told to stop."""
+"""Seconds that Gunicorn gives a worker to stop."""
 _LAST_ANSWERS = 10.0
 """Seconds that the load waits for answers after its last request."""
 _LOAD = "load"

@@ -34,7 +34,7 @@ class Promise:
     """One promise.
 
     Attributes:
-        text: What was promised.
+        text: The promise.
         kept: True if the run confirms it.
         measured: The figures.
     """

@@ -30,7 +30,7 @@ def due_after(index: int, place: int, targets: int, rate: float) -> float:
     Args:
         index: The number of the request to its target.
         place: The number of the target.
-        targets: How many targets there are.
+        targets: Number of targets.
         rate: Requests a second to each.
     """
     return (index + place / targets) / rate

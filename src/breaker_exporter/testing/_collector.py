@@ -20,7 +20,7 @@ class FaultyCollector(Reception):
 
     The HTTP port is a fake Sentry server too, for ``sentry_dsn``: it takes envelopes and OTLP traces below
     ``/api/1/`` with the DSN's key, likewise plain, gzip or deflate. No brotli, which ``sentry_sdk`` uses
-    wherever it is installed, unless told not to (``_experiments={"transport_compression_algo": "gzip"}``).
+    where it is installed; ``_experiments={"transport_compression_algo": "gzip"}`` switches it off.
 
     ```python
     with FaultyCollector() as collector:
@@ -140,7 +140,7 @@ class FaultyCollector(Reception):
 
         Args:
             fault: The fault.
-            seconds: How late a ``SLOW`` answer is.
+            seconds: Delay of a ``SLOW`` answer.
             interval: Seconds between the bytes of a ``DRIP``.
             status: HTTP status of ``STATUS``.
             retry_after: Seconds, or an HTTP date, for the client to wait.

@@ -26,7 +26,7 @@ class Control:
     """Serves connections of the control port.
 
     Args:
-        inbox: What has been received.
+        inbox: The received spans and items.
         state: Returns the collector's state.
         set_fault: Switches its fault.
         renew: Resets it.

@@ -74,7 +74,7 @@ class Connections(enum.Enum):
     """The fate of open connections when the fault changes."""
 
     DROP = "drop"
-    """They are closed, with whatever is under way on them."""
+    """They are closed, and requests on them fail."""
     KEEP = "keep"
     """They stay open. One that has met a fault stays under that fault for as long as it lives (what fell into
     a blackhole is never answered); one that has met none meets the new fault with the next bytes on it.

@@ -24,9 +24,9 @@ def _goaway(last_stream: int, error: int) -> bytes:
 
 
 SENT_AWAY = _frame(_SETTINGS) + _goaway(0, _ENHANCE_YOUR_CALM)
-"""What a server says that wants a client to go away before it asks for anything (RFC 9113, 6.8)."""
+"""The frames of a server that sends a new client away, with ENHANCE_YOUR_CALM (RFC 9113, 6.8)."""
 LEAVING = _goaway((1 << 31) - 1, _NO_ERROR)
-"""What a server says that stops in good order."""
+"""The frame of a server that stops and finishes its running requests."""
 
 
 @dataclass(frozen=True, slots=True)

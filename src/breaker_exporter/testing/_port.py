@@ -83,7 +83,7 @@ class Port:
         self.listen()
 
     async def drop(self) -> None:
-        """End all open connections, with whatever is under way on them; they are gone when this returns."""
+        """End all open connections and the requests on them; they are gone when this returns."""
         for task in self._tasks:
             task.cancel()
         if self._tasks:

@@ -92,7 +92,7 @@ class CollectorProcess:
         if self.is_ours:
             self._wait()
         else:
-            self._process.poll()  # tells Popen that it is no child of this process: it would warn at exit
+            self._process.poll()  # Popen learns that it has no child here, and does not warn at exit
 
     def _wait(self) -> None:
         try:

@@ -60,7 +60,7 @@ class Reception:
         return self._wait_for("spans", count, timeout)
 
     def wait_for_requests(self, count: int, timeout: float = 10.0) -> bool:
-        """Wait until ``count`` export requests have begun, whatever becomes of them; else ``False``."""
+        """Wait until ``count`` export requests have begun, with any outcome; else ``False``."""
         return self._wait_for("requests", count, timeout)
 
     def wait_for_connections(self, count: int, timeout: float = 10.0) -> bool:

@@ -37,7 +37,7 @@ def is_admitted(target: str, auth: str) -> bool:
     """Return whether `target` is of this project and `auth`, its ``X-Sentry-Auth``, has the key.
 
     If not, the answer is 403, as Sentry's is to a wrong key or project. Sentry answers 401 to a missing
-    header; neither ``sentry_sdk`` nor an OTLP exporter tells the two apart.
+    header; neither ``sentry_sdk`` nor an OTLP exporter treats them differently.
     """
     scheme, *pairs = re.split(r"[,\s]+", auth)
     has_key = scheme.lower() == "sentry" and f"sentry_key={_PUBLIC_KEY}" in pairs

@@ -13,8 +13,8 @@ class ReceivedCounts:
     Attributes:
         spans: Span records taken, those of the same span counted each time.
         duplicates: Records of a span (trace id and span id) that had been taken before.
-        requests: Export requests that began, Sentry's envelopes included, whatever became of them. gRPC ones
-            are counted below the fault, so those that fell into a blackhole are in it.
+        requests: Export requests that began, with any outcome, Sentry's envelopes included. gRPC requests are
+            counted before the fault applies, so those in a blackhole count.
         connections: Connections accepted.
         open_connections: Connections open now.
     """
