@@ -48,6 +48,9 @@ audit: .venv/installed ## known vulnerabilities of what this package depends on
 	$(BIN)/python -m pip --disable-pip-version-check freeze --exclude breaker-exporter > .venv/frozen.txt
 	$(BIN)/pip-audit --no-deps --disable-pip --requirement .venv/frozen.txt
 
+reference: .venv-quick/ready ## write the tables in docs/reference/ that say what the code declares
+	.venv-quick/bin/python -m tools.reference
+
 lint: .venv/installed ## ruff, mypy, and the arrows between folders
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -95,4 +98,4 @@ clean: ## remove all that was made here
 	$(BIN)/python $(PIP) '.[all,demo]' --group test --group services --group lint
 	@touch $@
 
-.PHONY: help demo quick test test-busy extras bench bench-quick faults faults-quick soak audit lint check matrix clean
+.PHONY: help demo quick test test-busy extras bench bench-quick faults faults-quick soak audit reference lint check matrix clean

@@ -13,6 +13,14 @@ from ._base import checks as check
 from ._base.redaction import secrets_of_environment
 from ._base.signatures import showing_overload_defaults
 from ._base.values import CircuitState, CircuitTransition, ExporterHealth
+from ._core.circuit_settings import (
+    COOLDOWN,
+    EXPORT_TIMEOUT,
+    FAILURE_THRESHOLD,
+    JITTER,
+    MAX_COOLDOWN,
+    SWITCH_INTERVAL,
+)
 from ._core.guarded_exporter import GuardedExporter
 from ._span_results import ReportingSpanExporter, report_of_result
 
@@ -37,14 +45,15 @@ class CircuitBreakerSpanExporter(SpanExporter):
             the gevent hub by itself and runs in a greenlet there. One that is a
             :class:`ReportingSpanExporter` can tell more than ``SUCCESS`` or ``FAILURE``.
         name: In logs, metrics and events. Default: the wrapped class's name.
-        failure_threshold: Consecutive failures that open the circuit, 1 or more.
-        cooldown: Seconds before the first probe.
+        failure_threshold: Consecutive failures that open the circuit, 1 or more. Default 3.
+        cooldown: Seconds before the first probe. Default 15.
         max_cooldown: Seconds; each failed probe doubles the cooldown up to this. Default 60, or `cooldown`
             where that is longer.
         jitter: Every cooldown is drawn from ``[1 - jitter, 1]`` times its value, so it is never longer than
-            said; from 0 (exact) to below 1.
+            said; from 0 (exact) to below 1. Default 0.2.
         export_timeout: Seconds that one export may take, waiting for its turn included. It must lie above
             the wrapped exporter's own timeout (OTLP: 10 s), since overrunning it opens the circuit at once.
+            Default 15.
         listeners: Called with each :class:`CircuitTransition` by the caller that caused it, outside every
             lock.
         breaker: A ``pybreaker.CircuitBreaker`` of yours instead of the circuit settings above. What its
@@ -53,6 +62,7 @@ class CircuitBreakerSpanExporter(SpanExporter):
         switch_interval: Seconds; ``sys.setswitchinterval`` is lowered to this while a call runs on a native
             thread beside a gevent hub. Otherwise the hub waits 5 ms for the GIL each time it wakes while the
             wrapped exporter encodes. ``None`` leaves the interval alone. A cooperative exporter needs none.
+            Default 0.0003.
 
     Raises:
         TypeError: An argument is of the wrong type, `exporter` is a class or has no ``export``, or a circuit
@@ -66,15 +76,15 @@ class CircuitBreakerSpanExporter(SpanExporter):
         exporter: SpanExporter,
         *,
         name: str | None = None,
-        failure_threshold: int | None = 3,
-        cooldown: float | None = 15.0,
-        max_cooldown: float | None = 60.0,
-        jitter: float | None = 0.2,
-        export_timeout: float | None = 15.0,
+        failure_threshold: int | None = FAILURE_THRESHOLD.default,
+        cooldown: float | None = COOLDOWN.default,
+        max_cooldown: float | None = MAX_COOLDOWN.default,
+        jitter: float | None = JITTER.default,
+        export_timeout: float | None = EXPORT_TIMEOUT.default,
         listeners: Iterable[Callable[[CircuitTransition], object]] | None = (),
         breaker: None = None,
         clock: Callable[[], float] | None = time.monotonic,
-        switch_interval: float | None = 0.0003,
+        switch_interval: float | None = SWITCH_INTERVAL.default,
     ) -> None: ...
 
     @overload
@@ -87,11 +97,11 @@ class CircuitBreakerSpanExporter(SpanExporter):
         cooldown: None = None,
         max_cooldown: None = None,
         jitter: None = None,
-        export_timeout: float | None = 15.0,
+        export_timeout: float | None = EXPORT_TIMEOUT.default,
         listeners: Iterable[Callable[[CircuitTransition], object]] | None = (),
         breaker: pybreaker.CircuitBreaker,
         clock: None = None,
-        switch_interval: float | None = 0.0003,
+        switch_interval: float | None = SWITCH_INTERVAL.default,
     ) -> None: ...
 
     @showing_overload_defaults
@@ -104,11 +114,11 @@ class CircuitBreakerSpanExporter(SpanExporter):
         cooldown: float | None = None,
         max_cooldown: float | None = None,
         jitter: float | None = None,
-        export_timeout: float | None = 15.0,
+        export_timeout: float | None = EXPORT_TIMEOUT.default,
         listeners: Iterable[Callable[[CircuitTransition], object]] | None = (),
         breaker: pybreaker.CircuitBreaker | None = None,
         clock: Callable[[], float] | None = None,
-        switch_interval: float | None = 0.0003,
+        switch_interval: float | None = SWITCH_INTERVAL.default,
     ) -> None:
         check.exporter("exporter", exporter, "span exporter")
         if isinstance(exporter, CircuitBreakerSpanExporter):

@@ -1,45 +1,50 @@
-"""The settings page has each variable of this package, with its default."""
+"""The settings page says what the code declares, and so do errors and docstrings."""
 
 from __future__ import annotations
 
+import inspect
 import re
+from dataclasses import fields
+from pathlib import Path
 
-from breaker_exporter._all_settings import OURS
-from breaker_exporter._base.environment import Environment
-from breaker_exporter._wiring.profiles import PROFILES, Profile
-from breaker_exporter._wiring.settings import Arguments
-from breaker_exporter._wiring.switches import GC_FREEZE, METRICS
-from breaker_exporter.sentry import SentryMode
+import pytest
 
-from ._pages import PAGES, ROOT
+from breaker_exporter import CircuitBreakerSpanExporter
+from breaker_exporter._all_settings import DECLARED, OURS
+from breaker_exporter._base.setting import Setting
+from breaker_exporter._core import circuit_settings
+from breaker_exporter._core.circuit_settings import COOLDOWN, FAILURE_THRESHOLD, MAX_COOLDOWN
+from breaker_exporter._wiring.settings import EXPORT_TIMEOUT, TIMEOUT, Arguments, Settings
+from breaker_exporter._wiring.switches import SHUTDOWN_TIMEOUT
+from breaker_exporter.otlp import CooperativeOTLPSpanExporter
+from breaker_exporter.otlp import _settings as otlp
+from breaker_exporter.telemetry import Telemetry
+from tools.reference.pages import PAGES as GENERATED
+from tools.reference.pages import written
 
-PAGE = (ROOT / "docs" / "reference" / "settings.md").read_text()
-ROW = r"^\| `(BREAKER_EXPORTER_\w+)` \|[^|]*\| ([^|]*?) \|"
-ROWS: dict[str, str] = dict(re.findall(ROW, PAGE, re.MULTILINE))
+from ._pages import PAGES, name_of
 
-
-def defaults() -> dict[str, str]:
-    """Return the values in force where no variable is set."""
-    environment = Environment({})
-    settings = Arguments().settings(environment, PROFILES[Profile.PRODUCTION])
-    return {
-        "BREAKER_EXPORTER_COOLDOWN": f"{settings.cooldown:g}",
-        "BREAKER_EXPORTER_EXPORT_TIMEOUT": f"{settings.export_timeout:g}",
-        "BREAKER_EXPORTER_FAILURE_THRESHOLD": f"{settings.failure_threshold}",
-        "BREAKER_EXPORTER_GC_FREEZE": f"{environment.in_force(GC_FREEZE):d}",
-        "BREAKER_EXPORTER_MAX_COOLDOWN": f"{settings.max_cooldown:g}",
-        "BREAKER_EXPORTER_METRICS": f"{environment.in_force(METRICS):d}",
-        "BREAKER_EXPORTER_PROFILE": Profile.PRODUCTION.value,
-        "BREAKER_EXPORTER_SENTRY_MODE": SentryMode.OTLP.value,
-        "BREAKER_EXPORTER_SHUTDOWN_TIMEOUT": f"{settings.shutdown_timeout:g}",
-        "BREAKER_EXPORTER_STRICT": f"{environment.strict:d}",
-        "BREAKER_EXPORTER_SWITCH_INTERVAL": f"{settings.switch_interval:g}",
-    }
+PAGE = next(page for page in GENERATED if page.name == "settings.md")
 
 
-def test_each_variable_is_on_the_page_with_its_default() -> None:
-    assert defaults() == ROWS
-    assert set(ROWS) == set(OURS)
+@pytest.mark.parametrize("page", GENERATED, ids=name_of)
+def test_the_tables_of_a_page_are_those_that_make_reference_writes(page: Path) -> None:
+    text = page.read_text()
+
+    assert written(page, text) == text
+
+
+def test_a_page_without_one_of_its_tables_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"settings\.md must have each of the tables .*otlp"):
+        written(PAGE, PAGE.read_text().replace("<!-- table: otlp -->", ""))
+
+
+def test_the_page_has_each_variable_that_is_declared() -> None:
+    named = set(re.findall(r"^\| `(\w+)` \|", PAGE.read_text(), re.MULTILINE))
+
+    assert [
+        setting.variable for setting in DECLARED if setting.variables and setting.variable not in named
+    ] == []
 
 
 def test_no_page_names_a_variable_that_is_not_read() -> None:
@@ -47,3 +52,65 @@ def test_no_page_names_a_variable_that_is_not_read() -> None:
     named = set(re.findall(r"BREAKER_EXPORTER_[A-Z_]*[A-Z]", text))
 
     assert named == set(OURS)
+
+
+def ids(setting: object) -> str:
+    assert isinstance(setting, Setting)
+    return setting.variable if setting.variables else setting.argument
+
+
+@pytest.mark.parametrize("setting", DECLARED, ids=ids)
+def test_an_error_says_what_the_page_says_is_accepted(setting: Setting[object]) -> None:
+    said = f"it must be {setting.kind.allowed}"
+    try:
+        setting.kind.check("it", "??\n??")
+    except (TypeError, ValueError) as error:
+        said = str(error)
+
+    assert said.startswith(f"it must be {setting.kind.allowed}")
+
+
+@pytest.mark.parametrize("setting", DECLARED, ids=ids)
+def test_a_default_is_a_value_that_is_accepted(setting: Setting[object]) -> None:
+    if setting.default is not None and not isinstance(setting.default, bool):
+        assert setting.accept(setting.default) == setting.default
+
+
+def test_the_constructor_shows_the_defaults_that_hold() -> None:
+    parameters = inspect.signature(CircuitBreakerSpanExporter).parameters
+
+    for setting in circuit_settings.DECLARED:
+        assert parameters[setting.argument].default == setting.default
+
+
+@pytest.mark.parametrize(
+    ("documented", "settings"),
+    [
+        (CircuitBreakerSpanExporter, circuit_settings.DECLARED),
+        (
+            Telemetry,
+            (TIMEOUT, EXPORT_TIMEOUT, FAILURE_THRESHOLD, COOLDOWN, MAX_COOLDOWN, SHUTDOWN_TIMEOUT),
+        ),
+        (CooperativeOTLPSpanExporter, (otlp.TIMEOUT, otlp.COMPRESSION)),
+    ],
+)
+def test_a_docstring_names_the_defaults_that_hold(
+    documented: type, settings: tuple[Setting[object], ...]
+) -> None:
+    text = inspect.getdoc(documented) or ""
+    for setting in settings:
+        (argument,) = re.findall(rf"^    {setting.argument}: (.*(?:\n {{8}}.*)*)", text, re.MULTILINE)
+        default = re.split(r"[, ]", setting.default_text)[0]
+        assert re.search(rf"[Dd]efault {default}\b|`{default}`` \(default\)", argument), setting.argument
+
+
+def test_each_setting_of_an_exporter_is_an_argument_of_telemetry() -> None:
+    shown = set(inspect.signature(Telemetry).parameters)
+    given = {field.name for field in fields(Arguments)}
+
+    assert given <= shown
+    assert {setting.argument for setting in circuit_settings.DECLARED} <= given | {
+        "jitter",
+        "switch_interval",
+    }
+    assert given - {"profile"} <= {field.name for field in fields(Settings)}

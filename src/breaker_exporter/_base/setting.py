@@ -69,8 +69,8 @@ class Setting(Generic[T_co]):
 
     @property
     def variable(self) -> str:
-        """The variable for all signals, which is the last one."""
-        return self.variables[-1]
+        """The variable for all signals, which has the shortest name."""
+        return min(self.variables, key=len)
 
     @property
     def default_text(self) -> str:

@@ -21,7 +21,7 @@ COOLDOWN = Setting(
     kind=seconds(999.0),
     default=15.0,
     unit="s",
-    about="before the first probe",
+    about="time before the first probe",
 )
 MAX_COOLDOWN = Setting(
     variables=("BREAKER_EXPORTER_MAX_COOLDOWN",),
@@ -30,13 +30,13 @@ MAX_COOLDOWN = Setting(
     default=60.0,
     unit="s",
     fallback="60, or a longer cooldown",
-    about="each failed probe doubles the cooldown up to this; not below `cooldown`",
+    about="longest time between probes: one that fails doubles the cooldown up to this; not below `cooldown`",
 )
 JITTER = Setting(
     argument="jitter",
     kind=SHARE,
     default=0.2,
-    about="each cooldown is drawn from 80-100 % of its value; 0: exact",
+    about="share by which a cooldown may be shorter: by default it is 80-100 % of its value. 0: exact",
 )
 EXPORT_TIMEOUT = Setting(
     variables=("BREAKER_EXPORTER_EXPORT_TIMEOUT",),
@@ -44,7 +44,7 @@ EXPORT_TIMEOUT = Setting(
     kind=seconds(60.0),
     default=15.0,
     unit="s",
-    about="for one export, waiting included; keep it above the wrapped exporter's own timeout (OTLP: 10 s)",
+    about="time for one export, waiting included; keep it above the wrapped exporter's own (OTLP: 10 s)",
 )
 SWITCH_INTERVAL = Setting(
     variables=("BREAKER_EXPORTER_SWITCH_INTERVAL",),
@@ -52,6 +52,6 @@ SWITCH_INTERVAL = Setting(
     kind=seconds(0.1),
     default=0.0003,  # measured: docs/how-to/tuning.md
     unit="s",
-    about="the interpreter's at most, while a call computes on a native thread beside a gevent hub",
+    about="the interpreter's switch interval, at most, while a native thread computes beside a gevent hub",
 )
 DECLARED = (FAILURE_THRESHOLD, COOLDOWN, MAX_COOLDOWN, JITTER, EXPORT_TIMEOUT, SWITCH_INTERVAL)

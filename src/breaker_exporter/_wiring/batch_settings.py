@@ -13,21 +13,21 @@ QUEUE_SIZE = Setting(
     kind=COUNT,
     default=2048,
     unit="spans",
-    about="what the queue takes; further spans are dropped",
+    about="most spans in the queue; further ones are dropped",
 )
 BATCH_SIZE = Setting(
     variables=("OTEL_BSP_MAX_EXPORT_BATCH_SIZE",),
     kind=COUNT,
     default=512,
     unit="spans",
-    about="in one export, at most; not above the size of the queue",
+    about="most spans in one export; not above the size of the queue",
 )
 SCHEDULE_DELAY = Setting(
     variables=("OTEL_BSP_SCHEDULE_DELAY",),
     kind=COUNT,
     default=5000,
     unit="ms",
-    about="between two exports of batches that are not full; the default is that of the profile",
+    about="time between two exports of batches that are not full; the profile sets the default",
 )
 EXPORT_TIMEOUT = Setting(
     variables=("OTEL_BSP_EXPORT_TIMEOUT",),

@@ -52,7 +52,7 @@ SAMPLER = Setting(
     kind=Kind(f"one of {', '.join(_SAMPLERS)}", _sampler),
     default="parentbased_always_on",
     about="which traces that begin here are recorded; it may also name a sampler that is installed as an "
-    "entry point. The default is that of the profile",
+    "entry point. The profile sets the default",
 )
 SAMPLER_ARGUMENT = Setting(
     variables=("OTEL_TRACES_SAMPLER_ARG",),

@@ -31,7 +31,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-TIMEOUT = replace(otlp.TIMEOUT, default=5.0)
+TIMEOUT = replace(
+    otlp.TIMEOUT,
+    default=5.0,
+    about="time for one export (OpenTelemetry's own default: 10). Above 13 only with a longer export timeout",
+)
 """Shorter than OpenTelemetry's: nothing waits for an export, and a circuit opens the sooner."""
 _ROOM = 2.0
 """Seconds from the OTLP timeout to `export_timeout`, which is an overrun and opens the circuit at once."""
@@ -39,7 +43,7 @@ EXPORT_TIMEOUT = replace(
     circuit.EXPORT_TIMEOUT,
     default=TIMEOUT.default + _ROOM,
     fallback=f"{_ROOM:g} above the OTLP timeout, at most {circuit.EXPORT_TIMEOUT.default:g}",
-    about="after which an export counts as hung; above the OTLP timeout",
+    about="time after which an export counts as hung; above the OTLP timeout, so 7 unless that is set",
 )
 
 

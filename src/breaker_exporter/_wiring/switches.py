@@ -55,7 +55,7 @@ SHUTDOWN_TIMEOUT = Setting(
     kind=seconds(60.0),
     default=5.0,
     unit="s",
-    about="that `stop()` may take",
+    about="time that `stop()` may take",
 )
 PROFILE = Setting(
     variables=("BREAKER_EXPORTER_PROFILE",),

@@ -11,7 +11,7 @@ from .._base.checks import one_of
 from .._base.redaction import shown
 from .._base.setting import Kind, Setting, switch
 from . import _headers as rules
-from ._endpoints import GRPC_ENDPOINT, HTTP_ENDPOINT, grpc_endpoint, http_endpoint
+from ._endpoints import GRPC_ENDPOINT, GRPC_PORT, HTTP_ENDPOINT, TRACES_PATH, grpc_endpoint, http_endpoint
 
 Protocol = Literal["http/protobuf", "grpc"]
 Compression = Literal["none", "gzip", "deflate"]
@@ -125,8 +125,9 @@ ENDPOINT = Setting(
     argument="endpoint",
     kind=Kind("a URL such as http://collector:4318", http_endpoint),
     default=HTTP_ENDPOINT,
-    about="the collector. HTTP: `/v1/traces` is added to its path unless it is there, and a query is kept. "
-    "gRPC: without a user; a target such as `collector:4317` will do, which means TLS",
+    about=f"the collector; for gRPC the default is port {GRPC_PORT}. HTTP: `{TRACES_PATH}` is added to its "
+    "path unless it is there, and a query is kept. gRPC: without a user; a target such as `collector:4317` "
+    "will do, which means TLS",
 )
 GRPC = replace(
     ENDPOINT, kind=Kind("a URL such as http://collector:4317", grpc_endpoint), default=GRPC_ENDPOINT
@@ -152,14 +153,14 @@ TIMEOUT = Setting[float](
     kind=Kind("a finite number of seconds, above 0", check.finite_seconds, float),
     default=10.0,
     unit="s",
-    about="for one export",
+    about="time for one export",
 )
 COMPRESSION = Setting[Compression](
     variables=_variables("COMPRESSION"),
     argument="compression",
     kind=Kind("one of none, gzip, deflate", compression, str.lower),
     default="none",
-    about="of a request's body; `deflate` by HTTP alone",
+    about="compression of a request's body; `deflate` by HTTP alone",
 )
 GRPC_COMPRESSION = replace(
     COMPRESSION,
