@@ -30,7 +30,8 @@ from ._base.log import say
 from ._concurrency.patch_order import TAKEN, holders_of_ssl
 from ._concurrency.patched import is_patched
 from ._wiring.gunicorn_log import write_to_error_log
-from ._wiring.worker_end import check_patch, check_start, prepare_end
+from ._wiring.worker_checks import check_patch, check_start
+from ._wiring.worker_end import prepare_end
 from .telemetry import Telemetry, TelemetryError
 
 __all__ = ["Hooks", "hooks", "post_fork", "post_worker_init", "telemetry", "worker_exit"]

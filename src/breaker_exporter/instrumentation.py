@@ -1,6 +1,6 @@
-"""An exporter's health as OpenTelemetry metrics, read when they are collected: no span pays for them.
+"""An exporter's health as OpenTelemetry metrics, which are read when they are collected, not with each span.
 
-To be imported after gevent's monkey patch, as the exporter itself.
+Import this after gevent's monkey patch, as the exporter itself.
 """
 
 from __future__ import annotations
@@ -29,11 +29,13 @@ _STATE = "breaker_exporter.circuit.state"
 _TYPE = "breaker_exporter.CircuitBreakerSpanExporter"
 
 Read = Callable[[ExporterHealth], Iterable[tuple[float, Mapping[str, str]]]]
-"""From a snapshot to values, each with the attributes that tell it from the others."""
+"""Takes a snapshot to values, each with the attributes that tell it from the others."""
 
 
 def observe(exporter: CircuitBreakerSpanExporter, meter_provider: MeterProvider | None = None) -> None:
-    """Report `exporter` by a meter provider, until nobody else holds the exporter. Once more changes nothing.
+    """Report the health of `exporter` as metrics of a meter provider.
+
+    It is reported until the exporter is garbage. A second call for the same exporter changes nothing.
 
     ======================================== ====================================================
     ``otel.sdk.exporter.span.exported``      spans by outcome: without ``error.type``, or with
@@ -50,8 +52,8 @@ def observe(exporter: CircuitBreakerSpanExporter, meter_provider: MeterProvider 
     official OTLP exporters report themselves by these names too, with another ``otel.component.type``.
 
     Args:
-        exporter: Whose health.
-        meter_provider: The global one unless given, be it set already or later.
+        exporter: The exporter to report.
+        meter_provider: The meter provider; by default the global one, which may be set before or after this.
 
     Raises:
         TypeError: `exporter` is no :class:`~breaker_exporter.CircuitBreakerSpanExporter`.
@@ -68,20 +70,20 @@ def observe(exporter: CircuitBreakerSpanExporter, meter_provider: MeterProvider 
 
 
 def forget(exporter: CircuitBreakerSpanExporter) -> None:
-    """Report it no more, by any provider."""
+    """Stop reporting `exporter` to every meter provider."""
     for observed in list(_observed.values()):
         observed.remove(exporter)
 
 
 class _Observed:
-    """The exporters that a provider reports, which are others' to keep."""
+    """The exporters that one meter provider reports, by weak references."""
 
     def __init__(self) -> None:
         self._exporters: tuple[ref[CircuitBreakerSpanExporter], ...] = ()
-        self._complained_of: WeakSet[CircuitBreakerSpanExporter] = WeakSet()
+        self._logged: WeakSet[CircuitBreakerSpanExporter] = WeakSet()
 
     def add(self, exporter: CircuitBreakerSpanExporter) -> None:
-        # Replaced, never changed: another thread may be in the middle of it, also at a fork.
+        # Replaced, never changed: another thread may be iterating over it, also at a fork.
         others = [known for known in self._exporters if known() not in (None, exporter)]
         self._exporters = (*others, ref(exporter))
 
@@ -95,39 +97,39 @@ class _Observed:
                 continue
             try:
                 health = exporter.health()
-            except Exception as error:  # of a breaker that was given, or of its storage
-                if exporter not in self._complained_of:
-                    self._complained_of.add(exporter)
+            except Exception as error:  # of the application's breaker, or of its storage
+                if exporter not in self._logged:
+                    self._logged.add(exporter)
                     say(logging.WARNING, "%r: no metrics while health() raises", exporter, cause=error)
                 continue
             yield health
 
 
 _observed: WeakKeyDictionary[MeterProvider, _Observed] = WeakKeyDictionary()
-"""A provider drops the callbacks of a second instrument of the same name: all exporters share one."""
+"""By provider, which ignores the callbacks of a second instrument of the same name: all exporters share one."""
 
 _globally = _Observed()
-"""What stands for the global provider until one is set hands its instruments on to that one."""
+"""The exporters of the global provider: until one is set, a proxy, which passes its instruments on."""
 
 
 def _make_instruments(meter: Meter, observed: _Observed) -> None:
     def callback(read: Read) -> Callable[[CallbackOptions], Iterator[Observation]]:
         def observations(_: CallbackOptions) -> Iterator[Observation]:
             for health in observed.healths():
-                who: dict[str, AttributeValue] = {
+                identity: dict[str, AttributeValue] = {
                     "otel.component.name": health.name,
                     "otel.component.type": _TYPE,
                     "process.pid": os.getpid(),
                 }
                 for value, more in read(health):
-                    yield Observation(value, {**who, **more})
+                    yield Observation(value, {**identity, **more})
 
         return observations
 
-    # Not described as the SDK describes its own: metrics that agree in name and description but not in
-    # attributes get each other's labels from the Prometheus exporter (0.66b1).
+    # Other descriptions than the SDK's own: the Prometheus exporter (0.66b1) mixes the labels of metrics that
+    # agree in name and description but not in attributes.
     meter.create_observable_counter(
-        "otel.sdk.exporter.span.exported", [callback(_exported)], "{span}", "Spans by what became of them"
+        "otel.sdk.exporter.span.exported", [callback(_exported)], "{span}", "Spans by outcome"
     )
     meter.create_observable_up_down_counter(
         "otel.sdk.exporter.span.inflight",
@@ -135,7 +137,7 @@ def _make_instruments(meter: Meter, observed: _Observed) -> None:
         "{span}",
         "Spans waiting or being exported",
     )
-    # Counted up and down, as the conventions have it for states: sums over workers mean something.
+    # Up-down counters, as the conventions want for states: sums over workers mean something.
     meter.create_observable_up_down_counter(
         _STATE, [callback(_state)], "{circuit}", "1 for the state that the circuit is in"
     )

@@ -129,7 +129,7 @@ PRIVATE_DOORS = {
     ("_wiring/provider.py", "_span_processors"): "the same",
     ("_wiring/provider.py", "_global_shutdown_lock"): "a thread pool of before the patch would hold the hub",
     ("_wiring/provider.py", "_once"): "so would OpenTelemetry's lock around what is set once",
-    ("sentry/_quiet.py", "_send_envelope"): "Sentry's own posts make no spans, in forked children too",
+    ("sentry/_suppression.py", "_send_envelope"): "Sentry's own posts make no spans, in forked children too",
     ("otlp/_send/connections.py", "_dns_host"): "one deadline for all addresses of a host",
     ("otlp/_send/connections.py", "_new_conn"): "the same; urllib3's support of SOCKS goes by it",
 }

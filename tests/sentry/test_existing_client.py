@@ -67,7 +67,7 @@ def test_the_client_is_attached_to_and_never_made_again(
     assert spans_at(sentry) == [span]
     assert warnings(caplog) == []
     (line,) = said(caplog, logging.INFO)
-    assert "attached to the client that is there" in line
+    assert "its client stays as it is" in line
 
 
 def test_it_is_the_clients_dsn_that_spans_go_to(

@@ -200,7 +200,7 @@ def test_a_client_of_the_applications_is_attached_to(
     assert sentry_sdk.get_client() is client
     (event,) = arrived(sentry)
     assert (linked(event), (event.payload or {})["tags"]) == (span, {"till": "4"})
-    attached = [line for line in said(caplog, logging.INFO) if "attached to the client" in line]
+    attached = [line for line in said(caplog, logging.INFO) if "its client stays as it is" in line]
     assert len(attached) == 1
     assert warnings(caplog) == []
 

@@ -24,7 +24,7 @@ from breaker_exporter.testing import (
 from ..semantics._processes import run_code
 from ..semantics._spans import spans
 from ._sentry import Connected, arrived, connect, end_a_span, init_as_the_application, payload
-from .test_quiet import crumbs
+from .test_ignored_loggers import crumbs
 
 
 @pytest.fixture

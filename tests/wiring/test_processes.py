@@ -499,7 +499,7 @@ from breaker_exporter._wiring.worker_end import prepare_end
 telemetry = Telemetry()
 telemetry.start()
 signal.signal(signal.SIGTERM, signal.SIG_DFL)
-prepare_end(object(), telemetry)
+prepare_end(object(), telemetry._lifecycle)
 handler = signal.getsignal(signal.SIGTERM)
 sell()
 gevent.get_hub().loop.run_callback(handler, signal.SIGURG, None)  # whose default action is none

@@ -15,7 +15,8 @@ import pytest
 from opentelemetry.sdk.trace import TracerProvider
 
 from breaker_exporter._concurrency.state_lock import new_state_lock
-from breaker_exporter._wiring.worker_end import check_patch, check_start, prepare_end
+from breaker_exporter._wiring.worker_checks import check_patch, check_start
+from breaker_exporter._wiring.worker_end import prepare_end
 from breaker_exporter.telemetry import Telemetry
 from breaker_exporter.testing import FaultyCollector
 

@@ -1,7 +1,8 @@
-"""The exporters that ``OTEL_TRACES_EXPORTER`` can name under ``opentelemetry-instrument``: no line of code.
+"""The exporters that ``OTEL_TRACES_EXPORTER`` names for ``opentelemetry-instrument``, without a line of code.
 
-It makes them while the interpreter starts: in Gunicorn's arbiter, before the fork and before gevent's monkey
-patch. So all that must come later does: what brings ``ssl`` along, a gRPC channel, connections, threads.
+``opentelemetry-instrument`` makes them while the interpreter starts: in Gunicorn's arbiter, before the fork
+and before gevent's monkey patch. So they make later what must come later: modules that bring ``ssl`` along,
+gRPC channels, connections, threads.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from .._base.redaction import origin
 from .._concurrency.before_patch import await_patch
 from ..otlp._packages import check_installed
 from .gunicorn_log import ensure_heard
-from .pipeline import COLLECTOR, breaking, check_otlp, otlp_exporter
+from .pipeline import COLLECTOR, check_otlp, otlp_exporter, with_circuit
 from .provider import mend_native_locks
 from .settings import Arguments
 from .start_line import say_started
@@ -38,10 +39,10 @@ if TYPE_CHECKING:
 
 
 class ZeroCodeSpanExporter(SpanExporter):
-    """A guarded exporter that the environment configures, in a process that forks and patches as it likes.
+    """A guarded exporter that the environment configures, for a process that may fork and patch at any time.
 
-    A bad variable is one WARNING and counts as unset. What is around it, provider and batch processor, is
-    OpenTelemetry's own: so it bounds the last drain by itself, at exit. One instance serves one processor.
+    A bad variable is one WARNING and counts as unset. Provider and batch processor are OpenTelemetry's own,
+    so this exporter itself bounds their last exports at exit. One instance serves one processor.
 
     Raises:
         ImportError: The package that speaks the protocol is missing; the text says how to get it.
@@ -50,7 +51,7 @@ class ZeroCodeSpanExporter(SpanExporter):
 
     protocol: ClassVar[Protocol]
     survives_fork: ClassVar[bool]
-    """Whether what is wrapped serves a forked child too."""
+    """True where the wrapped exporter serves a forked child too."""
 
     def __init__(self) -> None:
         check_installed(self.protocol)
@@ -62,29 +63,29 @@ class ZeroCodeSpanExporter(SpanExporter):
         self.settings = arguments.settings(environment, defaults)
         check_otlp(self.protocol, environment)
         self._observes = environment.in_force(METRICS)
-        # By process. A parent's stays: finalizing it here could wait for a thread that is not here.
+        # By process id. A parent's is kept: to finalize it could wait for a thread that the child has not.
         self._made: dict[int, CircuitBreakerSpanExporter] = {}
-        self._said_unmade = False
+        self._has_logged_failure = False
         self._started_in = 0
         self._end: float | None = None
-        # Before the drain, then: the provider has been made by now.
+        # The provider was made before, so this runs before the provider's last exports.
         atexit.register(_bound_exit, weakref.ref(self))
         await_patch(self)
 
     @property
     def breaker(self) -> CircuitBreakerSpanExporter | None:
-        """What exports in this process, for its ``health()``; ``None`` before its first export."""
+        """The circuit breaker of this process, for its ``health()``; ``None`` before the first export."""
         return self._made.get(self._process())
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        """Export `spans` through the circuit breaker, which is made now where there is none yet."""
+        """Export `spans` through the circuit breaker, which the first export makes."""
         self.make()
         breaker = self.breaker
         self._say_started(breaker)
         return SpanExportResult.FAILURE if breaker is None else breaker.export(spans)
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        """Flush what is wrapped, in so many milliseconds."""
+        """Flush the wrapped exporter, in so many milliseconds."""
         breaker = self.breaker
         return breaker is None or breaker.force_flush(timeout_millis)
 
@@ -93,17 +94,17 @@ class ZeroCodeSpanExporter(SpanExporter):
         self.begin_shutdown(timeout_millis / 1000)
         if (breaker := self.breaker) is not None:
             breaker.shutdown(timeout_millis)
-        self._end = time.monotonic()  # for one that is yet to be made
+        self._end = time.monotonic()  # for a circuit breaker that is made later
 
     def begin_shutdown(self, timeout: float) -> None:
-        """All that is still to come may take `timeout` (s) together. The first one counts."""
+        """Set one deadline, in `timeout` seconds, for all exports still to come. The first one counts."""
         if self._end is None:
             self._end = time.monotonic() + timeout
             if (breaker := self.breaker) is not None:
                 breaker.begin_shutdown(timeout)
 
     def prepare(self) -> None:
-        """Once gevent has patched: import and mend now what is not to be in the middle of an export."""
+        """Import and mend, once gevent has patched, what must not happen in the middle of an export."""
         mend_native_locks()
         self.make()
 
@@ -113,23 +114,25 @@ class ZeroCodeSpanExporter(SpanExporter):
             return
         settings = self.settings
         if (left := self._left()) is not None:
-            # On Python 3.12 no thread starts any more, and nobody but the wrapped exporter keeps the time.
+            # From Python 3.12 on no thread starts any more: the wrapped exporter alone keeps the time.
             settings = replace(settings, timeout=min(settings.timeout, left + 0.001))
         try:
-            made = breaking(COLLECTOR, otlp_exporter(self.protocol, settings, self._environment), settings)
-            # Another thread may be here too: one of them serves, and the other's has done nothing yet.
+            made = with_circuit(
+                COLLECTOR, otlp_exporter(self.protocol, settings, self._environment), settings
+            )
+            # Another thread may be here too. One circuit breaker serves; the other has done nothing yet.
             made = self._made.setdefault(self._process(), made)
-            if (left := self._left()) is not None:  # the end may have come just now
+            if (left := self._left()) is not None:  # begin_shutdown was called meanwhile
                 made.begin_shutdown(left)
             elif self._observes:
                 self._observe(made)
         except Exception as error:
-            if not self._said_unmade:
-                self._said_unmade = True
+            if not self._has_logged_failure:
+                self._has_logged_failure = True
                 say(logging.WARNING, "no spans go to %s: %s", COLLECTOR, origin(error))
 
     def _say_started(self, breaker: CircuitBreakerSpanExporter | None) -> None:
-        """Once a process, with its first export: by now server and application have set up logging."""
+        """Log what was started, with the first export: server and application have set up logging by then."""
         if self._started_in == (process := os.getpid()):
             return
         self._started_in = process
@@ -138,11 +141,11 @@ class ZeroCodeSpanExporter(SpanExporter):
             say_started(None, [breaker], self.settings)
 
     def _left(self) -> float | None:
-        """Seconds until the end, once there is one."""
+        """Seconds until the deadline, once there is one."""
         return None if self._end is None else max(0.0, self._end - time.monotonic())
 
     def _process(self) -> int:
-        """Whose circuit breaker serves: this process's, or anybody's."""
+        """The id of the process whose circuit breaker serves here; 0 where one serves all processes."""
         return 0 if self.survives_fork else os.getpid()
 
     def _observe(self, made: CircuitBreakerSpanExporter) -> None:
@@ -162,13 +165,13 @@ class HTTPSpanExporter(ZeroCodeSpanExporter):
 
 
 class GRPCSpanExporter(ZeroCodeSpanExporter):
-    """``breaker_otlp_proto_grpc``: OpenTelemetry's own, guarded and fed in slices."""
+    """``breaker_otlp_proto_grpc``: OpenTelemetry's gRPC exporter, guarded and fed in slices."""
 
     protocol = "grpc"
     survives_fork = False
 
     def prepare(self) -> None:
-        """Imports alone: a fork may still come, and a channel must not be there by then."""
+        """Import only: the process may still fork, and no channel may exist by then."""
         mend_native_locks()
         from ..otlp._send import grpc  # noqa: F401
 

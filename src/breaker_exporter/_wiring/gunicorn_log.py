@@ -1,4 +1,4 @@
-"""Our log lines in Gunicorn's error log, as long as nobody has set up logging for them (G6).
+"""Our log lines in Gunicorn's error log, while nobody has set up logging for them (G6).
 
 Without a handler, Python writes the text alone to stderr: no time, no pid, no level between Gunicorn's lines.
 """
@@ -12,15 +12,15 @@ from .._base.log import logger
 
 
 def write_to_error_log(server: object) -> Callable[[], None]:
-    """Write our lines by the handlers of Gunicorn's error log, where neither our logger nor the root has one.
+    """Write our lines with the handlers of Gunicorn's error log, where our logger and the root have none.
 
-    Looked at with each line: an application may set up logging later than the hooks run.
+    Each line checks that anew: an application may set up logging after the hooks have run.
 
     Args:
-        server: What Gunicorn passes to its hooks; its ``log.error_log`` is asked for the handlers.
+        server: Gunicorn's arbiter, as its hooks get it; its ``log.error_log`` has the handlers.
 
     Returns:
-        What takes it back.
+        A function that takes it back.
     """
     error_log = getattr(getattr(server, "log", None), "error_log", None)
     if not isinstance(error_log, logging.Logger):
@@ -29,10 +29,10 @@ def write_to_error_log(server: object) -> Callable[[], None]:
 
 
 def ensure_heard() -> None:
-    """Undo what keeps our lines from being read though nobody asked for it; once the application is loaded.
+    """Make our log lines visible, once the application is loaded, where it has hidden them unintentionally.
 
-    Its ``dictConfig`` disables, by default, all loggers that are there, and ours is: the hooks and zero code
-    import it first. Who wants it silent sets its level. And without hooks, too, Gunicorn may be around us.
+    A ``dictConfig`` disables, by default, all loggers that exist, and ours does: the hooks and zero code
+    import it first. To silence it, set its level. Gunicorn may run this process without our hooks too.
     """
     logger.disabled = False
     error_log = logging.getLogger("gunicorn.error")
@@ -54,7 +54,7 @@ class _ErrorLogHandler(logging.Handler):
         self._error_log = error_log
 
     def createLock(self) -> None:  # noqa: N802
-        # None: those that write have theirs, and one from before the monkey patch would stop the hub.
+        # No lock: the handlers that write have theirs, and one made before the patch would stop the hub.
         self.lock = None
 
     def handle(self, record: logging.LogRecord) -> bool:
@@ -68,7 +68,7 @@ class _ErrorLogHandler(logging.Handler):
             logger.propagate and logging.root.handlers
         ):
             return
-        # Not by isEnabledFor: a dictConfig of the application's may have disabled Gunicorn's logger.
+        # Not isEnabledFor: a dictConfig of the application's may have disabled Gunicorn's logger.
         if record.levelno >= self._error_log.getEffectiveLevel():
             for handler in self._error_log.handlers:
                 if record.levelno >= handler.level:

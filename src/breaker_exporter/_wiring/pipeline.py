@@ -1,4 +1,4 @@
-"""From settings to pipelines: an OpenTelemetry exporter, behind a circuit, fed by a batch processor.
+"""Pipelines by settings: an OpenTelemetry exporter behind a circuit, fed by a batch processor.
 
 Safe to import before gevent's monkey patch: what brings ``ssl`` along is imported where it is used.
 """
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from .settings import Settings
 
 COLLECTOR = "collector"
-"""The name of the circuit around it."""
+"""The name of the circuit around an OTLP exporter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +43,10 @@ class Pipeline:
 
 
 def build(settings: Settings, environment: Environment) -> tuple[Pipeline, ...]:
-    """A pipeline for each exporter that ``OTEL_TRACES_EXPORTER`` names and that can be made.
+    """Make a pipeline for each exporter that ``OTEL_TRACES_EXPORTER`` names and that can be made.
 
     Raises:
-        TelemetryError: One cannot, or another variable is bad, where strict.
+        TelemetryError: An exporter cannot be made, or a variable is bad, where strict.
     """
     exporters: list[SpanExporter] = []
     pipelines: list[Pipeline] = []
@@ -64,13 +64,13 @@ def build(settings: Settings, environment: Environment) -> tuple[Pipeline, ...]:
 
 
 def guarded(name: str, exporter: SpanExporter, settings: Settings) -> Pipeline:
-    """The exporter behind a circuit of its own, and a batch processor before it."""
-    breaker = breaking(name, exporter, settings)
+    """Put the exporter behind a circuit of its own, and a batch processor before it."""
+    breaker = with_circuit(name, exporter, settings)
     return Pipeline(BatchProcessor(breaker, batching=settings.batching), breaker)
 
 
-def breaking(name: str, exporter: SpanExporter, settings: Settings) -> CircuitBreakerSpanExporter:
-    """The exporter behind a circuit of its own."""
+def with_circuit(name: str, exporter: SpanExporter, settings: Settings) -> CircuitBreakerSpanExporter:
+    """Put the exporter behind a circuit of its own."""
     from .._spans import CircuitBreakerSpanExporter
 
     return CircuitBreakerSpanExporter(
@@ -86,7 +86,7 @@ def breaking(name: str, exporter: SpanExporter, settings: Settings) -> CircuitBr
 
 
 def _exporters(settings: Settings, environment: Environment) -> Iterator[tuple[str, SpanExporter]]:
-    """Each with the name of its circuit."""
+    """Make the exporters, each with the name of its circuit."""
     for name in _names(environment):
         try:
             if name in OTLP:
@@ -104,7 +104,7 @@ def _exporters(settings: Settings, environment: Environment) -> Iterator[tuple[s
 
 
 def _names(environment: Environment) -> tuple[str, ...]:
-    """What ``OTEL_TRACES_EXPORTER`` names, without what is not installed; ``otlp`` where nothing is left."""
+    """The names in ``OTEL_TRACES_EXPORTER`` that are installed; ``otlp`` where none is left."""
     names, unknown = chosen(listed(environment))
     if unknown:
         setting = TRACES_EXPORTER
@@ -116,7 +116,7 @@ def _names(environment: Environment) -> tuple[str, ...]:
 
 
 def check_otlp(protocol: otlp.Protocol, environment: Environment) -> None:
-    """All that an OTLP exporter will be made of, without making it.
+    """Check the variables of an OTLP exporter, without making it.
 
     Raises:
         TelemetryError: A variable is bad, where strict.
@@ -126,7 +126,7 @@ def check_otlp(protocol: otlp.Protocol, environment: Environment) -> None:
 
 
 def otlp_exporter(protocol: otlp.Protocol, settings: Settings, environment: Environment) -> SpanExporter:
-    """The exporter for this protocol.
+    """Make the exporter for this protocol.
 
     Raises:
         ImportError: It is missing, or cannot be imported; the text says why, and what to do.
@@ -145,7 +145,7 @@ def otlp_exporter(protocol: otlp.Protocol, settings: Settings, environment: Envi
 
 
 def _foreign(entry_point: EntryPoint) -> SpanExporter:
-    """An exporter of others, which reads the environment as it stands."""
+    """Make an exporter of another package, which reads the environment itself."""
     try:
         make = entry_point.load()
     except Exception as error:

@@ -1,4 +1,4 @@
-"""The process's tracer provider: made and set once, or left alone where the application has one.
+"""The tracer provider of a process: made and set once, or left alone where the application has set one.
 
 OpenTelemetry lets a process set its provider once only, and a forked child keeps its parent's.
 """
@@ -44,9 +44,9 @@ def make(
     """Make a provider and set it; where one is set already, log how to guard that one's exporter.
 
     Args:
-        attributes: Of the resource.
+        attributes: Attributes of the resource.
         environment: The variables.
-        sampler: Its name, where the environment has none.
+        sampler: The name of the sampler, where the environment names none.
 
     Raises:
         TelemetryError: A variable for it is bad, where strict.
@@ -57,7 +57,7 @@ def make(
         failure = ""
         try:
             current = trace.get_tracer_provider()
-        except Exception as error:  # the application, too, would get it wherever it asks for a tracer
+        except Exception as error:  # which the application would get, too, when it asks for a tracer
             failure = (
                 origin(error)
                 if entry_points(group=PROVIDER_GROUP, name=str(named))
@@ -116,8 +116,8 @@ def make(
 def current_or_none() -> trace.TracerProvider | None:
     """The process's tracer provider, if it has one.
 
-    To ask OpenTelemetry would make one where ``OTEL_PYTHON_TRACER_PROVIDER`` is set. A proxy hands on to the
-    one that is set, and else gives the proxy of a tracer.
+    ``trace.get_tracer_provider()`` would make one where ``OTEL_PYTHON_TRACER_PROVIDER`` is set. A proxy
+    passes on to the provider that is set, and returns a proxy of a tracer where none is.
     """
     tracer = trace.ProxyTracerProvider().get_tracer("breaker_exporter")
     return None if isinstance(tracer, trace.ProxyTracer) else trace.get_tracer_provider()
@@ -142,29 +142,29 @@ def _new_provider(
 
 
 def _meters(kind: type[TracerProvider], environment: Environment) -> dict[str, Any]:
-    """Instruments that count nothing, where OpenTelemetry's tracers would raise for theirs."""
+    """Meters that count nothing, where OpenTelemetry's tracers would fail to make theirs."""
     takes_them = "meter_provider" in inspect.signature(kind).parameters
     is_bad = meter_provider.is_bad(environment)
     return {"meter_provider": NoOpMeterProvider()} if is_bad and takes_them else {}
 
 
 def _is_bare(provider: object) -> bool:
-    """Whether this is a provider of the SDK that hands its spans to nobody."""
+    """True for a provider of the SDK that has no span processor."""
     from opentelemetry.sdk.trace import TracerProvider
 
     return isinstance(provider, TracerProvider) and processors_of(provider) == ()
 
 
-# A private door, with a test: no public way tells who gets the spans of a provider (1.39 to 1.45). Where it
-# is not there any more, the provider counts as the application's.
+# A private attribute, with a test: nothing public tells which processors a provider has (1.39 to 1.45). Where
+# the attribute is missing, the provider counts as the application's.
 def processors_of(provider: object) -> tuple[SpanProcessor, ...] | None:
-    """The processors that a provider hands its spans to; ``None`` where nothing is known of them."""
+    """The processors that a provider passes its spans to; ``None`` where they are unknown."""
     found = getattr(getattr(provider, "_active_span_processor", None), "_span_processors", None)
     return found if isinstance(found, tuple) else None
 
 
 def check_provider(provider: object) -> None:
-    """One of the SDK's.
+    """Check that an argument named ``provider`` is one of the SDK.
 
     Raises:
         TypeError: It is not.
@@ -176,15 +176,15 @@ def check_provider(provider: object) -> None:
 
 
 def mend_native_locks() -> None:
-    """After the monkey patch: makes good that :func:`make` may have come before it.
+    """Replace native locks that were made before the monkey patch, since :func:`make` may come before it.
 
-    The resource detection loads ``concurrent.futures.thread``, which makes a lock that ``submit`` holds while
-    a thread starts. Made before the patch, it stays native under gevent before 26.8, and two greenlets of
-    the application that use a pool at once stop the hub for good (gevent #1865). This is what newer gevents
-    do when they patch.
+    Resource detection loads ``concurrent.futures.thread``, which makes a lock that ``submit`` holds while a
+    thread starts. Under gevent before 26.8 a lock from before the patch stays native, and two greenlets of
+    the application that use a pool at once stop the hub for good (gevent #1865). Newer gevents replace it
+    themselves when they patch.
 
-    OpenTelemetry's ``Once`` has a lock, too, which each batch processor's spans pass. Made of the native
-    kind, a child that starts a subprocess hung in it: greenlets of the parent went on in the child.
+    OpenTelemetry's ``Once`` has a lock too, which the spans of each batch processor pass. With a native one,
+    a child that starts a subprocess hung in it: greenlets of the parent went on in the child.
     """
     once = sys.modules.get(_ONCE)
     if once is not None and is_patched() and "Lock" in vars(once):

@@ -1,4 +1,4 @@
-"""The line at the start: what is exported, where to, and what differs from the defaults (G5)."""
+"""The log line at the start: the service, where its spans go, which settings are not the defaults (G5)."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 def say_started(
     provider: TracerProvider | None, exporters: Iterable[CircuitBreakerSpanExporter], settings: Settings
 ) -> None:
-    """One INFO line.
+    """Log one INFO line.
 
     Args:
-        provider: Whose resource names the service; without one, that of the process.
-        exporters: Those that were made.
-        settings: What they were made of.
+        provider: Its resource names the service. Without one, that of the process does.
+        exporters: The exporters that were made.
+        settings: The settings that they were made of.
     """
     resource = getattr(provider or trace.get_tracer_provider(), "resource", None)
     service = str(resource.attributes.get("service.name", "")) if resource else ""

@@ -1,4 +1,4 @@
-"""What an application's client lacks for a mode, and the line to write where it is made."""
+"""Advice on the application's Sentry client: what it lacks for a mode, and the line that adds it."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _IMPORT = "from sentry_sdk.integrations.otlp import OTLPIntegration"
 
 
 def advice(client: BaseClient, mode: SentryMode) -> str | None:
-    """What is missing and where to add it, in one line; ``None`` where nothing is."""
+    """One line that says what is missing and where to add it; ``None`` where nothing is missing."""
     missing = _missing(client, mode)
     return missing and f"{missing[0]}; where the application calls sentry_sdk.init, {missing[1]}"
 
 
 def takes_spans(client: BaseClient, mode: SentryMode) -> bool:
-    """True where spans are for us to bring, and the client does something with them."""
+    """True where this package has to send the spans, and the client makes use of them."""
     if mode is SentryMode.SPAN_PROCESSOR:
         return bool(client.options.get("instrumenter") == "otel")
     integration = _integration(client)
@@ -35,16 +35,16 @@ def takes_spans(client: BaseClient, mode: SentryMode) -> bool:
 
 
 def collector_of(client: BaseClient) -> str | None:
-    """The URL of the collector that passes the application's spans on to Sentry, where it has named one.
+    """The URL of the collector that passes the application's spans on to Sentry, if it has named one.
 
-    Only newer releases of sentry-sdk have that.
+    Only newer releases of sentry-sdk have this setting.
     """
     url = getattr(_integration(client), "collector_url", None)
     return str(url) if url else None
 
 
 def _missing(client: BaseClient, mode: SentryMode) -> tuple[str, str] | None:
-    """What, and what to do."""
+    """The lack, and the remedy."""
     if mode is SentryMode.SPAN_PROCESSOR:
         is_ready = takes_spans(client, mode) and _samples(client)
         return None if is_ready else (f"no spans go there: the client of sentry-sdk {_LACKS}", f"add {_WITH}")

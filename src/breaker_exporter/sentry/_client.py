@@ -1,6 +1,6 @@
-"""The process's Sentry client: found or made, fit for the mode, told of circuits, and flushed at the end.
+"""The process's Sentry client: found or made, prepared for the mode, and flushed at the end.
 
-Nothing of sentry_sdk is loaded before it is called for, since that brings ``ssl`` along.
+sentry_sdk is imported where it is used, since it brings ``ssl`` along.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from .._base.redaction import message
 from .._base.values import CircuitState
 from ._advice import advice
 from ._package import SentryUnavailable, check_version
-from ._quiet import ignore_loggers, keep_out_of_traces
 from ._settings import SentryMode
+from ._suppression import ignore_loggers, keep_out_of_traces
 
 if TYPE_CHECKING:
     from sentry_sdk.client import BaseClient
@@ -31,16 +31,16 @@ if TYPE_CHECKING:
 
 
 def is_initialised() -> bool:
-    """True where the application has a client that is at work."""
+    """True where the process has a client with a DSN that is not closed."""
     get_client = getattr(sys.modules.get("sentry_sdk"), "get_client", None)
     if get_client is None:
         return False
     client = get_client()
-    return bool(client.dsn and client.transport)  # one that is closed has none
+    return bool(client.dsn and client.transport)  # a closed client has no transport
 
 
 def connect(settings: SentrySettings) -> BaseClient | None:
-    """The client that is there, or else one that is made; ``None`` without a DSN.
+    """Find the process's client, or make one; ``None`` where there is none and no DSN is known.
 
     Raises:
         SentryUnavailable: The DSN is malformed, or sentry-sdk is missing or lacks what the mode needs.
@@ -50,7 +50,7 @@ def connect(settings: SentrySettings) -> BaseClient | None:
 
     client = sentry_sdk.get_client()
     if is_initialised():
-        say(logging.INFO, "Sentry is initialised already; attached to the client that is there")
+        say(logging.INFO, "Sentry was initialised before; its client stays as it is")
     elif settings.dsn:
         _initialise(settings, settings.dsn)
         client = sentry_sdk.get_client()
@@ -66,9 +66,9 @@ def connect(settings: SentrySettings) -> BaseClient | None:
 
 
 def flush(client: BaseClient, seconds: float) -> None:
-    """Sends what is queued, within the time given.
+    """Send the events that are queued, within the time given.
 
-    What has not gone by then has had its time: the interpreter's exit does not wait for it once more.
+    The interpreter's exit then does not wait once more for what could not be sent.
     """
     begun = time.monotonic()
     wait_at_exit = client.options["shutdown_timeout"]
@@ -79,10 +79,10 @@ def flush(client: BaseClient, seconds: float) -> None:
 
 
 def report_transition(transition: CircuitTransition) -> None:
-    """A listener for :class:`~breaker_exporter.CircuitBreakerSpanExporter` that tells Sentry.
+    """Report a circuit that opens or closes to Sentry: a listener for a ``CircuitBreakerSpanExporter``.
 
-    One event, of level warning and grouped by the circuit's name, where a circuit opens; a breadcrumb, which
-    later events have, where it closes. Nothing in a process without sentry-sdk.
+    A circuit that opens is one event, of level warning and grouped by the circuit's name. One that closes is
+    a breadcrumb on later events. Does nothing in a process that has not imported sentry_sdk.
     """
     if "sentry_sdk" not in sys.modules:
         return
@@ -111,7 +111,7 @@ def _initialise(settings: SentrySettings, dsn: str) -> None:
 
     try:
         key = Dsn(dsn.encode("ascii").decode()).public_key
-    except (BadDsn, ValueError):  # whose texts hold parts of it
+    except (BadDsn, ValueError):  # whose texts repeat parts of the DSN
         raise SentryUnavailable("the DSN must be like https://key@o0.ingest.sentry.io/0, not ***") from None
     try:
         sentry_sdk.init(dsn=dsn, **_options(settings))
@@ -137,15 +137,15 @@ def _options(settings: SentrySettings) -> dict[str, Any]:
 
 
 def _with_otlp(integrations: list[Integration]) -> list[Integration]:
-    """Without its exporter, which nothing guards, and its propagator, which replaces all others."""
+    """Add OTLPIntegration: without its exporter, which has no circuit, and without its propagator."""
     from sentry_sdk.integrations.otlp import OTLPIntegration
 
     if not any(isinstance(integration, OTLPIntegration) for integration in integrations):
         integrations = [*integrations, OTLPIntegration()]
-    return [_quiet(each) if isinstance(each, OTLPIntegration) else each for each in integrations]
+    return [_linking_only(each) if isinstance(each, OTLPIntegration) else each for each in integrations]
 
 
-def _quiet(integration: OTLPIntegration) -> OTLPIntegration:
+def _linking_only(integration: OTLPIntegration) -> OTLPIntegration:
     if not (integration.setup_otlp_traces_exporter or integration.setup_propagator):
         return integration
     ours = copy.copy(integration)
@@ -154,9 +154,9 @@ def _quiet(integration: OTLPIntegration) -> OTLPIntegration:
 
 
 def _link_errors() -> None:
-    """Events have the ids of OpenTelemetry's current span, be it sampled or not, as with OTLPIntegration.
+    """Give events the ids of OpenTelemetry's current span, sampled or not, as OTLPIntegration does.
 
-    Sentry's own trace headers, of ids that OpenTelemetry knows nothing of, are no longer sent with it.
+    Sentry then no longer sends trace headers of its own, with ids that OpenTelemetry does not know.
     """
     from sentry_sdk.scope import register_external_propagation_context
 

@@ -1,4 +1,4 @@
-"""Spans for Sentry that go by a collector of the application's (``OTLPIntegration(collector_url=...)``)."""
+"""The collector that passes spans on to Sentry (``OTLPIntegration(collector_url=...)``)."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def sends_already(provider: TracerProvider, url: str) -> bool:
 
 
 def _destinations(provider: TracerProvider) -> Iterator[str]:
-    """Where the exporters on a provider send to, as far as they tell.
+    """The addresses that the exporters on a provider send to, as far as they are known.
 
-    By private doors: what a provider has is not public, nor where OpenTelemetry's exporters send to, for
-    which they have `_endpoint` (1.39 to 1.45). Where they are shut, nothing is known.
+    By private attributes: neither the processors of a provider are public, nor the address of OpenTelemetry's
+    exporters, their `_endpoint` (1.39 to 1.45). Where these are missing, nothing is known.
     """
     for processor in processors_of(provider) or ():
         if isinstance(processor, SwitchableProcessor):

@@ -24,7 +24,7 @@ from . import _pipeline as spans
 from ._advice import takes_spans
 from ._package import SentryUnavailable
 from ._propagation import propagate_beside
-from ._settings import DECLARED, Sentry, SentrySettings, check_sentry, given_attributes
+from ._settings import DECLARED, Sentry, SentrySettings, check_sentry, different
 
 if TYPE_CHECKING:
     from sentry_sdk.client import BaseClient
@@ -90,7 +90,8 @@ def connect_provider(provider: TracerProvider, given: Sentry | None) -> CircuitB
     if sentry is None:
         return None
     if before := _connected_here(provider):
-        _check_same(before.settings, sentry, given)
+        if others := ", ".join(different(before.settings, sentry, given)):
+            raise ValueError(f"this provider is connected to Sentry already, with another {others}")
         return before.exporter
     environment.check_names(ours((*declared.DECLARED, *DECLARED)))
     settings = with_listener(Arguments().settings(environment, PROFILES[Profile.PRODUCTION]), sentry)
@@ -194,18 +195,3 @@ def _client(sentry: SentrySettings, environment: Environment) -> BaseClient | No
 def _connected_here(provider: TracerProvider) -> _Connected | None:
     found = _connected.get(provider)
     return found if found and found.pid in (None, os.getpid()) else None
-
-
-def _check_same(before: SentrySettings, now: SentrySettings, given: Sentry) -> None:
-    """What this call leaves out may differ: it asks for nothing there."""
-    others = [name for name in given_attributes(given) if _comparable(before, name) != _comparable(now, name)]
-    if others:
-        raise ValueError(f"this provider is connected to Sentry already, with another {', '.join(others)}")
-
-
-def _comparable(settings: SentrySettings, name: str) -> object:
-    """Integrations are made anew for each call, and equal where they are of the same type."""
-    value = getattr(settings, name)
-    if name == "options":
-        return {key: list(map(type, of)) if key == "integrations" else of for key, of in value.items()}
-    return value

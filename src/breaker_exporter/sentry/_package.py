@@ -1,4 +1,4 @@
-"""The package sentry-sdk: that it is there, and has what the mode needs."""
+"""The package sentry-sdk: is it installed, and does it have what the mode needs?"""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ _EXTRA = 'pip install "breaker-exporter[sentry]"'
 
 
 class SentryUnavailable(Exception):
-    """Sentry cannot be had; the text is one line without secrets."""
+    """Sentry cannot be used; the text is one line without secrets."""
 
 
 def check_version(mode: SentryMode) -> None:
-    """That the mode can be had.
+    """Check that the installed packages can do what the mode needs.
 
     Raises:
-        SentryUnavailable: It cannot; the text says what to install.
+        SentryUnavailable: They cannot; the text says what to install.
     """
     try:
         from sentry_sdk.consts import VERSION
@@ -47,7 +47,7 @@ def check_version(mode: SentryMode) -> None:
 
 
 def _what_is_missing() -> str:
-    """Why Sentry's integration does not find what it needs of OpenTelemetry."""
+    """The reason why Sentry's integration of OpenTelemetry is not enabled."""
     try:
         import opentelemetry.exporter.otlp.proto.http.trace_exporter  # noqa: F401
     except Exception as error:

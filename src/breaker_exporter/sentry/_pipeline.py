@@ -1,14 +1,10 @@
-"""How spans get to Sentry: an exporter behind a circuit of its own, or Sentry's span processor."""
+"""The pipeline of spans to Sentry: an exporter behind a circuit of its own, or Sentry's span processor."""
 
 from __future__ import annotations
 
-import contextlib
 import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
-
-from opentelemetry.sdk.trace import SpanProcessor
-from opentelemetry.sdk.trace.sampling import Decision, TraceIdRatioBased
 
 from .._base.address import place
 from .._base.environment import Environment
@@ -16,13 +12,13 @@ from .._base.log import say
 from .._wiring.pipeline import Pipeline, guarded
 from ._advice import collector_of
 from ._package import SentryUnavailable
+from ._processors import SamplingProcessor, SilencedProcessor
 from ._settings import SentryMode
 
 if TYPE_CHECKING:
     import requests
-    from opentelemetry.context import Context
     from opentelemetry.propagators.textmap import TextMapPropagator
-    from opentelemetry.sdk.trace import ReadableSpan, Span, TracerProvider
+    from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import SpanExporter
     from sentry_sdk.client import BaseClient
 
@@ -37,24 +33,25 @@ def pipeline(
     environment: Environment,
     provider: TracerProvider,
 ) -> Pipeline | None:
-    """What `provider` is to feed; ``None`` where it feeds a collector that passes its spans on to Sentry.
+    """The pipeline for the spans of `provider`; ``None`` where a collector passes them on to Sentry already.
 
     Raises:
-        SentryUnavailable: The collector's URL is none.
+        SentryUnavailable: The collector's URL is malformed.
     """
     if sentry.mode is SentryMode.SPAN_PROCESSOR:
         from sentry_sdk.integrations.opentelemetry import SentrySpanProcessor
 
-        return Pipeline(_Guarded(SentrySpanProcessor()), None)
+        return Pipeline(SilencedProcessor(SentrySpanProcessor()), None)
     if url := collector_of(client):
         return _by_collector(url, settings, environment, provider)
-    whole = guarded("sentry", _to_sentry(client, settings), settings)
+    every_trace = guarded("sentry", _exporter(client, settings), settings)
     if sentry.traces_sample_rate == 1.0:
-        return whole
-    return Pipeline(_Sampled(whole.processor, sentry.traces_sample_rate), whole.exporter)
+        return every_trace
+    return Pipeline(SamplingProcessor(every_trace.processor, sentry.traces_sample_rate), every_trace.exporter)
 
 
-def _to_sentry(client: BaseClient, settings: Settings) -> SpanExporter:
+def _exporter(client: BaseClient, settings: Settings) -> SpanExporter:
+    """An exporter to the OTLP endpoint of the client's Sentry, with the client's TLS files and proxy."""
     from sentry_sdk.consts import VERSION, EndpointType
     from sentry_sdk.utils import Dsn
 
@@ -70,14 +67,14 @@ def _to_sentry(client: BaseClient, settings: Settings) -> SpanExporter:
         headers={"X-Sentry-Auth": auth.to_header()},
         timeout=settings.timeout,
         session=_session(options, auth.scheme),
-        _environment=Environment({}),  # the collector's headers are for it alone
+        _environment=Environment({}),  # the variables' headers are secrets of the collector
     )
 
 
 def _by_collector(
     url: str, settings: Settings, environment: Environment, provider: TracerProvider
 ) -> Pipeline | None:
-    """To the application's collector, as its OTLPIntegration would, with the variables of the collector's."""
+    """A pipeline to the application's collector, unless `provider` has an exporter to it already."""
     from ..otlp import CooperativeOTLPSpanExporter
     from ._collector import sends_already
 
@@ -98,7 +95,7 @@ def _by_collector(
 
 
 def propagator(mode: SentryMode) -> TextMapPropagator:
-    """Sentry's own, for its headers alone."""
+    """Sentry's propagator, for its headers alone."""
     if mode is SentryMode.SPAN_PROCESSOR:
         from sentry_sdk.integrations.opentelemetry import SentryPropagator
 
@@ -108,52 +105,8 @@ def propagator(mode: SentryMode) -> TextMapPropagator:
     return SentryOTLPPropagator()
 
 
-class _Around(SpanProcessor):
-    """Passes everything on to another one."""
-
-    def __init__(self, inner: SpanProcessor) -> None:
-        self._inner = inner
-
-    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
-        self._inner.on_start(span, parent_context)
-
-    def on_end(self, span: ReadableSpan) -> None:
-        self._inner.on_end(span)
-
-    def shutdown(self) -> None:
-        self._inner.shutdown()
-
-    def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        return self._inner.force_flush(timeout_millis)
-
-
-class _Sampled(_Around):
-    """Passes on a share of the traces: whole ones, chosen by their id as OpenTelemetry's sampler does."""
-
-    def __init__(self, inner: SpanProcessor, rate: float) -> None:
-        super().__init__(inner)
-        self._sampler = TraceIdRatioBased(rate)
-
-    def on_end(self, span: ReadableSpan) -> None:
-        sampled = self._sampler.should_sample(None, span.context.trace_id, span.name)
-        if sampled.decision is Decision.RECORD_AND_SAMPLE:
-            super().on_end(span)
-
-
-class _Guarded(_Around):
-    """What the other one raises stays out of the application: Sentry's prunes dicts that threads share."""
-
-    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
-        with contextlib.suppress(Exception):
-            super().on_start(span, parent_context)
-
-    def on_end(self, span: ReadableSpan) -> None:
-        with contextlib.suppress(Exception):
-            super().on_end(span)
-
-
 def _session(options: Mapping[str, Any], scheme: str) -> requests.Session | None:
-    """One with the proxy that Sentry was told to use, or to do without; ``None``: the environment says it."""
+    """A session with the proxy of Sentry's client, or without one; ``None``: the environment decides."""
     proxy = (options["https_proxy"] if scheme == "https" else None) or options["http_proxy"]
     if proxy is None:
         return None

@@ -1,4 +1,4 @@
-"""Sentry's trace headers beside those that a process propagates already, not instead of them."""
+"""Sentry's trace headers, beside those that a process propagates already."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from opentelemetry.propagators.textmap import (
 
 _BAGGAGE = "baggage"
 _SENTRYS = "sentry-"
-"""What Sentry's members of a baggage header begin with."""
+"""The prefix of Sentry's members of a baggage header."""
 
 
 class BesidePropagator(TextMapPropagator):
-    """Two propagators; what `first` reads wins, and both write.
+    """Two propagators: both write, and where both find a trace, that of `first` wins.
 
-    ``CompositePropagator`` does not do: each propagator in it overwrites the ``baggage`` of the one before.
+    ``CompositePropagator`` cannot be used: in it each propagator overwrites the ``baggage`` of the others.
 
     Args:
-        first: What is propagated already, such as W3C trace context and baggage.
-        sentry: Sentry's.
+        first: The propagator that was set before, such as W3C trace context and baggage.
+        sentry: Sentry's propagator.
     """
 
     def __init__(self, first: TextMapPropagator, sentry: TextMapPropagator) -> None:
@@ -37,15 +37,15 @@ class BesidePropagator(TextMapPropagator):
     def extract(
         self, carrier: CarrierT, context: Context | None = None, getter: Getter[CarrierT] = default_getter
     ) -> Context:
-        before = Context() if context is None else context  # as W3C has it; Sentry would take the caller's
+        before = Context() if context is None else context  # W3C's rule; Sentry would take the caller's
         try:
             after = self._sentry.extract(carrier, before, getter)
-        except Exception:  # "sentry-trace: 1" makes it raise, and anybody may send that
+        except Exception:  # "sentry-trace: 1", which anybody may send, makes it raise
             return self._first.extract(carrier, before, getter)
         both = self._first.extract(carrier, after, getter)
         if after is before or _trace_id(both) == _trace_id(after):
             return both
-        return self._first.extract(carrier, before, getter)  # of another trace nothing is to be passed on
+        return self._first.extract(carrier, before, getter)  # nothing of another trace is passed on
 
     def inject(
         self, carrier: CarrierT, context: Context | None = None, setter: Setter[CarrierT] = default_setter
@@ -65,7 +65,7 @@ class BesidePropagator(TextMapPropagator):
 
 
 def propagate_beside(sentry: TextMapPropagator) -> None:
-    """From now on this process propagates Sentry's headers too. Where it does already, nothing changes."""
+    """Make this process propagate Sentry's headers too, unless it does so already."""
     first = propagate.get_global_textmap()
     if not isinstance(first, BesidePropagator | type(sentry)):
         propagate.set_global_textmap(BesidePropagator(first, sentry))
@@ -76,7 +76,7 @@ def _trace_id(context: Context) -> int:
 
 
 def _merged(others: str | None, sentrys: str | None) -> dict[str, str]:
-    """The one baggage header; Sentry's members, which W3C passes on as they came in, are Sentry's alone."""
+    """The one baggage header: Sentry writes its members itself, so those that W3C passes on are left out."""
     if not others or not sentrys:
         return {}
     kept = [member for member in others.split(",") if not member.strip().startswith(_SENTRYS)]

@@ -1,4 +1,4 @@
-"""What Sentry is set up by: given in code, else in the environment, else the default."""
+"""Sentry's settings: each is given in code, else by the environment, else it has its default."""
 
 from __future__ import annotations
 
@@ -190,6 +190,19 @@ class SentrySettings:
     traces_sample_rate: float
     report_transitions: bool
     options: dict[str, object] = field(repr=False)
+
+
+def different(before: SentrySettings, now: SentrySettings, given: Sentry) -> list[str]:
+    """The names of the settings that `given` sets to another value; what it leaves out may differ."""
+    return [name for name in given_attributes(given) if _comparable(before, name) != _comparable(now, name)]
+
+
+def _comparable(settings: SentrySettings, name: str) -> object:
+    """Integrations are made anew for each call, and count as equal where they are of the same type."""
+    value = getattr(settings, name)
+    if name == "options":
+        return {key: list(map(type, of)) if key == "integrations" else of for key, of in value.items()}
+    return value
 
 
 def _release_of(provider: TracerProvider | None) -> str | None:

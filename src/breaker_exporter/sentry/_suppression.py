@@ -1,4 +1,4 @@
-"""What keeps Sentry's sending out of the traces, and an outage's log lines out of Sentry's quota."""
+"""Sentry's requests make no spans, and log lines of an outage no events: both would feed on themselves."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
     from sentry_sdk.client import BaseClient
 
 _LOGGERS = ("breaker_exporter", "opentelemetry.exporter.*", "opentelemetry.sdk.*")
-"""An outage makes these complain, and each complaint would be an event of the quota."""
+"""In an outage these loggers write many lines, and each would be an event of Sentry's quota."""
 _SUPPRESS = "suppress_instrumentation"
 """The key in a context by which instrumentations are told to make no spans."""
 
 
 def ignore_loggers() -> None:
-    """No events, breadcrumbs or logs of what exporters, the SDK and this package log."""
+    """Make Sentry ignore what exporters, the SDK and this package log: no events, breadcrumbs or logs."""
     from sentry_sdk.integrations import logging as of_sentry
 
-    # Newer versions have a list of its own for what goes to Sentry's logs.
+    # Newer versions of sentry-sdk have a list of their own for Sentry's logs.
     ignore_for_logs = getattr(of_sentry, "ignore_logger_for_sentry_logs", of_sentry.ignore_logger)
     for name in _LOGGERS:
         of_sentry.ignore_logger(name)
@@ -30,21 +30,21 @@ def ignore_loggers() -> None:
 
 
 def keep_out_of_traces(client: BaseClient) -> None:
-    """What is sent to Sentry makes no spans, where HTTP clients are instrumented.
+    """Suppress the spans of requests to Sentry, where HTTP clients are instrumented.
 
-    By a private door, the method with which Sentry's thread sends: what is public reaches that thread once,
-    and not the one that comes after a fork. Where the method is not there, spans are made.
+    By a private method, with which Sentry's thread sends. Anything public reaches that thread once, and not
+    the thread that starts after a fork. Where the method is missing, the requests make spans.
     """
     transport: Any = client.transport
     send = getattr(transport, "_send_envelope", None)
-    if send is None or inspect.iscoroutinefunction(send) or isinstance(send, _Quietly):
+    if send is None or inspect.iscoroutinefunction(send) or isinstance(send, _Suppressed):
         return
-    transport._send_envelope = _Quietly(send)
+    transport._send_envelope = _Suppressed(send)
 
 
 @dataclass(frozen=True, slots=True)
-class _Quietly:
-    """A call in whose context instrumentations make no spans."""
+class _Suppressed:
+    """A call during which instrumentations make no spans."""
 
     call: Callable[..., object]
 
