@@ -106,7 +106,7 @@ class _Observed:
 
 
 _observed: WeakKeyDictionary[MeterProvider, _Observed] = WeakKeyDictionary()
-"""By provider, which ignores the callbacks of a second instrument of the same name: all exporters share one."""
+"""By provider, which ignores callbacks of a second instrument of the same name: all exporters share one."""
 
 _globally = _Observed()
 """The exporters of the global provider: until one is set, a proxy, which passes its instruments on."""
