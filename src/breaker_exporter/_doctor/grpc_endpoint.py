@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from .._base.environment import Environment
+from ..otlp._endpoints import GRPC_PORT
 from .finding import Steps, ok, warning
 from .reach import Place
 
@@ -82,5 +83,5 @@ def examine(endpoint: str) -> Steps[None]:
         yield warning(
             "grpc-endpoint-port",
             "the endpoint has no port, for which gRPC takes 443",
-            "write the port, which is usually 4317",
+            f"write the port, which is usually {GRPC_PORT}",
         )

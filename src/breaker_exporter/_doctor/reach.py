@@ -9,12 +9,13 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from ..otlp._endpoints import GRPC_PORT, HTTP_PORT
 from .finding import Finding, Steps, broken, ok, warning
 
 _MOST_ADDRESSES = 4
 _SLOW = 1.0
 """Seconds."""
-_CONVENTION = {4317: "gRPC", 4318: "HTTP"}
+_CONVENTION = {GRPC_PORT: "gRPC", HTTP_PORT: "HTTP"}
 
 
 @dataclass(frozen=True, slots=True)

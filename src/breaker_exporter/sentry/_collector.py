@@ -9,11 +9,12 @@ from urllib.parse import urlsplit
 from .._spans import CircuitBreakerSpanExporter
 from .._wiring.provider import processors_of
 from .._wiring.switchable_processor import SwitchableProcessor
+from ..otlp._endpoints import GRPC_PORT, HTTP_PORT
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
 
-_BOTH = {4317, 4318}
+_BOTH = {GRPC_PORT, HTTP_PORT}
 """The usual ports of one collector, for gRPC and for HTTP."""
 
 

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from .._base.command_line import until_nobody_reads
+from ..otlp._endpoints import GRPC_PORT, HTTP_PORT
 from ._faults import Fault, FaultSetting, connections_mode
 
 if TYPE_CHECKING:
@@ -127,8 +128,12 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m breaker_exporter.testing",
         description="An OTLP trace receiver on loopback ports whose fault is switched at run time.",
     )
-    parser.add_argument("--http-port", type=_port, default=4318, help="OTLP/HTTP port (default: %(default)s)")
-    parser.add_argument("--grpc-port", type=_port, default=4317, help="OTLP/gRPC port (default: %(default)s)")
+    parser.add_argument(
+        "--http-port", type=_port, default=HTTP_PORT, help="OTLP/HTTP port (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--grpc-port", type=_port, default=GRPC_PORT, help="OTLP/gRPC port (default: %(default)s)"
+    )
     parser.add_argument("--control-port", type=_port, default=0, help="control port (default: any free one)")
     faults = ", ".join(fault.value for fault in Fault)
     parser.add_argument(
