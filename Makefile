@@ -4,6 +4,8 @@ PYTHON ?= $(shell sh tools/pythons newest-first | head -n 1)
 BIN := .venv/bin
 SOURCES := $(shell find src -name '*.py')
 PIP := -m pip --disable-pip-version-check install --quiet
+# Containers switch Python's cache off; each test process would compile what it imports, and pytest rewrite all tests.
+unexport PYTHONDONTWRITEBYTECODE
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
