@@ -33,14 +33,11 @@ class CannotCount(RuntimeError):
 
 
 def _encode_direct(batches: int, kind: Callable[[], Sequence[object]]) -> None:
-    from breaker_exporter.otlp._encode.spans import BatchEncoder
+    from breaker_exporter.otlp._encode.spans import encode_spans
 
     spans = kind()
     for _ in range(batches):
-        encoder = BatchEncoder()
-        for start in range(0, len(spans), 32):
-            encoder.add(spans[start : start + 32])  # type: ignore[arg-type]
-        encoder.body()
+        encode_spans(spans, 0, lambda: None)  # type: ignore[arg-type]
 
 
 def _encode_official(batches: int, kind: Callable[[], Sequence[object]]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 from opentelemetry.attributes import BoundedAttributes
+from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.util import BoundedList
@@ -73,6 +74,11 @@ odd: st.SearchStrategy[Any] = st.sampled_from(
         MappingProxyType({"a": 1}),
     ]
 )
+_with_none = ReadableSpan("", SpanContext(1, 1, is_remote=False), attributes={"none": None})
+NONE_IS_KEPT = b"none" in encode_spans([_with_none]).SerializeToString()
+"""False up to 1.42: the official encoder drops an attribute that is ``None``, or has one in it."""
+
+nones: st.SearchStrategy[Any] = st.none() if NONE_IS_KEPT else st.nothing()
 scalars: st.SearchStrategy[Any] = st.booleans() | texts | integers | floats | st.binary(max_size=8) | alike
 keys: st.SearchStrategy[Any] = st.sampled_from(["", "a", "http.request.method", "db.statement"]) | texts
 odd_keys: st.SearchStrategy[Any] = st.sampled_from([Text("abc"), Method.GET, 1, None, True, ("a",)])
@@ -92,11 +98,11 @@ def nested(levels: int) -> Any:
 
 values: st.SearchStrategy[Any] = st.one_of(
     scalars,
-    st.recursive(scalars | st.none(), _deeper, max_leaves=6),
-    st.none(),
+    st.recursive(scalars | nones, _deeper, max_leaves=6),
+    nones,
     odd,
     st.lists(odd, max_size=2),
-    st.sampled_from([7, 8, 9, 10, 20, 37, 40, 45, 120]).map(nested),
+    st.sampled_from([7, 8, 9, 10, 20, 37, 120]).map(nested),
 )
 
 
@@ -132,7 +138,8 @@ odd_contexts: st.SearchStrategy[Any] = st.none() | st.builds(
 )
 
 times = st.none() | st.integers(0, (1 << 64) - 1)
-odd_times: st.SearchStrategy[Any] = st.sampled_from([-1, 1 << 64, 1.5, True, Number(7), "now"])
+# Not True: what is a time of 1 here is none to some versions of protobuf, and to others it is.
+odd_times: st.SearchStrategy[Any] = st.sampled_from([-1, 1 << 64, 1.5, Number(7), "now"])
 statuses: st.SearchStrategy[Any] = st.builds(Status, st.sampled_from(StatusCode)) | st.builds(
     Status, st.just(StatusCode.ERROR), st.none() | texts
 )

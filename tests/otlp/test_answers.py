@@ -164,8 +164,8 @@ def test_an_answer_in_other_words_is_a_success_and_said_once(
         assert [exporter.export_and_report(spans(1)) for _ in range(3)] == [DELIVERED] * 3
 
     assert caplog.messages == [
-        f"{server.base}: HTTP 200, but the answer is no OTLP {said}: its spans count as exported; "
-        "look at the endpoint if they do not arrive"
+        f"{server.base}: HTTP 200, but the answer is no OTLP {said}: what was sent counts as exported; "
+        "look at the endpoint if it does not arrive"
     ]
 
 

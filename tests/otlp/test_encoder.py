@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 from opentelemetry.attributes import BoundedAttributes
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceState
 
-from breaker_exporter.otlp._encode import spans
-from breaker_exporter.otlp._encode.official import official_span_bytes
-from breaker_exporter.otlp._encode.span import span_bytes
-from breaker_exporter.otlp._encode.spans import BatchEncoder, warm
+from breaker_exporter.otlp._encode import attributes, spans
+from breaker_exporter.otlp._encode.batch import Encoded
+from breaker_exporter.otlp._encode.spans import encode_spans
 
 from ..semantics._processes import run_code
 from . import _strategies as some
-from ._compare import assert_like_the_official, encoded, official, read
+from ._compare import assert_like_the_official, body_of, encoded, official, read
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,23 +80,17 @@ def test_attributes_of_any_type_are_read_as_the_official_ones_wherever_they_stan
     assert_like_the_official([everywhere])
 
 
-@pytest.mark.long
-@some_examples
-@given(some.batches(), st.data())
-def test_a_batch_cut_anywhere_makes_the_same_body(batch: list[ReadableSpan], data: st.DataObject) -> None:
-    whole = encoded(batch)
-    cuts = sorted(data.draw(st.lists(st.integers(0, len(batch)), max_size=4)))
-    sliced = BatchEncoder()
-    for start, end in pairwise([0, *cuts, len(batch)]):
-        sliced.add(batch[start:end])
-        sliced.body()
+def test_others_are_let_run_between_any_few_spans() -> None:
+    batch, rests = [span({"n": number}) for number in range(50)], []
 
-    assert sliced.body() == whole.body()
-    assert (sliced.count, sliced.left_out) == (whole.count, whole.left_out)
+    paused = encode_spans(batch, 0, lambda: rests.append(len(rests)))
+
+    assert paused == encoded(batch)
+    assert len(rests) >= 5
 
 
-def test_nothing_makes_an_empty_body() -> None:
-    assert encoded([]).body() == b""
+def test_nothing_makes_no_request() -> None:
+    assert encoded([]) == Encoded((), 0)
 
 
 def full_span() -> ReadableSpan:
@@ -123,8 +115,7 @@ def full_span() -> ReadableSpan:
     )
 
 
-def test_a_span_with_every_field_needs_no_official_encoder() -> None:
-    span_bytes(full_span())
+def test_a_span_with_every_field_is_read_as_the_official_one() -> None:
     assert_like_the_official([full_span()])
 
 
@@ -140,14 +131,12 @@ def test_a_span_with_every_field_needs_no_official_encoder() -> None:
         {"mapping": {"a": {"b": [1, "mixed", 2.0, True, b""]}}, "empty": {}},
     ],
 )
-def test_plain_types_need_no_official_encoder(attributes: dict[str, Any]) -> None:
-    span_bytes(span(BoundedAttributes(attributes=attributes)))
-    assert_like_the_official([span(attributes)])
+def test_plain_types_are_read_as_the_official_ones(attributes: dict[str, Any]) -> None:
+    assert_like_the_official([span(attributes), span(BoundedAttributes(attributes=attributes))])
 
 
 @pytest.mark.parametrize("name", ["start_time", "end_time"])
-def test_a_span_without_a_time_needs_no_official_encoder(name: str) -> None:
-    span_bytes(span(**{name: None}))
+def test_a_span_without_a_time_is_read_as_the_official_one(name: str) -> None:
     assert_like_the_official([span(**{name: None})])
 
 
@@ -168,9 +157,7 @@ def test_a_span_without_a_time_needs_no_official_encoder(name: str) -> None:
         {"links": [Link(CONTEXT, some.UserAttributes(a=1))]},
     ],
 )
-def test_what_the_direct_encoder_does_not_know_goes_to_the_official_one(fields: dict[str, Any]) -> None:
-    with pytest.raises(Exception):  # noqa: B017, PT011
-        span_bytes(span(**fields))
+def test_odd_fields_are_read_as_the_official_ones(fields: dict[str, Any]) -> None:
     assert_like_the_official([span(), span(**fields), span()])
     assert encoded([span(**fields)]).left_out == 0
 
@@ -182,22 +169,28 @@ def test_attributes_that_contain_themselves_are_dropped_as_the_official_encoder_
     assert_like_the_official([span({"circle": circle, "after": 1})])
 
 
-def test_a_none_is_learned_from_the_official_encoder_which_changed_its_mind_in_1_43() -> None:
+def test_a_none_is_an_empty_value_as_it_is_officially_from_1_43_on() -> None:
+    """Up to 1.42 the official encoder drops the attribute, and logs an error."""
     nones = span({"a": None, "b": [None, 1], "c": {"d": None}, "e": 1})
-    assert_like_the_official([nones])
-    kept = len(official([span({"a": None})])) > len(official([span({})]))
 
-    if kept:
-        span_bytes(nones)
-    else:
-        with pytest.raises(Exception):  # noqa: B017, PT011
-            span_bytes(nones)
-    assert_like_the_official([nones])
+    found = attributes_of(nones)
+
+    assert [key for key, _ in found] == ["a", "b", "c", "e"]
+    assert found[0][1].WhichOneof("value") is None
+    assert [one.WhichOneof("value") for one in found[1][1].array_value.values] == [None, "int_value"]
+    if some.NONE_IS_KEPT:
+        assert_like_the_official([nones])
+
+
+def attributes_of(one: ReadableSpan) -> list[tuple[str, Any]]:
+    request = ExportTraceServiceRequest.FromString(body_of([one]))
+    return [(pair.key, pair.value) for pair in request.resource_spans[0].scope_spans[0].spans[0].attributes]
 
 
 @pytest.fixture
 def said(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
     monkeypatch.setattr(spans, "_said", [])
+    monkeypatch.setattr(attributes, "_said", [])
     caplog.set_level(logging.DEBUG, logger="breaker_exporter")
     return caplog
 
@@ -210,23 +203,21 @@ def said(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> p
         {"context": SpanContext(1 << 128, 1, is_remote=False)},
         {"start_time": -1},
         {"status": Status(StatusCode.ERROR, "\ud800")},
-        {"attributes": {"a": some.nested(40)}},
         {"resource": Resource({}, "\ud800")},
         {"instrumentation_scope": InstrumentationScope("\ud800")},
         {"instrumentation_scope": InstrumentationScope([])},  # type: ignore[arg-type]
     ],
 )
 def test_a_span_that_nobody_can_encode_costs_only_itself(fields: dict[str, Any]) -> None:
-    encoder = encoded([span(), span(**fields), span({"a": 1})])
+    batch = [span(), span(**fields), span({"a": 1})]
+    both = encoded(batch)
 
-    assert (encoder.count, encoder.left_out) == (2, 1)
-    assert read(encoder.body()) == read(official([span(), span({"a": 1})]))
+    assert (both.items, both.left_out) == (2, 1)
+    assert read(body_of(batch)) == read(official([span(), span({"a": 1})]))
 
 
 def test_a_batch_of_none_but_such_spans_is_empty(said: pytest.LogCaptureFixture) -> None:
-    encoder = encoded([span(context=None), object()])  # type: ignore[list-item]
-
-    assert (encoder.count, encoder.left_out, encoder.body()) == (0, 2, b"")
+    assert encoded([span(context=None), object()]) == Encoded((), 2)  # type: ignore[list-item]
 
 
 def test_a_span_left_out_is_said_once_and_nothing_of_it_quoted(said: pytest.LogCaptureFixture) -> None:
@@ -291,16 +282,22 @@ def test_a_resource_that_may_change_is_encoded_anew_in_each_batch() -> None:
         assert_like_the_official([span(resource=changing)])
 
 
-def _short_lived(count: int) -> Iterator[ReadableSpan]:
-    """Yield spans whose resource and scope are gone, and their ids free again, when the next comes."""
-    for number in range(count):
-        yield span(resource=Resource({"n": number}), instrumentation_scope=InstrumentationScope(f"s{number}"))
+class _ShortLived(list[ReadableSpan]):
+    """Spans whose resource and scope are gone, and their ids free again, when the next comes."""
+
+    def __getitem__(self, index: Any) -> Any:
+        numbers = range(len(self))[index]
+        return (numbered(number) for number in numbers)
+
+
+def numbered(number: int) -> ReadableSpan:
+    return span(resource=Resource({"n": number}), instrumentation_scope=InstrumentationScope(f"s{number}"))
 
 
 def test_an_id_used_again_brings_no_stranger_s_resource() -> None:
-    batch = list(_short_lived(40))
-    in_one_batch = encoded(_short_lived(40)).body()
-    in_batches_of_one = b"".join(encoded([one]).body() for one in _short_lived(40))
+    batch = [numbered(number) for number in range(40)]
+    in_one_batch = body_of(_ShortLived([span()] * 40))
+    in_batches_of_one = b"".join(body_of([numbered(number)]) for number in range(40))
 
     assert read(in_one_batch) == read(official(batch))
     assert read(in_batches_of_one) == read(official(batch))
@@ -326,13 +323,12 @@ def test_memory_does_not_grow_with_ever_new_names_keys_values_and_resources() ->
     """Peaks of the traced memory, the second of twice as much input: 9 MB more where nothing is forgotten."""
     run_code(
         "import tracemalloc\n"
-        "from breaker_exporter.otlp._encode.spans import BatchEncoder\n"
+        "from breaker_exporter.otlp._encode.spans import encode_spans\n"
         "from tests.otlp.test_encoder import _new_to_everyone\n"
         "def peak(start, count):\n"
         "    for part in range(start, start + count, 100):\n"
-        "        encoder = BatchEncoder()\n"
-        "        encoder.add(_new_to_everyone(part, 100))\n"
-        "        assert encoder.count == 100\n"
+        "        batch = encode_spans(list(_new_to_everyone(part, 100)), 0, lambda: None)\n"
+        "        assert batch.items == 100\n"
         "    return tracemalloc.get_traced_memory()[1]\n"
         "tracemalloc.start()\n"
         "first = peak(0, 3000)\n"
@@ -345,27 +341,22 @@ def test_memory_does_not_grow_with_ever_new_names_keys_values_and_resources() ->
 
 def test_a_lone_thread_and_many_make_the_same_bodies() -> None:
     batches = [list(_new_to_everyone(start, 60)) for start in range(0, 480, 60)]
-    alone = [encoded(batch).body() for batch in batches]
+    alone = [body_of(batch) for batch in batches]
 
     with ThreadPoolExecutor(4) as pool:
-        together = list(pool.map(lambda batch: encoded(batch).body(), batches * 3))
+        together = list(pool.map(body_of, batches * 3))
 
     assert together == alone * 3
 
 
-def test_protobuf_is_loaded_when_asked_for_and_not_before() -> None:
+def test_neither_protobuf_nor_the_official_encoder_is_loaded() -> None:
+    """O4: the official encoder is optional; what is odd needs it no more than the rest."""
     run_code(
         "import sys\n"
-        "from breaker_exporter.otlp._encode.spans import warm\n"
-        "assert 'google.protobuf' not in sys.modules\n"
-        "warm()\n"
-        "assert 'opentelemetry.exporter.otlp.proto.common.trace_encoder' in sys.modules\n"
+        "sys.modules['opentelemetry.exporter.otlp.proto'] = sys.modules['google.protobuf'] = None\n"
+        "from breaker_exporter.otlp._encode.spans import encode_spans\n"
+        "from tests.otlp._odd import odd_spans\n"
+        "batch = encode_spans(odd_spans(), 0, lambda: None)\n"
+        "assert (batch.items, batch.left_out) == (len(odd_spans()), 0)\n"
+        "assert b'shop' in batch.requests[0].body\n"
     )
-    warm()
-
-
-def test_an_odd_span_comes_from_the_official_encoder_byte_by_byte() -> None:
-    odd = span({"a": some.Port.HTTPS})
-
-    assert official_span_bytes(odd) in official([odd])
-    assert official_span_bytes(odd) in encoded([odd]).body()

@@ -11,26 +11,38 @@ from urllib.parse import urlsplit
 
 from opentelemetry.metrics import MeterProvider, get_meter_provider
 
+from .._base.environment import Environment
+from .._base.meter_provider import metered
 from .._core.report import ExportReport, Verdict
 
-ENABLED = "OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED"
-_TYPE = "otlp_http_span_exporter"
+_ENABLED = "OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED"
 _numbers = itertools.count()
+
+
+def self_metrics(
+    kind: str, endpoint: str, meter_provider: MeterProvider | None, environment: Environment
+) -> SelfMetrics | None:
+    """Return what counts for an exporter, or ``None`` where the environment does not ask for it."""
+    if (environment.value(_ENABLED) or "").lower() != "true":
+        return None
+    with metered(environment) if meter_provider is None else contextlib.nullcontext():
+        return SelfMetrics(kind, endpoint, meter_provider)
 
 
 class SelfMetrics:
     """Spans in flight, spans exported, and how long an export took.
 
     Args:
+        kind: The type of component in the semantic conventions, such as ``otlp_http_span_exporter``.
         endpoint: Where spans are posted to.
         meter_provider: Whose instruments count; OpenTelemetry's global one where it is ``None``.
     """
 
-    def __init__(self, endpoint: str, meter_provider: MeterProvider | None) -> None:
+    def __init__(self, kind: str, endpoint: str, meter_provider: MeterProvider | None) -> None:
         url = urlsplit(endpoint)
         self._attributes: dict[str, str | int] = {
-            "otel.component.type": _TYPE,
-            "otel.component.name": f"breaker_{_TYPE}/{next(_numbers)}",
+            "otel.component.type": kind,
+            "otel.component.name": f"breaker_{kind}/{next(_numbers)}",
             "server.address": url.hostname or "",
             "server.port": url.port or (443 if url.scheme == "https" else 80),
         }

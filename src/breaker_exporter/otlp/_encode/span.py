@@ -1,19 +1,18 @@
 """One span as OTLP protobuf bytes, written straight from its public attributes.
 
-Every field is taken where the official encoder takes it, and written only where both agree on what it is:
-whatever raises here goes to the official encoder. Field numbers are those of
-``opentelemetry/proto/trace/v1/trace.proto``. The order of fields on the wire is free.
+Every field is taken where the official encoder takes it, and means what it means there. Field numbers are
+those of ``opentelemetry/proto/trace/v1/trace.proto``. The order of fields on the wire is free.
 """
 
 from __future__ import annotations
 
 from struct import Struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from opentelemetry.trace import DEFAULT_TRACE_STATE, SpanKind, StatusCode
 
-from .values import Attributes
-from .wire import Texts, Unknown, count, sized
+from .attributes import Attributes
+from .wire import Texts, count, sized, text_field, varint
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import Event, ReadableSpan
@@ -46,57 +45,52 @@ _STATUSES = {code: b"\x7a" + sized(data) for code, data in _CODES.items()}
 
 _names = Texts(b"\x2a")
 _event_names = Texts(b"\x12")
-_attributes = Attributes(b"\x4a")
-_event_attributes = Attributes(b"\x1a")
-_link_attributes = Attributes(b"\x22")
+_attributes = Attributes(b"\x4a", 5)
+_event_attributes = Attributes(b"\x1a", 6)
+_link_attributes = Attributes(b"\x22", 6)
 
 
 def span_bytes(span: ReadableSpan) -> bytes:
     """Return a ``Span`` message.
 
     Raises:
-        Exception: There is something in it that only the official encoder may know.
+        Exception: There is something in it that OTLP has no place for.
     """
-    context = span.get_span_context()
-    name = span.name
-    if context is None or type(name) is not str:
-        raise Unknown
+    # Its type says that there may be none: an AttributeError, then.
+    context = cast("SpanContext", span.get_span_context())
+    name: object = span.name
+    parent = span.parent
+    start, end = span.start_time, span.end_time
     parts = [
         b"\x0a\x10",
         context.trace_id.to_bytes(16, "big"),
         b"\x12\x08",
         context.span_id.to_bytes(8, "big"),
-        _names[name],
+        _names[name] if type(name) is str else text_field(b"\x2a", name),
         _KINDS[id(span.kind)],
+        _parent(parent) if parent else _LOCAL,
+        _times(start, end) if start is None or end is None else _TIMES(b"\x39", start, b"\x41", end),
     ]
     append = parts.append
-    parent = span.parent
-    if parent:
-        append(b"\x22\x08")
-        append(parent.span_id.to_bytes(8, "big"))
-        append(_REMOTE if parent.is_remote else _LOCAL)
-    else:
-        append(_LOCAL)
     trace_state = context.trace_state
     if trace_state is not DEFAULT_TRACE_STATE and trace_state is not None:
         append(_trace_state(trace_state))
-    append(_times(span.start_time, span.end_time))
     _attributes.write(span.attributes, append)
     for event in span.events:
-        append(b"\x5a")
-        append(sized(_event(event)))
+        data = _event(event)
+        parts += (b"\x5a", varint(len(data)), data)
     for link in span.links:
-        append(b"\x6a")
-        append(sized(_link(link)))
-    if span.dropped_attributes:
-        append(count(b"\x50", span.dropped_attributes))
-    if span.dropped_events:
-        append(count(b"\x60", span.dropped_events))
-    if span.dropped_links:
-        append(count(b"\x70", span.dropped_links))
+        data = _link(link)
+        parts += (b"\x6a", varint(len(data)), data)
+    if dropped := span.dropped_attributes:
+        append(count(b"\x50", dropped))
+    if dropped := span.dropped_events:
+        append(count(b"\x60", dropped))
+    if dropped := span.dropped_links:
+        append(count(b"\x70", dropped))
     status = span.status
     if status is not None:
-        append(_status(status))
+        append(_status(status) if status.description else _STATUSES[id(status.status_code)])
     return b"".join(parts)
 
 
@@ -104,26 +98,24 @@ def _trace_state(trace_state: TraceState) -> bytes:
     return b"\x1a" + sized(",".join([f"{key}={value}" for key, value in trace_state.items()]).encode())
 
 
+def _parent(parent: SpanContext) -> bytes:
+    return b"\x22\x08" + parent.span_id.to_bytes(8, "big") + (_REMOTE if parent.is_remote else _LOCAL)
+
+
 def _times(start: int | None, end: int | None) -> bytes:
-    if start is not None and end is not None:
-        return _TIMES(b"\x39", start, b"\x41", end)
     return (b"" if start is None else _TIME(b"\x39", start)) + (b"" if end is None else _TIME(b"\x41", end))
 
 
 def _status(status: Status) -> bytes:
-    message = status.description
-    if not message:
-        return _STATUSES[id(status.status_code)]
-    if type(message) is not str:
-        raise Unknown
-    return b"\x7a" + sized(_CODES[id(status.status_code)] + b"\x12" + sized(message.encode()))
+    return b"\x7a" + sized(_CODES[id(status.status_code)] + text_field(b"\x12", status.description))
 
 
 def _event(event: Event) -> bytes:
-    name = event.name
-    if type(name) is not str:
-        raise Unknown
-    parts = [_TIME(b"\x09", event.timestamp), _event_names[name]]
+    name: object = event.name
+    parts = [
+        _TIME(b"\x09", event.timestamp),
+        _event_names[name] if type(name) is str else text_field(b"\x12", name),
+    ]
     _event_attributes.write(event.attributes, parts.append)
     if event.dropped_attributes:
         parts.append(count(b"\x20", event.dropped_attributes))

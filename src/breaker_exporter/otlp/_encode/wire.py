@@ -13,8 +13,8 @@ _MOST_TEXTS = 1024
 _LONGEST_TEXT = 128
 
 
-class Unknown(Exception):
-    """The direct encoder does not know this value; the official one may."""
+class NotEncodable(Exception):
+    """OTLP has no place for this value. The text names its type and quotes nothing of it."""
 
 
 def _spelled(number: int) -> bytes:
@@ -44,11 +44,35 @@ def count(tag: bytes, number: int) -> bytes:
     """Return a uint32 field.
 
     Raises:
-        Unknown: The number has no place in 32 bits.
+        NotEncodable: The number has no place in 32 bits.
     """
     if not 0 <= number < 1 << 32:
-        raise Unknown
+        raise NotEncodable("a count that has no place in 32 bits")
     return tag + varint(number)
+
+
+def utf8(text: object) -> bytes:
+    """Return what a string field holds of a text: a ``str``, one of a subclass, or UTF-8 already.
+
+    Raises:
+        NotEncodable: It is none.
+        UnicodeError: It has no form in UTF-8.
+    """
+    if isinstance(text, str):
+        return str.encode(text)
+    if isinstance(text, bytes):
+        text.decode()
+        return bytes(text)
+    raise NotEncodable(type(text).__name__)
+
+
+def text_field(tag: bytes, text: object) -> bytes:
+    """Return a string field; nothing where there is no text.
+
+    Raises:
+        Exception: It is no text.
+    """
+    return b"" if text is None else tag + sized(utf8(text))
 
 
 class Texts(dict[str, bytes]):

@@ -5,82 +5,67 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 
-from ..._core.report import LONGEST_PAUSE, ExportReport, Verdict
+from ..._core.report import LONGEST_PAUSE, Verdict
 from .compression import unpacked
-from .http import MOST_READ, Answer
-from .partial_success import report_of_success
+from .http import MOST_READ, Response
+from .sender import Answer
 from .statuses import HTTP, HTTP_OTHERS
-from .words import (
-    Kind,
-    error_message,
-    media_type,
-    partial_success,
-)
+from .words import Kind, error_message, media_type, partial_success
 
-TOO_LARGE = 413
 _PARTIAL = (b"\x0a", b"{")
 """How a partial success begins: in protobuf, in JSON."""
+_ALL = 1 << 63
+"""More items than any request has."""
 
 
-@dataclass(frozen=True, slots=True)
-class Meaning:
-    """What an answer means.
-
-    Attributes:
-        report: What became of the spans.
-        remark: What somebody should know though no span is lost by it; empty for nothing.
-    """
-
-    report: ExportReport
-    remark: str = ""
-
-
-def meaning_of(answer: Answer, spans: int, said: Callable[[str], str]) -> Meaning:
-    """What an answer to so many spans means.
+def answer_of(response: Response, said: Callable[[str], str]) -> Answer:
+    """The meaning of a response.
 
     Args:
-        answer: The answer.
-        spans: Number of spans that were sent.
+        response: The response.
         said: Makes the words of the other side fit for a log line.
     """
-    status = answer.status
-    body = unpacked(answer.body, answer.content_encoding, MOST_READ)
+    status = response.status
+    body = unpacked(response.body, response.content_encoding, MOST_READ)
     if 200 <= status < 300:
-        return _success(answer, b"\xff" if body is None else body, spans, said)
-    words = said(error_message(body or b"", answer.content_type))
-    known = HTTP.get(status, HTTP_OTHERS)
-    reason = known.reason(f"HTTP {status}", words)
-    retry_after = seconds_of(answer.retry_after) if known.may_ask_for_pause else None
-    return Meaning(ExportReport(known.verdict, reason=reason, retry_after=retry_after))
+        return _success(response, b"\xff" if body is None else body, said)
+    meaning = HTTP.get(status, HTTP_OTHERS)
+    words = said(error_message(body or b"", response.content_type))
+    return Answer(
+        meaning.verdict,
+        meaning.reason(f"HTTP {status}", words),
+        retry_after=seconds_of(response.retry_after) if meaning.may_ask_for_pause else None,
+        is_too_large=meaning.may_be_size,
+    )
 
 
-def _success(answer: Answer, body: bytes, spans: int, said: Callable[[str], str]) -> Meaning:
-    kind, rejected, text = partial_success(body, answer.content_type)
+def _success(response: Response, body: bytes, said: Callable[[str], str]) -> Answer:
+    kind, rejected, text = partial_success(body, response.content_type)
     words = said(text)
     if kind is Kind.PAGE:
         reason = (
-            f"HTTP {answer.status}, but answered with {kind.value}: look at host and path of the endpoint"
+            f"HTTP {response.status}, but answered with {kind.value}: look at host and path of the endpoint"
         )
-        return Meaning(ExportReport(Verdict.MISCONFIGURED, reason=reason))
+        return Answer(Verdict.MISCONFIGURED, reason)
     if kind is Kind.OTHER:
         if len(body) >= MOST_READ and body.startswith(_PARTIAL):
-            # Only what has much to say of rejected spans is cut off: how many they were stands before or not.
-            return Meaning(report_of_success(spans, spans))
-        return Meaning(
-            report_of_success(0, spans),
-            f"HTTP {answer.status}, but the answer is {kind.value} ({_shown_type(answer, said)}): "
-            "its spans count as exported; look at the endpoint if they do not arrive",
+            # Only what has much to say of rejected items is cut off: how many they were stands before or not.
+            return Answer(Verdict.DELIVERED, rejected=_ALL)
+        return Answer(
+            Verdict.DELIVERED,
+            remark=f"HTTP {response.status}, but the answer is {kind.value} ({_shown_type(response, said)}): "
+            "what was sent counts as exported; look at the endpoint if it does not arrive",
         )
-    remark = f"the collector warns: {words}" if words and rejected <= 0 else ""
-    return Meaning(report_of_success(rejected, spans, words), remark)
+    if rejected > 0:
+        return Answer(Verdict.DELIVERED, words, rejected)
+    return Answer(Verdict.DELIVERED, remark=words and f"the collector warns: {words}")
 
 
-def _shown_type(answer: Answer, said: Callable[[str], str]) -> str:
-    return said(media_type(answer.content_type)) or "of no content type"
+def _shown_type(response: Response, said: Callable[[str], str]) -> str:
+    return said(media_type(response.content_type)) or "of no content type"
 
 
 def seconds_of(retry_after: str | None) -> float | None:

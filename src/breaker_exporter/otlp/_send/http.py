@@ -29,7 +29,7 @@ _parents: list[requests.Session] = []
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """An HTTP response, as far as it matters: `body` is as it came, cut at 64 KiB."""
 
     status: int
@@ -75,7 +75,7 @@ class Poster:
         """Scheme, host and port of the endpoint."""
         return f"{urlsplit(self._endpoint).scheme}://{place(self._endpoint)}"
 
-    def post(self, body: bytes, flight: Flight) -> Answer:
+    def post(self, body: bytes, flight: Flight) -> Response:
         """The answer to `body`, which is sent once: what a peer has done with a byte of it nobody can know.
 
         Raises:
@@ -105,7 +105,7 @@ class Poster:
         if isinstance(self._session, OwnSession):
             self._session.close()
 
-    def _follow(self, body: bytes, flight: Flight) -> Answer:
+    def _follow(self, body: bytes, flight: Flight) -> Response:
         url = self._endpoint
         for _ in range(_MOST_REDIRECTS):
             response = self._send(url, body, flight)
@@ -113,7 +113,7 @@ class Poster:
                 status, headers = response.status_code, response.headers
                 target = headers.get("location")
                 if not 300 <= status < 400 or target is None:
-                    return Answer(
+                    return Response(
                         status,
                         _body_of(response),
                         content_type=headers.get("content-type", ""),

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
-_LONGEST_VARINT = 10
-"""Bytes."""
+from .._protobuf import SIZED, VARINT, Malformed, fields, varint_at
+
+__all__ = ["Malformed", "inner", "number", "partial_success", "parts", "text"]
 
 _PARTIAL_SUCCESS, _REJECTED, _MESSAGE = 1, 1, 2
-
-
-class Malformed(ValueError):
-    """These bytes are no message."""
 
 
 def number(message: bytes, field: int) -> int:
@@ -70,33 +66,8 @@ def partial_success(response: bytes) -> tuple[int, str]:
 
 
 def _fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
-    at = 0
-    while at < len(message):
-        tag, at = _varint(message, at)
-        kind, name = tag & 7, tag >> 3
-        if not name:
-            raise Malformed("field 0")
-        if kind == _VARINT:
-            value, at = _varint(message, at)
-            yield name, value
-            continue
-        if kind == _BYTES:
-            length, at = _varint(message, at)
-        elif kind in (_FIXED64, _FIXED32):
-            length = 8 if kind == _FIXED64 else 4
-        else:
-            raise Malformed(f"wire type {kind}")
-        if at + length > len(message):
-            raise Malformed("cut off")
-        if kind == _BYTES:
-            yield name, message[at : at + length]
-        at += length
-
-
-def _varint(message: bytes, at: int) -> tuple[int, int]:
-    value = 0
-    for shift, byte in enumerate(message[at : at + _LONGEST_VARINT]):
-        value |= (byte & 0x7F) << 7 * shift
-        if byte < 0x80:
-            return value & (1 << 64) - 1, at + shift + 1
-    raise Malformed("a number without an end")
+    for tag, _, begin, end in fields(message):
+        if tag & 7 == VARINT:
+            yield tag >> 3, varint_at(message, begin)[0] & (1 << 64) - 1
+        elif tag & 7 == SIZED:
+            yield tag >> 3, message[begin:end]

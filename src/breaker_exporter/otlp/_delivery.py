@@ -1,0 +1,78 @@
+"""One batch on its way: its requests are sent one by one, split where too large, and make one report."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+
+from .._core.report import ExportReport, Verdict
+from ._encode.batch import Encoded
+from ._encode.request import Request
+from ._send.sender import Answer
+
+_FAILURES = (Verdict.FAILED, Verdict.MISCONFIGURED)
+_MOST_TELLING = (*_FAILURES, Verdict.DELIVERED, Verdict.REJECTED, Verdict.UNSENT)
+"""Of several answers: that the backend fails, then that it lives."""
+_MOST_REFUSED = 8
+"""Items refused alone, after which larger ones are not sent: what refuses everything is not stormed."""
+
+
+def deliver(encoded: Encoded, send: Callable[[Request], Answer], limit: int, unit: str) -> ExportReport:
+    """Send the requests of a batch up to the first one that fails.
+
+    One that its peer does not take for its size is halved, and so are those behind it that are as large; that
+    as often as needed. What was accepted is not sent again.
+
+    Args:
+        encoded: The batch.
+        send: Sends one request.
+        limit: Bytes of a request at most, 0: any number. What is above it is one item alone, and is lost.
+        unit: What items are called, in the plural: ``spans``.
+    """
+    if not encoded.requests:
+        return ExportReport(Verdict.UNSENT, reason=f"none of its {unit} can be encoded")
+    waiting = deque(encoded.requests)
+    answers: list[Answer] = []
+    accepted, rejected, refused = 0, 0, list[int]()
+    while waiting and not (answers and answers[-1].verdict in _FAILURES):
+        request = waiting.popleft()
+        size = len(request.body)
+        if 0 < limit < size:
+            answer = Answer(Verdict.UNSENT, f"{size} bytes are above max_request_size")
+        elif request.items == 1 and len(refused) >= _MOST_REFUSED and size >= min(refused):
+            continue
+        else:
+            answer = send(request)
+        if answer.is_too_large:
+            if request.items > 1:
+                waiting = deque(part for whole in (request, *waiting) for part in _below(size, whole))
+                continue
+            refused.append(size)
+        answers.append(answer)
+        if answer.verdict is Verdict.DELIVERED:
+            lost = min(max(answer.rejected, 0), request.items)
+            accepted, rejected = accepted + request.items - lost, rejected + lost
+    return _report(answers, accepted, rejected, encoded, unit)
+
+
+def _below(size: int, request: Request) -> Iterator[Request]:
+    if len(request.body) < size or request.items == 1:
+        yield request
+    else:
+        for half in request.halved():
+            yield from _below(size, half)
+
+
+def _report(answers: list[Answer], accepted: int, rejected: int, encoded: Encoded, unit: str) -> ExportReport:
+    telling = min(answers, key=lambda answer: _MOST_TELLING.index(answer.verdict))
+    reason = next((answer.reason for answer in (telling, *answers) if answer.reason), "")
+    if telling.verdict is not Verdict.DELIVERED:
+        return ExportReport(telling.verdict, accepted or None, reason, telling.retry_after)
+    reasons = [reason]
+    if rejected:
+        words = next((answer.reason for answer in answers if answer.rejected > 0 and answer.reason), "")
+        reasons = [f"the collector rejected {rejected} {unit}{words and f': {words}'}"]
+    if encoded.left_out:
+        reasons.append(f"{encoded.left_out} {unit} cannot be encoded")
+    is_whole = accepted == encoded.items + encoded.left_out
+    return ExportReport(Verdict.DELIVERED, None if is_whole else accepted, "; ".join(filter(None, reasons)))

@@ -1,0 +1,157 @@
+"""Attributes on the wire: a repeated field of keys with values."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from types import MappingProxyType
+from typing import Any
+
+from opentelemetry.attributes import BoundedAttributes
+
+from ..._base.log import say
+from .values import DOUBLE, any_value, integer
+from .wire import NotEncodable, sized, utf8, varint
+
+_MOST_KEYS = 256
+_LONGEST_KEY = 128
+_MOST_SIZES = 128
+_GREATEST_NUMBER = 9999
+"""Larger integers are rarely seen twice: sizes, the ports of clients."""
+
+_said: list[str] = []
+"""Why the first attribute of this process was left out."""
+
+
+class Attributes:
+    """The attributes of spans, or of events, or of resources: a repeated field of KeyValue.
+
+    What stands before a value is remembered for each key, by the size of the value: so values that never
+    come again are as cheap as those that do.
+
+    Args:
+        tag: The tag of the field.
+        depth: Number of messages, below the request, that a value stands in, its own included.
+    """
+
+    def __init__(self, tag: bytes, depth: int) -> None:
+        self._depth = depth
+        self._keys = _Keys(tag)
+
+    def write(self, attributes: Any, append: Callable[[bytes], object]) -> None:
+        """Append all pairs of `attributes`, in their order.
+
+        One that OTLP has no place for is left out, as the official encoder leaves it out.
+
+        Raises:
+            Exception: They are no mapping.
+        """
+        keys, depth = self._keys, self._depth
+        if type(attributes) is MappingProxyType or type(attributes) is BoundedAttributes:
+            # The copy is a plain dict: one step under its lock, where `items()` is Python code for each pair.
+            attributes = attributes.copy()
+        for name, value in attributes.items() if attributes else ():
+            try:
+                kind = type(value)
+                key = keys[name] if type(name) is str else keys.odd(name)
+                if kind is str:
+                    data = value.encode()
+                    append(key.texts[len(data)])
+                    append(data)
+                elif kind is int:
+                    append(key.integers[value])
+                elif kind is bool:
+                    append(key.truths[value])
+                elif kind is float:
+                    append(key.double + DOUBLE.pack(value))
+                else:
+                    append(_pair(key.tag, key.name, any_value(value, depth)))
+            except Exception as error:
+                _say_once(name, error)
+
+
+def _pair(tag: bytes, name: bytes, value: bytes) -> bytes:
+    return tag + sized(name + sized(value))
+
+
+class _Keys(dict[str, "_Key"]):
+    """The keys of one field. It fills itself, and forgets everything when full."""
+
+    def __init__(self, tag: bytes) -> None:
+        super().__init__()
+        self._tag = tag
+
+    def __missing__(self, name: str) -> _Key:
+        made = self.odd(name)
+        if len(name) <= _LONGEST_KEY:
+            if len(self) >= _MOST_KEYS:
+                self.clear()
+            self[name] = made
+        return made
+
+    def odd(self, name: object) -> _Key:
+        """Return a key that is not remembered: a subclass may say that it equals what it does not."""
+        return _Key(self._tag, b"\x0a" + sized(utf8(name)) + b"\x12")
+
+
+class _Key:
+    """What stands before a value of one key, for each type of value."""
+
+    __slots__ = ("double", "integers", "name", "tag", "texts", "truths")
+
+    def __init__(self, tag: bytes, name: bytes) -> None:
+        self.tag = tag
+        self.name = name
+        self.texts = _Texts(tag, name)
+        self.integers = _Integers(tag, name)
+        self.truths = {truth: _pair(tag, name, any_value(truth, 0)) for truth in (True, False)}
+        self.double = _pair(tag, name, any_value(0.0, 0))[: -DOUBLE.size]
+
+
+class _Texts(dict[int, bytes]):
+    """What stands before a text, by the size of the text."""
+
+    def __init__(self, tag: bytes, name: bytes) -> None:
+        super().__init__()
+        self._tag = tag
+        self._name = name
+
+    def __missing__(self, size: int) -> bytes:
+        text = b"\x0a" + varint(size)
+        value = self._name + varint(len(text) + size) + text
+        made = self._tag + varint(len(value) + size) + value
+        if len(self) >= _MOST_SIZES:
+            self.clear()
+        self[size] = made
+        return made
+
+
+class _Integers(dict[int, bytes]):
+    """Whole fields, by the number."""
+
+    def __init__(self, tag: bytes, name: bytes) -> None:
+        super().__init__()
+        self._tag = tag
+        self._name = name
+
+    def __missing__(self, number: int) -> bytes:
+        made = _pair(self._tag, self._name, integer(number))
+        if 0 <= number <= _GREATEST_NUMBER:
+            if len(self) >= _MOST_SIZES:
+                self.clear()
+            self[number] = made
+        return made
+
+
+def _say_once(name: object, error: Exception) -> None:
+    if not _said:
+        # Not the text of other errors, which quotes the value.
+        why = str(error) if isinstance(error, NotEncodable) else type(error).__name__
+        _said.append(why)
+        say(
+            logging.WARNING,
+            "the attribute %.80r cannot be encoded (%s): it is left out and what it belongs to is sent; "
+            "later ones are left out without a word",
+            name if type(name) is str else type(name),
+            why,
+        )

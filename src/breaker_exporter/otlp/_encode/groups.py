@@ -1,0 +1,103 @@
+"""Encoded items of any signal under their resources and scopes, as one request."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .attributes import Attributes
+from .request import Request
+from .wire import sized, text_field, varint
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+
+_resource_attributes = Attributes(b"\x0a", 4)
+_scope_attributes = Attributes(b"\x1a", 5)
+
+
+class Groups:
+    """One group for each resource, in it one for each scope, in the order in which they were first seen.
+
+    The numbers of these fields are the same in all signals.
+    """
+
+    def __init__(self) -> None:
+        self._resources: dict[object, _Group] = {}
+        # The hash of a resource is one of its JSON, so equals are looked for once for each object. The
+        # objects are held on to: otherwise another could come by the same id.
+        self._places: dict[tuple[int, int], list[bytes]] = {}
+        self._by_id: dict[int, _Group] = {}
+        self._held: list[object] = []
+
+    def place(self, resource: Resource, scope: InstrumentationScope | None) -> list[bytes]:
+        """Return the list for items of this resource and scope: for each its tag, its length and its bytes.
+
+        Raises:
+            Exception: The resource or the scope cannot be encoded.
+        """
+        place = self._places.get((id(resource), id(scope)))
+        if place is None:
+            place = self._place(resource, scope)
+            self._places[id(resource), id(scope)] = place
+            self._held += (resource, scope)
+        return place
+
+    def request(self, items: int) -> Request:
+        """Return the request of all items, of which there are so many."""
+        body: list[bytes] = []
+        for resource in self._resources.values():
+            parts = [resource.head]
+            for head, pieces in resource.scopes.values():
+                size = len(head) + sum(map(len, pieces))
+                parts += (b"\x12", varint(size), head, *pieces)
+            body += (b"\x0a", varint(sum(map(len, parts))), *parts)
+        return Request(b"".join(body), items)
+
+    def _place(self, resource: Resource, scope: InstrumentationScope | None) -> list[bytes]:
+        """Return where the items of a resource and scope go that were not seen together yet."""
+        scope = scope or None
+        group = self._by_id.get(id(resource))
+        if group is None:
+            key = _key_of(resource)
+            group = self._resources.get(key) or _Group(_resource_head(resource))
+        else:
+            key = None
+        found = group.scopes.get(scope)
+        if found is None:
+            found = _scope_head(scope), []
+        # Nothing is kept before all of it could be made: an empty group is no group.
+        group.scopes.setdefault(scope, found)
+        if key is not None:
+            self._by_id[id(resource)] = self._resources.setdefault(key, group)
+        return found[1]
+
+
+class _Group:
+    """One resource: all of its message but the scopes, and for each scope its head and its items."""
+
+    def __init__(self, head: bytes) -> None:
+        self.head = head
+        self.scopes: dict[InstrumentationScope | None, tuple[bytes, list[bytes]]] = {}
+
+
+def _key_of(resource: Resource) -> object:
+    try:
+        hash(resource)
+    except Exception:  # it has an attribute that JSON has no place for, such as bytes
+        return id(resource)
+    return resource
+
+
+def _resource_head(resource: Resource) -> bytes:
+    parts: list[bytes] = []
+    _resource_attributes.write(resource.attributes, parts.append)
+    return b"\x0a" + sized(b"".join(parts)) + text_field(b"\x1a", resource.schema_url)
+
+
+def _scope_head(scope: InstrumentationScope | None) -> bytes:
+    if scope is None:
+        return b"\x0a\x00"
+    parts = [text_field(b"\x0a", scope.name), text_field(b"\x12", scope.version)]
+    _scope_attributes.write(scope.attributes, parts.append)
+    return b"\x0a" + sized(b"".join(parts)) + text_field(b"\x1a", scope.schema_url)

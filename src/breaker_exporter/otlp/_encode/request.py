@@ -1,0 +1,119 @@
+"""An encoded request of any signal, which can be cut without the items that it was made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+
+from .._protobuf import fields
+from .wire import varint
+
+_LONGEST_LENGTH = 6
+"""Bytes that a tag and a length take at most: a request is far below 2**35 bytes."""
+
+Levels = tuple[frozenset[int], ...]
+"""Tags of the repeated fields that lead from a request to its items, from the outermost inwards."""
+
+BY_SCOPE: Levels = (frozenset({0x0A}), frozenset({0x12}), frozenset({0x12}))
+"""Resources, in them scopes, in them items: spans and log records."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """The serialized bytes of a request, and what they hold.
+
+    Attributes:
+        body: The bytes, uncompressed.
+        items: Number of items in it, such as spans.
+        levels: Where items stand in it.
+    """
+
+    body: bytes
+    items: int
+    levels: Levels = BY_SCOPE
+
+    def split(self, limit: int) -> tuple[Request, ...]:
+        """Return requests of `limit` bytes at most that together hold the same items, in the same order.
+
+        An item that is too large alone is a request of its own, above the limit.
+        """
+        if len(self.body) <= limit or self.items <= 1:
+            return (self,)
+        parts: list[list[_Item]] = []
+        size, groups = 0, tuple[_Group, ...]()
+        for item in self._found():
+            # Of groups that the part has already, the heads are there.
+            added = item.size + sum(group.cost for group in item.groups if group not in groups)
+            if not parts or size + added > limit:
+                parts.append([])
+                size, added = 0, item.size + sum(group.cost for group in item.groups)
+            parts[-1].append(item)
+            size, groups = size + added, item.groups
+        return tuple(map(self._part, parts))
+
+    def halved(self) -> tuple[Request, Request]:
+        """Return two requests of about the same size that hold the same items, two at least."""
+        items = list(self._found())
+        half, size, count = sum(item.size for item in items) / 2, 0, 0
+        while size < half and count < len(items) - 1:
+            size += items[count].size
+            count += 1
+        return self._part(items[:count]), self._part(items[count:])
+
+    def _found(self) -> Iterator[_Item]:
+        return _items(self.body, 0, len(self.body), self.levels)
+
+    def _part(self, items: list[_Item]) -> Request:
+        return Request(_joined(self.body, items, 0), len(items), self.levels)
+
+
+class _Group:
+    """A message that holds items or further groups: all of it but these."""
+
+    __slots__ = ("cost", "head", "tag")
+
+    def __init__(self, tag: bytes, head: bytes) -> None:
+        self.tag = tag
+        self.head = head
+        self.cost = len(head) + _LONGEST_LENGTH
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """One item, as a whole field: where it stands, and the groups around it."""
+
+    begin: int
+    end: int
+    groups: tuple[_Group, ...]
+
+    @property
+    def size(self) -> int:
+        return self.end - self.begin
+
+
+def _items(
+    body: bytes, start: int, end: int, levels: Levels, groups: tuple[_Group, ...] = ()
+) -> Iterator[_Item]:
+    tags, *inner = levels
+    for tag, begin, content, after in fields(body, start, end):
+        if tag not in tags:
+            continue
+        if not inner:
+            yield _Item(begin, after, groups)
+            continue
+        head = b"".join(
+            [body[first:last] for tag, first, _, last in fields(body, content, after) if tag not in inner[0]]
+        )
+        group = _Group(varint(tag), head)
+        yield from _items(body, content, after, tuple(inner), (*groups, group))
+
+
+def _joined(body: bytes, items: list[_Item], depth: int) -> bytes:
+    if depth == len(items[0].groups):
+        return b"".join([body[item.begin : item.end] for item in items])
+    parts: list[bytes] = []
+    for group, members in groupby(items, lambda item: item.groups[depth]):
+        inside = _joined(body, list(members), depth + 1)
+        parts += (group.tag, varint(len(group.head) + len(inside)), group.head, inside)
+    return b"".join(parts)

@@ -1,0 +1,62 @@
+"""A sender by HTTP, of the arguments of an exporter, and of variables where an argument is not given."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from importlib.metadata import version
+
+import requests
+
+from .._base.environment import Environment
+from . import _credentials
+from . import _environment as variables
+from . import _settings as otlp
+from ._send.http import Poster
+from ._send.http_sender import HTTPSender
+from ._settings import Compression
+
+
+def http_sender(
+    url: str,
+    environment: Environment,
+    *,
+    certificate_file: str | None,
+    client_key_file: str | None,
+    client_certificate_file: str | None,
+    headers: Mapping[str, str] | None,
+    compression: Compression | enum.Enum | None,
+    session: requests.Session | None,
+) -> HTTPSender:
+    """Return a sender to `url`; the arguments are those of the exporter.
+
+    Raises:
+        TypeError: An argument is of the wrong type.
+        ValueError: An argument is out of range.
+        TelemetryError: A variable is bad, where strict.
+    """
+    packed: Compression = (
+        variables.compression(environment, "http/protobuf")
+        if compression is None
+        else otlp.compression("compression", getattr(compression, "value", compression))
+    )
+    sent = {
+        "accept-encoding": "identity",
+        "content-type": "application/x-protobuf",
+        "user-agent": f"breaker-exporter/{version('breaker-exporter')}",
+        **variables.headers(environment, "http/protobuf"),
+        **({} if headers is None else otlp.headers("headers", headers, "http/protobuf")),
+    }
+    if packed != "none":
+        sent["content-encoding"] = packed
+    files = variables.files(environment)
+    key = client_key_file or files.client_key
+    certificate = client_certificate_file or files.client_certificate
+    poster = Poster(
+        url,
+        sent,
+        verify=certificate_file or files.certificate or True,
+        certificate=(certificate, key) if certificate and key else certificate,
+        session=session or _credentials.load(environment, "http/protobuf", requests.Session),
+    )
+    return HTTPSender(poster, packed)

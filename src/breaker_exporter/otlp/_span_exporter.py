@@ -1,0 +1,65 @@
+"""The contract of span exporters, for those of this package: by whichever protocol."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+
+from .._base.log import say
+from .._core.report import ExportReport, Verdict
+from ._encode.spans import encode_spans
+from ._exporter import OTLPExporter
+from ._self_metrics import SelfMetrics
+from ._send.sender import Sender
+
+
+class OTLPSpanExporter(OTLPExporter[ReadableSpan], SpanExporter):
+    """Exports spans by any sender; usable alone or wrapped.
+
+    Args:
+        sender: Sends what was encoded.
+        timeout: Seconds for one batch, encoding included.
+        max_request_size: Bytes of a request before compression; 0: any number.
+        metrics: What the exporter counts of itself; ``None``: nothing.
+    """
+
+    _said_failing = False
+
+    def __init__(
+        self, sender: Sender, *, timeout: float, max_request_size: int, metrics: SelfMetrics | None
+    ) -> None:
+        super().__init__(
+            encode_spans,
+            sender,
+            unit="spans",
+            timeout=timeout,
+            max_request_size=max_request_size,
+            metrics=metrics,
+        )
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Export `spans`; for use alone. The first loss after a success is one WARNING.
+
+        Returns:
+            ``SUCCESS`` where the collector took them, if only in part.
+        """
+        report = self.export_and_report(spans)
+        lost = len(spans) - report.accepted_of(len(spans))
+        if lost and not self._said_failing:
+            say(logging.WARNING, "%s: %d spans not exported: %s", self.destination, lost, report.reason)
+        self._said_failing = lost > 0
+        succeeded = report.verdict is Verdict.DELIVERED
+        return SpanExportResult.SUCCESS if succeeded else SpanExportResult.FAILURE
+
+    # Beside `export`: a class that has only that one of its own means it.
+    def export_and_report(self, spans: Sequence[ReadableSpan]) -> ExportReport:
+        """Export `spans`, and say what the collector answered.
+
+        Never raises an ``Exception``. Takes no longer than `timeout`, but for a name that takes longer to
+        resolve, and through a SOCKS proxy, where it holds for each read: there the circuit breaker's
+        ``export_timeout`` is the limit.
+        """
+        return self._export(spans)
