@@ -10,9 +10,12 @@ from typing import Any
 import pytest
 
 from breaker_exporter.__main__ import main
-from breaker_exporter._doctor import collector, inforce
-from breaker_exporter._doctor.finding import Finding, Level, Report, Steps
-from breaker_exporter._doctor.listening import Given, InForce, Listening
+from breaker_exporter._doctor.network import collector
+from breaker_exporter._doctor.report import Finding, Level, Report, Steps
+from breaker_exporter._doctor.settings import effective
+from breaker_exporter._doctor.settings.effective import EffectiveSettings
+from breaker_exporter._doctor.settings.given import Given
+from breaker_exporter._doctor.settings.recording import RecordingEnvironment
 
 STEP = 0.5
 """Seconds for each step over the network."""
@@ -30,10 +33,12 @@ def bad(findings: list[Finding]) -> list[str]:
     return [f"{finding.level.value} {finding.check}" for finding in findings if finding.level is not Level.OK]
 
 
-def in_force(environ: Mapping[str, str], given: Given | None = None) -> tuple[list[Finding], InForce]:
+def in_force(
+    environ: Mapping[str, str], given: Given | None = None
+) -> tuple[list[Finding], EffectiveSettings]:
     """What is found of settings, and which hold."""
     report = Report(lambda _: None)
-    force = report.take(inforce.settle(given or Given(), Listening(dict(environ))))
+    force = report.take(effective.examine(given or Given(), RecordingEnvironment(dict(environ))))
     return report.findings, force
 
 

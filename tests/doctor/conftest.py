@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from breaker_exporter._doctor import collector as asking
-from breaker_exporter._doctor import tls
+from breaker_exporter._doctor.network import collector as asking
+from breaker_exporter._doctor.network import protocols, tls
 
 _ELSEWHERE = (
     *(
@@ -32,5 +32,6 @@ def _place(no_variables_from_outside: None, monkeypatch: pytest.MonkeyPatch, tmp
 
 @pytest.fixture(autouse=True)
 def _short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tls, "_PROBE", 0.2)
+    for module in (protocols, tls):
+        monkeypatch.setattr(module, "PROBE", 0.2)
     monkeypatch.setattr(asking, "_PATIENCE", (0.3, 15.0))

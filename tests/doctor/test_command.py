@@ -11,8 +11,11 @@ from pathlib import Path
 import pytest
 
 from breaker_exporter.__main__ import main
-from breaker_exporter._doctor import command, conf, inforce, stopping
-from breaker_exporter._doctor.finding import Report, Setting, Steps, broken, ok, warning
+from breaker_exporter._doctor import command
+from breaker_exporter._doctor.gunicorn import configuration as conf
+from breaker_exporter._doctor.gunicorn import stopping
+from breaker_exporter._doctor.report import Report, Setting, Steps, broken, ok, warning
+from breaker_exporter._doctor.settings import effective
 from breaker_exporter.testing import Fault, FaultyCollector
 
 from ..demo.test_command import run_without
@@ -86,7 +89,7 @@ def test_a_report_in_text_has_a_line_for_each_finding_and_setting(
     assert main(["doctor", "--timeout", "1"]) == 2
     said = capsys.readouterr()
     assert "broken   the collector's answer is HTTP 401: " in said.out
-    assert "  [http-401]\n         -> the credentials" in said.out
+    assert "  [http-401]\n         -> check the credentials" in said.out
     assert said.out.splitlines()[-1].startswith("1 broken, 0 to look at, ")
 
 
@@ -191,7 +194,7 @@ def test_without_settings_nobody_is_asked(
         yield ok("before", "before")
         failing()
 
-    monkeypatch.setattr(inforce, "settle", fail)
+    monkeypatch.setattr(effective, "examine", fail)
 
     assert main(["doctor"]) == 1
     said = capsys.readouterr()

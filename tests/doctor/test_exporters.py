@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from breaker_exporter._doctor import exporters
+from breaker_exporter._doctor.settings import exporters
 from breaker_exporter._wiring import exporter_names as names
 
 from ._findings import asked, bad, diagnosed, in_force
@@ -33,8 +33,8 @@ partly = functools.partial(Own)
 WRAPPERS = {
     "own_alias": ("breaker_exporter._wiring.auto_instrumentation:HTTPSpanExporter", (HTTP,)),
     "own_class": ("own_exporters:Own", (GRPC,)),
-    "own_guarded": ("own_exporters:guarded", (HTTP,)),
-    "own_inside": ("own_exporters:inside", (HTTP,)),
+    "own_guarded": ("own_exporters:guarded", ()),
+    "own_inside": ("own_exporters:inside", ()),
     "own_other": ("own_exporters:other", ()),
     "own_partial": ("own_exporters:partly", ()),
 }

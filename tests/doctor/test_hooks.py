@@ -1,85 +1,64 @@
-"""Hooks of one's own: whether they call ours, as far as code can be read."""
+"""Hooks in a configuration: which are ours, and under which names."""
 
 from __future__ import annotations
 
 import pytest
 
-from breaker_exporter._doctor import hooks as reading
+from breaker_exporter._doctor.gunicorn import hooks as reading
 from breaker_exporter.gunicorn import hooks
 from breaker_exporter.telemetry import Telemetry
 
+from ._findings import taken
+
 MADE = "from breaker_exporter.gunicorn import hooks\nfrom breaker_exporter.telemetry import Telemetry\n"
+OTHERS = "from breaker_exporter.gunicorn import post_worker_init, worker_exit\n"
+OURS = "from breaker_exporter.gunicorn import post_fork as ours\n"
+LAZY = """
+class Lazy:
+    @property
+    def __class__(self): raise RuntimeError("not configured")
+"""
 
 
-def state(source: str, slot: str = "post_fork") -> str:
+def checks(source: str) -> dict[str, str]:
+    """The checks that are made, each with its text."""
     namespace: dict[str, object] = {}
     exec(compile(source, "gunicorn.conf.py", "exec"), namespace)
-    return reading.inspect_slots(namespace, source)[slot].state
+    steps = reading.check("gunicorn.conf.py", namespace, source, needed=True, sets_exporter=False)
+    return {finding.check: finding.text for finding in taken(steps)}
 
 
 @pytest.mark.parametrize(
     ("source", "expected"),
     [
-        ("", "missing"),
-        ("post_fork = None", "missing"),
-        ("from breaker_exporter.gunicorn import *", "ours"),
-        (MADE + "post_fork, post_worker_init, worker_exit = hooks(Telemetry())", "ours"),
-        (MADE + "post_fork, *_ = hooks(Telemetry())\ndef post_fork(s, w): pass", "overridden"),
-        ("from breaker_exporter.gunicorn import *\ndef post_fork(s, w): post_fork(s, w)", "overridden"),
-        (MADE + "ours = hooks(Telemetry())\ndef post_fork(s, w): ours.post_fork(s, w)", "calls-ours"),
-        (MADE + "ours = hooks(Telemetry())\ndef post_fork(s, w): ours.worker_exit(s, w)", "unknown"),
-        (MADE + "ours = Telemetry()\ndef post_fork(s, w): ours.prepare()", "calls-ours"),
-        (MADE + "ours = Telemetry()\ndef post_fork(s, w): ours.stop()", "unknown"),
-        ("import breaker_exporter.gunicorn as be\ndef post_fork(s, w): be.post_fork(s, w)", "calls-ours"),
+        ("", "hooks-missing"),
+        (OTHERS + "post_fork = None", "hook-missing"),
+        ("from breaker_exporter.gunicorn import *", "hooks"),
+        (MADE + "post_fork, post_worker_init, worker_exit = hooks(Telemetry())", "hooks"),
+        (OTHERS + "from breaker_exporter.gunicorn import *\ndef post_fork(s, w): pass", "hook-overridden"),
+        (OTHERS + OURS + "def post_fork(s, w): ours(s, w)", "hook-unknown"),
+        (OTHERS + "post_fork = print", "hook-unknown"),
         (
-            "import breaker_exporter.gunicorn\n"
-            "def post_fork(s, w): breaker_exporter.gunicorn.post_fork(s, w)",
-            "calls-ours",
+            OTHERS + "class Any:\n    def __getattr__(self, name): raise OSError\npost_fork = Any()",
+            "hook-unknown",
         ),
-        (
-            "def post_fork(s, w):\n    from breaker_exporter.gunicorn import post_fork\n    post_fork(s, w)",
-            "calls-ours",
-        ),
-        (
-            "from breaker_exporter.gunicorn import post_fork as ours\n"
-            "def also(s, w): ours(s, w)\ndef post_fork(s, w):\n    def inner(): also(s, w)\n    inner()",
-            "calls-ours",
-        ),
-        (
-            "import functools\nfrom breaker_exporter.gunicorn import post_fork as ours\n"
-            "def later(of, s, w): of(s, w)\npost_fork = functools.partial(later, ours)",
-            "unknown",
-        ),
-        (
-            "import functools\nfrom breaker_exporter.gunicorn import post_fork as ours\n"
-            "def later(x, s, w): ours(s, w)\npost_fork = functools.partial(later, 1)",
-            "calls-ours",
-        ),
-        (
-            "import functools\nfrom breaker_exporter.gunicorn import post_fork as ours\n"
-            "def outer(of):\n    @functools.wraps(of)\n    def inner(s, w): of(s, w)\n    return inner\n"
-            "post_fork = outer(ours)",
-            "calls-ours",
-        ),
-        (
-            "from breaker_exporter.gunicorn import post_fork as ours\n"
-            "class A:\n    def hook(self, s, w): ours(s, w)\npost_fork = A().hook",
-            "calls-ours",
-        ),
-        ("import breaker_exporter\ndef post_fork(s, w): breaker_exporter.post_fork", "unknown"),
-        ("post_fork = print", "unknown"),
+        (OTHERS + LAZY + "post_fork = Lazy()", "hook-unknown"),
     ],
 )
-def test_whether_a_hook_is_ours_or_calls_ours(source: str, expected: str) -> None:
-    assert state(source) == expected
+def test_a_hook_is_ours_or_not(source: str, expected: str) -> None:
+    assert list(checks(source)) == [expected]
+
+
+def test_a_hook_of_the_users_own_is_told_with_its_line_and_not_read() -> None:
+    text = checks(OTHERS + OURS + "def post_fork(s, w): ours(s, w)")["hook-unknown"]
+
+    assert text.startswith("post_fork (line 3) is your own")
 
 
 def test_a_hook_in_the_wrong_slot_says_where_it_belongs() -> None:
-    namespace = {"worker_exit": hooks(Telemetry()).post_fork}
+    found = checks("import breaker_exporter.gunicorn as be\nworker_exit = be.post_fork\n")
 
-    slot = reading.inspect_slots(namespace, "")["worker_exit"]
-
-    assert (slot.state, slot.note) == ("wrong-slot", "post_fork")
+    assert found["hook-wrong-slot"] == "worker_exit is our hook for post_fork"
 
 
 def test_what_they_start_is_found_wherever_it_stands() -> None:
@@ -89,57 +68,16 @@ def test_what_they_start_is_found_wherever_it_stands() -> None:
     assert reading.telemetries({"post_fork": ours.post_fork, "other": second}) == [first]
     assert reading.telemetries({"pf": ours.post_fork, "all": hooks(second)}) == [first, second]
     assert reading.telemetries({"a": first, "b": 1}) == [first]
-    assert reading.strays({"pf": ours.post_fork, "all": ours, "x": 1}) == {
-        "pf": "post_fork",
-        "all": "post_fork, post_worker_init, worker_exit",
-    }
 
 
-LAZY = """
-class Lazy:
-    @property
-    def __class__(self): raise RuntimeError("not configured")
-"""
-OURS = "from breaker_exporter.gunicorn import post_fork as ours\n"
+def test_names_that_gunicorn_does_not_look_at_are_told() -> None:
+    source = MADE + "all = hooks(Telemetry())\npf = all.post_fork\nx = 1\n"
 
-
-@pytest.mark.parametrize(
-    ("source", "expected"),
-    [
-        (
-            OURS + "def make():\n    def post_fork(s, w):\n        late()\n        ours(s, w)\n"
-            "    return post_fork\n    def late(): pass\npost_fork = make()",
-            "calls-ours",
-        ),
-        (LAZY + "lazy = Lazy()\n" + OURS + "def post_fork(s, w): lazy, ours(s, w)", "calls-ours"),
-        (LAZY + "post_fork = Lazy()", "unknown"),
-        (
-            "import xmlrpc.client\nproxy = xmlrpc.client.ServerProxy('http://127.0.0.1:9')\n"
-            + OURS
-            + "def post_fork(s, w): proxy.up(), ours(s, w)",
-            "calls-ours",
-        ),
-        (
-            "class Any:\n    def __call__(self, *_): pass\n    def __getattr__(self, name): return Any()\n"
-            "client = Any()\n" + OURS + "def post_fork(s, w): client.up(), ours(s, w)",
-            "calls-ours",
-        ),
-        ("class Any:\n    def __getattr__(self, name): return Any()\npost_fork = Any()", "unknown"),
-        ("class Any:\n    def __getattr__(self, name): raise OSError\npost_fork = Any()", "unknown"),
-        (
-            "import types\nlazy = types.ModuleType('lazy')\ndef fail(name): raise OSError\n"
-            "lazy.__getattr__ = fail\n" + OURS + "def post_fork(s, w): lazy.post_fork, ours(s, w)",
-            "calls-ours",
-        ),
-    ],
-)
-def test_what_cannot_be_looked_at_is_unknown_and_no_failure(source: str, expected: str) -> None:
-    assert state(source) == expected
+    assert "all (post_fork, post_worker_init, worker_exit), pf (post_fork)" in checks(source)["hooks-missing"]
 
 
 def test_a_lazy_object_is_nothing_of_ours() -> None:
     namespace: dict[str, object] = {}
     exec(LAZY + "lazy = Lazy()", namespace)
 
-    assert reading.strays(namespace) == {}
     assert reading.telemetries(namespace) == []

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from breaker_exporter._doctor import proxies
-from breaker_exporter._doctor.finding import Finding
+from breaker_exporter._doctor.network import proxies
+from breaker_exporter._doctor.report import Finding
 from breaker_exporter.testing import FaultyCollector
 
 from ._findings import asked, bad

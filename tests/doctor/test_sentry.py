@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from breaker_exporter._doctor import sentry
 from breaker_exporter._doctor import versions as installed
-from breaker_exporter._doctor.finding import Report
-from breaker_exporter._doctor.listening import Given
+from breaker_exporter._doctor.network import sentry
+from breaker_exporter._doctor.report import Report
+from breaker_exporter._doctor.settings.given import Given
 from breaker_exporter.sentry._settings import Sentry, SentryMode
 from breaker_exporter.testing import FaultyCollector
 
@@ -32,7 +32,7 @@ def looked_at(
         monkeypatch.setenv(name, value)
     report = Report(lambda _: None)
     _, force = in_force(environ, Given(sentry=given))
-    settings = report.take(sentry.settle(force))
+    settings = report.take(sentry.settled(force))
     if settings is not None:
         report.settings.extend(sentry.rows(settings, force))
         report.take(sentry.examine(settings, STEP))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from breaker_exporter._doctor import stopping
-from breaker_exporter._doctor.conf import Conf
-from breaker_exporter._doctor.listening import Given
+from breaker_exporter._doctor.gunicorn import stopping
+from breaker_exporter._doctor.gunicorn.configuration import Conf
+from breaker_exporter._doctor.settings.given import Given
 from breaker_exporter._wiring.settings import Arguments
 
 from ._findings import bad, in_force, taken
@@ -182,8 +182,11 @@ def test_each_setting_tells_where_it_comes_from() -> None:
         ({}, {"BREAKER_EXPORTER_SHUTDOWN_TIMEOUT": "40"}, ["broken stopping"]),
     ],
 )
-def test_stopping_takes_its_time(seen: dict[str, int], environ: dict[str, str], expected: list[str]) -> None:
-    findings = taken(stopping.examine(Conf(seen=seen), in_force(environ)[1]))
+def test_stopping_takes_its_time(
+    seen: dict[str, float], environ: dict[str, str], expected: list[str]
+) -> None:
+    conf = Conf(graceful_timeout=seen.get("graceful_timeout", 30), timeout=seen.get("timeout", 0))
+    findings = taken(stopping.examine(conf, in_force(environ)[1].settings.shutdown_timeout))
 
     assert bad(findings) == expected
     assert "graceful_timeout" in findings[0].text
@@ -191,7 +194,7 @@ def test_stopping_takes_its_time(seen: dict[str, int], environ: dict[str, str], 
 
 def test_kubernetes_kills_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
-    force = in_force({})[1]
+    shutdown = in_force({})[1].settings.shutdown_timeout
 
-    assert bad(taken(stopping.examine(Conf(), force))) == ["warning stopping-kubernetes"]
-    assert bad(taken(stopping.examine(Conf(seen={"graceful_timeout": 25}), force))) == []
+    assert bad(taken(stopping.examine(Conf(), shutdown))) == ["warning stopping-kubernetes"]
+    assert bad(taken(stopping.examine(Conf(graceful_timeout=25), shutdown))) == []

@@ -11,8 +11,9 @@ from opentelemetry.sdk import environment_variables
 import breaker_exporter
 from breaker_exporter._all_settings import OURS
 from breaker_exporter._base.variable_names import misspelt
-from breaker_exporter._doctor import names, service
-from breaker_exporter._doctor.listening import Given, Listening
+from breaker_exporter._doctor.settings import names, service_name
+from breaker_exporter._doctor.settings.given import Given
+from breaker_exporter._doctor.settings.recording import RecordingEnvironment
 from breaker_exporter._harness.pipe import FD_VARIABLE
 
 from ._findings import bad, in_force, taken
@@ -99,7 +100,7 @@ def test_a_name_that_is_nearly_right_is_told_and_no_other() -> None:
 
     assert {each.text.split()[0]: each.advice for each in findings} == {
         **{name: f"did you mean {right}?" for name, right in WRONG.items()},
-        "BREAKER_EXPORTER_2_X": "take it away",
+        "BREAKER_EXPORTER_2_X": "remove it",
     }
 
 
@@ -249,16 +250,16 @@ def test_a_name_given_in_code_is_seen(
 ) -> None:
     monkeypatch.delenv("OTEL_SERVICE_NAME")
     _, found = looked_at(source)
-    named = service.of(found.given, Listening({}))
+    named = service_name.of(found.given, RecordingEnvironment({}))
 
-    assert bad(taken(service.check(named, sees_code=found.given.seen))) == expected
+    assert bad(taken(service_name.check(named, sees_code=found.given.seen))) == expected
 
 
 def test_where_no_code_was_seen_it_is_said() -> None:
-    named = service.of(Given(), Listening({}))
+    named = service_name.of(Given(), RecordingEnvironment({}))
 
-    assert "not seen here" in taken(service.check(named, sees_code=False))[0].advice
-    assert "not seen here" not in taken(service.check(named, sees_code=True))[0].advice
+    assert "not seen here" in taken(service_name.check(named, sees_code=False))[0].advice
+    assert "not seen here" not in taken(service_name.check(named, sees_code=True))[0].advice
 
 
 def test_a_misspelt_name_of_ours_is_fatal_where_a_strict_start_dies_of_it() -> None:

@@ -7,7 +7,7 @@ from importlib import metadata
 import pytest
 
 from breaker_exporter._doctor import versions
-from breaker_exporter._doctor.finding import Report
+from breaker_exporter._doctor.report import Report
 from breaker_exporter.testing import FaultyCollector
 
 from ..otlp._peer import peer

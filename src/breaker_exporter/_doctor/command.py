@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 from .._base.environment import adopted
 from .._base.redaction import origin
-from .finding import Finding, Report, Steps, lines_of, warning
+from .report import Finding, Report, Steps, lines_of, warning
 
 if TYPE_CHECKING:
-    from .conf import Conf
-    from .listening import InForce
+    from .gunicorn.configuration import Conf
+    from .settings.effective import EffectiveSettings
+    from .settings.given import Given
+    from .settings.recording import RecordingEnvironment
 
 T = TypeVar("T")
 
@@ -78,23 +80,25 @@ def examine(report: Report, conf_path: str | None, step: float) -> None:
     """Look at everything, from what is installed to the collector.
 
     Args:
-        report: Where findings go.
+        report: Takes the findings.
         conf_path: Gunicorn's configuration, if one was named.
         step: Seconds for each step over the network.
     """
-    from . import collector, conf, secrets, stopping, versions
-    from .listening import Given, Listening
+    from . import versions
+    from .gunicorn import configuration, stopping
+    from .network import collector
+    from .settings.given import Given
 
-    report.hide(secrets.secrets_of(Given(), Listening()))
+    _hide_secrets(report, Given())
     _try(report, "what is installed", versions.look(report))
-    found = _try(report, "Gunicorn's configuration", conf.examine(conf_path)) or conf.Conf()
-    with adopted(found.changes):
-        force = _try(report, "the settings", _settle(report, found))
-        if force is None:
+    conf = _try(report, "Gunicorn's configuration", configuration.examine(conf_path)) or configuration.Conf()
+    with adopted(conf.changes):
+        effective = _try(report, "the settings", _settings(report, conf))
+        if effective is None:
             return
-        _try(report, "the time for stopping", stopping.examine(found, force))
-        _try(report, "the way to the collector", collector.examine(force, step))
-        _try(report, "Sentry", _look_at_sentry(report, force, step))
+        _try(report, "the time for stopping", stopping.examine(conf, effective.settings.shutdown_timeout))
+        _try(report, "the way to the collector", collector.examine(effective, step))
+        _try(report, "Sentry", _sentry(report, effective, step))
 
 
 def _try(report: Report, part: str, steps: Steps[T]) -> T | None:
@@ -112,23 +116,29 @@ def _try(report: Report, part: str, steps: Steps[T]) -> T | None:
         return None
 
 
-def _settle(report: Report, found: Conf) -> Steps[InForce]:
-    from . import inforce, secrets
-    from .listening import Listening
+def _hide_secrets(report: Report, given: Given) -> RecordingEnvironment:
+    from . import secrets
+    from .settings.recording import RecordingEnvironment
 
-    environment = Listening()
-    report.hide(secrets.secrets_of(found.given, environment))
-    force = yield from inforce.settle(found.given, environment)
-    report.settings.extend(force.rows)
-    return force
+    environment = RecordingEnvironment()
+    report.hide(secrets.secrets_of(given, environment))
+    return environment
 
 
-def _look_at_sentry(report: Report, force: InForce, step: float) -> Steps[None]:
-    from . import sentry
+def _settings(report: Report, conf: Conf) -> Steps[EffectiveSettings]:
+    from .settings import effective
 
-    settings = yield from sentry.settle(force)
+    found = yield from effective.examine(conf.given, _hide_secrets(report, conf.given))
+    report.settings.extend(found.rows)
+    return found
+
+
+def _sentry(report: Report, effective: EffectiveSettings, step: float) -> Steps[None]:
+    from .network import sentry
+
+    settings = yield from sentry.settled(effective)
     if settings is not None:
-        report.settings.extend(sentry.rows(settings, force))
+        report.settings.extend(sentry.rows(settings, effective))
         yield from sentry.examine(settings, step)
 
 

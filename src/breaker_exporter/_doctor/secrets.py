@@ -1,4 +1,4 @@
-"""What must never be shown, wherever it may turn up."""
+"""Values that must never be shown, whatever text they turn up in."""
 
 from __future__ import annotations
 
@@ -9,42 +9,33 @@ from urllib.parse import quote, unquote, urlsplit
 from .._base.environment import Environment
 from ..otlp._settings import ENDPOINT, HEADERS
 from ..sentry._settings import DSN
-from .listening import Given
+from .settings.given import Given
 
-_URLS = (
-    *(*ENDPOINT.variables, DSN.variable),
-    *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy", "grpc_proxy"),
-)
-"""Variables that hold URLs, which may have passwords in them."""
+_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy", "grpc_proxy")
 
 
 def secrets_of(given: Given, environment: Environment) -> Iterator[str]:
-    """Header values, and what URLs have of users, passwords and queries, well-formed or not.
+    """Return header values, and what URLs have of users, passwords and queries, well-formed or not.
 
     Each as it stands, quoted and unquoted.
     """
     pairs = [pair for name in HEADERS.variables for pair in (environment.value(name) or "").split(",")]
     values = [re.split("[=:]", pair, maxsplit=1)[-1].strip() for pair in pairs]
     values += (given.arguments.headers or {}).values()
-    # A scheme such as Bearer is no secret, what follows it is.
+    # A scheme such as Bearer is no secret, the credentials after it are.
     found = [part for value in values for part in (value, *unquote(value).split(" ")[1:])]
-    urls = [
-        *map(environment.value, _URLS),
-        given.arguments.endpoint,
-        given.sentry.dsn if given.sentry else None,
-    ]
-    for url in filter(None, urls):
-        found += of_url(url)
+    urls = [environment.value(name) for name in (*ENDPOINT.variables, DSN.variable, *_PROXIES)]
+    for url in (*urls, given.arguments.endpoint, given.sentry and given.sentry.dsn):
+        found += of_url(url or "")
     for text in found:
         yield from (text, unquote(text), quote(text))
 
 
 def of_url(url: str) -> Iterator[str]:
-    """What a URL has of user, password and query."""
+    """Return what a URL has of user, password and query."""
     user, at, _ = url.partition("://")[2].rpartition("@") if "://" in url else url.rpartition("@")
     if at:
-        yield user
-        yield from user.split(":", 1)
+        yield from (user, *user.split(":", 1))
     _, mark, query = url.partition("?")
     if mark:
         yield query

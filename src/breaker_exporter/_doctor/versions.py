@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from importlib import metadata
 
 from ..otlp._packages import cause_of
-from .finding import Report, Steps, broken, ok, warning
+from .report import Report, Steps, broken, ok, warning
 
 _OURS = "breaker-exporter"
 _LOOKED_AT = (

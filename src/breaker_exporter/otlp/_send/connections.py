@@ -65,6 +65,7 @@ class Flight:
         peer: Host and port of the latest connection, which may be a proxy's; empty where a session that is
             not ours connects.
         step: What it waits for. With a session that is not ours it stays ``ANSWER``, the careful guess.
+        asked_at: Monotonic time at which the latest request began to be sent.
         received: Number of bytes received on all of its connections.
         first: The first bytes received.
         redirected_to: The URL that the latest redirect followed leads to; empty without one.
@@ -80,6 +81,7 @@ class Flight:
         self.is_late = False
         self.peer = ""
         self.step = Step.ANSWER
+        self.asked_at = time.monotonic()
         self.received = 0
         self.first = b""
         self.redirected_to = ""
@@ -208,7 +210,7 @@ class _Timed(HTTPConnection):
         flight = _current.get()
         flight.uses(self)  # a proxy may keep it waiting on the way
         super().connect()
-        flight.step = Step.SEND
+        flight.step, flight.asked_at = Step.SEND, time.monotonic()
         flight.uses(self)  # the time may be over by now
         _opened[self] = os.getpid()
 
@@ -245,7 +247,7 @@ class _Timed(HTTPConnection):
     def request(self, *args: Any, **kwargs: Any) -> None:
         flight = _current.get()
         flight.uses(self)
-        flight.peer, flight.step = self.peer, Step.SEND
+        flight.peer, flight.step, flight.asked_at = self.peer, Step.SEND, time.monotonic()
         super().request(*args, **kwargs)
         flight.step = Step.ANSWER
 

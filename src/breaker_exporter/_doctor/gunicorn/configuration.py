@@ -1,0 +1,108 @@
+"""Gunicorn's configuration, evaluated in a process of its own, of which nothing is left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..report import Finding, Level, Steps, broken
+from ..settings.given import Given
+
+_DEADLINE = 20.0
+"""Seconds that a configuration may take."""
+_GRACE = 1.0
+"""Seconds more for the process to say where it hangs."""
+_CHILD = str(Path(__file__).with_name("child.py"))
+_FRAME = re.compile(r'  File "(.+)", line (\d+)')
+
+
+@dataclass(frozen=True, slots=True)
+class Conf:
+    """What Gunicorn would run with.
+
+    Attributes:
+        path: The configuration file; ``None`` where there is none.
+        given: What the configuration gives to ``Telemetry`` in code.
+        changes: Variables that the configuration sets, or with ``None`` takes away.
+        gevent: True if workers are gevent's.
+        graceful_timeout: Gunicorn's setting, in seconds.
+        timeout: Gunicorn's setting, in seconds; 0 for none.
+    """
+
+    path: str | None = None
+    given: Given = field(default_factory=Given)
+    changes: dict[str, str | None] = field(default_factory=dict)
+    gevent: bool = False
+    graceful_timeout: float = 30
+    timeout: float = 0
+
+
+def examine(path: str | None, deadline: float = _DEADLINE) -> Steps[Conf]:
+    """Find what is wrong with the configuration, and return what Gunicorn makes of it."""
+    told, status = _told_by_child(path, deadline)
+    try:
+        seen: dict[str, Any] = json.loads(told)
+    except ValueError:
+        if status is None or told:
+            at = _place_in(told.decode(errors="replace"))
+            yield broken(
+                "conf-hangs",
+                f"{path or 'gunicorn.conf.py'} was not evaluated within {deadline:g} s{at}",
+                "take network calls and loops out of it: Gunicorn waits for them too",
+            )
+        else:
+            yield broken(
+                "conf-raises",
+                f"{path or 'the configuration'} fails: it ends the process, with status {status}",
+                "correct it: Gunicorn does not start with it. What it sets is not seen in what follows",
+            )
+        return Conf(path)
+    for level, check, text, advice in seen.pop("findings"):
+        yield Finding(Level(level), check, text, advice)
+    return Conf(**{**seen, "given": Given.of_json(seen.get("given"))})
+
+
+def _told_by_child(path: str | None, deadline: float) -> tuple[bytes, int | None]:
+    """Return what the child wrote, and its exit status, which is ``None`` for one that was given up."""
+    module = __name__.rpartition(".")[0] + ".child"
+    with tempfile.TemporaryFile() as file:
+        descriptor, ends_at = file.fileno(), time.monotonic() + deadline
+        child = subprocess.Popen(
+            [sys.executable, "-m", module, str(descriptor), str(ends_at), *([path] if path else [])],
+            pass_fds=(descriptor,),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,  # what the configuration prints is no part of the report
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        status = None
+        try:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                status = child.wait(deadline + _GRACE)
+        finally:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(child.pid, signal.SIGKILL)  # the processes that the configuration started, too
+            child.wait()
+        file.seek(0)
+        return file.read(), status
+
+
+def _place_in(stacks: str) -> str:
+    """Return the line of the configuration and the innermost one, in what ``faulthandler`` wrote."""
+    for stack in stacks.split("hread 0x"):
+        frames = _FRAME.findall(stack)
+        theirs = frames[: next((n for n, (file, _) in enumerate(frames) if file == _CHILD), 0)]
+        if theirs:
+            told = [f"{Path(file).name}:{line}" for file, line in (theirs[-1], theirs[0])]
+            return f"; it is at {' in '.join(dict.fromkeys(told))}"
+    return ""

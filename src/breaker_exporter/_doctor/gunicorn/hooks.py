@@ -1,0 +1,149 @@
+"""Gunicorn's hooks: the names under which ours stand in a configuration. Hooks of the user's are not read."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from types import FunctionType
+
+from ...gunicorn import Hooks, _origin_of
+from ...telemetry import Telemetry
+from ..report import Finding, Steps, broken, ok, warning
+
+_LINE = "from breaker_exporter.gunicorn import post_fork, post_worker_init, worker_exit"
+_MISSING = {
+    "post_fork": "the provider is made after the application is loaded: spans of its loading are lost, and "
+    "a provider that the application sets wins",
+    "post_worker_init": "no exporter is started: no spans leave the worker",
+    "worker_exit": "queued spans are lost when a worker stops, and nothing bounds its end",
+}
+"""The slots of our hooks, in the order in which Gunicorn calls them, and the loss without each."""
+
+
+def check(
+    path: str, namespace: Mapping[str, object], source: str, *, needed: bool, sets_exporter: bool
+) -> Steps[None]:
+    """Find hooks that are missing, in the wrong slot, or not ours.
+
+    Args:
+        path: The configuration.
+        namespace: Its names.
+        source: Its text.
+        needed: False if ``opentelemetry-instrument`` makes the exporter, which needs no hooks.
+        sets_exporter: True if the configuration sets ``OTEL_TRACES_EXPORTER``.
+    """
+    ours = ours_in(namespace)
+    missing = [slot for slot in _MISSING if namespace.get(slot) is None]
+    strays = {
+        name: ", ".join(slot for slot, _ in found) for name, found in ours.items() if name not in _MISSING
+    }
+    if missing and not needed:
+        yield ok(
+            "hooks-not-needed",
+            f"{', '.join(missing)} not in {path}, and not needed: OTEL_TRACES_EXPORTER names an exporter "
+            "that opentelemetry-instrument makes",
+        )
+    elif len(missing) == len(_MISSING):
+        names = ", ".join(f"{name} ({slot})" for name, slot in strays.items())
+        yield broken(
+            "hooks-missing",
+            f"{path} has none of the three hooks"
+            + (f"; it has ours under names that Gunicorn does not look at: {names}" if names else ""),
+            _how_to_hook(path, bool(telemetries(namespace)), sets_exporter),
+        )
+        return
+    imported = _imported(source)
+    right = 0
+    for slot in _MISSING:
+        if slot in missing:
+            if needed:
+                yield _missing(slot, next((name for name, of in strays.items() if of == slot), None))
+        elif slot not in ours:
+            yield _foreign(slot, namespace[slot], imported.get(slot))
+        elif ours[slot][0][0] != slot:
+            yield broken(
+                "hook-wrong-slot",
+                f"{slot} is our hook for {ours[slot][0][0]}",
+                f"import each under its own name: {_LINE}",
+            )
+        else:
+            right += 1
+    if right == len(_MISSING):
+        yield ok("hooks", f"{path} has all three hooks")
+    if len(telemetries(namespace)) > 1:
+        yield broken(
+            "hooks-of-several",
+            "the hooks belong to different Telemetry objects: one is prepared and started, another stopped",
+            "make one: post_fork, post_worker_init, worker_exit = hooks(Telemetry())",
+        )
+
+
+def telemetries(namespace: Mapping[str, object]) -> list[Telemetry]:
+    """Return the objects that the hooks start and stop, each once, or else those that stand there."""
+    ours = ours_in(namespace)
+    hooked = [telemetry for slot in _MISSING for _, telemetry in ours.get(slot, ())]
+    hooked = hooked or [telemetry for found in ours.values() for _, telemetry in found]
+    there = [value for value in namespace.values() if issubclass(type(value), Telemetry)]
+    return list(dict.fromkeys(hooked or there))  # type: ignore[arg-type]
+
+
+def ours_in(namespace: Mapping[str, object]) -> dict[str, list[tuple[str, Telemetry]]]:
+    """Return the names that hold hooks of ours, with the slot and the ``Telemetry`` of each hook."""
+    found: dict[str, list[tuple[str, Telemetry]]] = {}
+    for name, value in namespace.items():
+        # Not isinstance, which asks for __class__: a lazy object may set itself up by that, and fail.
+        hooks = list(value) if issubclass(type(value), Hooks) else [value]  # type: ignore[call-overload]
+        origins = [_origin_of(hook) for hook in hooks]
+        if known := [origin for origin in origins if origin is not None]:
+            found[name] = known
+    return found
+
+
+def _imported(source: str) -> dict[str, int]:
+    """Return the names that the configuration imports from our hooks, each with its line."""
+    return {
+        bound: node.lineno
+        for node in ast.parse(source).body
+        if isinstance(node, ast.ImportFrom) and node.module == "breaker_exporter.gunicorn"
+        for name in node.names
+        for bound in ([*_MISSING] if name.name == "*" else [name.asname or name.name])
+    }
+
+
+def _missing(slot: str, stray: str | None) -> Finding:
+    return (warning if slot == "post_fork" else broken)(
+        "hook-missing",
+        f"the hook {slot} is missing: {_MISSING[slot]}",
+        f"rename {stray} to {slot}: Gunicorn does not look at {stray}"
+        if stray
+        else f"add {slot} to the import: {_LINE}",
+    )
+
+
+def _foreign(slot: str, hook: object, imported: int | None) -> Finding:
+    at = f" (line {hook.__code__.co_firstlineno})" if type(hook) is FunctionType else ""
+    if imported:
+        return broken(
+            "hook-overridden",
+            f"{slot}{at} takes the place of our hook, which line {imported} imports",
+            f"import ours as telemetry_{slot}, and call that in yours with the same arguments",
+        )
+    return warning(
+        "hook-unknown",
+        f"{slot}{at} is your own, and the doctor does not see if it calls ours",
+        f"call breaker_exporter.gunicorn.{slot} in it with the same arguments; if it does, all is well",
+    )
+
+
+def _how_to_hook(path: str, has_telemetry: bool, sets_exporter: bool) -> str:
+    if sets_exporter:
+        return (
+            f"add the line: {_LINE}; or set OTEL_TRACES_EXPORTER where opentelemetry-instrument is started, "
+            f"which needs no hooks: it does not see what {path} sets"
+        )
+    if has_telemetry:
+        return (
+            "nothing starts your Telemetry, add: from breaker_exporter.gunicorn import hooks; "
+            "post_fork, post_worker_init, worker_exit = hooks(...), with your Telemetry in it"
+        )
+    return f"add the line: {_LINE}; a Telemetry that the application starts itself is not seen here"

@@ -1,0 +1,1 @@
+"""Findings about the way to the collector and to Sentry: proxy, name, TCP, TLS, request and answer."""

@@ -1,0 +1,112 @@
+"""The way to a collector by HTTP: proxy, connection, an empty request by the exporter's own client."""
+
+from __future__ import annotations
+
+import time
+from importlib.metadata import version
+from urllib.parse import urlsplit
+
+from ..._base.redaction import shown
+from ...otlp import _environment as otlp
+from ..report import Steps, broken, warning
+from ..settings.effective import EffectiveSettings
+from . import answers, failures, proxies
+from .connection import Connected, Place
+from .protocols import Ending, Speech, spoken
+from .tls import Trust, approach
+
+_ENDINGS = {"LATE": Ending.TIME_OVER, "TOO_LARGE": Ending.ENDLESS, "CLOSED": Ending.CLOSED}
+
+
+def examine(effective: EffectiveSettings, step: float, patience: float, *, can_ask: bool) -> Steps[None]:
+    """Find what is wrong from the name to the answer.
+
+    Args:
+        effective: The settings in force.
+        step: Seconds for each step before the request.
+        patience: Seconds for the request.
+        can_ask: True if the exporter's packages are installed.
+    """
+    environment = effective.environment
+    endpoint = effective.endpoint("http/protobuf")
+    url = urlsplit(endpoint)
+    is_tls = url.scheme == "https"
+    trust = Trust.of(environment, "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+    if is_tls and environment.value("SSL_CERT_FILE") and not trust.authorities:
+        yield warning(
+            "ssl-cert-file",
+            "SSL_CERT_FILE is set, and the exporter for HTTP does not read it",
+            "set OTEL_EXPORTER_OTLP_CERTIFICATE, or REQUESTS_CA_BUNDLE",
+        )
+    port = url.port or (443 if is_tls else 80)
+    place = Place("the collector", "", url.hostname or "", port, is_tls, "HTTP")
+    connected = None
+    if can_ask and (proxy := proxies.of_requests(endpoint)):
+        if not (yield from proxies.check_http(url, proxy, step)):
+            return
+    else:
+        yield from proxies.check_exempt(url)
+        connected = yield from approach(place, trust, step)
+        if connected is None:
+            return
+        connected.socket.close()
+    if can_ask:
+        yield from _ask(effective, endpoint, place, trust, connected, patience)
+
+
+def _ask(
+    effective: EffectiveSettings,
+    endpoint: str,
+    place: Place,
+    trust: Trust,
+    connected: Connected | None,
+    patience: float,
+) -> Steps[None]:
+    """Post the empty request; without a connection that was made before, it goes through a proxy."""
+    from ...otlp._send.compression import compressed
+    from ...otlp._send.connections import Flight
+    from ...otlp._send.failures import Failure, NoAnswer, NotFollowed
+    from ...otlp._send.http import Poster
+
+    compression = otlp.compression(effective.environment, "http/protobuf")
+    headers = {
+        "accept-encoding": "identity",
+        "content-type": "application/x-protobuf",
+        "user-agent": f"breaker-exporter/{version('breaker-exporter')} doctor",
+        **effective.headers("http/protobuf"),
+        **({} if compression == "none" else {"content-encoding": compression}),
+    }
+    certificate = (trust.certificate, trust.key) if trust.certificate and trust.key else trust.certificate
+    verify = trust.authorities or True
+    poster = Poster(endpoint, headers, verify=verify, certificate=certificate, session=None)
+    flight = Flight(time.monotonic() + patience, patience)
+    failed: NoAnswer | None = None
+    try:
+        answer = poster.post(compressed(b"", compression, lambda: None), flight)
+    except NotFollowed as reason:
+        advice = "make that address the endpoint, if it is right: spans and credentials go to no other host"
+        yield broken("http-redirect", str(reason), advice)
+        return
+    except NoAnswer as reason:
+        failed = reason
+    finally:
+        poster.close()
+    took = time.monotonic() - flight.asked_at
+    if flight.redirected_to:
+        text = f"the endpoint redirects to {shown(flight.redirected_to)}"
+        yield warning("http-redirect", text, "make that the endpoint: a redirect costs each export a request")
+    if failed is None:
+        if answer.status == 400 and connected and spoken(place, connected, b"") is Speech.TLS:
+            # Servers that speak TLS tell those who do not by an HTTP 400 in plain text.
+            yield failures.tls_wanted(place)
+        else:
+            yield answers.of_http(answer, took, effective.settings.timeout)
+    elif failed.failure is Failure.UNSENDABLE:
+        yield answers.unsendable()
+    elif connected is None or flight.redirected_to:
+        advice = "look at the proxy, or at the address of the redirect"
+        yield broken("otlp-not-reached", f"the request on that way failed: {failed}", advice)
+    else:
+        ending = _ENDINGS.get(failed.failure.name, Ending.RESET)
+        first, count = flight.first, flight.received
+        yield failures.Attempt(place, trust, connected, first, count, ending, patience).cause()

@@ -1,0 +1,149 @@
+"""Findings, the settings in force, and the report made of them: plain data, rendered as text or JSON."""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Callable, Generator, Iterable
+from dataclasses import asdict, dataclass, field
+from typing import TypeVar
+
+T = TypeVar("T")
+
+FATAL = "; fatal, since BREAKER_EXPORTER_STRICT=1: Gunicorn will not start"
+_SHORTEST_SECRET = 6
+"""Characters: hiding anything shorter would only make the report unreadable."""
+
+
+class Level(enum.Enum):
+    """How bad a finding is, mildest first."""
+
+    OK = "ok"
+    WARNING = "warning"
+    BROKEN = "broken"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes:
+        level: How bad it is.
+        check: Its name, for machines: the same in every version.
+        text: One line for people.
+        advice: What to do about it; empty where there is nothing to do.
+    """
+
+    level: Level
+    check: str
+    text: str
+    advice: str = ""
+
+
+Steps = Generator[Finding, None, T]
+"""Findings as they are made, and what the next steps need in the end."""
+
+
+def ok(check: str, text: str, advice: str = "") -> Finding:
+    """Return a finding that all is well."""
+    return Finding(Level.OK, check, text, advice)
+
+
+def warning(check: str, text: str, advice: str = "") -> Finding:
+    """Return a finding of something that works, but not as it should."""
+    return Finding(Level.WARNING, check, text, advice)
+
+
+def broken(check: str, text: str, advice: str = "") -> Finding:
+    """Return a finding of something that does not work."""
+    return Finding(Level.BROKEN, check, text, advice)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A setting in force.
+
+    `source` is ``default``, ``profile``, ``code``, the name of a variable, or ``in place of`` one whose value
+    does not fit.
+    """
+
+    name: str
+    value: str | float | bool | None
+    unit: str
+    source: str
+
+
+@dataclass(slots=True)
+class Report:
+    """All findings so far.
+
+    Attributes:
+        tell: Called with each finding as it is made.
+        settings: Those in force.
+        versions: By the name of the distribution; ``None`` where it is not installed.
+    """
+
+    tell: Callable[[Finding], object]
+    findings: list[Finding] = field(default_factory=list)
+    settings: list[Setting] = field(default_factory=list)
+    versions: dict[str, str | None] = field(default_factory=dict)
+    _secrets: set[str] = field(default_factory=set)
+
+    def hide(self, secrets: Iterable[str]) -> None:
+        """Never show these, whatever text they may turn up in."""
+        self._secrets.update(secret for secret in secrets if len(secret) >= _SHORTEST_SECRET)
+
+    def add(self, finding: Finding) -> None:
+        """Add a finding, and tell it."""
+        shown = Finding(finding.level, finding.check, self._clean(finding.text), self._clean(finding.advice))
+        self.findings.append(shown)
+        self.tell(shown)
+
+    def take(self, steps: Steps[T]) -> T:
+        """Add all findings of `steps`; return what they return."""
+        while True:
+            try:
+                self.add(next(steps))
+            except StopIteration as end:
+                result: T = end.value
+                return result
+
+    @property
+    def status(self) -> int:
+        """The exit status: 0 where all is well, 1 with warnings, 2 where something is broken."""
+        levels = list(Level)
+        return max((levels.index(finding.level) for finding in self.findings), default=0)
+
+    def as_json(self) -> dict[str, object]:
+        """Return the report for machines; docs/how-to/doctor.md shows its shape."""
+        return {
+            "status": self.status,
+            "findings": [{**asdict(finding), "level": finding.level.value} for finding in self.findings],
+            "settings": [{**asdict(each), "value": self._clean_value(each.value)} for each in self.settings],
+            "versions": self.versions,
+        }
+
+    def lines_of_settings(self) -> list[str]:
+        """Return the settings as a table."""
+        rows = []
+        for each in self.settings:
+            value = "-" if each.value is None else self._clean_value(each.value)
+            rows.append((each.name, f"{value} {each.unit}".strip(), each.source))
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        return [
+            f"  {name:<{widths[0]}}  {value:<{min(widths[1], 44)}}  {source}" for name, value, source in rows
+        ]
+
+    def _clean(self, text: str) -> str:
+        for secret in sorted(self._secrets, key=len, reverse=True):
+            text = text.replace(secret, "***")
+        return re.sub(r"[\x00-\x1f\x7f]+", " ", text)
+
+    def _clean_value(self, value: str | float | bool | None) -> str | float | bool | None:
+        return self._clean(value) if isinstance(value, str) else value
+
+
+def lines_of(finding: Finding) -> list[str]:
+    """Return a finding as text: what is wrong, and indented what to do."""
+    lines = [f"{finding.level.value:<8} {finding.text}  [{finding.check}]"]
+    return [*lines, f"         -> {finding.advice}"] if finding.advice else lines

@@ -1,0 +1,52 @@
+"""What a service gives to ``Telemetry`` in code, as far as it counts in the report."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from ..._wiring.profiles import Profile
+from ..._wiring.settings import Arguments
+from ...sentry._settings import Sentry, SentryMode
+
+_OF_SENTRY = ("dsn", "mode", "traces_sample_rate")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Given:
+    """What was given in code.
+
+    Attributes:
+        arguments: Those of ``Telemetry``.
+        service_name: The service's name.
+        sentry: The value of ``Telemetry(sentry=...)``.
+        seen: True if a ``Telemetry`` was found at all.
+    """
+
+    arguments: Arguments = dataclasses.field(default_factory=Arguments)
+    service_name: str | None = None
+    sentry: Sentry | None = None
+    seen: bool = False
+
+    @classmethod
+    def of_json(cls, plain: dict[str, Any] | None) -> Given:
+        """Return what :func:`as_json` wrote."""
+        if plain is None:
+            return cls()
+        arguments, sentry = plain["arguments"], plain["sentry"]
+        if arguments["profile"]:
+            arguments["profile"] = Profile(arguments["profile"])
+        if sentry and sentry["mode"]:
+            sentry["mode"] = SentryMode(sentry["mode"])
+        return cls(Arguments(**arguments), plain["service_name"], Sentry(**sentry) if sentry else None, True)
+
+
+def as_json(telemetry: Any) -> dict[str, Any]:
+    """Return what was given to a ``Telemetry``, headers and DSN included: for the doctor alone."""
+    arguments, sentry = telemetry._setup.arguments, telemetry._setup.sentry
+    names = [each.name for each in dataclasses.fields(Arguments) if each.name != "listeners"]
+    return {
+        "arguments": {name: getattr(arguments, name) for name in names},
+        "service_name": telemetry._setup.service_name,
+        "sentry": sentry and {name: getattr(sentry, name) for name in _OF_SENTRY},
+    }
