@@ -55,7 +55,7 @@ def test_a_malformed_dsn_is_one_warning_that_hides_the_key(
 
 
 @pytest.mark.parametrize("dsn", MALFORMED)
-def test_where_strict_it_is_an_error_that_hides_the_key(
+def test_where_strict_a_malformed_dsn_is_an_error_that_hides_the_key(
     provider: TracerProvider, monkeypatch: pytest.MonkeyPatch, dsn: str
 ) -> None:
     monkeypatch.setenv("BREAKER_EXPORTER_STRICT", "1")
@@ -134,7 +134,7 @@ BROKEN = pytest.mark.parametrize(
 
 
 @BROKEN
-def test_a_sentry_sdk_that_does_not_do_is_one_warning_that_says_what_does(
+def test_a_sentry_sdk_that_cannot_be_used_is_one_warning_that_says_which_can(
     sentry: FaultyCollector,
     provider: TracerProvider,
     monkeypatch: pytest.MonkeyPatch,
@@ -153,7 +153,7 @@ def test_a_sentry_sdk_that_does_not_do_is_one_warning_that_says_what_does(
 
 
 @BROKEN
-def test_where_strict_it_is_an_error(
+def test_where_strict_a_sentry_sdk_that_cannot_be_used_is_an_error(
     sentry: FaultyCollector,
     provider: TracerProvider,
     monkeypatch: pytest.MonkeyPatch,
@@ -196,7 +196,7 @@ def test_where_strict_it_is_an_error(
         ({"options": {"dsn": "", "release": ""}}, ValueError, "options must not have dsn, release"),
     ],
 )
-def test_a_sentry_is_checked_when_it_is_made(
+def test_the_settings_are_checked_when_they_are_made(
     arguments: dict[str, Any], error: type[Exception], words: str
 ) -> None:
     with pytest.raises(error, match=words):
@@ -215,7 +215,7 @@ def test_a_sentry_is_checked_when_it_is_made(
         ({"instrumenter": "otel"}, ValueError),
     ],
 )
-def test_so_it_is_for_a_provider_of_the_applications(
+def test_bad_settings_of_connect_sentry_raise(
     provider: TracerProvider, arguments: dict[str, Any], error: type[Exception]
 ) -> None:
     with pytest.raises(error):
@@ -223,7 +223,7 @@ def test_so_it_is_for_a_provider_of_the_applications(
 
 
 @pytest.mark.parametrize("wrong", [None, NoOpTracerProvider(), TracerProvider])
-def test_a_provider_is_one_of_the_sdks(sentry: FaultyCollector, wrong: Any) -> None:
+def test_a_provider_that_is_none_of_the_sdks_is_refused(sentry: FaultyCollector, wrong: Any) -> None:
     with pytest.raises(TypeError, match="provider must be an opentelemetry"):
         connect(wrong, dsn=sentry.sentry_dsn)
     init_as_the_application(sentry.sentry_dsn)
@@ -232,7 +232,7 @@ def test_a_provider_is_one_of_the_sdks(sentry: FaultyCollector, wrong: Any) -> N
 
 
 @pytest.mark.parametrize("wrong", ["https://key@host/1", SentryMode.OTLP, Sentry, {}])
-def test_settings_are_a_sentry(provider: TracerProvider, wrong: Any) -> None:
+def test_settings_that_are_no_sentry_object_are_refused(provider: TracerProvider, wrong: Any) -> None:
     for take in (lambda: Telemetry(sentry=wrong), lambda: connect_sentry(provider, wrong)):
         with pytest.raises(TypeError, match="sentry must be a Sentry, such as") as caught:
             take()
@@ -390,7 +390,7 @@ def test_an_exporter_that_cannot_be_made_costs_no_errors(
     assert [linked(event) for event in arrived(sentry)] == [span]
 
 
-def test_where_the_application_has_a_client_sentry_is_not_said_to_be_off(
+def test_where_the_application_has_a_client_the_warning_does_not_call_sentry_off(
     sentry: FaultyCollector,
     provider: TracerProvider,
     monkeypatch: pytest.MonkeyPatch,

@@ -88,7 +88,7 @@ def guarded(collector: FaultyCollector) -> SpanExporter:
 
 
 @pytest.mark.parametrize("make", [official_http, ours, guarded])
-def test_an_exporter_that_is_there_already_sends_them_alone(
+def test_an_exporter_to_the_collector_that_exists_already_sends_them_alone(
     sentry: FaultyCollector,
     collector: FaultyCollector,
     provider: TracerProvider,
@@ -139,7 +139,7 @@ def test_a_telemetry_sends_them_once_by_either_protocol(
     assert warnings(caplog) == []
 
 
-def test_where_the_applications_client_sends_them_itself_one_warning_says_what_costs_nothing(
+def test_where_the_applications_client_exports_itself_one_warning_has_a_line_that_loses_nothing(
     sentry: FaultyCollector,
     collector: FaultyCollector,
     provider: TracerProvider,
@@ -163,7 +163,7 @@ def test_where_the_applications_client_sends_them_itself_one_warning_says_what_c
     assert "canary5ecret" not in line
 
 
-def test_who_follows_that_warning_has_each_span_once_at_the_collector_and_none_at_sentry(
+def test_with_that_line_each_span_is_once_at_the_collector_and_not_at_sentry(
     sentry: FaultyCollector,
     collector: FaultyCollector,
     provider: TracerProvider,
@@ -201,7 +201,7 @@ def test_a_collector_without_a_propagator_keeps_its_url_in_the_advice(
     )
 
 
-def test_a_url_that_is_none_is_one_warning_and_errors_still_arrive(
+def test_a_malformed_url_is_one_warning_and_errors_still_arrive(
     sentry: FaultyCollector,
     provider: TracerProvider,
     connected: Connected,
@@ -227,7 +227,7 @@ def test_a_url_that_is_none_is_one_warning_and_errors_still_arrive(
 
 
 @pytest.mark.parametrize("make", [official_http, official_grpc, ours, guarded])
-def test_what_a_provider_sends_to_is_seen_by_private_doors(
+def test_the_destination_of_a_provider_is_read_from_private_attributes(
     collector: FaultyCollector, provider: TracerProvider, make: Callable[[FaultyCollector], SpanExporter]
 ) -> None:
     """Where this fails with a new release of OpenTelemetry, spans would arrive twice."""

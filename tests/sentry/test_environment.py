@@ -33,7 +33,7 @@ def dsn(sentry: FaultyCollector, monkeypatch: pytest.MonkeyPatch) -> str:
     return sentry.sentry_dsn
 
 
-def test_the_environment_alone_says_it_all(
+def test_the_environment_alone_is_enough(
     sentry: FaultyCollector, provider: TracerProvider, dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SENTRY_ENVIRONMENT", "staging")
@@ -175,7 +175,7 @@ def test_a_bad_mode_is_one_warning_of_a_telemetry_too(
 
 
 @pytest.mark.parametrize("empty", ["", "  "])
-def test_an_empty_dsn_is_off_with_a_line_of_information(
+def test_with_an_empty_dsn_sentry_is_off_and_one_info_line_says_so(
     provider: TracerProvider, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, empty: str
 ) -> None:
     monkeypatch.setenv("SENTRY_DSN", empty)
@@ -234,7 +234,7 @@ def test_the_release_is_the_service_and_its_version(
         {"service_name": "unknown_service:gunicorn", "service_version": "1.4.2"},
     ],
 )
-def test_the_release_is_not_made_up_where_one_of_them_is_unknown(
+def test_no_release_is_made_up_where_service_or_version_is_unknown(
     dsn: str, make_provider: MakeProvider, attributes: dict[str, str]
 ) -> None:
     connect(make_provider(**attributes), **FEW)

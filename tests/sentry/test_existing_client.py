@@ -45,7 +45,7 @@ WAYS = pytest.mark.parametrize("wire", [with_nothing_given, with_settings_of_ano
 
 
 @WAYS
-def test_the_client_is_attached_to_and_never_made_again(
+def test_the_applications_client_is_used_and_never_made_again(
     sentry: FaultyCollector, provider: TracerProvider, caplog: pytest.LogCaptureFixture, wire: Wire
 ) -> None:
     caplog.set_level(logging.INFO, "breaker_exporter")
@@ -70,7 +70,7 @@ def test_the_client_is_attached_to_and_never_made_again(
     assert "its client stays as it is" in line
 
 
-def test_it_is_the_clients_dsn_that_spans_go_to(
+def test_spans_go_to_the_dsn_of_the_client(
     sentry: FaultyCollector,
     collector: FaultyCollector,
     provider: TracerProvider,
@@ -105,7 +105,7 @@ def test_it_is_the_clients_dsn_that_spans_go_to(
         ({"traces_sampler": lambda context: 1.0}, "take traces_sample_rate and traces_sampler away"),
     ],
 )
-def test_what_it_lacks_is_one_warning_with_the_line_to_add_and_spans_go_all_the_same(
+def test_a_client_that_lacks_something_is_one_warning_with_the_line_to_add_and_spans_still_go(
     sentry: FaultyCollector,
     provider: TracerProvider,
     caplog: pytest.LogCaptureFixture,
@@ -127,7 +127,7 @@ def test_what_it_lacks_is_one_warning_with_the_line_to_add_and_spans_go_all_the_
 
 
 @WAYS
-def test_where_its_own_exporter_is_on_no_second_one_is_added(
+def test_a_client_that_exports_itself_gets_no_second_exporter(
     sentry: FaultyCollector,
     provider: TracerProvider,
     caplog: pytest.LogCaptureFixture,
@@ -173,7 +173,7 @@ def test_a_client_without_the_instrumenter_gets_no_spans_in_the_mode_span_proces
     assert arrived(sentry, "transaction") == []
 
 
-def test_nor_does_one_without_a_rate(
+def test_a_client_without_a_rate_gets_no_spans_in_the_mode_span_processor(
     sentry: FaultyCollector, provider: TracerProvider, caplog: pytest.LogCaptureFixture
 ) -> None:
     sentry_sdk.init(dsn=sentry.sentry_dsn, instrumenter="otel", **FEW)

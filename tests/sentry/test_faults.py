@@ -42,7 +42,7 @@ def test_a_dead_sentry_opens_its_own_circuit_alone(
 
 
 @FAULTS
-def test_a_dead_collector_opens_its_own_circuit_alone_and_sentry_is_told_once(
+def test_a_dead_collector_opens_its_own_circuit_alone_and_is_one_event_at_sentry(
     sentry: FaultyCollector,
     collector: FaultyCollector,
     provider: TracerProvider,

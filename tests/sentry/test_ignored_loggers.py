@@ -33,7 +33,7 @@ def crumbs(event: dict[str, object]) -> list[str]:
 
 @MODES
 @pytest.mark.parametrize("name", QUIET)
-def test_what_exporters_and_the_sdk_log_goes_nowhere(
+def test_log_lines_of_exporters_and_the_sdk_do_not_reach_sentry(
     sentry: FaultyCollector, connected: Connected, mode: SentryMode, name: str
 ) -> None:
     connected(mode=mode)
@@ -48,7 +48,7 @@ def test_what_exporters_and_the_sdk_log_goes_nowhere(
 
 
 @MODES
-def test_what_others_log_is_reported_as_ever(
+def test_log_lines_of_others_still_reach_sentry(
     sentry: FaultyCollector, connected: Connected, mode: SentryMode
 ) -> None:
     connected(mode=mode)
@@ -61,7 +61,9 @@ def test_what_others_log_is_reported_as_ever(
     assert crumbs(payload(event)) == ["shelf is nearly empty"]
 
 
-def test_they_are_not_among_sentrys_logs_either(sentry: FaultyCollector, connected: Connected) -> None:
+def test_they_are_not_among_the_logs_that_sentry_collects_either(
+    sentry: FaultyCollector, connected: Connected
+) -> None:
     connected(enable_logs=True)
 
     for name in [*QUIET, "shop"]:
@@ -71,7 +73,7 @@ def test_they_are_not_among_sentrys_logs_either(sentry: FaultyCollector, connect
     assert [log["body"] for log in found] == ["line of shop"]
 
 
-def test_a_client_of_the_applications_is_kept_quiet_too(
+def test_a_client_of_the_applications_ignores_them_too(
     sentry: FaultyCollector, provider: TracerProvider
 ) -> None:
     init_as_the_application(sentry.sentry_dsn)

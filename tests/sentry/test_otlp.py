@@ -66,7 +66,7 @@ def test_an_error_and_its_span_share_their_ids_at_sentry(
     assert (exporter.health().name, exporter.health().exported) == ("sentry", 1)
 
 
-def test_it_is_the_mode_without_any_said(
+def test_it_is_the_default_mode(
     sentry: FaultyCollector, provider: TracerProvider, connected: Connected
 ) -> None:
     first = connected()
@@ -75,7 +75,7 @@ def test_it_is_the_mode_without_any_said(
     assert sentry_sdk.get_client().options["instrumenter"] == "sentry"
 
 
-def test_an_error_is_of_the_innermost_span(
+def test_an_error_belongs_to_the_innermost_span(
     sentry: FaultyCollector, provider: TracerProvider, connected: Connected
 ) -> None:
     connected()
@@ -193,7 +193,7 @@ def test_options_reach_sentry_sdk(
     assert (found["environment"], found["release"], found["server_name"]) == ("staging", "shop@7", "till")
 
 
-def test_a_sampler_of_sentrys_is_one_warning_since_it_unlinks_errors(
+def test_a_sampler_of_sentrys_which_unlinks_errors_is_one_warning(
     connected: Connected, caplog: pytest.LogCaptureFixture
 ) -> None:
     connected(traces_sampler=lambda context: 1.0)

@@ -60,7 +60,7 @@ def seen(context: Context) -> Ids:
 
 
 @MODES
-def test_both_trace_headers_go_along_and_say_the_same(
+def test_both_trace_headers_are_propagated_and_name_the_same_span(
     provider: TracerProvider, connected: Connected, mode: SentryMode
 ) -> None:
     connected(mode=mode)
@@ -75,7 +75,7 @@ def test_both_trace_headers_go_along_and_say_the_same(
     assert carrier["sentry-trace"] == f"{ids.trace_id}-{ids.span_id}-1"
 
 
-def test_the_rate_for_sentry_is_no_decision_for_others(
+def test_the_rate_for_sentry_does_not_decide_for_other_services(
     provider: TracerProvider, connected: Connected
 ) -> None:
     connected(mode=SentryMode.SPAN_PROCESSOR, traces_sample_rate=0)
@@ -113,7 +113,9 @@ def test_one_baggage_header_has_the_applications_members_and_sentrys_once_each(
 
 
 @MODES
-def test_baggage_alone_goes_along(provider: TracerProvider, connected: Connected, mode: SentryMode) -> None:
+def test_baggage_without_a_trace_is_propagated(
+    provider: TracerProvider, connected: Connected, mode: SentryMode
+) -> None:
     connected(mode=mode)
     carrier: dict[str, str] = {}
 
@@ -123,7 +125,7 @@ def test_baggage_alone_goes_along(provider: TracerProvider, connected: Connected
     assert members(carrier)["cart"] == "7"
 
 
-def test_the_head_of_a_trace_tells_sentrys_members_itself(
+def test_the_first_service_of_a_trace_writes_sentrys_baggage_itself(
     provider: TracerProvider, connected: Connected
 ) -> None:
     connected(mode=SentryMode.SPAN_PROCESSOR)
@@ -177,7 +179,7 @@ def test_a_message_without_headers_joins_nothing_even_within_a_span(
 
 
 @MODES
-def test_a_second_wiring_composes_nothing_twice(
+def test_a_second_connection_adds_no_second_propagator(
     make_provider: MakeProvider, connected: Connected, mode: SentryMode
 ) -> None:
     connected(mode=mode)
@@ -208,7 +210,7 @@ def test_the_applications_propagator_stays(
 
 
 @MODES
-def test_without_a_span_no_trace_header_goes_along(connected: Connected, mode: SentryMode) -> None:
+def test_without_a_span_no_trace_header_is_propagated(connected: Connected, mode: SentryMode) -> None:
     connected(mode=mode)
     carrier: dict[str, str] = {}
 
@@ -219,7 +221,7 @@ def test_without_a_span_no_trace_header_goes_along(connected: Connected, mode: S
 
 @MODES
 @pytest.mark.parametrize("header", ["1", "-", "ee" * 16, "ee" * 16 + "-1", "", "nonsense"])
-def test_a_header_that_sentrys_propagator_cannot_read_is_nobodys_error(
+def test_a_header_that_sentrys_propagator_cannot_read_raises_nothing(
     connected: Connected, mode: SentryMode, header: str
 ) -> None:
     """It raised for some of these, and each request with one was a 500 and an event."""
@@ -233,7 +235,7 @@ def test_a_header_that_sentrys_propagator_cannot_read_is_nobodys_error(
 
 
 @MODES
-def test_of_a_trace_that_loses_nothing_is_passed_on(
+def test_sentrys_baggage_of_a_trace_that_is_not_joined_is_not_passed_on(
     provider: TracerProvider, connected: Connected, mode: SentryMode
 ) -> None:
     connected(mode=mode)

@@ -66,7 +66,7 @@ def test_endpoints_and_other_settings_of_the_collector_change_nothing_at_sentry(
 
 
 @pytest.mark.parametrize("name", ["OTEL_EXPORTER_OTLP_CERTIFICATE", "OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE"])
-def test_the_collectors_certificate_is_not_what_sentry_is_verified_by(
+def test_sentry_is_not_verified_by_the_collectors_certificate(
     provider: TracerProvider, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
 ) -> None:
     ca = trustme.CA()
@@ -82,7 +82,7 @@ def test_the_collectors_certificate_is_not_what_sentry_is_verified_by(
     assert exporter.health().failed == 1
 
 
-def test_the_variables_are_there_again_afterwards(
+def test_the_variables_are_set_again_afterwards(
     connected: Connected, monkeypatch: pytest.MonkeyPatch, collector: FaultyCollector
 ) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.http_base)
@@ -165,7 +165,7 @@ def test_a_proxy_of_the_environment_takes_events_and_spans(
     assert len(server.requests) == 2
 
 
-def test_an_empty_proxy_of_the_client_does_without_that_of_the_environment(
+def test_an_empty_proxy_of_the_client_overrides_that_of_the_environment(
     provider: TracerProvider, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Server() as of_the_environment:
@@ -179,7 +179,7 @@ def test_an_empty_proxy_of_the_client_does_without_that_of_the_environment(
     assert len(server.of("/v1/traces")) == len(server.of("/envelope")) == 1
 
 
-def test_its_circuit_is_set_up_by_the_environment(
+def test_its_circuit_takes_its_settings_from_the_environment(
     sentry: FaultyCollector,
     provider: TracerProvider,
     connected: Connected,

@@ -31,7 +31,7 @@ def test_a_transaction_and_its_error_share_their_ids(
     assert payload(transaction)["transaction"] == "checkout"
 
 
-def test_an_error_is_of_the_innermost_span_of_its_transaction(
+def test_an_error_belongs_to_the_innermost_span_of_its_transaction(
     sentry: FaultyCollector, provider: TracerProvider, connected: Connected
 ) -> None:
     connected(mode=CLASSIC)

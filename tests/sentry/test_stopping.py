@@ -46,7 +46,7 @@ def test_stop_ends_as_soon_as_all_is_sent(
 
 
 @FAULTS
-def test_stop_keeps_its_time_while_sentry_is_dead_and_the_collector_gets_its_spans(
+def test_stop_ends_in_time_while_sentry_is_dead_and_the_collector_gets_its_spans(
     sentry: FaultyCollector,
     collector: FaultyCollector,
     provider: TracerProvider,
@@ -64,7 +64,7 @@ def test_stop_keeps_its_time_while_sentry_is_dead_and_the_collector_gets_its_spa
     assert spans_at(collector) == [span]
 
 
-def test_stop_keeps_its_time_while_the_collector_is_dead_and_sentry_gets_its_events(
+def test_stop_ends_in_time_while_the_collector_is_dead_and_sentry_gets_its_events(
     sentry: FaultyCollector, collector: FaultyCollector, provider: TracerProvider, wary: Telemetry
 ) -> None:
     collector.fault = Fault.BLACKHOLE
@@ -94,7 +94,7 @@ def test_after_a_stop_with_a_dead_sentry_a_start_with_a_live_one_works(
     assert linked(arrived(sentry)[-1]) == span
 
 
-def test_nor_does_that_cost_an_application_its_client(
+def test_a_stop_with_a_dead_sentry_leaves_the_applications_client_working(
     sentry: FaultyCollector, collector: FaultyCollector, provider: TracerProvider
 ) -> None:
     """A client that is made anew has no ``before_send``."""
@@ -126,7 +126,7 @@ def test_nor_does_that_cost_an_application_its_client(
 
 @pytest.mark.parametrize("run", [run_plain, run_patched])
 @FAULTS
-def test_nothing_is_left_for_the_exit_of_the_interpreter_to_wait_for(
+def test_the_interpreters_exit_does_not_wait_for_sentry_again(
     sentry: FaultyCollector,
     collector: FaultyCollector,
     monkeypatch: pytest.MonkeyPatch,

@@ -80,7 +80,7 @@ def test_the_dsn_in_the_environment_switches_it_on(
 
 
 @pytest.mark.parametrize("variables", [{}, {"SENTRY_DSN": ""}, {"SENTRY_ENVIRONMENT": "staging"}])
-def test_without_one_sentry_is_not_there(
+def test_without_a_dsn_sentry_is_not_connected(
     collector: FaultyCollector,
     provider: TracerProvider,
     monkeypatch: pytest.MonkeyPatch,
@@ -166,7 +166,7 @@ def test_an_application_that_connected_already_gets_no_second_exporter(
     assert [linked(event) for event in arrived(sentry)] == [span]
 
 
-def test_nor_does_one_that_connects_later(
+def test_an_application_that_connects_later_gets_no_second_exporter(
     sentry: FaultyCollector, provider: TracerProvider, telemetry: Telemetry
 ) -> None:
     telemetry.start()
@@ -179,7 +179,7 @@ def test_nor_does_one_that_connects_later(
     assert spans_at(sentry) == [span]
 
 
-def test_a_client_of_the_applications_is_attached_to(
+def test_a_client_of_the_applications_is_used(
     sentry: FaultyCollector,
     provider: TracerProvider,
     telemetry: Telemetry,

@@ -84,7 +84,7 @@ def test_a_circuit_that_opens_is_one_event_however_often_its_probe_fails(
     )
 
 
-def test_one_that_closes_is_a_breadcrumb_of_later_events(
+def test_a_circuit_that_closes_is_a_breadcrumb_of_later_events(
     sentry: FaultyCollector, connected: Connected, clock: ManualClock, scripted: Scripted
 ) -> None:
     connected()
@@ -131,7 +131,7 @@ def test_the_circuit_of_sentrys_exporter_is_reported_where_asked(
     assert event["tags"] == {"circuit": "sentry"}
 
 
-def test_nothing_is_told_where_nobody_asked(
+def test_without_report_transitions_no_circuit_is_reported(
     sentry: FaultyCollector,
     provider: TracerProvider,
     connected: Connected,

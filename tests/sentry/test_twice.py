@@ -39,7 +39,9 @@ def test_the_same_again_changes_nothing(
     assert [linked(event) for event in arrived(sentry)] == [span]
 
 
-def test_so_do_options_that_are_equal_but_made_anew(provider: TracerProvider, connected: Connected) -> None:
+def test_options_that_are_equal_but_made_anew_change_nothing(
+    provider: TracerProvider, connected: Connected
+) -> None:
     from sentry_sdk.integrations.logging import LoggingIntegration
 
     first = connected(integrations=[LoggingIntegration()], ignore_errors=[KeyError])
@@ -83,7 +85,7 @@ def test_the_same_transaction_comes_once(
         ({"max_breadcrumbs": 7}, "options"),
     ],
 )
-def test_something_else_is_an_error_that_names_it(
+def test_another_value_is_an_error_that_names_the_setting(
     sentry: FaultyCollector,
     provider: TracerProvider,
     connected: Connected,
@@ -103,7 +105,7 @@ def test_something_else_is_an_error_that_names_it(
     assert spans_at(sentry) == [span]
 
 
-def test_all_that_differs_is_named(connected: Connected) -> None:
+def test_the_error_names_all_settings_that_differ(connected: Connected) -> None:
     connected()
 
     with pytest.raises(ValueError, match="another release, traces_sample_rate"):

@@ -32,7 +32,7 @@ def test_the_block_gets_a_telemetry_that_is_started_and_its_spans_are_exported_a
     assert collector.spans_received == 1
 
 
-def test_an_error_in_the_block_goes_on_and_the_spans_are_exported_all_the_same(
+def test_an_error_in_the_block_is_raised_and_the_spans_are_exported(
     telemetry: Telemetry, collector: FaultyCollector, provider: TracerProvider
 ) -> None:
     def fail_in_the_block() -> None:

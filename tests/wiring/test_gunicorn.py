@@ -137,9 +137,7 @@ def test_each_preloaded_worker_has_its_own_telemetry(collector: FaultyCollector)
 
 
 @pytest.mark.parametrize("worker", ["sync", "gevent"])
-def test_a_worker_that_is_recycled_delivers_what_it_has_first(
-    collector: FaultyCollector, worker: str
-) -> None:
+def test_a_worker_that_is_recycled_exports_its_queue_first(collector: FaultyCollector, worker: str) -> None:
     args = ["-k", worker, "--max-requests", "2"]
     with GunicornService(APP, conf=BY_ENVIRONMENT, env=to(collector), args=args) as service:
         answers = [ask(service) for _ in range(2)]
@@ -153,7 +151,7 @@ def test_a_worker_that_is_recycled_delivers_what_it_has_first(
     assert complaints(service) == []
 
 
-def test_hooks_configured_in_code_may_be_called_by_the_users_own(collector: FaultyCollector) -> None:
+def test_hooks_configured_in_code_may_be_called_by_hooks_of_the_user(collector: FaultyCollector) -> None:
     conf = f"""
 from breaker_exporter.gunicorn import hooks
 from breaker_exporter.telemetry import Telemetry
@@ -292,7 +290,7 @@ def test_a_disabled_sdk_has_no_thread_and_no_provider(collector: FaultyCollector
 
 
 @pytest.mark.parametrize("freeze", ["1", "0"])
-def test_what_a_worker_keeps_for_life_is_kept_out_of_garbage_collections(
+def test_objects_that_a_worker_has_loaded_are_kept_out_of_garbage_collections(
     collector: FaultyCollector, freeze: str
 ) -> None:
     env = to(collector, BREAKER_EXPORTER_GC_FREEZE=freeze)
@@ -304,7 +302,7 @@ def test_what_a_worker_keeps_for_life_is_kept_out_of_garbage_collections(
 
 
 @pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
-def test_a_worker_is_gone_in_time_while_the_collector_says_nothing(
+def test_a_worker_ends_in_time_while_the_collector_is_silent(
     collector: FaultyCollector, protocol: str
 ) -> None:
     """S5: 5 s for the telemetry, the rest for Gunicorn and the machine."""
@@ -333,7 +331,7 @@ def app(environ, start_response):
 
 
 @pytest.mark.parametrize("worker", ["sync", "gthread", "gevent"])
-def test_what_is_queued_goes_out_while_the_last_request_takes_all_the_time_there_is(
+def test_the_queue_is_exported_while_the_last_request_uses_all_of_the_graceful_timeout(
     collector: FaultyCollector, worker: str
 ) -> None:
     """Gunicorn kills this worker, whose hook for its exit is never called."""
@@ -356,7 +354,9 @@ def test_what_is_queued_goes_out_while_the_last_request_takes_all_the_time_there
     assert collector.duplicates == 0
 
 
-def test_an_application_that_cannot_be_loaded_ends_as_it_does_without_us(collector: FaultyCollector) -> None:
+def test_an_application_that_cannot_be_loaded_ends_as_it_does_without_the_hooks(
+    collector: FaultyCollector,
+) -> None:
     """Gunicorn calls worker_exit after a boot that failed, too."""
     app = "import no_such_module\n"
     with GunicornService(app, conf=BY_ENVIRONMENT, env=to(collector)) as service:
@@ -371,7 +371,7 @@ URLLIB3_TOO_EARLY = BY_ENVIRONMENT + "import urllib3\n"
 
 
 @pytest.mark.parametrize(("worker", "lines"), [("gevent", 1), ("sync", 0)])
-def test_who_has_taken_ssl_before_the_patch_is_named(
+def test_modules_that_imported_ssl_before_the_patch_are_named(
     collector: FaultyCollector, worker: str, lines: int
 ) -> None:
     """I1."""
@@ -386,6 +386,6 @@ def test_who_has_taken_ssl_before_the_patch_is_named(
     assert collector.span_ids == {answer.span}
 
 
-def test_hooks_want_a_telemetry() -> None:
+def test_hooks_of_anything_but_a_telemetry_are_refused() -> None:
     with pytest.raises(TypeError, match="telemetry must be a Telemetry, not 'shop'"):
         hooks("shop")  # type: ignore[arg-type]

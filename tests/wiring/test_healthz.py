@@ -35,7 +35,7 @@ def app(environ, start_response):
 
 
 @pytest.mark.parametrize("kind", [CircuitState, Verdict, Profile, SentryMode])
-def test_each_enum_is_its_value_for_who_compares_writes_or_serializes_it(kind: type[enum.Enum]) -> None:
+def test_each_enum_compares_prints_and_serializes_as_its_value(kind: type[enum.Enum]) -> None:
     for member in kind:
         assert member == member.value
         assert str(member) == f"{member}" == member.value

@@ -32,7 +32,7 @@ def about(text: str, *words: str) -> list[str]:
 
 
 @pytest.mark.parametrize("worker", ["sync", "gevent"])
-def test_lines_stand_in_gunicorns_error_log_with_time_pid_and_level(
+def test_lines_are_written_to_gunicorns_error_log_with_time_pid_and_level(
     collector: FaultyCollector, worker: str
 ) -> None:
     """The lines of a deployment during an outage, too: what was lost is in the last one of each worker."""
@@ -72,7 +72,9 @@ def test_lines_stand_in_gunicorns_error_log_with_time_pid_and_level(
     assert len({line.split("]")[1] for line in (started, opened, closed, stopped)}) == 1, "the worker's pid"
 
 
-def test_where_the_application_sets_up_logging_the_lines_are_its_own(collector: FaultyCollector) -> None:
+def test_where_the_application_sets_up_logging_its_handlers_write_the_lines(
+    collector: FaultyCollector,
+) -> None:
     with GunicornService(OWN_LOGGING + APP, conf=BY_ENVIRONMENT, env=to(collector)) as service:
         service.get()
         service.terminate()
@@ -99,7 +101,7 @@ logging.config.dictConfig({{
         pytest.param('"loggers": {"app": {}}, "filters"', r"\[.*\] \[INFO\] ", id="no_root"),
     ],
 )
-def test_a_dictconfig_that_disables_all_loggers_that_are_there_does_not_silence_ours(
+def test_a_dictconfig_that_disables_existing_loggers_does_not_silence_ours(
     collector: FaultyCollector, where: str, begins: str
 ) -> None:
     """It does so by default, and the hooks have imported ours before; G6 holds for Gunicorn's as well."""
@@ -143,7 +145,7 @@ logging.getLogger("gunicorn.error").setLevel("INFO")
         ),
     ],
 )
-def test_inside_of_gunicorn_lines_stand_in_its_error_log_without_hooks_too(made: str, used: str) -> None:
+def test_inside_gunicorn_lines_are_written_to_its_error_log_without_hooks_too(made: str, used: str) -> None:
     """Zero code is made while the interpreter starts: before anybody, Gunicorn too, has set up logging."""
     lines = run_code(WITHOUT_HOOKS.format(made=made, used=used)).splitlines()
 
@@ -181,7 +183,7 @@ assert not logger.handlers
 """
 
 
-def test_levels_and_filters_of_gunicorns_error_log_hold() -> None:
+def test_levels_and_filters_of_gunicorns_error_log_apply() -> None:
     lines = run_code(LEVELS).splitlines()
 
     assert [line.partition("] [WARNING] ")[2] for line in lines] == ["loud enough"]
@@ -200,7 +202,7 @@ def test_a_server_without_an_error_log_changes_nothing() -> None:
     assert logging.getLogger("breaker_exporter").handlers == before
 
 
-def test_the_start_names_service_places_and_what_is_not_default(
+def test_the_line_at_the_start_names_service_destinations_and_changed_settings(
     collector: FaultyCollector, caplog: pytest.LogCaptureFixture
 ) -> None:
     """G5."""

@@ -140,7 +140,9 @@ def test_a_process_that_forgets_to_stop_still_exports_at_its_exit(
     assert len(collector.span_ids) == 1
 
 
-def test_and_does_so_within_the_shutdown_timeout(run: Run, collector: FaultyCollector) -> None:
+def test_a_process_that_forgets_to_stop_exits_within_the_shutdown_timeout(
+    run: Run, collector: FaultyCollector
+) -> None:
     """S5: what counts is the process."""
     collector.fault = Fault.BLACKHOLE
 
@@ -150,7 +152,7 @@ def test_and_does_so_within_the_shutdown_timeout(run: Run, collector: FaultyColl
     assert time.monotonic() - started < PATIENCE
 
 
-def test_a_provider_that_is_set_already_is_left_alone_and_the_way_out_shown(
+def test_a_provider_that_is_set_already_is_left_alone_and_a_warning_says_how_to_guard_it(
     run: Run, collector: FaultyCollector
 ) -> None:
     output = run(
@@ -198,7 +200,7 @@ first.stop()
     assert len(collector.span_ids) == 1
 
 
-def test_what_was_prepared_before_a_fork_is_not_taken_for_the_applications(
+def test_a_provider_prepared_before_a_fork_is_not_taken_for_the_applications(
     run: Run, collector: FaultyCollector
 ) -> None:
     output = run(
@@ -345,13 +347,13 @@ telemetry.stop()
     assert output.splitlines()[0] == "0"
 
 
-def test_nobody_holds_what_is_not_loaded(run: Run) -> None:
+def test_without_ssl_loaded_no_module_is_said_to_hold_it(run: Run) -> None:
     code = "from breaker_exporter._concurrency.patch_order import holders_of_ssl\nprint(holders_of_ssl())\n"
     assert run(code) == "()\n"
 
 
 @pytest.mark.parametrize("fault", [Fault.NONE, Fault.BLACKHOLE])
-def test_stop_on_the_hub_itself_goes_on_beside_it(run: Run, collector: FaultyCollector, fault: Fault) -> None:
+def test_a_stop_on_the_hub_goes_on_in_a_greenlet(run: Run, collector: FaultyCollector, fault: Fault) -> None:
     """P1: the hub must not wait, so the interpreter's exit does; nothing is raised into the caller."""
     collector.fault = fault
     output = run(
@@ -485,7 +487,7 @@ telemetry.stop()
     assert len(collector.span_ids) == 1
 
 
-def test_a_signal_that_arrives_in_the_hub_is_seen_to_in_a_greenlet(
+def test_a_signal_that_arrives_in_the_hub_is_handled_in_a_greenlet(
     run: Run, collector: FaultyCollector
 ) -> None:
     output = run(
@@ -513,7 +515,7 @@ with gevent.Timeout(20):
     assert len(collector.span_ids) == 1
 
 
-def test_a_flush_on_the_hub_itself_cannot_wait_and_comes_back(run: Run, collector: FaultyCollector) -> None:
+def test_a_flush_on_the_hub_returns_without_waiting(run: Run, collector: FaultyCollector) -> None:
     """P1."""
     output = run(
         PATCH

@@ -80,7 +80,7 @@ def test_a_profile_says_what_is_logged_until_telemetry_stops(
     assert OURS.level == logging.NOTSET
 
 
-def test_a_level_that_somebody_set_stays(level: None, provider: TracerProvider) -> None:
+def test_a_level_that_was_set_before_stays(level: None, provider: TracerProvider) -> None:
     OURS.setLevel(logging.WARNING)
     telemetry = Telemetry(provider=provider, profile=Profile.DEVELOPMENT)
     telemetry.start()
@@ -140,7 +140,7 @@ def test_a_bad_profile_is_one_warning_and_production(
         Telemetry(provider=provider).start()
 
 
-def test_a_profile_in_code_is_one_of_ours() -> None:
+def test_a_profile_in_code_that_is_no_profile_is_refused() -> None:
     with pytest.raises(TypeError, match="profile must be a Profile, not 'development'"):
         Telemetry(profile="development")  # type: ignore[arg-type]
 

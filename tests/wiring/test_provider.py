@@ -64,7 +64,9 @@ def test_the_sdks_provider_named_by_a_variable_is_ours_to_make(
     assert len(collector.span_ids) == 1
 
 
-def test_one_that_opentelemetry_made_from_the_variable_before_is_added_to(collector: FaultyCollector) -> None:
+def test_a_provider_that_opentelemetry_made_from_the_variable_gets_the_exporters(
+    collector: FaultyCollector,
+) -> None:
     """As it does where the application asks for a tracer while it is imported."""
     printed, logged = run(
         collector, before=PREPARED_LATE, **{PROVIDER: "sdk_tracer_provider", "OTEL_SERVICE_NAME": "shop"}
@@ -75,7 +77,7 @@ def test_one_that_opentelemetry_made_from_the_variable_before_is_added_to(collec
     assert len(collector.span_ids) == 1
 
 
-def test_a_resource_given_in_code_comes_too_late_for_it_and_that_is_told(collector: FaultyCollector) -> None:
+def test_a_resource_given_in_code_too_late_is_one_warning(collector: FaultyCollector) -> None:
     _, logged = run(
         collector,
         before=PREPARED_LATE,
@@ -105,7 +107,7 @@ def test_a_provider_with_a_processor_of_the_applications_is_left_as_it_is(collec
     assert collector.span_ids == set()
 
 
-def test_where_the_door_is_not_there_any_more_a_provider_counts_as_the_applications() -> None:
+def test_without_the_private_attribute_a_provider_counts_as_the_applications() -> None:
     provider = TracerProvider(shutdown_on_exit=False)
     assert _provider._is_bare(provider)
 
@@ -116,7 +118,7 @@ def test_where_the_door_is_not_there_any_more_a_provider_counts_as_the_applicati
 
 
 @pytest.mark.parametrize("strict", ["0", "1"])
-def test_one_that_is_not_installed_is_a_mistake_with_its_variable_and_value(
+def test_a_provider_that_is_not_installed_is_a_mistake_with_its_variable_and_value(
     collector: FaultyCollector, strict: str
 ) -> None:
     """OpenTelemetry itself would raise a StopIteration wherever a tracer is asked for."""
@@ -135,7 +137,9 @@ def test_one_that_is_not_installed_is_a_mistake_with_its_variable_and_value(
     assert len(collector.span_ids) == 1
 
 
-def test_one_that_is_no_sdks_is_left_and_the_variable_is_named(collector: FaultyCollector) -> None:
+def test_a_provider_that_is_none_of_the_sdks_is_left_alone_and_the_variable_is_named(
+    collector: FaultyCollector,
+) -> None:
     printed, logged = run(collector, **{PROVIDER: "default_tracer_provider"})
 
     assert printed == ["opentelemetry.trace False", "None"]
@@ -161,7 +165,7 @@ def test_a_meter_provider_that_is_not_installed_costs_no_span(
     "asking",
     ["OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED", "BREAKER_EXPORTER_METRICS"],
 )
-def test_it_costs_none_where_exports_are_counted_either(
+def test_a_meter_provider_that_is_not_installed_costs_no_span_where_exports_are_counted(
     collector: FaultyCollector, asking: str, protocol: str
 ) -> None:
     _, logged = run(
@@ -190,7 +194,9 @@ provider.shutdown()
 
 
 @pytest.mark.parametrize("way", ["connect_sentry", "hooks"])
-def test_it_costs_none_of_sentrys(collector: FaultyCollector, way: str) -> None:
+def test_a_meter_provider_that_is_not_installed_costs_none_of_sentrys_spans(
+    collector: FaultyCollector, way: str
+) -> None:
     if way == "hooks":
         sentry = f"sentry=Sentry(dsn={collector.sentry_dsn!r})"
         before = "from breaker_exporter.sentry import Sentry"
@@ -207,7 +213,9 @@ def test_it_costs_none_of_sentrys(collector: FaultyCollector, way: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["HTTPSpanExporter", "GRPCSpanExporter", "CooperativeOTLPSpanExporter"])
-def test_it_costs_no_exporter(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+def test_a_meter_provider_that_is_not_installed_costs_no_exporter(
+    monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
     monkeypatch.setenv("OTEL_PYTHON_METER_PROVIDER", "nonsense")
     monkeypatch.setenv("OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED", "true")
     monkeypatch.setenv("BREAKER_EXPORTER_METRICS", "true")

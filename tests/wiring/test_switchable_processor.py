@@ -48,7 +48,7 @@ def sell(provider: TracerProvider) -> None:
     provider.get_tracer("tests").start_span("sell").end()
 
 
-def test_a_stuck_exporter_does_not_eat_the_time_of_a_healthy_one(
+def test_a_stuck_exporter_does_not_use_up_the_time_of_a_healthy_one(
     switchable: SwitchableProcessor, provider: TracerProvider, stuck: ScriptedExporter
 ) -> None:
     """S6."""
@@ -64,7 +64,7 @@ def test_a_stuck_exporter_does_not_eat_the_time_of_a_healthy_one(
     assert healthy.shutdown_calls == 1
 
 
-def test_what_was_lost_is_said_though_a_processor_does_not_end_in_time(
+def test_losses_are_logged_though_a_processor_does_not_end_in_time(
     switchable: SwitchableProcessor, caplog: pytest.LogCaptureFixture
 ) -> None:
     """G2: the exporter's own shutdown, which the processor calls last, comes too late or never."""
@@ -103,7 +103,7 @@ def test_two_stuck_exporters_share_one_deadline(
         inner.release()
 
 
-def test_it_waits_for_what_is_to_be_shut_down_beside_no_longer_than_that(
+def test_it_waits_for_other_calls_beside_it_no_longer_than_its_time(
     switchable: SwitchableProcessor, stuck: ScriptedExporter
 ) -> None:
     called: list[float] = []
@@ -116,7 +116,7 @@ def test_it_waits_for_what_is_to_be_shut_down_beside_no_longer_than_that(
     assert 0 <= called[0] <= 0.2
 
 
-def test_what_fails_while_shutting_down_is_said_and_no_more(
+def test_a_call_that_fails_while_shutting_down_is_logged_only(
     switchable: SwitchableProcessor, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fails(left: float) -> None:
@@ -129,7 +129,7 @@ def test_what_fails_while_shutting_down_is_said_and_no_more(
     assert "s3cret" not in record.getMessage()
 
 
-def test_where_no_thread_can_start_it_is_shut_down_all_the_same(
+def test_where_no_thread_can_start_the_pipelines_are_still_shut_down(
     switchable: SwitchableProcessor, provider: TracerProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """R4: so it is at interpreter exit, from Python 3.12 on."""
@@ -176,7 +176,7 @@ def test_where_no_thread_can_start_a_stuck_exporter_leaves_a_healthy_one_its_tim
     stuck.release()
 
 
-def test_a_flush_asks_all_of_them(switchable: SwitchableProcessor, provider: TracerProvider) -> None:
+def test_a_flush_flushes_all_pipelines(switchable: SwitchableProcessor, provider: TracerProvider) -> None:
     inners = [ScriptedExporter(), ScriptedExporter()]
     switchable.switch_to(tuple(pipeline(inner) for inner in inners), shutdown_timeout=5.0)
     sell(provider)
@@ -188,7 +188,7 @@ def test_a_flush_asks_all_of_them(switchable: SwitchableProcessor, provider: Tra
     assert switchable.force_flush()
 
 
-def test_nothing_behind_it_is_fine(switchable: SwitchableProcessor, provider: TracerProvider) -> None:
+def test_it_works_without_pipelines(switchable: SwitchableProcessor, provider: TracerProvider) -> None:
     sell(provider)
     switchable.shutdown()
     provider.shutdown()

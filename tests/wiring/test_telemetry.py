@@ -58,7 +58,7 @@ def test_spans_arrive_by_either_protocol_and_are_flushed_by_stop(
 
 
 @pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
-def test_the_environment_alone_says_where_to(
+def test_the_environment_alone_names_the_destination(
     collector: FaultyCollector, provider: TracerProvider, monkeypatch: pytest.MonkeyPatch, protocol: str
 ) -> None:
     endpoint = collector.grpc_endpoint if protocol == "grpc" else collector.http_base
@@ -74,7 +74,7 @@ def test_the_environment_alone_says_where_to(
     assert collector.span_ids == {sent}
 
 
-def test_calls_twice_do_what_calls_once_do(collector: FaultyCollector, provider: TracerProvider) -> None:
+def test_a_second_call_does_nothing(collector: FaultyCollector, provider: TracerProvider) -> None:
     telemetry = Telemetry(provider=provider, endpoint=collector.http_base)
 
     telemetry.prepare()
@@ -140,7 +140,7 @@ def test_the_providers_own_flush_and_shutdown_reach_the_exporters(
     telemetry.stop()
 
 
-def test_stop_returns_in_time_while_the_collector_says_nothing(
+def test_stop_returns_in_time_while_the_collector_is_silent(
     collector: FaultyCollector, provider: TracerProvider
 ) -> None:
     """S4, S5."""
@@ -236,7 +236,7 @@ class Listening(http.server.BaseHTTPRequestHandler):
         """Not to stderr."""
 
 
-def test_path_and_headers_from_the_code_go_along(provider: TracerProvider) -> None:
+def test_path_and_headers_from_the_code_are_sent(provider: TracerProvider) -> None:
     with http.server.HTTPServer(("127.0.0.1", 0), Listening) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         endpoint = f"http://127.0.0.1:{server.server_port}/tenant"
@@ -259,7 +259,7 @@ class Overhearing(grpc.GenericRpcHandler):
         self.metadata.update(dict(handler_call_details.invocation_metadata))
 
 
-def test_headers_go_along_by_grpc_too_which_wants_them_in_lower_case(provider: TracerProvider) -> None:
+def test_headers_are_sent_by_grpc_in_lower_case(provider: TracerProvider) -> None:
     overhearing = Overhearing()
     server = grpc.server(ThreadPoolExecutor(1), handlers=[overhearing])
     port = server.add_insecure_port("127.0.0.1:0")
@@ -305,7 +305,7 @@ def test_the_otlp_timeout_ends_a_call_before_it_counts_as_hung(
     telemetry.stop()
 
 
-def test_an_answer_that_drips_ends_at_the_otlp_timeout_and_hangs_nothing(
+def test_an_answer_that_drips_ends_at_the_otlp_timeout_and_no_call_hangs(
     collector: FaultyCollector, provider: TracerProvider
 ) -> None:
     """A byte every now and then resets the timeout of requests; ours holds for the whole call."""
@@ -533,7 +533,7 @@ def test_any_failure_while_starting_is_a_warning_without_its_text(caplog: pytest
     assert "s3cret" not in warning
 
 
-def test_and_strict_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_strict_any_failure_while_starting_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BREAKER_EXPORTER_STRICT", "1")
     telemetry = Telemetry(provider=Unhelpful(resource=Resource({}), shutdown_on_exit=False))
 
@@ -600,7 +600,7 @@ def test_a_strict_start_that_failed_leaves_nothing_behind_and_is_tried_again(
 
 
 @pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
-def test_a_start_without_a_thread_to_be_had_is_tried_again(
+def test_a_start_where_no_thread_can_start_is_tried_again(
     collector: FaultyCollector,
     provider: TracerProvider,
     monkeypatch: pytest.MonkeyPatch,
@@ -671,7 +671,7 @@ def test_stop_from_two_threads_stops_once_and_both_wait_for_it(
     assert collector.duplicates == 0
 
 
-def test_a_stop_that_interrupts_what_a_lock_guards_does_not_wait(
+def test_a_stop_that_interrupted_code_under_a_lock_of_ours_does_not_wait(
     collector: FaultyCollector, provider: TracerProvider
 ) -> None:
     """P1: in a signal handler, threads that wait for that lock cannot stop anything before it returns."""
@@ -740,12 +740,12 @@ def test_a_bad_argument_is_refused_at_once_by_name(
     assert "s3cret" not in str(raised.value)
 
 
-def test_a_given_provider_has_its_resource(provider: TracerProvider) -> None:
+def test_a_service_name_beside_a_given_provider_is_refused(provider: TracerProvider) -> None:
     with pytest.raises(TypeError, match="service_name and resource_attributes cannot be given with provider"):
         Telemetry(provider=provider, service_name="shop")
 
 
-def test_a_pair_in_which_the_environment_has_a_part_is_not_refused_at_once(
+def test_two_values_that_do_not_fit_are_not_refused_at_once_where_one_is_a_variable(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "2")
@@ -755,7 +755,7 @@ def test_a_pair_in_which_the_environment_has_a_part_is_not_refused_at_once(
     Telemetry(export_timeout=4.0, max_cooldown=6.0, endpoint="collector:4317")
 
 
-def test_a_worker_that_is_told_to_stop_after_its_telemetry_has_stopped_has_nothing_to_flush(
+def test_a_flush_before_the_start_and_after_the_stop_does_nothing(
     collector: FaultyCollector, provider: TracerProvider
 ) -> None:
     telemetry = Telemetry(provider=provider, endpoint=collector.http_base)

@@ -142,7 +142,7 @@ def ask(service: GunicornService) -> tuple[int, str]:
         *("hostile.LeavesByException", "hostile.IsAliveToTheEnd", "hostile.HasNoHandlers"),
     ],
 )
-def test_what_is_queued_at_sigterm_arrives_once_whatever_the_worker_ends_by(
+def test_the_queue_at_sigterm_arrives_once_from_every_kind_of_worker(
     collector: FaultyCollector, worker: str
 ) -> None:
     with served(collector, worker) as service:
@@ -196,7 +196,7 @@ def test_a_worker_in_which_no_telemetry_will_start_is_named(collector: FaultyCol
         (UVICORN[1], signal.SIGHUP),
     ],
 )
-def test_every_signal_that_ends_a_worker_leaves_time_for_what_is_queued(
+def test_the_queue_is_exported_before_any_signal_ends_a_worker(
     collector: FaultyCollector, worker: str, number: signal.Signals
 ) -> None:
     with served(collector, worker) as service:
@@ -210,9 +210,7 @@ def test_every_signal_that_ends_a_worker_leaves_time_for_what_is_queued(
 
 
 @pytest.mark.parametrize("worker", ["sync", "gevent", UVICORN[1]])
-def test_a_reload_leaves_the_old_workers_time_for_what_is_queued(
-    collector: FaultyCollector, worker: str
-) -> None:
+def test_a_reload_lets_the_old_workers_export_their_queue(collector: FaultyCollector, worker: str) -> None:
     with served(collector, worker) as service:
         pid, span = ask(service)
         os.kill(service.pid, signal.SIGHUP)
@@ -223,7 +221,7 @@ def test_a_reload_leaves_the_old_workers_time_for_what_is_queued(
     assert collector.duplicates == 0
 
 
-def test_a_worker_of_uvicorns_that_is_recycled_delivers_what_it_has_first(collector: FaultyCollector) -> None:
+def test_a_uvicorn_worker_that_is_recycled_exports_its_queue_first(collector: FaultyCollector) -> None:
     with served(collector, UVICORN[1], "--max-requests", "2") as service:
         pid, first = ask(service)
         ask(service)
@@ -300,7 +298,7 @@ def test_a_signals_default_action_follows_the_stop(
     assert signal.getsignal(signal.SIGURG) is signal.SIG_DFL
 
 
-def test_a_handler_before_which_there_is_a_flush_is_still_called(
+def test_a_handler_that_a_flush_precedes_is_still_called(
     handlers: None, telemetry: Telemetry, collector: FaultyCollector
 ) -> None:
     seen: list[int] = []
@@ -313,7 +311,7 @@ def test_a_handler_before_which_there_is_a_flush_is_still_called(
     assert seen == [1]
 
 
-def test_a_signal_that_interrupts_what_one_of_our_locks_guards_is_handled_after_that(
+def test_a_signal_that_interrupts_code_under_a_lock_of_ours_is_handled_afterwards(
     handlers: None, telemetry: Telemetry, collector: FaultyCollector
 ) -> None:
     """What the flush waits for would wait for that lock."""
@@ -383,5 +381,5 @@ def test_eventlet_is_said_to_be_unsupported_where_it_has_patched(
     assert caplog.text.count("eventlet is not supported") == warnings
 
 
-def test_an_object_without_init_process_is_nobodys_worker() -> None:
+def test_a_worker_without_init_process_is_not_warned_about() -> None:
     check_start(Quiet())

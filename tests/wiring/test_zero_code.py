@@ -98,7 +98,7 @@ def test_it_exports_to_where_the_environment_says_behind_a_circuit_of_its_settin
     assert len(collector.latest_spans) == 3
 
 
-def test_one_that_never_exported_has_nothing_to_flush_nor_to_shut_down() -> None:
+def test_an_exporter_that_never_exported_has_nothing_to_flush_or_to_shut_down() -> None:
     exporter = HTTPSpanExporter()
 
     assert exporter.force_flush()
@@ -142,7 +142,7 @@ def test_a_missing_package_is_an_error_that_names_the_extra(
         kind()
 
 
-def test_one_that_cannot_be_made_is_one_warning_and_failures(
+def test_an_exporter_that_cannot_be_made_is_one_warning_and_its_exports_fail(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     exporter = HTTPSpanExporter()
@@ -231,7 +231,7 @@ with trace.get_tracer("shop").start_as_current_span("last"):
 
 
 @pytest.mark.parametrize("first", ["", "exporter.make()\nexporter.force_flush()\n"])
-def test_the_last_drain_takes_no_longer_than_the_shutdown_timeout(
+def test_the_last_exports_take_no_longer_than_the_shutdown_timeout(
     collector: FaultyCollector, first: str
 ) -> None:
     """By itself OpenTelemetry's processor goes on for 30 s, or as long as each export may take."""
@@ -246,7 +246,7 @@ def test_the_last_drain_takes_no_longer_than_the_shutdown_timeout(
     assert "True" in run(code + first + ENDS_WITH_A_SPAN, env)
 
 
-def test_the_last_drain_delivers_and_its_first_export_makes_no_metrics(collector: FaultyCollector) -> None:
+def test_the_last_exports_deliver_and_make_no_metrics(collector: FaultyCollector) -> None:
     """A meter provider that is shut down by then would complain."""
     env = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.http_base, "BREAKER_EXPORTER_METRICS": "1"}
     instrumentation = (
@@ -259,7 +259,7 @@ def test_the_last_drain_delivers_and_its_first_export_makes_no_metrics(collector
     assert len(collector.latest_spans) == 1
 
 
-def test_an_exporter_that_is_gone_is_not_bothered_at_exit() -> None:
+def test_an_exporter_that_is_garbage_is_not_called_at_exit() -> None:
     run("from breaker_exporter._wiring.auto_instrumentation import HTTPSpanExporter\nHTTPSpanExporter()\n")
 
 
@@ -282,7 +282,7 @@ def test_its_health_is_metrics_where_asked_for(collector: FaultyCollector) -> No
     assert said == "4\n"
 
 
-def test_an_exit_that_comes_while_it_is_made_bounds_it_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_exit_while_the_circuit_breaker_is_made_bounds_it(monkeypatch: pytest.MonkeyPatch) -> None:
     exporter = HTTPSpanExporter()
 
     def slowly(*_: object) -> ScriptedExporter:
@@ -296,7 +296,7 @@ def test_an_exit_that_comes_while_it_is_made_bounds_it_all_the_same(monkeypatch:
     assert exporter.breaker.health().exported == 0
 
 
-def test_of_two_threads_that_make_it_at_once_one_does(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_threads_that_make_it_at_once_share_one(monkeypatch: pytest.MonkeyPatch) -> None:
     exporter, made = HTTPSpanExporter(), []
 
     def in_the_middle_of_another(*_: object) -> ScriptedExporter:
@@ -312,7 +312,7 @@ def test_of_two_threads_that_make_it_at_once_one_does(monkeypatch: pytest.Monkey
     assert (len(made), exporter.breaker.health().exported) == (2, 9)
 
 
-def test_a_child_s_metrics_are_not_its_parent_s_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_childs_metrics_are_not_also_its_parents(monkeypatch: pytest.MonkeyPatch) -> None:
     """gRPC: the parent's circuit breaker is kept, and serves nobody here."""
     monkeypatch.setenv("BREAKER_EXPORTER_METRICS", "1")
     monkeypatch.setattr(auto_instrumentation, "otlp_exporter", lambda *_: ScriptedExporter())
@@ -330,7 +330,7 @@ def test_a_child_s_metrics_are_not_its_parent_s_too(monkeypatch: pytest.MonkeyPa
     instrumentation.forget(exporter.breaker)
 
 
-def test_the_hooks_say_so_where_opentelemetry_has_made_one_already(collector: FaultyCollector) -> None:
+def test_the_hooks_log_that_opentelemetry_has_made_an_exporter_already(collector: FaultyCollector) -> None:
     said = run(
         "import logging\nlogging.basicConfig(level=logging.INFO)\n"
         + PROCESS
@@ -354,7 +354,7 @@ monkey.patch_all()
 """
 
 
-def test_gevent_patching_after_it_has_it_import_what_it_needs_then() -> None:
+def test_it_imports_what_it_needs_when_gevent_patches_after_it() -> None:
     """Neither before, which would recurse, nor in the middle of an export on a native thread."""
     said = run(
         LATE.format(before="", process=PROCESS)
@@ -380,7 +380,7 @@ def test_an_ssl_that_was_taken_before_the_patch_is_one_warning_with_advice() -> 
     assert "OTEL_PYTHON_AUTO_INSTRUMENTATION_EXPERIMENTAL_GEVENT_PATCH=patch_all" in said
 
 
-def test_without_such_an_exporter_the_patch_is_nobodys_business() -> None:
+def test_without_such_an_exporter_a_late_patch_is_no_warning() -> None:
     said = run(LATE.format(before="import urllib3", process="class exporter:\n    breaker = None"))
 
     assert said == ""
@@ -396,7 +396,7 @@ def test_the_patch_of_a_process_that_exports_nothing_loads_the_plug_in_alone() -
     assert said == f"{['breaker_exporter', 'breaker_exporter._concurrency', plug_in]}\n"
 
 
-def test_patched_before_it_is_made_in_one_go() -> None:
+def test_in_a_patched_process_it_is_made_at_once() -> None:
     run(
         "from gevent import monkey\nmonkey.patch_all()\n"
         + PROCESS
@@ -522,7 +522,7 @@ def outcomes(service: GunicornService) -> Counter[str]:
         ("gthread", "breaker_otlp_proto_grpc", {}),
     ],
 )
-def test_no_span_is_unaccounted_for_while_a_collector_is_killed_and_restored(
+def test_every_span_is_accounted_for_while_a_collector_is_killed_and_restored(
     collector: FaultyCollector, worker: str, name: str, env: dict[str, str]
 ) -> None:
     more = {

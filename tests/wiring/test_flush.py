@@ -87,7 +87,7 @@ def test_a_flush_waits_for_what_was_queued_and_not_for_what_keeps_coming(provide
     until(lambda: flushing() == [])  # nor does it go on by itself
 
 
-def test_a_flush_is_over_once_what_was_queued_is_dropped(
+def test_a_flush_ends_once_the_spans_it_waits_for_are_dropped(
     provider: TracerProvider, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OTEL_BSP_MAX_QUEUE_SIZE", "4")
@@ -111,7 +111,7 @@ def test_a_flush_is_over_once_what_was_queued_is_dropped(
     assert flush.result(25)
 
 
-def test_the_flush_of_all_pipelines_takes_the_time_asked_for_once(provider: TracerProvider) -> None:
+def test_a_flush_of_all_pipelines_takes_its_timeout_once(provider: TracerProvider) -> None:
     inners = [ScriptedExporter(default=hang) for _ in range(3)]
     healthy = ScriptedExporter()
     switchable = SwitchableProcessor()
@@ -129,7 +129,7 @@ def test_the_flush_of_all_pipelines_takes_the_time_asked_for_once(provider: Trac
 
 
 @pytest.mark.parametrize("timeout", [0, -1, math.nan, 1, "soon"])
-def test_a_flush_that_has_no_time_is_late_at_once(provider: TracerProvider, timeout: int) -> None:
+def test_a_flush_with_no_time_returns_false_at_once(provider: TracerProvider, timeout: int) -> None:
     inner = ScriptedExporter(default=hang)
     processor = batches(inner)
     provider.add_span_processor(processor)
@@ -144,7 +144,7 @@ def test_a_flush_that_has_no_time_is_late_at_once(provider: TracerProvider, time
 
 
 @pytest.mark.parametrize("timeout", [10**9, 10**30, math.inf])
-def test_a_flush_that_has_all_the_time_comes_back_once_all_is_exported(
+def test_a_flush_with_endless_time_returns_once_all_is_exported(
     provider: TracerProvider, timeout: int
 ) -> None:
     inner = ScriptedExporter()
@@ -157,7 +157,7 @@ def test_a_flush_that_has_all_the_time_comes_back_once_all_is_exported(
     assert len(inner.spans) == 1
 
 
-def test_flushes_at_the_same_time_are_seen_to_by_one_thread(provider: TracerProvider, gate: Gate) -> None:
+def test_flushes_at_the_same_time_share_one_thread(provider: TracerProvider, gate: Gate) -> None:
     inner = Exporting(gate.wait)
     processor = batches(inner)
     provider.add_span_processor(processor)
@@ -176,7 +176,7 @@ def test_flushes_at_the_same_time_are_seen_to_by_one_thread(provider: TracerProv
     assert len(inner.names) == 2
 
 
-def test_a_flush_from_within_an_export_is_late_and_no_deadlock(provider: TracerProvider) -> None:
+def test_a_flush_from_within_an_export_returns_false_without_a_deadlock(provider: TracerProvider) -> None:
     flushed: list[bool] = []
     inner = Exporting(lambda: flushed.append(provider.force_flush(50)))
     processor = batches(inner)
@@ -188,7 +188,7 @@ def test_a_flush_from_within_an_export_is_late_and_no_deadlock(provider: TracerP
     assert flushed == [False]
 
 
-def test_a_flush_after_the_shutdown_is_none(provider: TracerProvider) -> None:
+def test_a_flush_after_the_shutdown_returns_false(provider: TracerProvider) -> None:
     processor = batches(ScriptedExporter())
     provider.add_span_processor(processor)
     provider.shutdown()
@@ -287,7 +287,7 @@ def interrupting() -> Iterator[None]:
     signal.signal(signal.SIGALRM, before)
 
 
-def test_what_is_raised_into_a_waiting_flush_is_the_callers(
+def test_an_exception_thrown_into_a_waiting_flush_reaches_the_caller(
     provider: TracerProvider, gate: Gate, interrupting: None
 ) -> None:
     """C3."""
@@ -328,7 +328,7 @@ def test_a_call_that_another_thread_makes_can_be_waited_for_in_vain(gate: Gate, 
     first.result(25)
 
 
-def test_nothing_waits_where_it_has_interrupted_what_a_lock_guards(provider: TracerProvider) -> None:
+def test_a_flush_that_interrupted_code_under_a_lock_of_ours_does_not_wait(provider: TracerProvider) -> None:
     """P1: a signal handler there would wait for threads that wait for that lock."""
     switchable = SwitchableProcessor()
     each = pipeline(ScriptedExporter())
@@ -343,7 +343,7 @@ def test_nothing_waits_where_it_has_interrupted_what_a_lock_guards(provider: Tra
     assert switchable.force_flush()
 
 
-def test_on_the_hub_nothing_waits(provider: TracerProvider, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_flush_on_the_hub_does_not_wait(provider: TracerProvider, monkeypatch: pytest.MonkeyPatch) -> None:
     """P1; the hub itself is in ``test_processes``."""
     switchable = SwitchableProcessor()
     each = pipeline(ScriptedExporter())

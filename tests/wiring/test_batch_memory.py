@@ -78,7 +78,7 @@ def test_a_failed_batch_is_freed_at_once(
     exporter.shutdown()
 
 
-def test_so_is_one_whose_connection_was_reset(no_collections: None) -> None:
+def test_a_batch_whose_connection_was_reset_is_freed_at_once(no_collections: None) -> None:
     with serving(answer(200), reset) as server:
         exporter = CooperativeOTLPSpanExporter(server.url)
         left: list[weakref.ref[ReadableSpan]] = []
@@ -88,7 +88,7 @@ def test_so_is_one_whose_connection_was_reset(no_collections: None) -> None:
     assert [span() for span in left] == [None, None]
 
 
-def test_errors_in_each_others_context_are_let_go_of_too() -> None:
+def test_errors_in_each_others_context_are_freed_too() -> None:
     """By hand one can make a circle of them."""
     first, second = OSError(), ValueError()
     for error in (first, second):
@@ -101,7 +101,7 @@ def test_errors_in_each_others_context_are_let_go_of_too() -> None:
     assert first.__traceback__ is second.__traceback__ is None
 
 
-def test_the_cause_of_an_error_is_let_go_of_too() -> None:
+def test_the_cause_of_an_error_is_freed_too() -> None:
     """``raise ... from`` outside of an ``except`` sets no context."""
     error, cause = OSError(), ValueError()
     with contextlib.suppress(ValueError):
