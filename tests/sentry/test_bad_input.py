@@ -17,6 +17,7 @@ from sentry_sdk.transport import Transport
 
 from breaker_exporter._base.environment import Environment
 from breaker_exporter.sentry import Sentry, SentryMode, connect_sentry
+from breaker_exporter.sentry._settings import settings_in_force
 from breaker_exporter.telemetry import Telemetry, TelemetryError
 from breaker_exporter.testing import FaultyCollector
 
@@ -243,7 +244,7 @@ def test_the_key_is_in_no_representation() -> None:
     given = Sentry(dsn=f"https://{CANARY}@o0.ingest.sentry.io/1", options={"http_proxy": CANARY})
 
     assert repr(given) == "Sentry(dsn='https://***@o0.ingest.sentry.io/1', options={'http_proxy': ...})"
-    assert CANARY not in repr(given.settled(Environment({}), None))
+    assert CANARY not in repr(settings_in_force(given, Environment({}), None))
 
 
 def test_a_representation_has_what_was_given_and_no_more() -> None:

@@ -24,7 +24,7 @@ from . import _pipeline as spans
 from ._advice import takes_spans
 from ._package import SentryUnavailable
 from ._propagation import propagate_beside
-from ._settings import DECLARED, Sentry, SentrySettings, check_sentry, different
+from ._settings import DECLARED, Sentry, SentrySettings, check_sentry, different, settings_in_force
 
 if TYPE_CHECKING:
     from sentry_sdk.client import BaseClient
@@ -86,7 +86,7 @@ def connect_provider(provider: TracerProvider, given: Sentry | None) -> CircuitB
     check_provider(provider)
     given = Sentry() if given is None else check_sentry(given)
     environment = Environment()
-    sentry = given.settled(environment, provider)
+    sentry = settings_in_force(given, environment, provider)
     if sentry is None:
         return None
     if before := _connected_here(provider):

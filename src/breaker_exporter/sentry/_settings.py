@@ -136,28 +136,6 @@ class Sentry:
             values["options"] = f"{{{', '.join(f'{name!r}: ...' for name in self.options)}}}"
         return f"{type(self).__name__}({', '.join(f'{name}={value}' for name, value in values.items())})"
 
-    def settled(self, environment: Environment, provider: TracerProvider | None) -> SentrySettings | None:
-        """The value of each setting now; ``None`` where it is switched off.
-
-        Raises:
-            TelemetryError: A variable is bad, where strict.
-        """
-        mode = environment.in_force(MODE) if self.mode is None else self.mode
-        if mode is SentryMode.OFF:
-            return None
-        rate = self.traces_sample_rate
-        if rate is None:
-            rate = environment.in_force(TRACES_SAMPLE_RATE)
-        return SentrySettings(
-            dsn=environment.get(DSN) if self.dsn is None else self.dsn.strip() or None,
-            mode=mode,
-            release=self.release or environment.get(RELEASE) or _release_of(provider),
-            environment=self.environment or environment.get(ENVIRONMENT),
-            traces_sample_rate=float(rate),
-            report_transitions=self.report_transitions,
-            options=dict(self.options),
-        )
-
 
 _NOTHING_GIVEN = Sentry()
 
@@ -190,6 +168,31 @@ class SentrySettings:
     traces_sample_rate: float
     report_transitions: bool
     options: dict[str, object] = field(repr=False)
+
+
+def settings_in_force(
+    sentry: Sentry, environment: Environment, provider: TracerProvider | None
+) -> SentrySettings | None:
+    """The value of each setting that is in force now; ``None`` where Sentry is switched off.
+
+    Raises:
+        TelemetryError: A variable is bad, where strict.
+    """
+    mode = environment.in_force(MODE) if sentry.mode is None else sentry.mode
+    if mode is SentryMode.OFF:
+        return None
+    rate = sentry.traces_sample_rate
+    if rate is None:
+        rate = environment.in_force(TRACES_SAMPLE_RATE)
+    return SentrySettings(
+        dsn=environment.get(DSN) if sentry.dsn is None else sentry.dsn.strip() or None,
+        mode=mode,
+        release=sentry.release or environment.get(RELEASE) or _release_of(provider),
+        environment=sentry.environment or environment.get(ENVIRONMENT),
+        traces_sample_rate=float(rate),
+        report_transitions=sentry.report_transitions,
+        options=dict(sentry.options),
+    )
 
 
 def different(before: SentrySettings, now: SentrySettings, given: Sentry) -> list[str]:

@@ -12,7 +12,7 @@ from .._base.environment import any_set
 from .._base.log import set_level
 from .._base.meter_provider import metered
 from .._wiring.switches import METRICS
-from ..sentry._settings import DSN, MODE, Sentry
+from ..sentry._settings import DSN, MODE, Sentry, settings_in_force
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
@@ -76,7 +76,7 @@ def start(
     if setup.sentry or any_set((*DSN.variables, *MODE.variables)):
         from ..sentry import _connection
 
-        sentry = (setup.sentry or Sentry()).settled(environment, provider)
+        sentry = settings_in_force(setup.sentry or Sentry(), environment, provider)
     if provider is None and sentry is None:
         return None
     with contextlib.ExitStack() as undo:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from ..._base.environment import any_set
 from ..._base.redaction import shown
-from ...sentry._settings import DSN, MODE, TRACES_SAMPLE_RATE, Sentry, SentrySettings
+from ...sentry._settings import DSN, MODE, TRACES_SAMPLE_RATE, Sentry, SentrySettings, settings_in_force
 from .. import versions
 from ..report import Setting, Steps, broken, ok, warning
 from ..settings.effective import EffectiveSettings
@@ -24,7 +24,7 @@ def settled(effective: EffectiveSettings) -> Steps[SentrySettings | None]:
         yield ok("sentry", "no Sentry: SENTRY_DSN is not set")
         return None
     before = len(environment.complaints)
-    settings = (given or Sentry()).settled(environment, None)
+    settings = settings_in_force(given or Sentry(), environment, None)
     for text in environment.complaints[before:]:
         yield (broken if environment.strict else warning)("variable", text, "write a value that is allowed")
     if settings is None:
