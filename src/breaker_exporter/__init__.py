@@ -10,9 +10,10 @@ Wrap the exporter that you have, and give the result to your processor::
 Whatever the backend does, an export then raises nothing into the application, never holds the gevent hub and
 ends in time; while the backend is away it costs microseconds, and every lost span is counted and logged.
 
-For Gunicorn see :mod:`breaker_exporter.gunicorn`, for other servers :mod:`breaker_exporter.telemetry`, for
-Sentry :mod:`breaker_exporter.sentry`, for metrics about exporters :mod:`breaker_exporter.instrumentation`,
-for tests of your own :mod:`breaker_exporter.testing`.
+For Gunicorn see :mod:`breaker_exporter.gunicorn`, for other servers and scripts
+:mod:`breaker_exporter.telemetry`, for Sentry :mod:`breaker_exporter.sentry`, for an OTLP exporter that spares
+the gevent hub :mod:`breaker_exporter.otlp`, for metrics about exporters
+:mod:`breaker_exporter.instrumentation`, for tests of your own :mod:`breaker_exporter.testing`.
 """
 
 # Names are imported at first use (PEP 562): before gevent's monkey patch nothing may load ssl, and pybreaker

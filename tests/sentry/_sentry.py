@@ -1,4 +1,4 @@
-"""How the tests set Sentry up, make errors in spans, and read what has arrived."""
+"""Helpers of the tests of Sentry: set it up, make errors in spans, read what has arrived."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Connected:
 
 
 def init_as_the_application(dsn: str, **options: Any) -> None:
-    """What an application calls by itself, with all that the mode OTLP needs unless it says otherwise."""
+    """Initialise Sentry as an application does, with all that the mode OTLP needs; options win over that."""
     linked = [OTLPIntegration(setup_otlp_traces_exporter=False, setup_propagator=False)]
     sentry_sdk.init(dsn=dsn, **{"release": "shop@1", "integrations": linked, **FEW, **options})
 

@@ -1,4 +1,4 @@
-"""What the tests of Sentry share: a Sentry, a collector, a provider, and a process as before."""
+"""Fixtures of the tests of Sentry: a Sentry, a collector, a provider, and a process as before."""
 
 from __future__ import annotations
 

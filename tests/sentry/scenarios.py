@@ -1,4 +1,4 @@
-"""What runs in a process of its own: a global provider, an exit, a patched world."""
+"""Scenarios in a process of their own: a global provider, an exit, gevent's patch."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def stop_and_exit() -> None:
 
 
 def the_sender_makes_no_spans() -> None:
-    """In both worlds."""
+    """With and without gevent's patch."""
     import sentry_sdk
     from opentelemetry import context
     from opentelemetry.sdk.trace import TracerProvider

@@ -1,4 +1,4 @@
-"""What is wrong with DSN or sentry-sdk is one WARNING without secrets; where strict, an error."""
+"""A bad DSN or sentry-sdk is one WARNING without secrets; where strict, an error."""
 
 from __future__ import annotations
 

@@ -230,7 +230,7 @@ def test_a_malformed_url_is_one_warning_and_errors_still_arrive(
 def test_the_destination_of_a_provider_is_read_from_private_attributes(
     collector: FaultyCollector, provider: TracerProvider, make: Callable[[FaultyCollector], SpanExporter]
 ) -> None:
-    """Where this fails with a new release of OpenTelemetry, spans would arrive twice."""
+    """If this fails with a new release of OpenTelemetry, spans would arrive twice."""
     url = collector.grpc_endpoint if make is official_grpc else collector.http_endpoint
     provider.add_span_processor(SwitchableProcessor())
     provider.add_span_processor(SimpleSpanProcessor(ConsoleSpanExporter()))

@@ -1,4 +1,4 @@
-"""What variables say about Sentry, what becomes of bad ones, and where the release comes from."""
+"""Variables about Sentry: what they set, what bad ones cause, where the release comes from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the process counts: tracing is off, a provider is set already, and all comes from the environment."""
+"""Processes without tracing, with a provider that is set already, and with variables alone."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ class House(TextMapPropagator):
 
 
 def members(carrier: dict[str, str]) -> dict[str, str]:
-    """What the baggage header has; each name once."""
+    """The members of the baggage header; each name once."""
     pairs = [member.strip().split("=", 1) for member in carrier["baggage"].split(",")]
     found = dict(pairs)
     assert len(found) == len(pairs), f"twice the same: {pairs}"

@@ -1,4 +1,4 @@
-"""Calls twice: the same again changes nothing, something else is one clear error."""
+"""A second call: the same again changes nothing, another value is one clear error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the wiring's tests share: nothing left running for the next test."""
+"""Fixtures of the tests of the wiring: nothing is left running for the next test."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def collector(faulty_collector: FaultyCollector) -> Iterator[FaultyCollector]:
 
 @pytest.fixture
 def sentry() -> Iterator[FaultyCollector]:
-    """What stands for Sentry beside the collector."""
+    """A second collector, which stands for Sentry."""
     with FaultyCollector() as sentry:
         yield sentry
 

@@ -1,4 +1,4 @@
-"""A flush ends: what was queued when it was asked for, within the time given, whatever comes later."""
+"""A flush ends within its time: it exports what was queued before it, whatever comes later."""
 
 from __future__ import annotations
 

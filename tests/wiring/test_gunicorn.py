@@ -105,7 +105,7 @@ class Named(GeventWorker):
 def test_spans_arrive_once_from_every_kind_of_worker_and_it_ends_in_time(
     collector: FaultyCollector, worker: str, protocol: str
 ) -> None:
-    """What is queued at SIGTERM is delivered: the batch processor's own delay is a minute here."""
+    """The queue at SIGTERM is delivered: the batch processor's own delay is a minute here."""
     app = APP + (SUBCLASS if worker == "app.Named" else "")
     with GunicornService(
         app, conf=BY_ENVIRONMENT, env=to(collector, protocol), args=["-k", worker]

@@ -1,4 +1,4 @@
-"""Telemetry where the process counts: the provider that is set once, forks, and what is there already."""
+"""Telemetry and its process: the provider that is set once, forks, and what exists already."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a profile sets where nobody has said otherwise, and that anything said wins over it."""
+"""A profile sets what nobody has set otherwise; any explicit setting wins over it."""
 
 from __future__ import annotations
 

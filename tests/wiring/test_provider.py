@@ -40,7 +40,7 @@ PREPARED_LATE = "from opentelemetry import trace; trace.get_tracer('imported ear
 def run(
     collector: FaultyCollector, *, before: str = "", arguments: str = "", **environ: str
 ) -> tuple[list[str], list[str]]:
-    """What it prints, and what is logged at WARNING and above."""
+    """The output, and the lines logged at WARNING and above."""
     done = subprocess.run(
         [sys.executable, "-c", RUN.format(before=before, arguments=arguments)],
         env={**os.environ, "OTEL_EXPORTER_OTLP_ENDPOINT": collector.http_base, **environ},
@@ -91,7 +91,7 @@ def test_a_resource_given_in_code_too_late_is_one_warning(collector: FaultyColle
 
 
 def test_a_provider_with_a_processor_of_the_applications_is_left_as_it_is(collector: FaultyCollector) -> None:
-    """A private door, guarded: who gets the spans of a provider."""
+    """A private attribute, guarded: the processors of a provider."""
     before = (
         "from opentelemetry import trace\n"
         "from opentelemetry.sdk.trace import TracerProvider\n"

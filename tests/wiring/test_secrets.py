@@ -1,4 +1,4 @@
-"""What is secret stays so through every fault: in no log line, health, transition or event."""
+"""Secrets stay secret through every fault: in no log line, health, transition or event."""
 
 from __future__ import annotations
 

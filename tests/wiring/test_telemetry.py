@@ -1,4 +1,4 @@
-"""Telemetry in one process: what it starts, from what, and what it leaves when it stops."""
+"""Telemetry in one process: what it starts, what it is made of, what it leaves when it stops."""
 
 from __future__ import annotations
 

@@ -314,7 +314,7 @@ def test_a_handler_that_a_flush_precedes_is_still_called(
 def test_a_signal_that_interrupts_code_under_a_lock_of_ours_is_handled_afterwards(
     handlers: None, telemetry: Telemetry, collector: FaultyCollector
 ) -> None:
-    """What the flush waits for would wait for that lock."""
+    """The flush waits for a thread, which would wait for that lock."""
     seen: list[int] = []
     signal.signal(signal.SIGABRT, lambda number, frame: seen.append(len(collector.span_ids)))
     prepare_end(Quiet(), telemetry._lifecycle)

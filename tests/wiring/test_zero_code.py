@@ -37,7 +37,7 @@ KINDS = pytest.mark.parametrize("kind", list(NAMES.values()))
 
 
 def run(code: str, env: Mapping[str, str] | None = None) -> str:
-    """What a fresh process that runs this prints."""
+    """The output of a fresh process that runs this."""
     finished = subprocess.run(
         [sys.executable, "-c", code],
         env={**os.environ, **(env or {})},
@@ -503,7 +503,7 @@ def instrumented(
 
 
 def outcomes(service: GunicornService) -> Counter[str]:
-    """What Prometheus would scrape of the spans, by ``error.type``."""
+    """The spans that Prometheus would scrape, by ``error.type``."""
     return Counter(
         {
             (re.findall('error_type="(.*?)"', labels) or ["exported"])[0] or "exported": int(float(value))

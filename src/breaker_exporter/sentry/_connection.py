@@ -58,7 +58,7 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class _Connected:
-    """How a provider was connected.
+    """The connection of a provider, as it was made.
 
     Attributes:
         settings: What Sentry was set up with.

@@ -128,7 +128,7 @@ class Sentry:
             raise ValueError(f"options must not have {', '.join(taken)}: the mode or an argument sets that")
 
     def __repr__(self) -> str:
-        """What was given, without the DSN's key and without the options' values, which may be secrets."""
+        """The attributes that were given: the DSN without its key, the options without their values."""
         values = {name: repr(getattr(self, name)) for name in given_attributes(self)}
         if self.dsn is not None:
             values["dsn"] = shown(self.dsn)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class _Process:
-    """What one process has done so far."""
+    """The state of one process."""
 
     pid: int
     environment: Environment

@@ -1,4 +1,4 @@
-"""What a ``Telemetry`` was given in code, checked."""
+"""The arguments of a ``Telemetry``, checked."""
 
 from __future__ import annotations
 

@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """What a start has made.
+    """Everything that a start has made.
 
     Attributes:
-        settings: What it was made of.
+        settings: The settings that it was made of.
         processor: Feeds the exporters, and shuts them down.
         exporters: The exporters with a circuit.
         sentry: The connection to Sentry, if there is one.
