@@ -15,7 +15,7 @@ DEBUG = False
 
 
 def without_cookies(event: Event, hint: Hint) -> Event:
-    """The reason why one keeps the initialisation to oneself."""
+    """Remove the cookies from an event, as an option of your own may do."""
     event.get("request", {}).pop("cookies", None)
     return event
 

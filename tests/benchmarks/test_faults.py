@@ -20,7 +20,7 @@ from benchmarks.faults.soak_observations import Soak
 from benchmarks.faults.verdict import outcome_of
 from breaker_exporter._harness.meter import resident_bytes
 from breaker_exporter.testing import Connections, Fault
-from breaker_exporter.testing._faults import FaultSetting
+from breaker_exporter.testing._fault_settings import FaultSetting
 
 HEALTH = {"received": 100, "exported": 60, "failed": 10, "refused": 30, "state": "closed"}
 

@@ -13,7 +13,7 @@ from breaker_exporter import CircuitBreakerSpanExporter, CircuitTransition, Expo
 from breaker_exporter.instrumentation import observe
 from breaker_exporter.telemetry import Telemetry
 from breaker_exporter.testing import Fault
-from breaker_exporter.testing._faults import _SETTINGS
+from breaker_exporter.testing._fault_settings import SETTINGS
 
 from ._pages import ROOT
 
@@ -74,7 +74,7 @@ def test_each_fault_is_explained_with_its_settings_and_their_defaults() -> None:
 
     assert [row[0].strip("`") for row in table] == [fault.value for fault in Fault]
     for row in table:
-        known = _SETTINGS.get(Fault(row[0].strip("`")), {})
+        known = SETTINGS.get(Fault(row[0].strip("`")), {})
         assert set(re.findall(r"`(\w+)`", row[4])) == known.keys()
         for name, (_, default) in known.items():
             if default is not None:

@@ -18,7 +18,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import TraceServiceStub
 
 from breaker_exporter.testing import Connections, Fault, FaultyCollector
-from breaker_exporter.testing._faults import STATUS_OF_CODE
+from breaker_exporter.testing._fault_settings import STATUS_OF_CODE
 from breaker_exporter.testing._http2 import DATA, HEADERS, Frame, Frames
 
 EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"

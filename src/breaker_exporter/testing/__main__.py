@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 from .._base.command_line import until_nobody_reads
 from ..otlp._endpoints import GRPC_PORT, HTTP_PORT
-from ._faults import Fault, FaultSetting, connections_mode
+from ._fault_settings import FaultSetting, connections_mode
+from ._faults import Fault
 
 if TYPE_CHECKING:
     from ._server import CollectorServer

@@ -6,7 +6,8 @@ import atexit
 from types import TracebackType
 from urllib.parse import urlsplit
 
-from ._faults import Connections, Fault, FaultSetting, connections_mode
+from ._fault_settings import FaultSetting, connections_mode
+from ._faults import Connections, Fault
 from ._process import CollectorProcess
 from ._reception import Reception
 

@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import fields as fields_of
 from urllib.parse import parse_qsl, urlsplit
 
-from ._faults import Connections, FaultSetting, connections_mode
+from ._fault_settings import FaultSetting, connections_mode
+from ._faults import Connections
 from ._http1 import BadRequest, Head, read_body, read_head, response
 from ._inbox import Inbox
 from ._tcp import Connection

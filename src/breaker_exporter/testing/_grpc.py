@@ -12,7 +12,8 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 
-from ._faults import Fault, FaultSetting
+from ._fault_settings import FaultSetting
+from ._faults import Fault
 from ._http2 import DATA, HEADERS, LEAVING, PREFACE, SENT_AWAY, Frames
 from ._inbox import Inbox, Malformed
 from ._tcp import CHUNK, Connection

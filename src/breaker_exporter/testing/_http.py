@@ -7,7 +7,8 @@ import json
 
 from google.rpc.status_pb2 import Status
 
-from ._faults import Fault, FaultSetting
+from ._fault_settings import FaultSetting
+from ._faults import Fault
 from ._http1 import BadRequest, Head, body_length, read_body, read_head, response
 from ._inbox import Inbox, Malformed
 from ._sentry import SentryPath, is_admitted, sentry_path

@@ -15,7 +15,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 
 from ._envelope import opened
-from ._faults import Fault, FaultSetting
+from ._fault_settings import FaultSetting
+from ._faults import Fault
 from ._values import ReceivedSentryItem
 
 _LATEST = 10_000

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 
 from ._control import Control
-from ._faults import Connections, Fault, FaultSetting
+from ._fault_settings import FaultSetting
+from ._faults import Connections, Fault
 from ._http import PATH, HTTPReceiver
 from ._inbox import Inbox
 from ._port import Port

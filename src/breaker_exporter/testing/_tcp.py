@@ -6,7 +6,8 @@ import asyncio
 import socket
 import struct
 
-from ._faults import Fault, FaultSetting
+from ._fault_settings import FaultSetting
+from ._faults import Fault
 
 _HEALTHY = FaultSetting()
 _GARBAGE = b"\x00\xff\x16\x03 this is neither HTTP nor HTTP/2 \xfe\r\n\r\n\x00"
