@@ -17,18 +17,17 @@ _METHOD = (
     "",
     "In a cell: p99 of the requests and the hub's longest delay, from the fault on, as ratios to the service",
     "without an exporter; seconds from the fault, and from the first failure, to the open circuit (`-`: it",
-    "stayed closed); seconds from its end to the next span delivered (`-`: the service ended in the fault);",
-    "seconds to end. What happens to processes happens to both services, in the fault. **Broken** where a",
-    "promise did not hold.",
+    "stayed closed); seconds from the end of the fault to the next delivered span (`-`: the service ended",
+    "before); seconds that the service took to stop. An event of processes happens to both services, in the",
+    "fault. **Broken**: a promise did not hold.",
 )
 _COUNTS = (
-    "Spans: started by the application, dropped by the SDK's queue before any exporter, received by ours,",
-    "exported, failed, refused (received is their sum); taken by the collector, which holds more than were",
-    "exported where its answer was lost; delivered twice; said to be exported and not there (by their ids).",
+    "Spans: started by the application; dropped by the SDK's queue before any exporter; received by ours;",
+    "exported, failed and refused, which are those received; taken by the collector, more than exported",
+    "where its answer was lost; duplicates; unfounded: counted as exported and not at the collector, by ids.",
     "OpenTelemetry's own exporter, where it is wrapped, sends a batch again whose connection was lost, and",
-    "takes a partial success for a whole one: that is in these counts, and breaks no promise of ours. A",
-    "worker that was killed has no say in them. Threads, descriptors and resident memory (MB): healthy, and",
-    "at the end.",
+    "takes a partial success for a whole one. The counts show that; it breaks no promise of ours. The counts",
+    "of a killed worker are missing. Threads, descriptors and resident memory (MB): healthy, and at the end.",
 )
 
 

@@ -68,8 +68,8 @@ class Soak:
             f"{self.requests - self.answered} of {self.requests} requests were not answered": self.answered
             < self.requests * (1 - _UNANSWERED),
             f"{self.duplicates} spans were delivered twice": self.duplicates > 0,
-            f"exported {exported}, and the collector holds {self.taken}": exported > self.taken,
-            "something of ours was raised": "/breaker_exporter/" in self.output,
+            f"{exported} spans count as exported, and the collector took {self.taken}": exported > self.taken,
+            "an error of this package is in the output": "/breaker_exporter/" in self.output,
         }
         return found + [text for text, holds in checks.items() if holds]
 
@@ -89,7 +89,7 @@ class Soak:
 def _broken(pid: int, worker: Worker) -> list[str]:
     last, warm = worker.last, worker.warm
     if not last:
-        return [f"worker {pid} had no last word"]
+        return [f"worker {pid} wrote no last report"]
     health = last["health"]
     checks = {
         "received is not exported + failed + refused": health["received"]
@@ -99,7 +99,7 @@ def _broken(pid: int, worker: Worker) -> list[str]:
         grown = worker.latest["resident"] / warm["resident"]
         checks |= {
             f"its memory grew to {grown:.2f} times": grown > _GROWTH,
-            "threads are left over": last["threads"] > warm["threads"] + _MORE,
-            "descriptors are left over": last["descriptors"] > warm["descriptors"] + _MORE,
+            "threads were leaked": last["threads"] > warm["threads"] + _MORE,
+            "descriptors were leaked": last["descriptors"] > warm["descriptors"] + _MORE,
         }
     return [f"worker {pid}: {text}" for text, holds in checks.items() if holds]

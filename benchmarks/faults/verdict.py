@@ -116,25 +116,28 @@ def _broken(raw: Observations, it: Outcome) -> list[str]:
     is_same = bool(ours.lasts) and ours.lasts[-1]["pid"] == ours.first.get("pid")
     checks = {
         f"{unanswered} requests were not answered": unanswered > allowed,
-        f"the request that told the application got status {ours.told}": ours.told not in (None, 200),
-        "the worker's last word is missing": not ours.lasts,
-        "no other worker took over": row.replaces and is_same,
+        f"the request for the event got status {ours.told}": ours.told not in (None, 200),
+        "the worker's last report is missing": not ours.lasts,
+        "no new worker replaced the old one": row.replaces and is_same,
         "received is not exported + failed + refused": it.received != it.exported + it.failed + it.refused,
         f"{it.duplicates} spans were delivered twice": it.duplicates > 0 and not official,
-        f"exported {it.exported}, and the collector holds {it.taken}": it.exported > it.taken and not unseen,
-        f"{it.unfounded} spans said to be exported did not arrive": not unseen
+        f"{it.exported} spans count as exported, and the collector took {it.taken}": it.exported > it.taken
+        and not unseen,
+        f"{it.unfounded} spans count as exported and did not arrive": not unseen
         and it.unfounded > (it.failed if rejected else 0),
         "no span was delivered after the fault": it.delivered_after is None and not row.ends,
-        f"the first span came {it.delivered_after or 0:.1f} s after the fault": (it.delivered_after or 0)
+        f"the first span arrived {it.delivered_after or 0:.1f} s after the fault": (it.delivered_after or 0)
         > MAX_COOLDOWN + TIMEOUT + _MARGIN,
         f"exit status {it.returncode}": it.returncode != 0,
-        f"it took {it.seconds_to_end:.1f} s to end": it.seconds_to_end > SHUTDOWN_TIMEOUT + _END,
+        f"the service took {it.seconds_to_end:.1f} s to stop": it.seconds_to_end > SHUTDOWN_TIMEOUT + _END,
         f"the hub stood still for {it.gap or 0:.3f} s": (it.gap or 0) > _FELT
         and (it.gap_ratio or 0) > _RATIO,
-        "threads are left over": it.threads[1] > it.threads[0] + _MORE,
-        "descriptors are left over": it.descriptors[1] > it.descriptors[0] + _MORE,
-        "something of ours was raised": "/breaker_exporter/" in raw.output,
-        "partial success was not seen": rejected and it.failed == 0 and not unseen,
+        "threads were leaked": it.threads[1] > it.threads[0] + _MORE,
+        "descriptors were leaked": it.descriptors[1] > it.descriptors[0] + _MORE,
+        "an error of this package is in the output": "/breaker_exporter/" in raw.output,
+        "spans that a partial success rejected do not count as failed": rejected
+        and it.failed == 0
+        and not unseen,
     }
     return [text for text, holds in checks.items() if holds]
 
