@@ -201,6 +201,13 @@ def test_a_bad_port_is_named(name: str, port: Any) -> None:
         FaultyCollector(**{name: port})
 
 
+def test_a_collector_shows_its_addresses(collector: FaultyCollector) -> None:
+    assert repr(collector) == (
+        f"<FaultyCollector: HTTP {collector.http_endpoint}, gRPC {collector.grpc_endpoint}, "
+        f"control {collector.control_url}>"
+    )
+
+
 def test_a_collector_that_does_not_run_says_so() -> None:
     collector = FaultyCollector()
     collector.close()

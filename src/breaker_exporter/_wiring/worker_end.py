@@ -117,8 +117,8 @@ def _flush_when_told_to_stop(worker: object, lifecycle: Lifecycle) -> None:
                 has_handler = False
                 say(
                     logging.WARNING,
-                    "SIGTERM ends this %s at once, since somebody has taken its handler away after "
-                    "post_worker_init: what is queued then is lost",
+                    "SIGTERM ends this %s at once, and queued spans are lost: its handler was removed after "
+                    "post_worker_init. Keep the handler of Gunicorn's worker",
                     type(worker).__qualname__,
                 )
             time.sleep(pause)

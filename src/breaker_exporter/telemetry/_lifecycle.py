@@ -184,7 +184,11 @@ class Lifecycle:
         try:
             started.processor.close(seconds, beside)
         except Exception as error:
-            say(logging.WARNING, "telemetry did not stop as it should: %s", origin(error))
+            say(
+                logging.WARNING,
+                "telemetry did not stop cleanly, spans that were queued may be lost: %s",
+                origin(error),
+            )
         finally:
             if not process.is_running:  # else it was started again, and an exit has to stop that
                 atexit.unregister(self.stop)

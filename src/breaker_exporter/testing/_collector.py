@@ -50,7 +50,8 @@ class FaultyCollector(Reception):
     def __repr__(self) -> str:
         if self._process is None:
             return "<FaultyCollector, not running>"
-        return f"<FaultyCollector at {self.control_url}>"
+        grpc = self._running.state["grpc_endpoint"]
+        return f"<FaultyCollector: HTTP {self.http_endpoint}, gRPC {grpc}, control {self.control_url}>"
 
     def start(self) -> FaultyCollector:
         """Start it; does nothing if it runs already.

@@ -13,7 +13,7 @@ from . import failures
 from .connection import Place
 
 if TYPE_CHECKING:
-    from ...otlp._send.http import Answer
+    from ...otlp._send.http import Response
 
 _SLOW = 1.0
 """Seconds."""
@@ -54,7 +54,7 @@ _METADATA = ("invalid metadata", "metadata was invalid")
 _UNCONNECTED = ("failed to connect to ", "errors resolving ", "dns resolution ", "name resolution ")
 
 
-def of_http(answer: Answer, took: float, timeout: float) -> Finding:
+def of_http(answer: Response, took: float, timeout: float) -> Finding:
     """Return the meaning of an HTTP answer that took so many seconds, to an exporter with this timeout."""
     from ...otlp._send.answer import seconds_of
     from ...otlp._send.compression import unpacked
