@@ -7,12 +7,14 @@ A batch of 512 spans is thousands of objects. Two things have been measured to h
 * The garbage collector, which stops every thread. It has work where a batch is in a cycle: an error knows its
   traceback, that knows frames, and those know all that called them; the errors of HTTP and gRPC libraries are
   known in their own frames. So no frame of ours that such an error can reach knows a batch
-  (:class:`CallWithBatch`), and an error that has been reported loses its tracebacks (:func:`let_go`).
+  (:class:`CallWithBatch`), an error that is raised once more for pybreaker gains no frames by that
+  (:func:`same_traceback`), and one that has been reported loses its tracebacks (:func:`let_go`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
 from . import hub
@@ -39,6 +41,17 @@ class CallWithBatch(Generic[Batch]):
             return self._call(self._batch[0])
         finally:
             self._batch.clear()
+
+
+@contextlib.contextmanager
+def same_traceback(error: BaseException | None) -> Iterator[None]:
+    """Raise `error` in this block without any frame of the block or its callers being added to it."""
+    before = None if error is None else error.__traceback__
+    try:
+        yield
+    finally:
+        if error is not None:
+            error.__traceback__ = before
 
 
 def let_go(error: BaseException | None) -> None:

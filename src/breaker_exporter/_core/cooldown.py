@@ -1,8 +1,11 @@
-"""The time that a circuit stays open before a probe, and how it grows."""
+"""How long a circuit stays open: the cooldown, its growth, and the period that is running."""
 
 from __future__ import annotations
 
+import copy
+import math
 import random
+from collections.abc import Callable
 from typing import Protocol
 
 
@@ -55,3 +58,64 @@ class GrowingCooldown:
 
     def draw(self) -> float:
         return self.seconds * (1 - self._jitter * random.random())
+
+
+class OpenPeriod:
+    """The time from the opening of a circuit to its next probe.
+
+    Args:
+        cooldown: The length of the period, unless the backend asks for more.
+        clock: Monotonic seconds.
+    """
+
+    def __init__(self, cooldown: Cooldown, clock: Callable[[], float]) -> None:
+        self._cooldown = cooldown
+        self._clock = clock
+        self._began = clock()
+        self._length = 0.0
+        self._asked_until = -math.inf
+        self._asked = 0.0
+
+    @property
+    def cooldown(self) -> float:
+        """Seconds, before jitter; longer where the backend has asked for it."""
+        return max(self._cooldown.seconds, self._asked)
+
+    @property
+    def left(self) -> float:
+        """Seconds until the probe; 0.0 where it may run."""
+        # A clock that was set back must not lengthen the period.
+        return max(0.0, self._length - max(0.0, self._clock() - self._began))
+
+    def lengthen(self, seconds: float) -> None:
+        """Let no period that begins within `seconds` end before them: the backend wants to be left alone."""
+        asked = min(seconds, self._cooldown.longest)
+        self._asked_until = max(self._asked_until, self._clock() + asked)
+
+    def take_back(self) -> None:
+        """Forget what the backend asked for: it has answered since."""
+        self._asked_until = -math.inf
+
+    def begin(self, now: float) -> None:
+        """The circuit has opened."""
+        self._began = now
+        # A clock that was set back must not lengthen what the backend asked for.
+        self._asked = min(max(0.0, self._asked_until - now), self._cooldown.longest)
+        self._length = max(self._cooldown.draw(), self._asked)
+
+    def grow(self) -> None:
+        """A probe has failed: the next period is longer."""
+        self._cooldown.grow()
+
+    def end(self) -> None:
+        """A probe may run at once."""
+        self._length = 0.0
+
+    def reset(self) -> None:
+        """The circuit has closed: the next period is as long as the first."""
+        self._cooldown.reset()
+        self._asked = 0.0
+
+    def copied(self) -> OpenPeriod:
+        """The same period, for a forked child."""
+        return copy.copy(self)

@@ -8,7 +8,9 @@ from typing import ClassVar
 import pybreaker
 
 from .._base.values import CircuitState
-from .circuit import STATES, Circuit
+from .circuit import Circuit
+from .cooldown import OpenPeriod
+from .state_machine import StateMachine
 
 
 class GivenCooldown:
@@ -50,14 +52,18 @@ class GivenCircuit(Circuit):
     def __init__(
         self, name: str, breaker: pybreaker.CircuitBreaker, *, seen: CircuitState | None = None
     ) -> None:
-        super().__init__(name, breaker, GivenCooldown(breaker), time.monotonic, seen=seen)
+        period = OpenPeriod(GivenCooldown(breaker), time.monotonic)
+        super().__init__(name, StateMachine(breaker), period, time.monotonic, seen=seen)
+        self._breaker = breaker
+        if self._seen is CircuitState.OPEN:
+            period.begin(self.now)
 
     def forked(self) -> Circuit:
         """The same breaker for a forked child (R5)."""
         return GivenCircuit(self._name, self._breaker, seen=self._seen)
 
     def _notice(self) -> None:
-        state = STATES[self._breaker.current_state]
+        state = self._machine.state
         if state is not self._seen:
             self._probe_out = False
             self.opened += state is CircuitState.OPEN
