@@ -175,7 +175,7 @@ def a_forked_child_goes_on_though_a_thread_held_the_locks() -> None:
     go_on.acquire()
 
     def hold() -> None:
-        with guard._lock, guard._runner._lock:
+        with guard._accounts._lock, guard._runner._turns.lock:
             held.release()
             go_on.acquire()
 

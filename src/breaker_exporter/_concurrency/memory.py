@@ -8,13 +8,12 @@ A batch of 512 spans is thousands of objects. Two things have been measured to h
   traceback, that knows frames, and those know all that called them; the errors of HTTP and gRPC libraries are
   known in their own frames. So no frame of ours that such an error can reach knows a batch
   (:class:`CallWithBatch`), an error that is raised once more for pybreaker gains no frames by that
-  (:func:`same_traceback`), and one that has been reported loses its tracebacks (:func:`let_go`).
+  (:class:`SameTraceback`), and one that has been reported loses its tracebacks (:func:`let_go`).
 """
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from . import hub
@@ -43,15 +42,20 @@ class CallWithBatch(Generic[Batch]):
             self._batch.clear()
 
 
-@contextlib.contextmanager
-def same_traceback(error: BaseException | None) -> Iterator[None]:
-    """Raise `error` in this block without any frame of the block or its callers being added to it."""
-    before = None if error is None else error.__traceback__
-    try:
-        yield
-    finally:
-        if error is not None:
-            error.__traceback__ = before
+class SameTraceback:
+    """A block in which `error` may be raised and caught again without gaining any frame by it."""
+
+    __slots__ = ("_before", "_error")
+
+    def __init__(self, error: BaseException | None) -> None:
+        self._error = error
+
+    def __enter__(self) -> None:
+        self._before = None if self._error is None else self._error.__traceback__
+
+    def __exit__(self, *_: object) -> None:
+        if self._error is not None:
+            self._error.__traceback__ = self._before
 
 
 def let_go(error: BaseException | None) -> None:

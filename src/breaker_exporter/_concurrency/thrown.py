@@ -1,9 +1,9 @@
-"""Errors thrown into a caller while it waits: they are the application's, and no outcome of an export."""
+"""Errors thrown into a caller while it waits: they are the application's, and no outcome of an export.
+
+No generators: every export goes through these blocks, and a refused one does little else.
+"""
 
 from __future__ import annotations
-
-import contextlib
-from collections.abc import Iterator
 
 
 class Thrown(BaseException):
@@ -14,19 +14,32 @@ class Thrown(BaseException):
         self.error = error
 
 
-@contextlib.contextmanager
-def waiting() -> Iterator[None]:
-    """Mark what is thrown into the caller while it waits, so that it is not taken for an outcome."""
-    try:
-        yield
-    except BaseException as error:
-        raise Thrown(error) from None
+class _Waiting:
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if error is not None:
+            raise Thrown(error) from None
 
 
-@contextlib.contextmanager
-def passing_on() -> Iterator[None]:
-    """Raise what was thrown into the waiting caller, as it was thrown: here the wait is over."""
-    try:
-        yield
-    except Thrown as thrown:
-        raise thrown.error from None
+class _PassingOn:
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if isinstance(error, Thrown):
+            raise error.error from None
+
+
+_waiting, _passing_on = _Waiting(), _PassingOn()
+
+
+def waiting() -> _Waiting:
+    """A block that waits: what is thrown into it is marked, so that it is not taken for an outcome."""
+    return _waiting
+
+
+def passing_on() -> _PassingOn:
+    """A block around waits: it raises what was thrown into one of them as it was thrown."""
+    return _passing_on

@@ -14,7 +14,7 @@ from typing import ClassVar
 import pybreaker
 
 from .._base.values import PROBE_CANCELLED, CircuitState, CircuitTransition
-from .cooldown import Cooldown, GrowingCooldown, OpenPeriod
+from .cooldown import GrowingCooldown, OpenPeriod
 from .state_machine import ExportFailed, StateMachine
 
 
@@ -118,8 +118,9 @@ class Circuit:
         if self._seen is CircuitState.OPEN:
             self._machine.half_open()
             self._move(CircuitState.HALF_OPEN, "cooldown over, probing")
+        permit = Permit(self._generation, probe=True)
         self._probe_out = True
-        return Permit(self._generation, probe=True)
+        return permit
 
     def land(self, permit: Permit) -> None:
         """The call of `permit` is over: another probe may run, whatever else raises.

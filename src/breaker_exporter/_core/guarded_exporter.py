@@ -18,6 +18,7 @@ from .._base.log import say
 from .._base.redaction import message
 from .._base.values import CircuitState, CircuitTransition, ExporterHealth
 from .._concurrency.memory import CallWithBatch, free_slowly
+from .accounts import Accounts
 from .announcer import Announcer
 from .chosen_circuit import circuit_of
 from .circuit_settings import EXPORT_TIMEOUT, SWITCH_INTERVAL
@@ -96,16 +97,16 @@ class GuardedExporter(Generic[Batch]):
             clock=clock,
             breaker=breaker,
         )
+        announcer = Announcer(
+            partial(_name_and_destination, self.name, exporter),
+            unit,
+            check.functions("listeners", listeners),
+            outage_began=None if circuit.is_closed else circuit.now,
+        )
         guard = Guard(
             self.name,
             EXPORT_TIMEOUT.accept(export_timeout),
-            circuit,
-            Announcer(
-                partial(_name_and_destination, self.name, exporter),
-                unit,
-                check.functions("listeners", listeners),
-                outage_began=None if circuit.is_closed else circuit.now,
-            ),
+            Accounts(self.name, circuit, announcer, unit),
             Runner(
                 self.name,
                 cooperative=getattr(exporter, "cooperative", False) is True,

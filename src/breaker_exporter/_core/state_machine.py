@@ -1,7 +1,7 @@
 """pybreaker as the state machine of a circuit: told of outcomes, it never sees a call (C9).
 
-Its ``call()`` holds a lock for as long as the guarded call runs. So a call is made outside, and its outcome is
-replayed here.
+Its ``call()`` holds a lock for as long as the guarded call runs. So a call is made outside, and its outcome
+is replayed here.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import pybreaker
 
 from .._base.values import CircuitState
-from .._concurrency.memory import same_traceback
+from .._concurrency.memory import SameTraceback
 
 _STATES = {
     pybreaker.STATE_CLOSED: CircuitState.CLOSED,
@@ -60,7 +60,7 @@ class StateMachine:
             if error is not None:
                 raise error
 
-        with same_traceback(error):
+        with SameTraceback(error):
             try:
                 self._breaker.call(outcome)
             except pybreaker.CircuitBreakerError:

@@ -1,16 +1,17 @@
-"""One call into a wrapped exporter: the turn to make it, and what came of it."""
+"""One call into a wrapped exporter: its owner, its turn, and its outcome."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from .._concurrency.parker import Parker
 
 
 class Refused(Exception):
-    """No turn was to be had; the text says why."""
+    """The call was not made; the text says why. It is no failure of the backend."""
 
 
 class CannotStart(Exception):
@@ -37,7 +38,7 @@ class Raised:
 
 @dataclass(frozen=True, slots=True)
 class Overran:
-    """The call was given up after so many seconds: whatever it runs on is stuck."""
+    """The call was given up after so many seconds: the thread or greenlet it runs on is stuck."""
 
     seconds: float
 
@@ -50,37 +51,82 @@ class Unfinished:
 Outcome = Returned | Raised | Overran
 
 
+class Task(Protocol):
+    """A call for the runner, with what its owner has to say to it and wants to know of it.
+
+    Each method but :meth:`call` runs on the side of a caller, never on the thread or greenlet of the call.
+    """
+
+    @property
+    def deadline(self) -> float:
+        """Monotonic seconds at which the caller must have its thread back."""
+        ...
+
+    def refusal(self) -> str | None:
+        """A reason not to make the call (any more); asked again whenever the answer may have changed."""
+        ...
+
+    def admit(self, *, queued: bool) -> float:
+        """Its turn has come.
+
+        Args:
+            queued: True where it had to wait for the turn.
+
+        Returns:
+            The monotonic seconds from which the call counts as hung.
+
+        Raises:
+            Refused: The call must not be made.
+        """
+        ...
+
+    def call(self) -> object:
+        """The call itself."""
+        ...
+
+    def settle(self, outcome: Outcome) -> None:
+        """The call has ended, or is given up, while its caller waited."""
+        ...
+
+    def settle_late(self, outcome: Outcome) -> None:
+        """The same, after its caller has left: that one could not wait for the outcome."""
+        ...
+
+    def withdraw(self) -> None:
+        """The call was admitted and not made, or nobody will ever know its outcome."""
+        ...
+
+
 class Turn:
-    """The permission to make the one call that may be out, once :meth:`Runner.take` has got it.
+    """The permission to make the one call that may be out.
 
     Made before it is taken, so that it can be given back whatever happens in between, a Ctrl-C say.
+
+    Args:
+        task: The call; ``None`` for the last one, which waits for no turn.
 
     Attributes:
         queued: True where it had to be waited for.
         caller: The greenlet or thread that wants it.
-        orphaned: Gets the outcome of a call whose caller has left.
         is_orphan: True where the caller has left while the call was out.
-        is_settled: True where `orphaned` has got the outcome.
-        submitted: True where the call has been given to what runs it.
+        is_settled: True where the task knows the outcome.
+        submitted: True where the call has been given to the thread or greenlet that runs it.
         started_at: Monotonic seconds.
         hang_at: Monotonic seconds from which the call counts as hung.
-        replay_until: Monotonic seconds until which the caller may wait for its log records to be handled;
-            ``None``: it is gone, or has waited.
         outcome: ``None`` while the call is out.
         kill: Ends the greenlet that the call runs in.
         is_cut: True where the shutdown has ended it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, task: Task | None = None) -> None:
+        self.task = task
         self.queued = False
         self.caller: object = None
-        self.orphaned: Callable[[Outcome], object] = lambda outcome: None
         self.is_orphan = False
         self.is_settled = False
         self.submitted = False
         self.started_at = 0.0
         self.hang_at = math.inf
-        self.replay_until: float | None = None
         self.outcome: Outcome | None = None
         self.parkers: list[Parker] = []
         self.kill: Callable[[], None] | None = None

@@ -1,0 +1,227 @@
+"""The circuit and the counts of one exporter in one process, changed together under one lock.
+
+Each change is a step of its own (admit, settle, account, refuse): what makes the calls takes them one by one.
+Log lines and transitions are queued under the lock, in order, and announced outside of it.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Protocol
+
+from .._base.log import say
+from .._base.values import CircuitState, ExporterHealth
+from .._concurrency.fork import renew_lock_in_child
+from .._concurrency.state_lock import new_state_lock, register_state_lock
+from . import deadline_clock as time
+from .announcer import Announcer
+from .circuit import Circuit, Permit
+from .health import snapshot
+from .judgement import loss_of, tell_circuit
+from .ledger import Ledger, Loss
+from .report import ExportReport, raised
+from .runner import RunnerStatus
+from .turn import Outcome, Refused
+
+
+class PermitHolder(Protocol):
+    """Gets a permit under the lock, so that no interruption loses it."""
+
+    permit: Permit | None
+    deadline: float
+
+
+class Batch:
+    """A batch on its way: the number of items that are still to be accounted for."""
+
+    __slots__ = ("owed",)
+
+    def __init__(self) -> None:
+        self.owed = 0
+
+    def take(self) -> int:
+        """The number of items, to be accounted for by the caller: each of them once."""
+        items, self.owed = self.owed, 0
+        return items
+
+
+class Accounts:
+    """Joins circuit, ledger and announcer of one exporter.
+
+    Args:
+        name: The exporter's name.
+        circuit: Decides which calls are made.
+        announcer: Tells the log and the listeners.
+        unit: The name of an item, in the plural.
+    """
+
+    def __init__(self, name: str, circuit: Circuit, announcer: Announcer, unit: str) -> None:
+        self._name = name
+        self._circuit = circuit
+        self._announcer = announcer
+        self._unit = unit
+        self._ledger = Ledger(unit, in_outage=not circuit.is_closed)
+        self._latest = 0.0
+        self._said_broken = False
+        self._said_stopped = False
+        self._lock = self._new_lock()
+        renew_lock_in_child(self)
+
+    def forked(self) -> Accounts:
+        """For a forked child: the parent's circuit, no counts (R5)."""
+        return Accounts(self._name, self._circuit.forked(), self._announcer.forked(), self._unit)
+
+    def receive(self, batch: Batch, items: int) -> None:
+        """A batch of so many items has come in."""
+        with self._lock:
+            self._ledger.receive(items)
+            batch.owed = items
+
+    def refusal(self) -> str | None:
+        """The reason why the circuit would refuse a call now, or ``None``."""
+        with self._lock:
+            return self._circuit.refusal()
+
+    def admit(self, holder: PermitHolder) -> None:
+        """Give `holder` a permit for one call.
+
+        Raises:
+            Refused: There is none now.
+        """
+        with self._lock:
+            if reason := self._circuit.refusal():
+                raise Refused(reason)
+            if time.monotonic() >= holder.deadline:  # the circuit of a given breaker may have taken its time
+                raise Refused("no time left")
+            holder.permit = self._circuit.admit()
+            self._collect(self._now())
+
+    def settle(
+        self, permit: Permit, outcome: Outcome, report: ExportReport, account: Callable[[ExportReport], None]
+    ) -> None:
+        """Tell the circuit what came of the call of `permit`, and account for its batch in the same step.
+
+        Args:
+            permit: From :meth:`admit`.
+            outcome: Of the call.
+            report: What the outcome means.
+            account: Called under the lock; says what becomes of the items, as :meth:`account` does.
+        """
+        with self._lock:
+            if loss_of(report) is Loss.REJECTED:
+                try:
+                    broken = tell_circuit(self._circuit, permit, outcome, report)
+                    self._collect(self._now())  # what is rejected is not of the outage that it ends
+                finally:
+                    account(report)
+            else:
+                account(report)
+                broken = tell_circuit(self._circuit, permit, outcome, report)
+            self._collect(self._now())
+        if broken is not None:
+            self._say_broken(broken)
+
+    def account(self, batch: Batch, report: ExportReport) -> None:
+        """Account for a batch whose call has ended: exported, or failed."""
+        with self._lock:
+            items = batch.take()
+            held = report.accepted_of(items)
+            self._ledger.settle(held, items - held, report.reason, loss_of(report), self._now())
+
+    def refuse(self, batch: Batch, reason: str) -> int:
+        """Account for a batch of which no call was made.
+
+        Returns:
+            The number of its items.
+        """
+        with self._lock:
+            items, now = batch.take(), self._now()
+            self._collect(now)
+            self._ledger.refuse(items, reason, now)
+            self._collect(now)
+        return items
+
+    def fail(self, batch: Batch, reason: str) -> int:
+        """Account for a batch whose call cannot be waited for, or could not be made.
+
+        Returns:
+            The number of its items.
+        """
+        with self._lock:
+            items = batch.take()
+            self._ledger.fail(items, reason, Loss.FAILED, self._now())
+        return items
+
+    def give_back(self, permit: Permit) -> None:
+        """Take back a permit that was of no use: that says nothing of the backend."""
+        self._circuit.land(permit)  # first: what follows may raise, or be thrown out of a wait for the lock
+        try:
+            with self._lock:
+                self._circuit.cancel(permit)
+                self._collect(self._now())
+        except Exception as error:
+            self._say_broken(error)
+
+    def breaker_raised(self, batch: Batch, error: Exception) -> None:
+        """Account for a batch for which a given breaker, its storage or a clock raised; log that once."""
+        self.fail(batch, raised(error))
+        if not self._said_broken:
+            self._said_broken = True
+            say(logging.WARNING, "%s: breaker or clock raised; exports fail", self._name, cause=error)
+
+    def health(self, runner: RunnerStatus) -> ExporterHealth:
+        """A consistent snapshot."""
+        with self._lock:
+            health = snapshot(self._name, self._circuit, self._ledger, runner)
+            self._collect(self._now())
+        self.announce()
+        return health
+
+    def announce(self) -> None:
+        """Tell the log and the listeners what they have not been told yet."""
+        self._announcer.announce()
+
+    def stop(self) -> None:
+        """Queue the line about all that this process has exported and lost, once (G2)."""
+        with self._lock:
+            said, self._said_stopped = self._said_stopped, True
+            if not said:
+                self._announcer.add_line(self._ledger.balance())
+
+    def _say_broken(self, error: Exception) -> None:
+        if not self._said_broken:
+            self._said_broken = True
+            say(
+                logging.WARNING,
+                "%s: a listener or the storage of the given breaker, or the clock, raised; "
+                "its circuit may stay closed",
+                self._name,
+                cause=error,
+            )
+
+    def _collect(self, now: float) -> None:
+        """Hand transitions and lines to the announcer, under the lock, so that they stay in order."""
+        for transition in self._circuit.take_transitions():
+            self._announcer.add(transition, lost=self._ledger.lost_in_outage, now=now)
+            if transition.new is CircuitState.OPEN:
+                self._ledger.open()
+            elif transition.new is CircuitState.CLOSED:
+                self._ledger.close()
+        if line := self._ledger.due(now):
+            self._announcer.add_line(line)
+
+    def _now(self) -> float:
+        """The circuit's time. A clock that raises is told of elsewhere, and must not raise here."""
+        try:
+            self._latest = self._circuit.now
+        except Exception:
+            pass
+        return self._latest
+
+    def _new_lock(self) -> threading.RLock:
+        # The storage of a given breaker may switch greenlets: then a lock that knows them.
+        if self._circuit.given:
+            return register_state_lock(threading.RLock())
+        return new_state_lock()

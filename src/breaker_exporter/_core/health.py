@@ -1,0 +1,47 @@
+"""The snapshot of an exporter that ``health()`` returns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from .._base.values import ExporterHealth
+from .circuit import Circuit
+from .ledger import Ledger
+from .runner import RunnerStatus
+
+Value = TypeVar("Value")
+
+
+def snapshot(name: str, circuit: Circuit, ledger: Ledger, runner: RunnerStatus) -> ExporterHealth:
+    """The state of an exporter now, whatever a given breaker's storage raises."""
+    probe_in = None if circuit.is_closed else 0.0
+    return ExporterHealth(
+        name=name,
+        state=_or(lambda: circuit.state, circuit.last_state),
+        consecutive_failures=_or(lambda: circuit.consecutive_failures, 0),
+        cooldown=circuit.cooldown,
+        retry_in=_or(lambda: circuit.retry_in, probe_in),
+        received=ledger.received,
+        exported=ledger.exported,
+        failed=ledger.failed,
+        refused=ledger.refused,
+        in_flight=ledger.in_flight,
+        hung_calls=runner.hung_calls,
+        opened=circuit.opened,
+        blocked_reason=None if _or(circuit.refusal, None) else runner.blocked_reason,
+        last_error=ledger.last_error,
+        last_success_at=ledger.last_success_at,
+        last_failure_at=ledger.last_failure_at,
+    )
+
+
+def _or(question: Callable[[], Value], otherwise: Value) -> Value:
+    """The circuit's answer; `otherwise` where the storage of a given breaker, or the clock, raises.
+
+    An export logs what is wrong with them.
+    """
+    try:
+        return question()
+    except Exception:
+        return otherwise

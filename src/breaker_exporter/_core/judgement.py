@@ -1,0 +1,70 @@
+"""What the outcome of an export means: as a report, to the circuit, and to the ledger."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import cast
+
+from .._base.redaction import message
+from .circuit import Circuit, Permit
+from .ledger import Loss
+from .report import ExportReport, Verdict, raised
+from .turn import CannotStart, CutShort, Outcome, Overran, Raised
+
+_LONGEST_REASON = 280
+"""Characters: a message of the backend, and ours around it. Classes have been seen with names of a page."""
+
+_LOSSES = {
+    Verdict.DELIVERED: Loss.REJECTED,
+    Verdict.REJECTED: Loss.REJECTED,
+    Verdict.UNSENT: Loss.UNSENT,
+    Verdict.FAILED: Loss.FAILED,
+    Verdict.MISCONFIGURED: Loss.FAILED,
+}
+
+
+def report_of(outcome: Outcome) -> ExportReport:
+    """The report that the outcome of a call stands for; a call that returned has returned its own."""
+    if isinstance(outcome, Overran):
+        return ExportReport(
+            Verdict.FAILED, reason=f"gave no answer for {outcome.seconds:.3g} s and was given up"
+        )
+    if isinstance(outcome, Raised):
+        error = outcome.error
+        reason = str(error) if isinstance(error, CannotStart | CutShort) else raised(error)
+        return ExportReport(Verdict.FAILED, reason=message(reason, longest=_LONGEST_REASON))
+    report = cast(ExportReport, outcome.value)
+    if not report.reason:
+        return report
+    return replace(report, reason=message(report.reason, longest=_LONGEST_REASON))
+
+
+def loss_of(report: ExportReport) -> Loss:
+    """The kind of loss that the items are which the backend did not accept."""
+    return _LOSSES[report.verdict]
+
+
+def tell_circuit(
+    circuit: Circuit, permit: Permit, outcome: Outcome, report: ExportReport
+) -> Exception | None:
+    """Tell the circuit what came of the call of `permit`.
+
+    Returns:
+        The error that a given breaker, its storage, its listeners or the clock raised.
+    """
+    try:
+        if report.verdict in (Verdict.DELIVERED, Verdict.REJECTED):
+            circuit.succeeded(permit)
+        elif report.verdict is Verdict.UNSENT:
+            circuit.cancel(permit)
+        else:
+            circuit.failed(
+                permit,
+                report.reason,
+                outcome.error if isinstance(outcome, Raised) else None,
+                at_once=isinstance(outcome, Overran) or report.verdict is Verdict.MISCONFIGURED,
+                retry_after=report.retry_after,
+            )
+    except Exception as error:
+        return error
+    return circuit.take_listener_error()
