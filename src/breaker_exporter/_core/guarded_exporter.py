@@ -6,7 +6,6 @@ else is here.
 
 from __future__ import annotations
 
-import inspect
 import logging
 import os
 from collections.abc import Callable, Iterable
@@ -15,9 +14,8 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from .._base import checks as check
 from .._base.log import say
-from .._base.redaction import message
 from .._base.values import CircuitState, CircuitTransition, ExporterHealth
-from .._concurrency.memory import CallWithBatch, free_slowly
+from .._concurrency.memory import free_slowly
 from .accounts import Accounts
 from .announcer import Announcer
 from .chosen_circuit import circuit_of
@@ -25,7 +23,7 @@ from .circuit_settings import EXPORT_TIMEOUT, SWITCH_INTERVAL
 from .guard import Guard
 from .report import ExportReport
 from .runner import Runner
-from .wrapped_log import Listener
+from .wrapped import Wrapped
 
 if TYPE_CHECKING:
     import pybreaker
@@ -81,12 +79,9 @@ class GuardedExporter(Generic[Batch]):
         listeners: Iterable[Callable[[CircuitTransition], object]] | None,
         switch_interval: float | None,
     ) -> None:
-        self._exporter = exporter
-        self._export = export
+        self._wrapped = Wrapped(exporter, export, judge, secrets)
         self._size_of = size_of
-        self._judge = judge
         self._unit = unit
-        self._listener = Listener(exporter, secrets)
         self.name = type(exporter).__name__ if name is None else check.text("name", name)
         circuit = circuit_of(
             self.name,
@@ -98,7 +93,7 @@ class GuardedExporter(Generic[Batch]):
             breaker=breaker,
         )
         announcer = Announcer(
-            partial(_name_and_destination, self.name, exporter),
+            partial(_name_and_destination, self.name, self._wrapped),
             unit,
             check.functions("listeners", listeners),
             outage_began=None if circuit.is_closed else circuit.now,
@@ -109,7 +104,7 @@ class GuardedExporter(Generic[Batch]):
             Accounts(self.name, circuit, announcer, unit),
             Runner(
                 self.name,
-                cooperative=getattr(exporter, "cooperative", False) is True,
+                cooperative=self._wrapped.is_cooperative,
                 switch_interval=None if switch_interval is None else SWITCH_INTERVAL.accept(switch_interval),
             ),
             unit,
@@ -133,7 +128,7 @@ class GuardedExporter(Generic[Batch]):
     @property
     def destination(self) -> str:
         """The address that the wrapped exporter sends to; empty where it does not say."""
-        return _destination_of(self._exporter)
+        return self._wrapped.destination
 
     @property
     def state(self) -> CircuitState:
@@ -156,9 +151,7 @@ class GuardedExporter(Generic[Batch]):
         except Exception as error:
             self._say_no_size(type(batch), error)
             return False
-        succeeded = items == 0 or self.guard.export(
-            items, partial(self._report_of, CallWithBatch(self._export, batch))
-        )
+        succeeded = items == 0 or self.guard.export(items, self._wrapped.export_of(batch))
         free_slowly(batch)
         return succeeded
 
@@ -168,12 +161,9 @@ class GuardedExporter(Generic[Batch]):
         Returns:
             False where it was late, raised or returned something false, or after :meth:`shutdown`.
         """
-        flush = getattr(self._exporter, "force_flush", None)
-        if flush is None:
-            return True
         timeout = check.budget(timeout_millis)
-        call = partial(flush, timeout_millis=int(timeout * 1000)) if _takes_timeout(flush) else flush
-        return self.guard.flush(call, timeout)
+        call = self._wrapped.flush_of(timeout)
+        return call is None or self.guard.flush(call, timeout)
 
     def begin_shutdown(self, timeout: float) -> None:
         """Set one deadline, `timeout` seconds from now, for all calls that are still to come.
@@ -186,24 +176,11 @@ class GuardedExporter(Generic[Batch]):
 
     def shutdown(self, timeout_millis: float) -> None:
         """Refuse later exports and shut the wrapped exporter down, for `timeout_millis` at most."""
-        self.guard.shutdown(self._shutdown_wrapped, check.budget(timeout_millis))
+        self.guard.shutdown(self._wrapped.shutdown, check.budget(timeout_millis))
 
     def say_stopped(self) -> None:
         """Log what this process exported and lost, unless :meth:`shutdown` did: its time is over."""
         self.guard.say_stopped()
-
-    def _report_of(self, call: Callable[[], object]) -> ExportReport:
-        with self._listener.listening() as heard:
-            result = call()
-        return self._judge(result, self._listener.text_of(heard))
-
-    def _shutdown_wrapped(self, timeout: float) -> None:
-        shutdown = getattr(self._exporter, "shutdown", None)
-        if shutdown is not None:
-            if _takes_timeout(shutdown):
-                shutdown(timeout_millis=int(timeout * 1000))
-            else:
-                shutdown()
 
     def _say_no_size(self, kind: type, error: Exception) -> None:
         if not self._said_no_size:
@@ -218,22 +195,6 @@ class GuardedExporter(Generic[Batch]):
             )
 
 
-def _name_and_destination(name: str, exporter: object) -> str:
-    destination = _destination_of(exporter)
+def _name_and_destination(name: str, wrapped: Wrapped[Batch]) -> str:
+    destination = wrapped.destination
     return f"{name} ({destination})" if destination else name
-
-
-def _destination_of(exporter: object) -> str:
-    try:
-        destination = getattr(exporter, "destination", None)
-    except Exception:  # of a property that is somebody else's
-        destination = None
-    return message(destination) if isinstance(destination, str) else ""
-
-
-def _takes_timeout(method: Callable[..., object]) -> bool:
-    try:
-        parameters = inspect.signature(method).parameters.values()
-    except (TypeError, ValueError):
-        return False
-    return any(p.name == "timeout_millis" or p.kind is p.VAR_KEYWORD for p in parameters)

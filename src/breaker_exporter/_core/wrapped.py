@@ -1,0 +1,85 @@
+"""The calls into a wrapped exporter: export, flush, shutdown, and what it says of itself."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Generic, TypeVar
+
+from .._base.redaction import message
+from .._concurrency.memory import CallWithBatch
+from .report import ExportReport
+from .wrapped_log import Listener
+
+Batch = TypeVar("Batch")
+
+
+class Wrapped(Generic[Batch]):
+    """A wrapped exporter.
+
+    Args:
+        exporter: Itself.
+        export: Exports a batch by it.
+        judge: The meaning of a result of `export`, given what the exporter logged meanwhile.
+        secrets: Returns values that no text may show.
+    """
+
+    def __init__(
+        self,
+        exporter: object,
+        export: Callable[[Batch], object],
+        judge: Callable[[object, str], ExportReport],
+        secrets: Callable[[], Iterable[str]],
+    ) -> None:
+        self._exporter = exporter
+        self._export = export
+        self._judge = judge
+        self._listener = Listener(exporter, secrets)
+
+    @property
+    def is_cooperative(self) -> bool:
+        """True where it declares that it yields to the hub by itself (R1)."""
+        return getattr(self._exporter, "cooperative", False) is True
+
+    @property
+    def destination(self) -> str:
+        """The address that it sends to; empty where it does not say."""
+        try:
+            destination = getattr(self._exporter, "destination", None)
+        except Exception:  # of a property that is somebody else's
+            destination = None
+        return message(destination) if isinstance(destination, str) else ""
+
+    def export_of(self, batch: Batch) -> Callable[[], ExportReport]:
+        """The call that exports `batch`, to be made once."""
+        return partial(self._report_of, CallWithBatch(self._export, batch))
+
+    def flush_of(self, timeout: float) -> Callable[[], object] | None:
+        """The call that flushes within so many seconds; ``None`` where the exporter has none."""
+        flush: Callable[..., object] | None = getattr(self._exporter, "force_flush", None)
+        if flush is not None and _takes_timeout(flush):
+            return partial(flush, timeout_millis=int(timeout * 1000))
+        return flush
+
+    def shutdown(self, timeout: float) -> None:
+        """Shut it down within so many seconds, where it takes them."""
+        shutdown: Callable[..., object] | None = getattr(self._exporter, "shutdown", None)
+        if shutdown is not None:
+            if _takes_timeout(shutdown):
+                shutdown(timeout_millis=int(timeout * 1000))
+            else:
+                shutdown()
+
+    def _report_of(self, call: Callable[[], object]) -> ExportReport:
+        with self._listener.listening() as heard:
+            result = call()
+        return self._judge(result, self._listener.text_of(heard))
+
+
+def _takes_timeout(method: Callable[..., object]) -> bool:
+    try:
+        parameters = inspect.signature(method).parameters.values()
+    except (TypeError, ValueError):
+        return False
+    return any(p.name == "timeout_millis" or p.kind is p.VAR_KEYWORD for p in parameters)
