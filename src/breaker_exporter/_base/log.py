@@ -11,8 +11,6 @@ from typing import NamedTuple
 
 logger = logging.getLogger("breaker_exporter")
 
-_ways: list[Callable[[Callable[[], None]], bool]] = []
-
 
 class Line(NamedTuple):
     """A line that is not written yet."""
@@ -31,22 +29,9 @@ def say(level: int, message: str, *args: object, cause: BaseException | None = N
     """Log `message`, with the traceback of `cause` where there is one."""
     if logger.isEnabledFor(level):
         try:
-            if not any(way(lambda: _write(level, message, args, cause)) for way in _ways):
-                logger.log(level, message, *args, exc_info=cause, stacklevel=2)
+            logger.log(level, message, *args, exc_info=cause, stacklevel=2)
         except Exception:
             pass  # a handler that raises must not break the caller
-
-
-def write_by(way: Callable[[Callable[[], None]], bool]) -> None:
-    """Offer each line to `way` from now on; `way` returns true where it writes the line, now or later."""
-    _ways[:] = [way]
-
-
-def _write(level: int, message: str, args: tuple[object, ...], cause: BaseException | None) -> None:
-    try:
-        logger.log(level, message, *args, exc_info=cause)
-    except Exception:
-        pass
 
 
 def set_level(level: int) -> Callable[[], None]:

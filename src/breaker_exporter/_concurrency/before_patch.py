@@ -9,9 +9,9 @@ import logging
 import weakref
 from typing import Protocol
 
-from .._base.log import say, write_by
+from .._base.log import say
 from .._base.redaction import origin
-from .hub import handover_to_this_thread
+from .log_detour import divert_own_lines
 from .patch_order import TAKEN, holders_of_ssl
 from .patched import is_patched
 
@@ -52,7 +52,7 @@ def did_patch() -> None:
     """Warn of modules that hold the unpatched ``SSLContext``, and let the exporters prepare. Never raises."""
     if not any_early():
         return
-    write_by(handover_to_this_thread())
+    divert_own_lines()
     if _held and is_patched("ssl"):
         say(logging.WARNING, TAKEN + _ADVICE, ", ".join(_held))
     for exporter in list(_early):

@@ -7,6 +7,7 @@ import contextvars
 import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from .patched import gevent_module, is_patched
@@ -16,6 +17,8 @@ from .thrown import waiting
 if TYPE_CHECKING:
     import greenlet
 
+
+StartGreenlet = Callable[[Callable[[], object]], object]
 
 _SOON = 0.001
 """Seconds after which a task runs that came up where nobody may wait."""
@@ -124,24 +127,16 @@ def start_greenlet(
     return kill
 
 
-def handover_to_this_thread() -> Callable[[Callable[[], None]], bool]:
-    """For the main thread of a process that was patched when it had other threads already.
+def greenlet_starter() -> StartGreenlet | None:
+    """A function that runs a task in a greenlet of the caller's hub, and may be called from any thread.
 
-    Returns:
-        A function that runs a task in a greenlet of this thread's hub, where its caller is such a native
-        thread: code that takes patched locks must not run there (R7). Elsewhere it returns False.
+    ``None`` where the caller has no hub.
     """
+    if not is_cooperative():
+        return None
     import gevent
 
-    loop = gevent.get_hub().loop
-
-    def hand_over(task: Callable[[], None]) -> bool:
-        if is_cooperative() or on_hub():
-            return False
-        loop.run_callback_threadsafe(gevent.spawn, task)
-        return True
-
-    return hand_over
+    return partial(gevent.get_hub().loop.run_callback_threadsafe, gevent.spawn)
 
 
 def _current() -> greenlet.greenlet:

@@ -1,8 +1,11 @@
-"""The log detour: records of a native thread in a patched process are handled by its caller (R7).
+"""The log detour: what a native thread of a patched process logs is handled by a greenlet of a hub (R7).
 
 A native thread that takes a logging handler's patched lock beside greenlets that hold it over a switch
-stalls them for seconds, or for good. A filter runs before the handler takes that lock: while a call is out,
-each handler has a filter that holds back the records of our threads, for the caller to handle.
+stalls them for seconds, or for good. Filters run before that lock is taken. So a filter of ours holds such a
+record back, in the :class:`Records` of the thread, and a greenlet hands it on to where it was held back:
+
+* All that an exporter logs on an export thread, by a filter on every handler while a call is out there.
+* Our own lines of the threads that are older than the patch, by a filter on our logger.
 """
 
 from __future__ import annotations
@@ -10,70 +13,14 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from .._base.log import say
+from .._base.log import logger
 from . import hub
+from .log_records import Origin, Records
 from .native import thread_ident
 from .state_lock import new_state_lock
-
-_LIMIT = 1000
-"""Records kept for one exporter at most, so that a caller does not have to handle more."""
-
-
-class Records:
-    """Log records of one exporter's calls that no handler has seen yet.
-
-    Attributes:
-        wake: Called when there are records to handle again.
-    """
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._kept: deque[tuple[logging.Handler, logging.LogRecord]] = deque()
-        self._dropped = 0
-        self._draining = False
-        self._join: Callable[[float], None] = lambda timeout: None
-        self.wake: Callable[[], None] = lambda: None
-
-    def keep(self, handler: logging.Handler, record: logging.LogRecord) -> None:
-        if len(self._kept) < _LIMIT:
-            self._kept.append((handler, record))
-            if len(self._kept) == 1:
-                self.wake()
-        else:
-            self._dropped += 1
-
-    def replay(self, timeout: float) -> None:
-        """Handle the records in order, waiting at most `timeout` seconds; the rest goes on after that."""
-        if not self._kept and not self._draining:
-            return
-        if not self._draining:
-            self._draining = True
-            self._join = hub.run_beside(self._drain)
-        if timeout > 0:
-            self._join(timeout)
-
-    def _drain(self) -> None:
-        try:
-            while self._kept:
-                handler, record = self._kept.popleft()
-                try:
-                    handler.handle(record)
-                except Exception:
-                    pass  # a handler that raises is its owner's
-            if dropped := self._dropped:
-                self._dropped = 0
-                say(
-                    logging.WARNING,
-                    "%s: %d log records of the wrapped exporter were dropped",
-                    self._name,
-                    dropped,
-                )
-        finally:
-            self._draining = False
 
 
 class Detour:
@@ -86,17 +33,19 @@ class Detour:
         self._out: set[object] = set()
         self._diversions: dict[int, _Diversion] = {}
 
-    def open(self, call: object) -> None:
+    def open(self, call: object, records: Records) -> None:
         """Note that a call goes out. Handlers added since the last call get their filter now.
 
         Args:
             call: Its identity, for :meth:`close`, which has to follow even if this raises.
+            records: For what it will log; the hub of the caller hands them on, else that of the main thread.
         """
+        records.hand_on_by(hub.greenlet_starter() or _start_on_main_hub)
         with self._lock:
             self._out.add(call)
             for handler in _all_handlers():
                 if id(handler) not in self._diversions:
-                    diversion = self._diversions[id(handler)] = _Diversion(handler, self._threads)
+                    diversion = self._diversions[id(handler)] = _Diversion(handler, self.records_of_thread)
                     diversion.install()
 
     def close(self, call: object) -> None:
@@ -109,50 +58,54 @@ class Detour:
                     diversion.remove()
 
     def enter(self, records: Records) -> None:
-        """Keep what the current thread logs from now on in `records`."""
+        """Hold back in `records` what the current thread logs from now on."""
         self._threads[thread_ident()] = records
 
     def leave(self) -> None:
         """Let the current thread log as any other again."""
         self._threads.pop(thread_ident(), None)
 
+    def records_of_thread(self) -> Records | None:
+        """The place for what the current thread logs; ``None`` where it logs as any other."""
+        return self._threads.get(thread_ident())
+
 
 class _Diversion(logging.Filter):
-    def __init__(self, handler: logging.Handler, threads: dict[int, Records]) -> None:
+    def __init__(self, origin: Origin, records: Callable[[], Records | None]) -> None:
         super().__init__()
-        self._handler = handler
-        self._threads = threads
+        self._origin = origin
+        self._records = records
 
     def filter(self, record: logging.LogRecord) -> bool:
-        records = self._threads.get(thread_ident())
+        records = self._records()
         if records is None:
             return True
-        records.keep(self._handler, record)
+        records.keep(self._origin, record)
         return False
 
     def install(self) -> None:
         # In front: the user's filters run when the record is handed on.
-        _replace_filters(self._handler, lambda filters: [self, *filters])
+        _replace_filters(self._origin, lambda filters: [self, *filters])
 
     def remove(self) -> None:
-        _replace_filters(self._handler, lambda filters: [kept for kept in filters if kept is not self])
+        _replace_filters(self._origin, lambda filters: [kept for kept in filters if kept is not self])
 
 
 _Filters = list[Any]
 
 
-def _replace_filters(handler: logging.Handler, change: Callable[[_Filters], _Filters]) -> None:
-    """Give `handler` a new list of filters, since another thread may be going through the old one.
+def _replace_filters(origin: Origin, change: Callable[[_Filters], _Filters]) -> None:
+    """Give `origin` a new list of filters, since another thread may be going through the old one.
 
     One that moved on in it would pass a filter by, one that hides secrets perhaps. What others add to or
-    take from the old list until the new one is there is done to that as well. A handler that cannot be
+    take from the old list until the new one is there is done to that as well. What cannot be
     changed stays as it is.
     """
     with contextlib.suppress(Exception):
-        old = handler.filters
+        old = origin.filters
         before = list(old)
         new: _Filters = change(before)
-        handler.filters = new
+        origin.filters = new
         after = list(old)
         new.extend(added for added in after if not _has(before, added))
         new[:] = [kept for kept in new if _has(after, kept) or not _has(before, kept)]
@@ -183,3 +136,28 @@ def detour() -> Detour:
             )
         _detour = Detour()
     return _detour
+
+
+_own_lines: _Diversion | None = None
+_start_on_main_hub: hub.StartGreenlet | None = None
+
+
+def divert_own_lines() -> None:
+    """Hold back our own lines on native threads from now on, for greenlets of the current thread's hub.
+
+    For the main thread of a process that was patched when it had other threads already.
+    """
+    global _own_lines, _start_on_main_hub  # noqa: PLW0603
+    _start_on_main_hub = hub.greenlet_starter()
+    if _start_on_main_hub is None:  # threads, and so the locks of handlers, are not patched
+        return
+    if _own_lines is not None:
+        _own_lines.remove()
+    records = Records(logger.name)
+    records.hand_on_by(_start_on_main_hub)
+    _own_lines = _Diversion(logger, lambda: _records_of_native_thread(records))
+    _own_lines.install()
+
+
+def _records_of_native_thread(records: Records) -> Records | None:
+    return None if hub.is_cooperative() or hub.on_hub() else detour().records_of_thread() or records

@@ -17,7 +17,8 @@ from .._concurrency.interpreter_exit import (
     is_exit_error,
     resolve_names_without_threads,
 )
-from .._concurrency.log_detour import Records, detour
+from .._concurrency.log_detour import detour
+from .._concurrency.log_records import Records
 from .._concurrency.patched import is_patched
 from .turn import CannotStart, Outcome, Raised, Returned, Turn
 
@@ -137,8 +138,7 @@ class Launcher:
         )
         try:
             if diverted:
-                self.records.wake = turn.unpark
-                detour().open(turn)
+                detour().open(turn, self.records)
                 if self._switch_interval is not None:
                     _switching.shorten(turn, self._switch_interval)
             check_threads_run()

@@ -114,7 +114,7 @@ class Runner:
                     task.withdraw()
             finally:
                 self._turns.release(turn)
-        self._launcher.records.replay(min(task.deadline, self._end_at) - time.monotonic())
+        self._launcher.records.wait(min(task.deadline, self._end_at) - time.monotonic())
         return outcome
 
     def begin_shutdown(self, timeout: float) -> None:
@@ -171,7 +171,7 @@ class Runner:
             now = time.monotonic()
             self._wait(closing, self._watch(closing), now + (limit - now) / 2)
             self._launcher.end_threads(limit)
-            self._launcher.records.replay(limit - time.monotonic())
+            self._launcher.records.wait(limit - time.monotonic())
         return closing.outcome if first else Returned(None)
 
     def _close(self, closing: Turn, call: Callable[[], object]) -> None:
@@ -236,7 +236,6 @@ class Runner:
                 return
             parker.park(limit - now)
             _refuse_child_of(self._pid)
-            self._launcher.records.replay(0.0)
 
     def _settle_orphan(self) -> None:
         """Settle the call whose caller is gone, if there is one and it has ended or overrun."""
