@@ -17,7 +17,7 @@ from opentelemetry.sdk.trace import TracerProvider
 
 from breaker_exporter import CircuitBreakerSpanExporter, CircuitState
 from breaker_exporter._concurrency.state_lock import holds_state_lock, new_state_lock
-from breaker_exporter._core import runner
+from breaker_exporter._core import late_calls
 from breaker_exporter._wiring.batch_processor import BatchProcessor
 from breaker_exporter.telemetry import Telemetry
 from breaker_exporter.testing import ScriptedExporter, take
@@ -114,7 +114,7 @@ def a_signal_handler_that_interrupts_a_cooperative_call_s_last_steps_is_refused_
     answers: list[object] = []
 
     def at_next_step_of_ours(frame: FrameType, event: str, _: object) -> None:
-        if event == "call" and frame.f_code.co_filename == runner.__file__:
+        if event == "call" and frame.f_code.co_filename == late_calls.__file__:
             sys.setprofile(None)
             answers.append(exporter.export(spans(2)))
             answers.append(exporter.force_flush(3_600_000))

@@ -546,14 +546,14 @@ def test_a_childs_copy_of_a_waiting_shutdown_says_that_it_is_the_parents(
 
     class Forking(ScriptedExporter):
         def shutdown(self) -> None:
-            runner._pid = -1  # as it is seen in a child
-            assert runner._closing is not None
-            runner._closing.unpark()
+            assert last_call._turn is not None
+            last_call._turn._pid = -1  # as it is seen in a child
+            last_call._turn.unpark()
             told.wait(30)
-            runner._pid = os.getpid()
+            last_call._turn._pid = os.getpid()
 
     exporter = CircuitBreakerSpanExporter(Forking([]), name="theirs")
-    runner = exporter._guarded.guard._runner
+    last_call = exporter._guarded.guard._runner._last
 
     with caplog.at_level(logging.DEBUG):
         exporter.shutdown()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from .._concurrency.parker import Parker
+from .._concurrency.parker import Parker, new_parker
+from . import deadline_clock as time
 
 
 class Refused(Exception):
@@ -128,11 +130,36 @@ class Turn:
         self.started_at = 0.0
         self.hang_at = math.inf
         self.outcome: Outcome | None = None
-        self.parkers: list[Parker] = []
+        self._parkers: list[Parker] = []
+        self._pid = os.getpid()
         self.kill: Callable[[], None] | None = None
         self.is_cut = False
 
+    def watch(self) -> Parker:
+        """A place for the caller to wait in :meth:`wait`, made before the call starts.
+
+        A caller's hub loads modules, and two threads that import at the same time under patched import locks
+        have been seen to hang each other for good.
+        """
+        parker = new_parker()
+        self._parkers.append(parker)
+        return parker
+
+    def wait(self, parker: Parker, limit: Callable[[], float]) -> None:
+        """Wait for the outcome until `limit`, in monotonic seconds, which is asked again at each wake-up.
+
+        Raises:
+            Refused: This is a child that was forked meanwhile: the call is its parent's.
+        """
+        while self.outcome is None:
+            now, until = time.monotonic(), limit()
+            if now >= until:
+                return
+            parker.park(until - now)
+            if os.getpid() != self._pid:
+                raise Refused("forked while waiting: the call is the parent's")
+
     def unpark(self) -> None:
         """Wake all who wait for this call."""
-        for parker in list(self.parkers):
+        for parker in list(self._parkers):
             parker.unpark()

@@ -12,14 +12,11 @@ from .._concurrency.fork import renew_lock_in_child
 from .._concurrency.parker import Parker, new_parker
 from .._concurrency.state_lock import holds_state_lock, new_state_lock
 from . import deadline_clock as time
-from .turn import Refused, Task, Turn
+from .turn import Refused, Turn
 
 
 class Turns:
     """Gives the turn to one call after the other.
-
-    Args:
-        refusal: See :meth:`Runner.refusal`.
 
     Attributes:
         holder: The call that has the turn.
@@ -27,8 +24,7 @@ class Turns:
         is_closed: True once nobody gets the turn any more.
     """
 
-    def __init__(self, refusal: Callable[[Callable[[], str | None]], str | None]) -> None:
-        self._refusal = refusal
+    def __init__(self) -> None:
         self._lock = self._new_lock()
         renew_lock_in_child(self)
         self.holder: Turn | None = None
@@ -47,8 +43,13 @@ class Turns:
         """True where somebody waits for the turn."""
         return bool(self._waiting)
 
-    def take(self, turn: Turn, task: Task) -> None:
+    def take(self, turn: Turn, deadline: float, refusal: Callable[[], str | None]) -> None:
         """Wait for the turn. :meth:`release` has to follow, also after an error.
+
+        Args:
+            turn: A new one.
+            deadline: When to give up, in monotonic seconds.
+            refusal: Returns a reason not to wait any longer; called whenever something may have changed.
 
         Raises:
             Refused: The turn was not to be had.
@@ -57,11 +58,11 @@ class Turns:
         parker: Parker | None = None
         try:
             while True:
-                if reason := self._refusal(task.refusal):
+                if reason := refusal():
                     raise Refused(reason)
                 now = time.monotonic()
                 with self._lock:
-                    limit = min(task.deadline, self.cut_at)
+                    limit = min(deadline, self.cut_at)
                     if self.is_closed:
                         raise Refused("exporter is shut down")
                     if now >= limit:
