@@ -7,22 +7,16 @@ threads may change at the same time is changed by one step on a list, a set or a
 
 from __future__ import annotations
 
-import atexit
 import contextlib
-import logging
 import os
-import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from .native import new_queue
-from .parker import Parker, new_parker
+from .parker import Parker
 from .threads import end_own_hub, interrupter, start_thread
 
-_GRACE = 0.5
-"""Seconds that an exit waits for interrupted threads to end."""
-
-_living: set[Thread] = set()
+living: set[Thread] = set()
 """Threads with a hub of their own."""
 _nothing: Callable[[], None] = lambda: None  # noqa: E731
 
@@ -106,7 +100,7 @@ class Thread:
             if interrupt is not None:
                 self._interrupt = interrupt
                 self._has_hub = True
-                _living.add(self)
+                living.add(self)
             wanted = True
             while wanted:
                 self._wakes.get()
@@ -139,28 +133,9 @@ class Thread:
         finally:
             self._has_hub = False
             self.ended = True
-            _living.discard(self)
+            living.discard(self)
             for parker in list(self.watchers):
                 parker.unpark()
-
-
-def end(threads: Iterable[Thread], deadline: float) -> None:
-    """End `threads`, so that none wakes up in its hub while the interpreter is torn down (S5).
-
-    Measured: such a thread crashes the process, SIGSEGV in one exit of four. Waits until `deadline`
-    (monotonic seconds), and at most half a second.
-    """
-    threads = [thread for thread in threads if thread.has_hub]
-    if not threads:
-        return
-    parker = new_parker()
-    for thread in threads:
-        thread.watchers.append(parker)
-        thread.interrupt()
-        thread.close()
-    until = min(deadline, time.monotonic() + _GRACE)
-    while not all(thread.ended for thread in threads) and (now := time.monotonic()) < until:
-        parker.park(until - now)
 
 
 def end_if_child_of(pid: int) -> None:
@@ -170,31 +145,6 @@ def end_if_child_of(pid: int) -> None:
     """
     if os.getpid() != pid:
         os._exit(0)
-
-
-class _AfterAllDrains(logging.Handler):
-    """Ends the threads when logging is shut down, which is after every provider has drained its queue.
-
-    Exit handlers run in reverse order of their registration. OpenTelemetry imports logging before it makes a
-    provider, so logging's own handler runs after the provider's; a handler of ours would run before that of
-    a provider that was made before this module was imported, and take the thread that its drain needs.
-    """
-
-    def createLock(self) -> None:  # noqa: N802
-        self.lock = None  # nothing is written here
-
-    def close(self) -> None:
-        """End the threads. The base class is not called: logging keeps this, and may close it again."""
-        end(list(_living), time.monotonic() + _GRACE)
-
-
-_at_exit: list[logging.Handler] = []
-
-
-@atexit.register
-def _end_after_all_drains() -> None:
-    # Not before: where logging is configured anew, it closes all handlers that it knows.
-    _at_exit.append(_AfterAllDrains())
 
 
 class Worker:

@@ -8,9 +8,11 @@ from collections.abc import Callable
 import pybreaker
 
 from .._base import checks as check
-from .circuit import Circuit, own_circuit
+from .circuit import Circuit
 from .circuit_settings import COOLDOWN, FAILURE_THRESHOLD, JITTER, MAX_COOLDOWN
+from .cooldown import GrowingCooldown, OpenPeriod
 from .given_breaker import GivenCircuit
+from .state_machine import StateMachine
 
 
 def circuit_of(
@@ -43,14 +45,10 @@ def circuit_of(
     longest = max(MAX_COOLDOWN.default, first) if max_cooldown is None else MAX_COOLDOWN.accept(max_cooldown)
     if longest < first:
         raise ValueError(f"max_cooldown must not be below cooldown, {first!r}, not {max_cooldown!r}")
-    return own_circuit(
-        name,
-        failure_threshold=FAILURE_THRESHOLD.accept(failure_threshold),
-        cooldown=first,
-        max_cooldown=longest,
-        jitter=JITTER.accept(jitter),
-        clock=check.function("clock", time.monotonic if clock is None else clock),
-    )
+    clock = check.function("clock", time.monotonic if clock is None else clock)
+    period = OpenPeriod(GrowingCooldown(first, longest, JITTER.accept(jitter)), clock)
+    breaker = pybreaker.CircuitBreaker(FAILURE_THRESHOLD.accept(failure_threshold), first)
+    return Circuit(name, StateMachine(breaker), period, clock)
 
 
 def _check_breaker(breaker: object, settings: list[str]) -> None:

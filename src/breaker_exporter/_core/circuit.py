@@ -11,10 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
-import pybreaker
-
 from .._base.values import PROBE_CANCELLED, CircuitState, CircuitTransition
-from .cooldown import GrowingCooldown, OpenPeriod
+from .cooldown import OpenPeriod
 from .state_machine import ExportFailed, StateMachine
 
 
@@ -233,17 +231,3 @@ class Circuit:
             return self._machine.failures
         except Exception:
             return 0
-
-
-def own_circuit(
-    name: str,
-    *,
-    failure_threshold: int,
-    cooldown: float,
-    max_cooldown: float,
-    jitter: float,
-    clock: Callable[[], float],
-) -> Circuit:
-    """A circuit with a breaker of its own, closed."""
-    machine = StateMachine(pybreaker.CircuitBreaker(failure_threshold, cooldown))
-    return Circuit(name, machine, OpenPeriod(GrowingCooldown(cooldown, max_cooldown, jitter), clock), clock)

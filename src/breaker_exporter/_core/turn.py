@@ -53,6 +53,14 @@ class Unfinished:
 Outcome = Returned | Raised | Overran
 
 
+def outcome_of(call: Callable[[], object]) -> Outcome:
+    """Make `call`. Any error is its outcome: on a thread or greenlet of ours it was meant for nobody else."""
+    try:
+        return Returned(call())
+    except BaseException as error:
+        return Raised(error)
+
+
 class Task(Protocol):
     """A call for the runner, with what its owner has to say to it and wants to know of it.
 
@@ -163,3 +171,7 @@ class Turn:
         """Wake all who wait for this call."""
         for parker in list(self._parkers):
             parker.unpark()
+
+
+Ended = Callable[[Turn, Outcome], bool]
+"""Gets the outcome of a call; false where the call was given up meanwhile."""
