@@ -1,4 +1,4 @@
-"""The time that deadlines of calls run on, moved by the test: no machine is so slow that a call overruns."""
+"""The clock of call deadlines, moved by the test, so that a slow machine makes no call overrun."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def moved_by_hand() -> Iterator[ManualClock]:
     """Let deadlines run on a clock that stands still until it is moved.
 
-    Who waits looks at it as often as its timeout says, in real seconds: a short one is noticed sooner.
+    A waiting caller looks at it each time its timeout is over, in real seconds: use short timeouts.
     """
     deadlines = ManualClock()
     real, deadline_clock.monotonic = deadline_clock.monotonic, deadlines

@@ -21,13 +21,13 @@ FAILURE = SpanExportResult.FAILURE
 
 
 class Gated(ScriptedExporter):
-    """Keeps every call inside, on its native thread, until the test lets that one out with an outcome.
+    """Blocks every call on its native thread until the test ends that call with an outcome.
 
-    Where ``ScriptedExporter.release`` lets all of them go, ``let_out(n)`` ends call number ``n`` alone.
+    ``ScriptedExporter.release`` ends all of them; ``let_out(n)`` ends call number ``n`` alone.
 
     Args:
-        calls: How many may come.
-        when_stuck: Called on the call's own thread when it finds its gate shut.
+        calls: Number of calls that may come.
+        when_stuck: Called on the call's own thread when it has to wait.
     """
 
     def __init__(self, calls: int = 8, *, when_stuck: Callable[[], object] = lambda: None) -> None:
@@ -53,11 +53,11 @@ class Gated(ScriptedExporter):
         until(lambda: len(self.threads) >= count)
 
     def let_out(self, number: int, outcome: object = SUCCESS) -> None:
-        """Let call ``number`` end with ``outcome``, whenever it comes or came."""
+        """End call number ``number`` with ``outcome``; it may be out or still to come."""
         self._outcomes[number] = outcome
         self.gates[number].open()
 
     def let_all_out(self) -> None:
-        """Let every call end, those to come as well."""
+        """End every call, those to come as well."""
         for gate in self.gates:
             gate.open()

@@ -39,13 +39,13 @@ class Heartbeat:
 
 
 def quiet_gap(seconds: float = 0.15) -> float:
-    """Return the largest gap of the hub while nothing is exported, in this very process and moment."""
+    """Return the largest gap of the hub of this process while nothing is exported."""
     with Heartbeat() as heartbeat:
         gevent.sleep(seconds)
     return heartbeat.largest_gap
 
 
 def assert_no_stall(heartbeat: Heartbeat, quiet: float) -> None:
-    """Compare with the quiet of the same run, with room for a busy machine; a held hub is held all along."""
+    """Compare with ``quiet`` of the same run, room for a busy machine; a blocked hub has one gap only."""
     room = max(4 * quiet + 0.15, heartbeat.seconds / 2)
     assert heartbeat.largest_gap < room, (heartbeat.largest_gap, quiet, heartbeat.seconds)

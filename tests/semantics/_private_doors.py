@@ -1,4 +1,4 @@
-"""Where the package's source reaches into private parts of its dependencies: imports, attributes, strings."""
+"""Finds where the package uses private names of its dependencies: imports, attributes, strings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fresh processes for what must be patched first, may end the interpreter, or may never end at all."""
+"""Runs a scenario in a fresh process: one that gevent patches first, or one that may end or hang."""
 
 from __future__ import annotations
 
@@ -66,15 +66,15 @@ def run_patched_batch(scenarios: Sequence[Callable[[], None]], *, patience: floa
     """Run scenarios of one module in one patched process, up to the first that fails.
 
     Returns:
-        What was wrong with each that has run, by name; empty text for nothing. One that did not get its
-        turn, or at which the process ended or got stuck, is missing.
+        The traceback of each that has run, by name; empty text where it passed. One that was not run, or
+        at which the process ended or hung, is missing.
     """
     module = scenarios[0].__module__
     names = [scenario.__name__ for scenario in scenarios]
     code = (
         _PATCH
         + _WATCH.format(patience=patience)
-        + _BATCH.format(batch=f"{__package__}._batch", module=module, names=names)
+        + _BATCH.format(batch=f"{__package__}._scenario_runner", module=module, names=names)
     )
     said = _execute(code, [_root()], patience).stdout
     lines = [line for line in said.splitlines() if line.startswith("[")]

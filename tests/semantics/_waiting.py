@@ -1,4 +1,4 @@
-"""What tests wait on: calls in threads of their own, native gates, conditions with a deadline."""
+"""Waits of tests: for calls in threads of their own, at native gates, for conditions with a deadline."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def native_lock() -> _thread.LockType:
 
 
 def native(module: str, name: str) -> Callable[..., Any]:
-    """Return what gevent may have replaced."""
+    """Return the original of what gevent may have replaced."""
     monkey = sys.modules.get("gevent.monkey")
     found: Callable[..., Any] = (
         getattr(importlib.import_module(module), name)
@@ -60,7 +60,7 @@ def native(module: str, name: str) -> Callable[..., Any]:
 
 
 class Gate:
-    """Stays shut until opened; who waits at it holds a whole native thread."""
+    """Stays shut until opened; waiting at it blocks a whole native thread."""
 
     def __init__(self) -> None:
         self._lock = native_lock()
@@ -74,7 +74,7 @@ class Gate:
         return True
 
     def open(self) -> None:
-        """Let everybody through from now on."""
-        # Python 3.14 hands a lock to its waiter, who holds it for a moment: a second opening may come first.
+        """End all waits, those to come as well."""
+        # Python 3.14 hands a lock to its waiter, which holds it for a moment: a second call may come first.
         with contextlib.suppress(RuntimeError):
             self._lock.release()

@@ -1,4 +1,4 @@
-"""What every test of the semantics gets: a clock to move, and the promise that no ERROR is ever logged."""
+"""Fixtures of all tests of the semantics: clocks to move, and a check that no ERROR is logged."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import pytest
 from breaker_exporter.testing import ManualClock
 
 from ._deadlines import moved_by_hand
-from ._signals import handling
+from ._signal_handlers import handling
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ._signals import HandleWhen
+    from ._signal_handlers import HandleWhen
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def clock() -> ManualClock:
 
 @pytest.fixture
 def deadlines() -> Iterator[ManualClock]:
-    """What the deadlines of calls run on; a call overruns where the test moves it."""
+    """The clock of call deadlines: a call overruns where the test moves it."""
     with moved_by_hand() as deadlines:
         yield deadlines
 
@@ -47,7 +47,7 @@ class _Errors(logging.Handler):
 
 @pytest.fixture(autouse=True)
 def no_error_is_logged() -> Iterator[None]:
-    """Sentry makes events of ERROR records, so there is none, whatever a test does."""
+    """Sentry makes events of ERROR records, so no test may cause one."""
     errors = _Errors()
     logger = logging.getLogger("breaker_exporter")
     logger.addHandler(errors)

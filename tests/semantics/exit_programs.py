@@ -1,4 +1,4 @@
-"""Programs that end with a span in a queue; each is the whole of a fresh process, told by its variables."""
+"""Programs that end with a span in a queue; each is run by a fresh process, and reads its variables."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def telemetry_with_a_given_provider() -> None:
 
 
 def zero_code() -> None:
-    """What ``opentelemetry-instrument`` does in this order; the first import is of what does it there."""
+    """Does what ``opentelemetry-instrument`` does, in its order, beginning with its import."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # SDK 1.39 uses what it has deprecated itself
         import opentelemetry.sdk._configuration  # noqa: F401

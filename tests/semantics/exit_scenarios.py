@@ -1,4 +1,4 @@
-"""Processes that end while we are busy. Each function is run by a fresh process, as its whole program."""
+"""Processes that end while an exporter is busy. Each function is the whole program of a fresh process."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _KEPT: list[object] = []
 
 
 def _at_exit(check: Callable[[], None]) -> None:
-    """Run `check` at exit; by itself, what an exit handler raises leaves the exit status at zero."""
+    """Run `check` at exit, and let its error set the exit status, which Python would leave at zero."""
 
     def guarded() -> None:
         try:
@@ -92,7 +92,7 @@ def with_a_wrapped_shutdown_that_never_ends() -> None:
 
 
 def first_export_at_exit() -> None:
-    """R4: Python 3.12 starts no thread any more by then: in place, or in a greenlet under gevent."""
+    """R4: Python 3.12 starts no thread by then: the call runs in place, under gevent in a greenlet."""
     exporter = CircuitBreakerSpanExporter(ScriptedExporter())
     batch = spans(2)
 
@@ -106,7 +106,7 @@ def first_export_at_exit() -> None:
 
 
 def later_export_at_exit() -> None:
-    """Its thread is there already, on the hub and off it."""
+    """Its thread is there already, with gevent and without."""
     exporter = CircuitBreakerSpanExporter(ScriptedExporter())
     batch = spans(2)
     assert exporter.export(batch) is SUCCESS

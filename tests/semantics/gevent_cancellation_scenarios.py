@@ -1,4 +1,4 @@
-"""What is thrown into greenlets that wait: C3. Each function is run by a patched process."""
+"""Errors thrown into greenlets that wait: C3. Each function is run by a patched process."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import gevent
 from breaker_exporter import CircuitBreakerSpanExporter, CircuitState
 from breaker_exporter.testing import ManualClock, ScriptedExporter, fail
 
+from ._cooperative import kill, native_sleep
 from ._deadlines import moved_by_hand
 from ._exporters import FAILURE, SUCCESS, Gated
-from ._gevent import kill, native_sleep
 from ._spans import spans
 from ._waiting import until
 

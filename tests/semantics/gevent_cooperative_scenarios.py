@@ -13,14 +13,14 @@ from breaker_exporter import CircuitBreakerSpanExporter, CircuitState
 from breaker_exporter.testing import ManualClock
 
 from ._children import wait_for
-from ._deadlines import moved_by_hand
-from ._exporters import FAILURE, SUCCESS
-from ._gevent import (
+from ._cooperative import (
     Cooperative,
     native_ident,
     start_native_thread,
     throw,
 )
+from ._deadlines import moved_by_hand
+from ._exporters import FAILURE, SUCCESS
 from ._spans import spans
 from ._waiting import native_lock, until
 
@@ -99,7 +99,7 @@ def cooperative_exporters_take_turns_too() -> None:
 
 
 def a_cooperative_exporter_called_from_a_native_thread_has_a_plain_thread() -> None:
-    """R1: where there is no patched world to be cooperative in."""
+    """R1: such a thread has no hub to be cooperative with."""
     inner = Cooperative(lambda: None)
     exporter = CircuitBreakerSpanExporter(inner, export_timeout=10)
     answers: list[SpanExportResult] = []
@@ -137,7 +137,7 @@ def a_cancelled_caller_of_a_cooperative_exporter_leaves_the_call_alone() -> None
 
 
 def a_call_killed_before_its_first_instruction_has_ended() -> None:
-    """A shutdown kills the greenlet of a call that its hub has not yet come to."""
+    """A shutdown kills the greenlet of a call before its hub has started it."""
     inner = Cooperative(lambda: gevent.sleep(60))
     exporter = CircuitBreakerSpanExporter(inner, export_timeout=30)
     call = gevent.spawn(exporter.export, spans(2))
@@ -152,7 +152,7 @@ def a_call_killed_before_its_first_instruction_has_ended() -> None:
 
 
 def a_call_that_a_shutdown_ends_is_told_as_such() -> None:
-    """G2: the operator reads it in the line at the stop; a greenlet's exit means nothing there."""
+    """G2: the line at the stop names the shutdown as the reason, not a GreenletExit."""
     inner = Cooperative(lambda: gevent.sleep(60))
     exporter = CircuitBreakerSpanExporter(inner, export_timeout=3600)
     exporting = gevent.spawn(exporter.export, spans(2))
@@ -164,7 +164,7 @@ def a_call_that_a_shutdown_ends_is_told_as_such() -> None:
 
 
 def a_forked_child_goes_on_though_a_thread_held_the_locks() -> None:
-    """Copies of the callers' and the calls' greenlets take them on their way out."""
+    """Copies of the callers' and the calls' greenlets take these locks as they end."""
     inner = Cooperative(lambda: gevent.sleep(0.3))
     exporter = CircuitBreakerSpanExporter(inner, export_timeout=10)
     call = gevent.spawn(exporter.export, spans(1))

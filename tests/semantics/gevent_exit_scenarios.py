@@ -1,4 +1,4 @@
-"""Ends of processes and children; each function is run by a patched process of its own."""
+"""The ends of processes and of children; each function is run by a patched process of its own."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from breaker_exporter import CircuitBreakerSpanExporter
 from breaker_exporter.testing import ScriptedExporter
 
 from ._children import wait_for
+from ._cooperative import native_ident
 from ._exporters import SUCCESS
-from ._gevent import native_ident
 from ._spans import spans
 
 
 def at_an_exit_where_no_thread_starts_a_call_runs_in_a_greenlet() -> None:
-    """R4: what is queued arrives; only Python 3.12 refuses threads there, so its refusal is played here."""
+    """R4: what is queued arrives. Only Python 3.12 refuses threads there; the test imitates that."""
     sys.start_error = RuntimeError("can't create new thread at interpreter shutdown")  # type: ignore[attr-defined]
     main = threading.main_thread()
     main.is_alive = lambda: False  # type: ignore[method-assign]
@@ -40,7 +40,7 @@ def at_an_exit_where_no_thread_starts_a_call_runs_in_a_greenlet() -> None:
 
 
 def a_child_forked_inside_an_export_ends_in_good_order() -> None:
-    """R5: it has no caller to go back to, and what the parent's call took back is not its own.
+    """R5: the child has no caller to return to, and must not undo what the parent's call has changed.
 
     In a shared process libev, which another scenario's fork has set to work, reaps this child first.
     """
@@ -57,7 +57,9 @@ def a_child_forked_inside_an_export_ends_in_good_order() -> None:
     exporter = CircuitBreakerSpanExporter(ScriptedExporter(default=fork_and_return))
     assert exporter.export(spans(1)) is SUCCESS
     assert wait_for(children[0]) == 0
-    os.write(writing, b".")  # gevent closes a descriptor later, in the hub: there may be no end to read to
+    os.write(
+        writing, b"."
+    )  # gevent closes a descriptor later, in the hub, so reading to the end may never end
     assert b"Traceback" not in os.read(reading, 10_000)
     assert sys.getswitchinterval() == usual
 

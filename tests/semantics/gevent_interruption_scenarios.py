@@ -1,7 +1,7 @@
-"""Exports that come in where one of our locks is held, and what is raised there. Run by patched processes.
+"""Exports from code that interrupts a holder of our locks, and errors raised there; in patched processes.
 
-A signal handler and a finalizer run at any instruction; these run where a logging handler is asked for its
-filters, which is inside of the section that the log detour's lock guards, on whichever thread that is.
+A signal handler and a finalizer run at any instruction. These run where a logging handler is asked for its
+filters: there the log detour's lock is held, on whichever thread it is.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from breaker_exporter._wiring.batch_processor import BatchProcessor
 from breaker_exporter.telemetry import Telemetry
 from breaker_exporter.testing import ScriptedExporter, take
 
+from ._cooperative import Cooperative, native_ident, start_native_thread
 from ._exporters import FAILURE, SUCCESS, Gated
-from ._gevent import Cooperative, native_ident, start_native_thread
 from ._spans import spans
 from ._waiting import Gate, until
 
@@ -86,7 +86,7 @@ def a_signal_handler_that_ends_a_span_while_the_lock_is_held_stops_nobody() -> N
 
 
 def a_finalizer_that_ends_a_span_on_the_export_thread_stops_nobody() -> None:
-    """A flush and a shutdown from there neither."""
+    """Nor do a flush and a shutdown from there."""
     other = CircuitBreakerSpanExporter(ScriptedExporter(), export_timeout=3600)
     exporter = CircuitBreakerSpanExporter(ScriptedExporter(default=take(0.01)), export_timeout=3600)
     main, batch = native_ident(), spans(2)
@@ -110,7 +110,7 @@ def a_finalizer_that_ends_a_span_on_the_export_thread_stops_nobody() -> None:
 
 
 def a_signal_handler_that_interrupts_a_cooperative_call_s_last_steps_is_refused_at_once() -> None:
-    """R2: it would wait for a call that goes on only when it returns, until that counts as hung."""
+    """R2: it would wait for a call that goes on only when it returns, until that call counts as hung."""
     answers: list[object] = []
 
     def at_next_step_of_ours(frame: FrameType, event: str, _: object) -> None:
@@ -129,7 +129,7 @@ def a_signal_handler_that_interrupts_a_cooperative_call_s_last_steps_is_refused_
 
 
 def no_greenlet_is_let_into_what_a_lock_guards() -> None:
-    """Whatever a signal handler calls that has interrupted it."""
+    """A signal handler that has interrupted such a section may call anything of ours."""
     exporter = CircuitBreakerSpanExporter(ScriptedExporter())
     processor = BatchProcessor(CircuitBreakerSpanExporter(ScriptedExporter()))
     telemetry = Telemetry(provider=TracerProvider(shutdown_on_exit=False), endpoint="http://127.0.0.1:9")
@@ -167,7 +167,7 @@ def a_shutdown_that_interrupts_the_lock_does_not_wait() -> None:
 
 
 def an_interrupt_while_a_call_goes_out_leaves_no_filter_and_no_short_interval() -> None:
-    """Not only where no thread can be started."""
+    """As where no thread can be started."""
     plain = logging.NullHandler()
     logging.getLogger().addHandler(plain)
     raised: list[bool] = []

@@ -20,15 +20,15 @@ from breaker_exporter import CircuitBreakerSpanExporter, CircuitState
 from breaker_exporter.testing import ManualClock, ScriptedExporter, fail, hang, succeed, take
 
 from ._children import in_child
-from ._deadlines import moved_by_hand
-from ._exporters import FAILURE, SUCCESS, Gated
-from ._gevent import (
+from ._cooperative import (
     Cooperative,
     count_descriptors,
     count_threads,
     native_ident,
     native_sleep,
 )
+from ._deadlines import moved_by_hand
+from ._exporters import FAILURE, SUCCESS, Gated
 from ._heartbeat import Heartbeat, assert_no_stall, quiet_gap
 from ._spans import spans
 from ._waiting import Gate, start, until
@@ -152,7 +152,7 @@ def a_second_shutdown_waits_within_its_own_budget() -> None:
 
 
 def a_batch_processor_drains_within_begin_shutdown() -> None:
-    """S4: here the processor's worker is a greenlet, and so is everybody who waits for it."""
+    """S4: here the processor's worker is a greenlet, and so is each caller that waits for it."""
     quiet = quiet_gap()
     inner = Gated()
     exporter = CircuitBreakerSpanExporter(inner, export_timeout=60)
@@ -212,7 +212,7 @@ def a_forked_child_works_while_its_parent_hangs() -> None:
 
 
 def a_forked_childs_copies_of_waiting_greenlets_change_nothing() -> None:
-    """R5: gevent's greenlets are all there in the child, those as well that wait for the parent's calls."""
+    """R5: the child has copies of all greenlets, also of those that wait for the parent's calls."""
     inner = Gated()
     exporter = CircuitBreakerSpanExporter(inner, export_timeout=0.05)
     with moved_by_hand() as deadlines:
@@ -355,7 +355,7 @@ def an_exception_instance_of_gevent_from_inside_is_a_failure() -> None:
 
 
 def the_main_greenlet_may_be_the_caller_with_nobody_else_about() -> None:
-    """Nothing but us keeps the loop alive: gevent must not think that it would block forever."""
+    """Only our wait keeps the loop alive: gevent must not raise LoopExit."""
     inner = ScriptedExporter(default=take(0.2))
     exporter = CircuitBreakerSpanExporter(inner, export_timeout=10)
     assert exporter.export(spans(1)) is SUCCESS
@@ -366,7 +366,7 @@ def the_main_greenlet_may_be_the_caller_with_nobody_else_about() -> None:
 
 
 def a_hub_that_is_busy_for_long_makes_no_call_hang() -> None:
-    """A result that came in time is a success, however late the hub gets round to it."""
+    """A result that came in time is a success, however late the hub sees it."""
     inner = Gated()
     exporter = CircuitBreakerSpanExporter(inner, export_timeout=10)
     with moved_by_hand() as deadlines:
@@ -375,7 +375,7 @@ def a_hub_that_is_busy_for_long_makes_no_call_hang() -> None:
         inner.let_out(0)
         while inner.calls[0].ended is None:
             native_sleep(0.001)
-        native_sleep(0.3)  # its thread has a step to go yet
+        native_sleep(0.3)  # its thread has one step left
         deadlines.advance(20)
         caller.join(20)
     assert caller.value is SUCCESS
@@ -384,7 +384,7 @@ def a_hub_that_is_busy_for_long_makes_no_call_hang() -> None:
 
 
 def a_native_gate_is_native() -> None:
-    """The tests above can fail: what they hang in does hold the hub when the hub itself waits there."""
+    """The tests above can fail: the gate they hang in blocks the hub where the hub itself waits at it."""
     quiet = quiet_gap()
     with Heartbeat() as heartbeat:
         Gate().wait(1.0)
@@ -393,5 +393,5 @@ def a_native_gate_is_native() -> None:
 
 
 def start_is_a_greenlet_here() -> None:
-    """The helper that runs calls beside each other stays on this native thread."""
+    """``start`` stays on this native thread."""
     assert start(native_ident).result(timeout=10) == native_ident()

@@ -81,7 +81,7 @@ def _expected(lines: int) -> list[str]:
 
 
 def _assert_arrive(handler: Yielding, lines: list[str]) -> None:
-    """What the wrapped exporter logged reaches the handler in order, and on the hub's thread."""
+    """Assert that the wrapped exporter's lines reach the handler in order, and on the hub's thread."""
     until(lambda: len(handler.of("inner")) >= len(lines))
     assert handler.of("inner") == lines
     assert handler.threads == {native_ident()}
@@ -239,7 +239,7 @@ def each_handler_gets_a_record_once_and_only_at_its_level() -> None:
 
 
 def a_record_keeps_what_it_was_made_with() -> None:
-    """Its time, its thread, its traceback: only the delivery is ours."""
+    """Its time, thread and traceback stay: we only deliver it."""
     handler = _handle_everything(0)
     made_on: list[int] = []
 
@@ -291,7 +291,7 @@ def an_abandoned_calls_lines_come_with_the_next_call() -> None:
 
 
 def an_abandoned_calls_lines_come_with_shutdown() -> None:
-    """And shutdown returns after them: what comes next is the end of the process."""
+    """Shutdown returns after them: the process may end then."""
     handler = _handle_everything()
     inner = Gated()
 
@@ -311,7 +311,7 @@ def an_abandoned_calls_lines_come_with_shutdown() -> None:
 
 
 def the_last_calls_lines_have_arrived_when_shutdown_returns() -> None:
-    """The reason why the last export failed is the line that nobody wants to miss."""
+    """The last line may say why the last export failed."""
     handler = _handle_everything()
     exporter = CircuitBreakerSpanExporter(ScriptedExporter(default=_chatty(50)), export_timeout=10)
     exporter.export(spans(1))
@@ -359,7 +359,7 @@ def a_slow_handler_does_not_extend_the_callers_deadline() -> None:
 
 
 def a_caller_killed_while_lines_are_replayed_goes_at_once_and_the_rest_follows() -> None:
-    """C3 in R7's phase: the call has ended; nothing is counted twice and at most the line in hand is lost."""
+    """C3, R7: the call has ended. Nothing is counted twice, and at most the line in hand is lost."""
     handler = _handle_everything(0.01)
     inner = ScriptedExporter([_chatty(100)])
     exporter = CircuitBreakerSpanExporter(inner, export_timeout=30)
@@ -496,7 +496,7 @@ def what_is_thrown_into_a_shutdown_whose_last_line_is_stuck_goes_on() -> None:
 
 
 def our_own_lines_come_from_the_callers_side() -> None:
-    """The WARNING of an overrun that nobody waits for any more, too."""
+    """So does the WARNING of an overrun that nobody waits for any more."""
     handler = Yielding(0.001)
     ours.addHandler(handler)
     ours.setLevel(logging.DEBUG)
@@ -514,8 +514,8 @@ def our_own_lines_come_from_the_callers_side() -> None:
     assert handler.threads == {native_ident()}
 
 
-def a_native_thread_that_logs_in_earnest_does_stall_them() -> None:
-    """The first test above can fail: the same lines from a thread that is none of ours."""
+def a_native_thread_that_logs_by_itself_does_stall_them() -> None:
+    """The first test above can fail: the same lines from a thread that is not ours."""
     handler = Yielding(0.0003)
     logging.getLogger().addHandler(handler)
     logging.getLogger().setLevel(logging.INFO)

@@ -14,14 +14,14 @@ from opentelemetry.sdk.trace.export import SpanExportResult
 from breaker_exporter import CircuitBreakerSpanExporter, CircuitState
 from breaker_exporter.testing import ManualClock, ScriptedExporter, hang, take
 
-from ._deadlines import moved_by_hand
-from ._exporters import FAILURE, SUCCESS, Gated
-from ._gevent import (
+from ._cooperative import (
     Cooperative,
     native_ident,
     start_native_thread,
     throw,
 )
+from ._deadlines import moved_by_hand
+from ._exporters import FAILURE, SUCCESS, Gated
 from ._heartbeat import Heartbeat, assert_no_stall, quiet_gap
 from ._spans import spans
 from ._waiting import until
@@ -183,7 +183,7 @@ def shutdown_and_flush_on_the_hub_greenlet_return() -> None:
 
 
 def an_export_from_a_native_thread_works() -> None:
-    """From gevent's own pool, and from a thread that nobody has patched."""
+    """From gevent's own pool, and from a native thread."""
     inner = ScriptedExporter(default=take(0.02))
     exporter = CircuitBreakerSpanExporter(inner, export_timeout=30)
     answers: list[SpanExportResult] = []
@@ -253,7 +253,7 @@ def the_callers_context_goes_along() -> None:
 
 
 def an_export_without_a_thread_fails_on_the_hub_too() -> None:
-    """R4: never inline there."""
+    """R4: never in place there, which would block the hub."""
     import threading
 
     exporter = CircuitBreakerSpanExporter(ScriptedExporter(), failure_threshold=1)
@@ -279,7 +279,7 @@ def shutdown_ends_a_cooperative_call_that_is_out() -> None:
 
 
 def what_a_call_for_a_native_thread_logs_arrives_from_that_thread() -> None:
-    """R7: there is no greenlet to hand it on beside, and no hub to hold."""
+    """R7: such a caller has no hub, so it handles the lines itself."""
     import logging
 
     said: list[tuple[str, int]] = []
@@ -301,7 +301,7 @@ def what_a_call_for_a_native_thread_logs_arrives_from_that_thread() -> None:
 
 
 def a_queue_that_is_thrown_away_lets_the_hub_see_to_what_is_due() -> None:
-    """The batch processor calls again and again, with nothing in between that would yield."""
+    """The batch processor calls again and again, and nothing in between yields."""
     exporter = CircuitBreakerSpanExporter(ScriptedExporter(default=FAILURE), failure_threshold=1, cooldown=60)
     batch = spans(64)
     exporter.export(batch)
@@ -315,7 +315,7 @@ def a_queue_that_is_thrown_away_lets_the_hub_see_to_what_is_due() -> None:
 
 
 def a_single_span_that_is_refused_lets_nobody_in() -> None:
-    """It is refused in microseconds, whatever else is due."""
+    """It is refused in microseconds, so no other greenlet runs meanwhile."""
     exporter = CircuitBreakerSpanExporter(ScriptedExporter(default=FAILURE), failure_threshold=1, cooldown=60)
     batch = spans(1)
     exporter.export(batch)

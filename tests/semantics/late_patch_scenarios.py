@@ -18,7 +18,7 @@ def _patch() -> None:
     from gevent import monkey
 
     with warnings.catch_warnings():
-        # That it is late is the point. Where redis is installed, pybreaker has loaded it by now, and it ssl.
+        # The late patch is what is tested. Where redis is installed, pybreaker has loaded it, and that ssl.
         warnings.simplefilter("ignore", monkey.MonkeyPatchWarning)
         monkey.patch_all()
 
@@ -120,7 +120,7 @@ def hung_before_and_probed_after() -> None:
 
 
 def gevent_imported_and_nothing_patched() -> None:
-    """Then it is a plain process, whatever else somebody does with gevent in it."""
+    """Then it is a plain process, even if it uses gevent elsewhere."""
     import gevent
 
     inner = Gated()

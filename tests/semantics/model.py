@@ -15,14 +15,14 @@ MOST_ABANDONED = 4
 
 @dataclass
 class Model:
-    """What an exporter is to be like after what has happened to it so far; jitter is 0.
+    """The expected state of an exporter after the events so far; jitter is 0.
 
     Attributes:
-        now: What the clock shows, in seconds.
-        due_at: When the next probe may run; of no meaning while the circuit is closed.
+        now: Seconds, as the clock shows them.
+        due_at: Seconds at which the next probe may run; of no meaning while the circuit is closed.
         hung: Calls given up and still stuck.
-        ever_failed: Whether a call has failed; ``None`` where all that failed was a caller's patience.
-        ended: Whether exports are refused for good.
+        ever_failed: True where a call has failed; ``None`` where only a caller has left its call.
+        ended: True where exports are refused for good.
         changes: The transitions that listeners have seen.
     """
 
@@ -51,7 +51,7 @@ class Model:
 
     @property
     def due(self) -> bool:
-        """Whether a probe is due (C11: and nobody has called yet)."""
+        """True where a probe is due (C11: and nobody has called yet)."""
         return self.state is OPEN and self.now >= self.due_at
 
     @property
@@ -61,7 +61,7 @@ class Model:
 
     @property
     def admits(self) -> bool:
-        """Whether an export would be let through now, to the wrapped exporter or into the queue."""
+        """True where an export would be let through now, to the wrapped exporter or into the queue."""
         return not self.ended and (self.state is CLOSED or (self.due and not self.blocked))
 
     def refuse(self, spans: int) -> None:
@@ -83,14 +83,14 @@ class Model:
         self.refused += spans
 
     def cancel(self, spans: int) -> None:
-        """C3: the caller has left, waiting or in its call; the circuit hears nothing of it."""
+        """C3: the caller has left, waiting or in its call; the circuit does not change."""
         self.in_flight -= spans
         self.failed += spans
         if not self.ever_failed:
             self.ever_failed = None  # spans have failed, the backend has not: design.md leaves it open
 
     def account(self, spans: int, *, success: bool) -> None:
-        """What becomes of the spans of a call whose caller is still there."""
+        """Count the spans of a call whose caller is still there."""
         self.in_flight -= spans
         if success:
             self.exported += spans
@@ -98,7 +98,7 @@ class Model:
             self.failed += spans
 
     def settle(self, *, success: bool) -> None:
-        """C1, C2, C5: what the circuit makes of a call's result."""
+        """C1, C2, C5: the circuit learns a call's result."""
         if success:
             self.ever_succeeded = True
             self.failures = 0
@@ -114,11 +114,11 @@ class Model:
         self._fail(at_once=True)
 
     def come_late(self) -> None:
-        """C6: a result after its call was given up: nothing but one stuck call less."""
+        """C6: a result after its call was given up: one stuck call less, and nothing else."""
         self.hung -= 1
 
     def forked(self) -> Model:
-        """R5: what a child of this exporter is to be like."""
+        """R5: the expected state of this exporter in a forked child."""
         child = copy.deepcopy(self)
         child.opened = child.received = child.exported = child.failed = child.refused = 0
         child.in_flight = child.hung = 0
@@ -129,7 +129,7 @@ class Model:
         return child
 
     def assert_agrees(self, health: ExporterHealth) -> None:
-        """Fail where ``health`` is not what this model says."""
+        """Fail where ``health`` differs from this model."""
         counts = (health.received, health.exported, health.failed, health.refused, health.in_flight)
         assert health.received == health.exported + health.failed + health.refused + health.in_flight
         assert counts == (self.received, self.exported, self.failed, self.refused, self.in_flight), health

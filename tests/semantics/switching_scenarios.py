@@ -9,8 +9,8 @@ import gevent
 
 from breaker_exporter import CircuitBreakerSpanExporter
 
+from ._cooperative import Cooperative
 from ._exporters import FAILURE, Gated
-from ._gevent import Cooperative
 from ._spans import spans
 from ._waiting import until
 
@@ -48,7 +48,7 @@ def a_hung_call_leaves_it_at_its_deadline() -> None:
     assert sys.getswitchinterval() == USUAL
 
 
-def who_wants_none_and_who_cooperates_leave_it_alone() -> None:
+def no_interval_and_a_cooperative_exporter_leave_it_alone() -> None:
     inner = Gated()
     exporter = CircuitBreakerSpanExporter(inner, switch_interval=None)
     call = gevent.spawn(exporter.export, spans(1))

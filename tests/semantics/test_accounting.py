@@ -1,4 +1,4 @@
-"""What became of every span: P3, C11's odd batches, health as a consistent snapshot."""
+"""Counts of every span (P3), odd batches (C11), and health as a consistent snapshot."""
 
 from __future__ import annotations
 
@@ -199,7 +199,7 @@ def test_every_snapshot_adds_up_while_eight_threads_export(clock: ManualClock) -
 
 
 def test_a_wrapped_exporter_that_exports_through_us_again_is_answered_at_once(clock: ManualClock) -> None:
-    """R2 lets one export in at a time; one from inside can never have its turn, so it is not kept waiting."""
+    """R2: one export runs at a time, so one from inside can never get its turn and is refused at once."""
     answers: list[SpanExportResult] = []
 
     def again(_: Sequence[ReadableSpan]) -> SpanExportResult:

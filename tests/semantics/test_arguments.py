@@ -116,7 +116,7 @@ def test_a_maximum_below_the_cooldown_is_refused_when_given() -> None:
     ids=lambda arguments: next(iter(arguments)),
 )
 def test_what_a_given_breaker_brings_along_cannot_be_given_beside_it(arguments: dict[str, Any]) -> None:
-    """The defaults spelled out included: they would be ignored."""
+    """Not even a default, written out: it would be ignored."""
     with pytest.raises(TypeError, match=next(iter(arguments))):
         _make(breaker=pybreaker.CircuitBreaker(), **arguments)
 
@@ -201,7 +201,7 @@ def test_whole_numbers_are_seconds_too() -> None:
 
 
 def test_anything_with_an_export_will_do() -> None:
-    """P4: a duck as good as a SpanExporter."""
+    """P4: no base class is asked for."""
 
     class Duck:
         def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
@@ -211,7 +211,7 @@ def test_anything_with_an_export_will_do() -> None:
 
 
 def test_listeners_are_copied() -> None:
-    """A list that its owner changes later changes nothing here."""
+    """Changes of the list after that change nothing."""
     seen: list[object] = []
     listeners = [seen.append]
     exporter = CircuitBreakerSpanExporter(ScriptedExporter([fail]), failure_threshold=1, listeners=listeners)

@@ -1,4 +1,4 @@
-"""A given breaker whose storage raises, at whatever call: nothing is lost for it, and it recovers: P3, P5."""
+"""A given breaker whose storage raises, at any call: all spans are counted, and it recovers (P3, P5)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class _Storage(pybreaker.CircuitMemoryStorage):
-    """Raises where the script says so; each of its calls takes a step of it."""
+    """Raises where its script says so; each call takes one step of the script."""
 
     def __init__(self) -> None:
         super().__init__("closed")
@@ -103,7 +103,7 @@ def test_one_that_raises_from_some_call_on_wedges_nothing_when_it_is_back(raisin
 
 
 def test_state_and_health_are_as_last_seen_while_the_storage_is_gone() -> None:
-    """P1: an endpoint that shows them goes on."""
+    """P1: an endpoint that shows them must not fail."""
     storage, exporter = _guarded(ScriptedExporter([fail]))
     exporter.export(spans(2))
     before = exporter.health()
@@ -118,7 +118,7 @@ def test_state_and_health_are_as_last_seen_while_the_storage_is_gone() -> None:
 
 
 def test_what_is_delivered_is_a_success_though_the_storage_is_gone() -> None:
-    """P3: it tells of the circuit, not of the spans."""
+    """P3: the storage is about the circuit, not about the spans."""
     storage, exporter = _guarded(ScriptedExporter())
 
     def lose(_: object) -> object:
@@ -132,7 +132,7 @@ def test_what_is_delivered_is_a_success_though_the_storage_is_gone() -> None:
 
 
 def test_a_forked_child_exports_when_the_storage_is_back() -> None:
-    """R5: the fork itself asks nothing of it."""
+    """R5: the fork itself does not use the storage."""
     storage, exporter = _guarded(ScriptedExporter())
     exporter.export(spans(1))
 

@@ -1,4 +1,4 @@
-"""C3 on threads: what a signal throws into a caller that waits. For greenlets see test_runner_gevent."""
+"""Errors that a signal handler throws into a waiting caller: C3. Greenlets: test_runner_gevent."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from breaker_exporter.testing import ManualClock
 
-    from ._signals import HandleWhen
+    from ._signal_handlers import HandleWhen
 
 pytestmark = pytest.mark.skipif(
     threading.current_thread() is not threading.main_thread(), reason="signals reach the main thread"
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.skipif(
 
 
 class Interrupted(BaseException):
-    """What the signal handler of these tests raises, as KeyboardInterrupt is raised by SIGINT's."""
+    """Raised by the signal handler of these tests, as KeyboardInterrupt is by SIGINT's."""
 
 
 class Interrupt(Protocol):
@@ -69,9 +69,9 @@ def test_a_keyboard_interrupt_goes_on_to_the_caller_that_waits(
 def test_a_time_limit_that_a_signal_handler_raises_goes_on_to_the_caller(
     clock: ManualClock, interrupt_when: Interrupt
 ) -> None:
-    """C3: what is thrown in is the application's, an Exception too (Celery's SoftTimeLimitExceeded is one).
+    """C3: what is thrown in belongs to the application, also an Exception (Celery's SoftTimeLimitExceeded).
 
-    P1 speaks of exceptions of ours; this one, swallowed, would let the task run on past its limit.
+    P1 is about our own exceptions; swallowing this one would let the task run on past its limit.
     """
 
     class SoftTimeLimitExceeded(Exception):
@@ -170,10 +170,10 @@ def test_a_call_whose_caller_left_is_hung_when_it_overruns(
     inner.let_all_out()
 
 
-def test_who_waits_behind_a_call_whose_caller_left_is_refused_when_that_call_overruns(
+def test_a_caller_behind_a_call_whose_caller_left_is_refused_when_that_call_overruns(
     clock: ManualClock, deadlines: ManualClock, interrupt_when: Interrupt
 ) -> None:
-    """C2, R2: at once, however much time it has itself."""
+    """C2, R2: at once, however much time it has left."""
     inner = Gated()
     exporter = CircuitBreakerSpanExporter(inner, export_timeout=60, clock=clock)
     interrupt_when(lambda: inner.threads)

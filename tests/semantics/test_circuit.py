@@ -31,7 +31,7 @@ CLOSED, OPEN, HALF_OPEN = CircuitState.CLOSED, CircuitState.OPEN, CircuitState.H
 
 
 class _Broken(Exception):
-    """Cannot even be printed."""
+    """Raises when it is printed."""
 
     def __str__(self) -> str:
         raise RuntimeError("no text")
@@ -40,7 +40,7 @@ class _Broken(Exception):
 
 
 class _Hostile:
-    """An answer that fights back when it is compared."""
+    """An answer that raises when it is compared."""
 
     def __eq__(self, other: object) -> bool:
         raise RuntimeError("not to be compared")
@@ -170,7 +170,7 @@ def test_while_open_nothing_reaches_the_wrapped_exporter(clock: ManualClock) -> 
 
 
 def test_what_an_open_circuit_refuses_costs_less_than_a_call_that_does_nothing(clock: ManualClock) -> None:
-    """P2: microseconds each; a call has a thread to go to and to come back from."""
+    """P2: a refusal takes microseconds; a call has to switch threads twice."""
     closed = CircuitBreakerSpanExporter(ScriptedExporter(), clock=clock)
     opened = CircuitBreakerSpanExporter(ScriptedExporter([fail]), failure_threshold=1, clock=clock)
     batch = spans(1)
@@ -509,7 +509,7 @@ def test_listeners_see_every_change_of_state_in_order(clock: ManualClock) -> Non
 
 
 def test_a_listener_that_exits_ends_no_thread_of_a_processor(clock: ManualClock) -> None:
-    """C8; on the main thread it may be the exit of a signal handler, which goes on."""
+    """C8. On the main thread a SystemExit may come from a signal handler, so there it is raised on."""
 
     def exit_(_: object) -> None:
         raise SystemExit
@@ -554,7 +554,7 @@ def test_a_listener_that_raises_changes_nothing_and_the_others_are_still_called(
 
 
 def test_a_listener_may_look_at_health_and_export_again(clock: ManualClock) -> None:
-    """C8: it is called outside every lock, when its change is already to be seen."""
+    """C8: it is called outside every lock, after its change can be seen."""
     seen: list[tuple[CircuitState, CircuitState, SpanExportResult]] = []
 
     def listen(change: CircuitTransition) -> None:

@@ -1,4 +1,4 @@
-"""How an error that says that the interpreter is ending is told from others, and a private door: R4."""
+"""Errors that say that the interpreter is ending, and the private door of reentrant locks (R4)."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_an_error_of_the_exit_is_known_by_its_type_where_it_has_one() -> None:
 
 @pytest.mark.parametrize("kind", [_thread.RLock, threading.RLock, threading._PyRLock])  # type: ignore[attr-defined]
 def test_the_private_door_of_reentrant_locks_is_there(kind: type[threading.RLock]) -> None:
-    """What it is asked with is no public name; ``threading.Condition`` asks its locks by it too."""
+    """``_is_owned`` is no public name; ``threading.Condition`` uses it too."""
     lock = register_state_lock(kind())
     assert not holds_state_lock()
     with lock:

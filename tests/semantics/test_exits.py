@@ -1,4 +1,4 @@
-"""What is queued when a process ends arrives, whatever was imported and made in which order: R4, S4, S5."""
+"""Spans queued when a process ends arrive, in whatever order things were imported and made (R4, S4, S5)."""
 
 from __future__ import annotations
 

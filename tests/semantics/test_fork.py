@@ -1,4 +1,4 @@
-"""What a forked child gets and does not get: R5."""
+"""The state of an exporter in a forked child: R5."""
 
 from __future__ import annotations
 
@@ -248,7 +248,7 @@ def test_a_child_forked_during_shutdown_can_shut_down_itself(clock: ManualClock)
 
 
 def test_children_forked_while_eight_threads_export_all_work(caplog: pytest.LogCaptureFixture) -> None:
-    """R5, C9: whatever lock of ours was held at that instant, the child does not get it."""
+    """R5, C9: a lock of ours that was held at that instant is free in the child."""
     caplog.set_level(logging.CRITICAL, logger="breaker_exporter")  # a stream's lock is the interpreter's
     outcomes = [SUCCESS, FAILURE, FAILURE, SUCCESS]
     inner = ScriptedExporter(default=lambda batch: outcomes[len(inner.calls) % 4])
@@ -293,7 +293,7 @@ def test_a_wrapped_exporter_may_fork_inside_export(clock: ManualClock, ends: str
         if pid:
             children.append(pid)
         else:
-            # what the child does here it does on the thread it has, with a health of its own
+            # the child has this one thread, and a health of its own
             healthy = exporter.health().received == 0
             answered = isinstance(exporter.export([*batch, *batch]), SpanExportResult)
             counted = exporter.health().received == 2
@@ -311,7 +311,7 @@ def test_a_wrapped_exporter_may_fork_inside_export(clock: ManualClock, ends: str
 
 
 def test_a_listener_may_fork(clock: ManualClock) -> None:
-    """R5, C8: the child goes on where its parent was, in an export that is none of its own."""
+    """R5, C8: the child goes on inside an export that is its parent's."""
     parent = os.getpid()
     children: list[int] = []
 
@@ -333,7 +333,7 @@ def test_a_listener_may_fork(clock: ManualClock) -> None:
 def test_a_child_forked_while_its_only_thread_waits_hears_nothing_of_that_call(
     clock: ManualClock, deadlines: ManualClock
 ) -> None:
-    """R5: from a signal handler, say. The call is the parent's, and so is what becomes of it."""
+    """R5: from a signal handler, for example. The call and its result are the parent's."""
     parent = os.getpid()
     children: list[int] = []
 
@@ -380,7 +380,7 @@ def test_a_fork_after_exporters_were_dropped_costs_nothing(clock: ManualClock) -
 
 
 def test_the_first_exports_of_a_child_may_come_from_several_threads_at_once() -> None:
-    """R5: the first one's circuit is everybody's."""
+    """R5: they all get the circuit that the first of them made."""
     exporters = [CircuitBreakerSpanExporter(ScriptedExporter()) for _ in range(60)]
     threads = 6
     batch = spans(1)

@@ -209,7 +209,7 @@ def test_its_listeners_hear_of_our_exports_and_so_do_ours() -> None:
 def test_a_listener_of_its_that_raises_is_logged_once_and_hurts_no_caller(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """C10: it may keep the circuit closed; export answers and counts all the same."""
+    """C10: it may keep the circuit closed; export still answers and counts."""
     breaker = pybreaker.CircuitBreaker(fail_max=1, listeners=[_Raising()])
     exporter = CircuitBreakerSpanExporter(ScriptedExporter(default=fail), breaker=breaker)
 
@@ -275,7 +275,7 @@ def test_its_lock_is_not_held_while_a_call_runs() -> None:
 
 
 def test_two_exporters_may_share_one() -> None:
-    """C10: what one sees fail, the other is spared."""
+    """C10: failures of one open the circuit of both."""
     breaker = pybreaker.CircuitBreaker(fail_max=2, reset_timeout=60)
     failing = CircuitBreakerSpanExporter(ScriptedExporter(default=fail), breaker=breaker)
     spared = ScriptedExporter()
@@ -313,7 +313,7 @@ def test_a_breaker_that_raises_new_errors_on_trip_or_does_not_is_the_same_to_us(
 
 
 def test_a_storage_that_raises_raises_nothing_into_the_caller() -> None:
-    """P1's spirit: what its storage costs is the caller's, the export path still answers and counts."""
+    """P1: the export path still answers and counts."""
 
     class Broken(pybreaker.CircuitMemoryStorage):
         broken = False
@@ -382,7 +382,7 @@ def test_fifty_threads_that_find_it_due_send_one_probe() -> None:
 
 @pytest.mark.parametrize("reads", range(1, 16))
 def test_a_storage_that_opens_at_any_moment_loses_no_span(reads: int) -> None:
-    """C10, P3: a storage is shared, so between any two looks at it others may have opened the circuit."""
+    """C10, P3: a storage is shared, so others may open the circuit between any two calls of ours."""
 
     class Flipping(pybreaker.CircuitMemoryStorage):
         left = reads
@@ -408,7 +408,7 @@ def test_a_storage_that_opens_at_any_moment_loses_no_span(reads: int) -> None:
 
 
 def test_a_clock_that_raises_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
-    """P1: exports fail, and nothing of it reaches the caller."""
+    """P1: exports fail, and the caller gets no exception."""
     broken = False
 
     def clock() -> float:
@@ -429,7 +429,7 @@ def test_a_clock_that_raises_is_said_once(caplog: pytest.LogCaptureFixture) -> N
 def test_the_outcome_of_a_call_from_before_it_was_opened_and_closed_by_hand_is_not_replayed(
     outcome: object,
 ) -> None:
-    """C9: a permit is good for its generation."""
+    """C9: a permit is valid for its generation only."""
     recording = _Recording()
     breaker = pybreaker.CircuitBreaker(fail_max=3, reset_timeout=60, listeners=[recording])
     inner = Gated()

@@ -1,4 +1,4 @@
-"""What an import may load (I1), and which private parts of others are reached into.
+"""Imports that must load nothing heavy (I1), public names, and uses of private names of others.
 
 The arrows between folders are contracts of import-linter, in ``pyproject.toml``.
 """
@@ -125,7 +125,7 @@ def test_only_one_folder_names_gevent_in_code_or_in_a_string() -> None:
 
 PRIVATE_DOORS = {
     ("_concurrency/interpreter_exit.py", "_tstate_lock"): "no greenlet is let in while an export begins",
-    ("_wiring/provider.py", "_active_span_processor"): "who a provider hands its spans to",
+    ("_wiring/provider.py", "_active_span_processor"): "the processor that a provider hands its spans to",
     ("_wiring/provider.py", "_span_processors"): "the same",
     ("_wiring/provider.py", "_global_shutdown_lock"): "a thread pool of before the patch would hold the hub",
     ("_wiring/provider.py", "_once"): "so would OpenTelemetry's lock around what is set once",
@@ -142,8 +142,8 @@ SUFFIXES = {"_ca_bundle", "_proxy"}
 """Of environment variables."""
 
 
-def test_no_room_reaches_into_private_parts_of_the_dependencies_but_by_these_doors() -> None:
-    """P4: neither by an import nor by an attribute, a string or a method of the same name."""
+def test_private_names_of_dependencies_are_used_in_these_places_only() -> None:
+    """P4: by an import, an attribute, a string or a method of the same name."""
     found = _private_doors.doors() | _private_doors.overridden()
 
     assert {door for door in found if door[1] not in DOCUMENTED | SUFFIXES} == set(PRIVATE_DOORS)

@@ -14,7 +14,7 @@ from ._spans import spans
 from ._waiting import start, until
 
 if TYPE_CHECKING:
-    from ._signals import HandleWhen
+    from ._signal_handlers import HandleWhen
 
 pytestmark = pytest.mark.skipif(
     threading.current_thread() is not threading.main_thread(), reason="signals reach the main thread"
@@ -63,7 +63,7 @@ def test_a_flush_in_a_signal_handler_that_interrupts_an_export_is_refused_at_onc
 def test_an_export_in_a_signal_handler_that_interrupts_a_wait_for_the_turn_is_refused_at_once(
     handle_when: HandleWhen,
 ) -> None:
-    """R2: whom it interrupts stands before it in the queue."""
+    """R2: the caller that it interrupts is before it in the queue."""
     inner = Gated()
     exporter = CircuitBreakerSpanExporter(inner, export_timeout=3600)
     first = start(lambda: exporter.export(spans(1)))
@@ -85,7 +85,7 @@ def test_an_export_in_a_signal_handler_that_interrupts_a_wait_for_the_turn_is_re
 def test_a_shutdown_in_a_signal_handler_that_interrupts_an_export_enters_beside_it_at_once(
     handle_when: HandleWhen,
 ) -> None:
-    """R2, S1: waiting for the call would be in vain, and the wrapped shutdown is what ends it."""
+    """R2, S1: the call cannot end while the handler waits, but the wrapped shutdown ends it."""
 
     class Ending(Gated):
         def shutdown(self) -> None:
@@ -102,7 +102,7 @@ def test_a_shutdown_in_a_signal_handler_that_interrupts_an_export_enters_beside_
 
 
 class _SlowClock:
-    """Takes its time, once, when it is asked for the last time before a probe: as a finalizer there may."""
+    """Takes long once, when it is asked for the last time before a probe, as a finalizer there may."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
@@ -144,7 +144,7 @@ def test_a_call_whose_time_is_over_before_it_starts_is_refused_and_the_probe_is_
 
 
 def test_a_call_that_starts_late_is_hung_only_when_it_had_its_own_time() -> None:
-    """C2, R2: what went by before it started is not the backend's; its caller goes in time all the same."""
+    """C2, R2: time before the call does not count for it; its caller still gets its thread back in time."""
     inner, exporter = _with_a_slow_probe_due(0.5)
 
     assert exporter.export(spans(2)) is FAILURE

@@ -10,8 +10,8 @@ import os
 
 import pytest
 
-from ._machines import SCHEDULES, HangingMachine, QueueingMachine, try_schedules
 from ._processes import run_patched
+from ._random_schedules import SCHEDULES, HangingMachine, QueueingMachine, try_schedules
 
 _LONG = bool(os.environ.get(SCHEDULES))
 pytestmark = [pytest.mark.long, *([pytest.mark.timeout(0)] if _LONG else [])]
@@ -25,6 +25,6 @@ def test_threads_agree_with_the_model(machine: type[HangingMachine | QueueingMac
 @pytest.mark.parametrize("name", ["hang", "queue"])
 def test_greenlets_agree_with_the_model(name: str) -> None:
     pytest.importorskip("gevent")
-    from . import gevent_machines
+    from . import gevent_random_schedules
 
-    run_patched(getattr(gevent_machines, name), patience=86_400 if _LONG else 100)
+    run_patched(getattr(gevent_random_schedules, name), patience=86_400 if _LONG else 100)

@@ -1,4 +1,4 @@
-"""Where no thread can be started: a stack that no machine has room for makes every start fail, for real."""
+"""No thread can be started: a stack size that no machine has makes every start fail, for real."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def no_new_threads() -> Iterator[None]:
 
 
 def test_an_export_without_a_thread_fails_with_one_line(caplog: pytest.LogCaptureFixture) -> None:
-    """R4: the backend has not been asked, so nothing is held against it."""
+    """R4: the backend has not been asked, so the circuit counts no failure."""
     exporter = CircuitBreakerSpanExporter(ScriptedExporter(), failure_threshold=1)
 
     batch = spans(2)
@@ -136,7 +136,7 @@ def test_an_interrupt_in_a_given_breakers_listener_goes_on() -> None:
 
 
 def test_a_handler_that_raises_reaches_nobody() -> None:
-    """P1: not through a log line of ours either."""
+    """P1: nor does an error that a handler raises at a log line of ours."""
 
     class Raising(logging.Handler):
         def handle(self, record: logging.LogRecord) -> bool:
@@ -153,7 +153,7 @@ def test_a_handler_that_raises_reaches_nobody() -> None:
 
 
 def test_at_an_exit_where_no_thread_starts_a_call_runs_in_place(monkeypatch: pytest.MonkeyPatch) -> None:
-    """R4: what is queued arrives; only Python 3.12 refuses threads there, so its refusal is played here."""
+    """R4: what is queued arrives. Only Python 3.12 refuses threads there; the test imitates that."""
 
     def refuse(_: threading.Thread) -> None:
         raise RuntimeError("can't create new thread at interpreter shutdown")

@@ -1,4 +1,4 @@
-"""What a wrapped exporter tells beyond SUCCESS and FAILURE, and what the circuit makes of it."""
+"""Reports of a wrapped exporter beyond SUCCESS and FAILURE, and their effect on the circuit."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_more_spans_than_there_were_cannot_have_been_delivered(clock: ManualCloc
 
 
 def test_a_failed_batch_that_was_delivered_in_part_counts_as_such(clock: ManualClock) -> None:
-    """P3: what the backend holds is exported, whatever became of the rest."""
+    """P3: what the backend accepted counts as exported, whatever happened to the rest."""
     part = ExportReport(Verdict.FAILED, delivered=3, reason="gone in between")
     exporter = guard(clock, part, ExportReport(Verdict.MISCONFIGURED, delivered=1))
 
@@ -225,7 +225,7 @@ def test_a_cooldown_grows_by_itself_whatever_the_backend_asked_for(clock: Manual
 
 
 def test_a_given_breaker_waits_too() -> None:
-    """C10: nothing of it is written for that."""
+    """C10: no setting of it is written for that."""
     breaker = pybreaker.CircuitBreaker(fail_max=1, reset_timeout=2)
     busy = ExportReport(Verdict.FAILED, reason="HTTP 429", retry_after=500)
     exporter = CircuitBreakerSpanExporter(Reporting(busy), breaker=breaker)
@@ -235,7 +235,7 @@ def test_a_given_breaker_waits_too() -> None:
 
 
 def test_a_subclass_that_overrides_export_alone_is_asked_by_export(clock: ManualClock) -> None:
-    """Else what it does there, to redact a batch say, would be passed by."""
+    """Else its override, which may redact a batch, would be skipped."""
 
     class Redacting(Reporting):
         def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:

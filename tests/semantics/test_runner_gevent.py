@@ -1,4 +1,4 @@
-"""R1-R5, R7, C3 and S1-S5 in processes that gevent patches; what runs there is in the scenario modules."""
+"""R1-R5, R7, C3 and S1-S5 in processes that gevent patches; the scenario modules have what runs there."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _scenarios(*modules: ModuleType) -> list[object]:
 
 
 class _Batches:
-    """What became of the scenarios that can share a process, as far as they were asked for in this run.
+    """The results of the scenarios that can share a process, as far as this run asks for them.
 
     Those of a module run together when the first of them is asked about; the workers of pytest-xdist share
     what one of them has run.
@@ -58,7 +58,7 @@ class _Batches:
                 self._chosen.setdefault(scenario.__module__, []).append(scenario)
 
     def became(self, scenario: Callable[[], None]) -> str | None:
-        """Return what was wrong with ``scenario``, or ``None`` where it did not get its turn."""
+        """Return the traceback of ``scenario``, empty where it passed; ``None`` where it was not run."""
         module = scenario.__module__
         if module not in self._ended:
             self._ended[module] = self._run(module)
@@ -92,7 +92,7 @@ def batches(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     ),
 )
 def test_in_a_patched_process(scenario: Callable[[], None], batches: _Batches) -> None:
-    """One that did not get its turn in the shared process, or got that stuck, has one of its own."""
+    """A scenario that did not run in the shared process, or hung there, gets a process of its own."""
     failure = batches.became(scenario)
     if failure is None:
         run_patched(scenario)

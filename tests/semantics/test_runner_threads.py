@@ -1,4 +1,4 @@
-"""Where and how long a call runs where nothing is patched: R1-R4."""
+"""Calls in a process that nobody has patched: their threads, turns and deadlines (R1-R4)."""
 
 from __future__ import annotations
 
@@ -234,7 +234,7 @@ def test_when_the_circuit_opens_those_waiting_are_refused_at_once(clock: ManualC
     assert len(inner.calls) == 1
 
 
-def test_of_those_who_wait_behind_a_flush_one_is_the_probe_and_the_others_are_refused_at_once(
+def test_of_the_callers_behind_a_flush_one_is_the_probe_and_the_others_are_refused_at_once(
     clock: ManualClock,
 ) -> None:
     """C4: the cooldown is over, so all of them were let into the queue."""
@@ -422,7 +422,7 @@ def test_an_exporter_dropped_with_a_hung_call_is_collected_when_that_ends(
 
 
 def test_nothing_keeps_a_batch_alive_that_has_been_exported(clock: ManualClock) -> None:
-    """An idle thread holds on to none of what it has worked on."""
+    """An idle thread keeps no reference to the batches that it has exported."""
 
     class Batch(list[object]):
         pass
@@ -464,8 +464,8 @@ def test_a_batch_whose_export_raised_is_freed_without_the_garbage_collector(cloc
         gc.enable()
 
 
-def test_a_bigger_timeout_than_locks_can_wait_is_no_trap(clock: ManualClock) -> None:
-    """P1: where the constructor takes it, export bears it."""
+def test_a_timeout_that_is_longer_than_locks_can_wait_works(clock: ManualClock) -> None:
+    """P1: a value that the constructor accepts works in export."""
     with contextlib.suppress(ValueError):
         exporter = CircuitBreakerSpanExporter(ScriptedExporter(), export_timeout=1e12, clock=clock)
         assert exporter.export(spans(1)) is SUCCESS
@@ -473,7 +473,7 @@ def test_a_bigger_timeout_than_locks_can_wait_is_no_trap(clock: ManualClock) -> 
 
 
 def test_a_call_that_ends_just_at_its_deadline_is_counted_once(clock: ManualClock) -> None:
-    """C6: whoever wins the race, the sums agree."""
+    """C6: whichever comes first, the sums agree."""
     pause = threading.Event()
     exporter = CircuitBreakerSpanExporter(
         ScriptedExporter(default=lambda _: SUCCESS if not pause.wait(0.02) else FAILURE),
@@ -493,7 +493,7 @@ def test_a_call_that_ends_just_at_its_deadline_is_counted_once(clock: ManualCloc
 
 
 def test_a_finalizer_that_exports_while_we_export_does_not_deadlock(clock: ManualClock) -> None:
-    """R7's suspicion: the collector may run anywhere, on our thread as well."""
+    """R7: the garbage collector may run anywhere, on our thread as well."""
     answers: list[SpanExportResult] = []
 
     class Finalized:
@@ -590,11 +590,11 @@ def test_an_export_thread_that_somebody_ends_is_noticed(monkeypatch: pytest.Monk
     health = exporter.health()
     assert (health.received, health.in_flight, health.hung_calls) == (3, 0, 0)
     assert health.state is CircuitState.CLOSED
-    thread.join(30)  # the SystemExit is told while this test ignores it, and not in the next one
+    thread.join(30)  # the SystemExit is reported while this test ignores it, and not in the next one
 
 
 def test_a_thread_takes_no_job_when_it_is_told_to_end() -> None:
-    """R2: a call is made once, by the thread or by the next one, or its caller is told that it is not."""
+    """R2: a call is made once, by this thread or by the next one, or its caller learns that it was not."""
     ran: list[int] = []
     unrun: list[int] = []
     gate = Gate()

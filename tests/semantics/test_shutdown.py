@@ -1,4 +1,4 @@
-"""How an exporter ends: S1-S6."""
+"""Shutdown and flush of an exporter: S1-S6."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class _Backoff(SpanExporter):
-    """Sits in a retry backoff until its shutdown ends that, as the official exporters do."""
+    """Waits in a retry backoff until its shutdown ends that, as the official exporters do."""
 
     def __init__(self) -> None:
         self.ended = threading.Event()
@@ -114,7 +114,7 @@ def test_a_shutdown_that_raises_inside_raises_nothing_outside(
 def test_a_shutdown_that_raised_inside_is_told_to_the_first_who_asked_for_it_alone(
     clock: ManualClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """S6: a second one has nothing to add."""
+    """S6: the second one is told nothing."""
     exporter = CircuitBreakerSpanExporter(ScriptedExporter(on_shutdown=RuntimeError("no")), clock=clock)
     with caplog.at_level(logging.WARNING, logger="breaker_exporter"):
         exporter.shutdown()
@@ -305,7 +305,7 @@ def test_a_flush_beside_an_export_that_hangs_is_false_in_time(clock: ManualClock
 
 
 def test_a_flush_waits_for_the_export_that_is_out(clock: ManualClock) -> None:
-    """S2, and OpenTelemetry's word for it: what was handed over before is to be completed."""
+    """S2: OpenTelemetry asks that exports from before a flush are completed."""
     inner = Gated()
     exporter = CircuitBreakerSpanExporter(inner, export_timeout=60, clock=clock)
     exporting = start(lambda: exporter.export(spans(1)))
@@ -515,7 +515,7 @@ def test_the_batch_processors_drain_delivers_everything_to_a_healthy_backend(clo
 
 
 def test_shutdown_from_inside_the_wrapped_exporter_does_not_wait_for_itself(clock: ManualClock) -> None:
-    """P1: an exporter that gives up for good shuts its pipeline down from within."""
+    """P1: an exporter that gives up may shut its pipeline down from within."""
 
     def give_up(_: Sequence[ReadableSpan]) -> SpanExportResult:
         exporter.shutdown(timeout_millis=60_000)
@@ -541,7 +541,7 @@ def test_shutdown_logs_no_warning_when_all_is_well(
 def test_a_childs_copy_of_a_waiting_shutdown_says_that_it_is_the_parents(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """R5: greenlets of a gevent parent go on in its child, one that waits here too."""
+    """R5: greenlets of a gevent parent go on in its child, also one that waits in a shutdown."""
     told = threading.Event()
 
     class Forking(ScriptedExporter):

@@ -1,4 +1,4 @@
-"""What the log alone tells of an outage, of loss without one, and of the end: G1, G2, G3 and G7."""
+"""Log lines about an outage, about loss without one, and at the stop: G1, G2, G3 and G7."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ for _ in range(6):
 
 
 class Reporting(SpanExporter):
-    """Answers each call with the next of its reports, the last one for good."""
+    """Answers each call with the next of its reports, and repeats the last one."""
 
     destination = "http://collector:4318"
 
@@ -79,7 +79,7 @@ def lines(log: pytest.LogCaptureFixture, least: int = logging.INFO) -> list[tupl
 def test_an_outage_is_a_pair_of_warnings_and_its_failed_probes_are_infos(
     clock: ManualClock, log: pytest.LogCaptureFixture
 ) -> None:
-    """G1: where to, why, how much so far, and what comes next."""
+    """G1: the destination, the reason, the loss so far, and what comes next."""
     exporter = guard(clock, FAILED, FAILED, FAILED, DELIVERED, failure_threshold=2, cooldown=10)
     for count in (1, 2, 30):
         exporter.export(spans(count))
@@ -262,7 +262,7 @@ def test_what_is_refused_with_the_circuit_closed_is_told(
 def test_a_process_that_ends_in_an_outage_says_what_it_lost(
     clock: ManualClock, log: pytest.LogCaptureFixture
 ) -> None:
-    """G2: every deployment during an outage used to lose the number."""
+    """G2: a deployment during an outage must not hide the loss."""
     exporter = guard(clock, DELIVERED, QUOTA, UNSENT, FAILED, failure_threshold=3)
     for count in (200, 5, 2, 1, 1, 1, 97):
         exporter.export(spans(count))
@@ -379,7 +379,7 @@ def test_a_hostile_reason_stays_on_its_line(clock: ManualClock, log: pytest.LogC
 
 
 def test_an_exporter_that_nobody_holds_is_gone_at_once(clock: ManualClock) -> None:
-    """What tells the log its name must not keep it, and with it its thread, until the next collection."""
+    """The announcer must not keep it, and with it its thread, until the next garbage collection."""
     exporter = guard(clock, DELIVERED)
     exporter.export(spans(1))
     gone = weakref.ref(exporter)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
 from ._exporters import FAILURE, SUCCESS
-from ._machines import SIZES, TIMEOUT, Hang, HangingMachine, QueueingMachine, try_schedules
+from ._random_schedules import SIZES, TIMEOUT, Hang, HangingMachine, QueueingMachine, try_schedules
 from ._spans import spans
 from ._waiting import Gate, until
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.sdk.trace.export import SpanExportResult
 
-    from ._machines import _Held
+    from ._random_schedules import _Held
 
 
 class CancellingHangingMachine(HangingMachine):

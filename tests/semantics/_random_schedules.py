@@ -49,8 +49,8 @@ SEED = "BREAKER_EXPORTER_SEED"
 """Environment variable: a number that stands for all the choices of a run."""
 
 TIMEOUT = 0.01
-"""The export_timeout, in seconds of the deadlines' clock. That is moved and never waited for: a caller wakes
-up as often as this, in real seconds, to see whether it was."""
+"""The export_timeout, in seconds of the deadlines' clock, which rules move. A waiting caller looks at that
+clock as often as this, in real seconds."""
 
 SHUTDOWN_AFTER = 20
 """Spans received before a schedule may shut down: most are to see more than their end."""
@@ -73,8 +73,8 @@ ADVANCES = st.sampled_from([0.25, 0.5, 1.0, 2.0, 4.0, 100.0])
 def try_schedules(machine: type[_Machine]) -> None:
     """Run random schedules; the seed of those that fail is printed, and brings them back.
 
-    The environment says how many in four parts, and they are new ones each time; where it does not, a small
-    lot, the same each time.
+    Where the environment gives a number, a quarter of it, new ones each time; else a few, the same each
+    time.
     """
     asked = os.environ.get(SCHEDULES)
     number = int(os.environ.get(SEED) or (random.randrange(1 << 32) if asked else 12))
@@ -96,7 +96,7 @@ def try_schedules(machine: type[_Machine]) -> None:
 
 
 class _Machine(RuleBasedStateMachine):
-    """What both machines share: an exporter, its model, a clock for the two of them."""
+    """Common to both machines: an exporter, its model, and one clock for the two."""
 
     export_timeout: float
     few_schedules: int
@@ -108,7 +108,7 @@ class _Machine(RuleBasedStateMachine):
         self.changes: list[tuple[CircuitState, CircuitState]] = []
         self.forks = 0
         self.asked = 0
-        # However slow the computer is: a call overruns where a rule moves this clock, and nowhere else.
+        # A call overruns only where a rule moves this clock, however slow the machine is.
         self.deadlines = ManualClock()
         self.real_time, deadline_clock.monotonic = deadline_clock.monotonic, self.deadlines
 
@@ -188,7 +188,7 @@ class _Machine(RuleBasedStateMachine):
             assert self.exporter.state is self.model.state
 
     def free_everything(self) -> None:
-        """Let all calls of the wrapped exporter end with success, those to come as well."""
+        """End all calls of the wrapped exporter with success, those to come as well."""
         raise NotImplementedError
 
     def teardown(self) -> None:
@@ -421,7 +421,7 @@ class QueueingMachine(_Machine):
         self.out = held
 
     def next_goes_in(self) -> None:
-        """Whose turn it is, is not promised; that somebody's is."""
+        """Which caller gets the turn is not promised; that one gets it is."""
         batches = [held.batch for held in self.waiting]
         until(lambda: self.inner.calls[-1].spans in batches)
         self.goes_in(self.waiting.pop(batches.index(self.inner.calls[-1].spans)))

@@ -1,4 +1,4 @@
-"""What is said, how loudly and how often: the logging rule and C8's guarded listeners."""
+"""Log lines: their levels and number, and errors of listeners (C8)."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def test_a_log_handler_that_exports_again_ends_in_no_endless_loop(clock: ManualC
 def test_what_the_wrapped_exporter_logs_arrives_in_order(
     clock: ManualClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """R7 has nothing to do where nothing is patched; nothing may get lost there either."""
+    """R7: without gevent the lines go straight to the handlers."""
 
     def chatty(_: object) -> None:
         for number in range(50):

@@ -1,4 +1,4 @@
-"""The words of others in our log lines: one line, printable, no secrets (G4)."""
+"""Texts of others in our log lines: one line, printable, no secrets (G4)."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_what_looks_like_a_secret_is_masked(text: str, line: str) -> None:
 
 @pytest.mark.parametrize("pattern", ["a", "/", "'", "?", "=", "\x1b", "\x1b]", "key=", "key ", "a?", "//a@"])
 def test_no_message_takes_long(pattern: str) -> None:
-    """A backend must not hold the hub by what it answers."""
+    """A backend must not block the hub by the text it answers with."""
     harmless = "some words " * 6000
     message(harmless)
     began = time.process_time()
@@ -120,13 +120,13 @@ def test_a_question_mark_at_the_end_of_a_word_is_no_query() -> None:
 
 
 def test_what_the_system_said_is_told_of_an_error_that_wraps_it() -> None:
-    """OpenTelemetry's exporters let those of requests through, before 1.40."""
+    """OpenTelemetry's exporters before 1.40 let errors of requests through."""
     refused = ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
     wrapped = ValueError("http://me:pw@host", KeyError(RuntimeError("s3cret")))
     wrapped.args[1].args[0].__cause__ = refused
     assert origin(wrapped) == "ValueError: Connection refused"
 
-    refused.__cause__ = wrapped  # no end is looked for where there is none
+    refused.__cause__ = wrapped  # a chain of causes may be a circle
     assert origin(wrapped) == "ValueError: Connection refused"
 
 
@@ -139,7 +139,7 @@ def test_the_text_of_an_error_stays_out() -> None:
     [
         ("http://Collector.Obs.:4318/v1", ("http", "collector.obs", 4318)),
         ("https://[0:0::1]", ("https", "::1", 443)),
-        ("http://two..dots", ("http", "two..dots", 80)),  # no name of a host: IDNA has no form for it
+        ("http://two..dots", ("http", "two..dots", 80)),  # no valid host name: IDNA cannot encode it
         ("http://" + "a" * 300, ("http", "a" * 300, 80)),
     ],
 )

@@ -1,4 +1,4 @@
-"""The reason of a failure is the real one: what a wrapped exporter logged, where something was raised."""
+"""The reason of a failure: what the wrapped exporter logged, and where an error was raised."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SECRET = "s3cret-of-the-header"
 
 
 class Logging(SpanExporter):
-    """Logs, as its loggers have it, and fails."""
+    """Logs its lines, and fails."""
 
     def __init__(self, *lines: tuple[int, str], report: object = SpanExportResult.FAILURE) -> None:
         self._lines = lines
@@ -136,7 +136,7 @@ def official_exporters_log_the_real_reason() -> None:
 
 @pytest.mark.parametrize("run", [run_plain, run_patched])
 def test_the_reason_of_an_official_exporter_names_host_and_port(run: Callable[..., str]) -> None:
-    """Where its logger drops a line that it has written just before, too."""
+    """Also where its logger drops a line that repeats the one before."""
     run(official_exporters_log_the_real_reason)
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class HandleWhen(Protocol):
     """Runs ``handler`` on the main thread, in a signal handler, as soon as ``condition`` holds.
 
-    Returns the list that its answer will be in; what it raises goes to whom it interrupts.
+    Returns the list that its answer will be in. The code that it interrupts gets what it raises.
     """
 
     def __call__(self, condition: Callable[[], object], handler: Callable[[], object]) -> list[object]: ...
@@ -25,7 +25,7 @@ class HandleWhen(Protocol):
 
 @contextmanager
 def handling() -> Iterator[HandleWhen]:
-    """A signal that comes just before the main thread blocks wakes it not: it is sent until it is heard."""
+    """Send the signal until it is handled: one that comes just before the main thread blocks wakes nobody."""
     watching: list[Future[None]] = []
 
     def handle_when(condition: Callable[[], object], handler: Callable[[], object]) -> list[object]:

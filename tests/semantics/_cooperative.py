@@ -1,4 +1,4 @@
-"""What the scenarios of patched processes share: the unpatched world, a cooperative exporter, a kill."""
+"""Shared by the scenarios of patched processes: native functions, a cooperative exporter, a kill."""
 
 from __future__ import annotations
 
