@@ -93,7 +93,7 @@ class Records:
             self._dropped = 0
             say(
                 logging.WARNING,
-                "%s: %d log records of the wrapped exporter were dropped",
+                "%s: %d log records were dropped: the logging handlers were too slow for them",
                 self._name,
                 dropped,
             )

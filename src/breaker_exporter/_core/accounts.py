@@ -26,6 +26,11 @@ from .runner import RunnerStatus
 from .turn import Outcome, Refused
 
 
+_MAY_STAY_CLOSED = (
+    "a listener or the storage of the given breaker, or the clock, raised; its circuit may stay closed"
+)
+
+
 class PermitHolder(Protocol):
     """Gets a permit under the lock, so that no interruption loses it."""
 
@@ -121,7 +126,7 @@ class Accounts:
                 broken = tell_circuit(self._circuit, permit, outcome, report)
             self._collect(self._now())
         if broken is not None:
-            self._say_broken(broken)
+            self._say_broken(_MAY_STAY_CLOSED, broken)
 
     def account(self, batch: Batch, report: ExportReport) -> None:
         """Account for a batch whose call has ended: exported, or failed."""
@@ -162,14 +167,12 @@ class Accounts:
                 self._circuit.cancel(permit)
                 self._collect(self._now())
         except Exception as error:
-            self._say_broken(error)
+            self._say_broken(_MAY_STAY_CLOSED, error)
 
     def breaker_raised(self, batch: Batch, error: Exception) -> None:
         """Account for a batch for which a given breaker, its storage or a clock raised; log that once."""
         self.fail(batch, raised(error))
-        if not self._said_broken:
-            self._said_broken = True
-            say(logging.WARNING, "%s: breaker or clock raised; exports fail", self._name, cause=error)
+        self._say_broken("breaker or clock raised; exports fail", error)
 
     def health(self, runner: RunnerStatus) -> ExporterHealth:
         """A consistent snapshot."""
@@ -190,16 +193,10 @@ class Accounts:
             if not said:
                 self._announcer.add_line(self._ledger.balance())
 
-    def _say_broken(self, error: Exception) -> None:
+    def _say_broken(self, text: str, error: Exception) -> None:
         if not self._said_broken:
             self._said_broken = True
-            say(
-                logging.WARNING,
-                "%s: a listener or the storage of the given breaker, or the clock, raised; "
-                "its circuit may stay closed",
-                self._name,
-                cause=error,
-            )
+            say(logging.WARNING, "%s: %s", self._name, text, cause=error)
 
     def _collect(self, now: float) -> None:
         """Hand transitions and lines to the announcer, under the lock, so that they stay in order."""

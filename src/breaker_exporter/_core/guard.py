@@ -120,7 +120,8 @@ class Guard:
             with passing_on():
                 outcome = self._runner.shutdown(call, deadline)
         except CannotStart as reason:
-            say(logging.WARNING, "%s: wrapped exporter not shut down: no thread: %s", self._name, reason)
+            text = "%s: wrapped exporter not shut down: no thread can be started: %s"
+            say(logging.WARNING, text, self._name, reason)
         except Refused as reason:  # a child that was forked while this waited
             say(logging.DEBUG, "%s: not shut down: %s", self._name, reason)
         else:
@@ -156,7 +157,8 @@ class Guard:
         items = self._accounts.refuse(batch, reason)
         if reason == self._runner.blocked_reason and not self._said_blocked:
             self._said_blocked = True
-            say(logging.WARNING, "%s: no probe may run: %s", self._name, reason)
+            text = "%s: no probe may run: %s; exports are refused until one of them ends"
+            say(logging.WARNING, text, self._name, reason)
         say(logging.DEBUG, "%s: %s refused: %s", self._name, counted(items, self._unit), reason)
 
     def _cannot_start(self, batch: Batch, reason: str) -> None:
