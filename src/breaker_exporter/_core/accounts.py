@@ -25,7 +25,6 @@ from .report import ExportReport, raised
 from .runner import RunnerStatus
 from .turn import Outcome, Refused
 
-
 _MAY_STAY_CLOSED = (
     "a listener or the storage of the given breaker, or the clock, raised; its circuit may stay closed"
 )

@@ -9,7 +9,7 @@ from .._base.redaction import message
 from .circuit import Circuit, Permit
 from .ledger import Loss
 from .report import ExportReport, Verdict, raised
-from .turn import CannotStart, CutShort, Outcome, Overran, Raised
+from .turn import CannotStart, CutShort, Outcome, Overran, Raised, Returned
 
 _LONGEST_REASON = 280
 """Characters: a message of the backend, and ours around it. Classes have been seen with names of a page."""
@@ -25,18 +25,16 @@ _LOSSES = {
 
 def report_of(outcome: Outcome) -> ExportReport:
     """The report that the outcome of a call stands for; a call that returned has returned its own."""
-    if isinstance(outcome, Overran):
-        return ExportReport(
-            Verdict.FAILED, reason=f"gave no answer for {outcome.seconds:.3g} s and was given up"
-        )
+    if isinstance(outcome, Returned):
+        report = cast(ExportReport, outcome.value)
+        if not report.reason:
+            return report
+        return replace(report, reason=message(report.reason, longest=_LONGEST_REASON))
     if isinstance(outcome, Raised):
         error = outcome.error
         reason = str(error) if isinstance(error, CannotStart | CutShort) else raised(error)
         return ExportReport(Verdict.FAILED, reason=message(reason, longest=_LONGEST_REASON))
-    report = cast(ExportReport, outcome.value)
-    if not report.reason:
-        return report
-    return replace(report, reason=message(report.reason, longest=_LONGEST_REASON))
+    return ExportReport(Verdict.FAILED, reason=f"gave no answer for {outcome.seconds:.3g} s and was given up")
 
 
 def loss_of(report: ExportReport) -> Loss:

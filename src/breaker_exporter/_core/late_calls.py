@@ -94,10 +94,9 @@ class LateCalls:
 
     def wake_refused(self, task: Task) -> None:
         """Wake all who wait for the turn where they would be refused now, so that they do not wait for it."""
-        if self._turns.are_awaited:
-            try:
-                refused = task.refusal() is not None
-            except Exception:  # of a given breaker's storage: each of them sees for itself
-                refused = True
-            if refused or self.blocked_reason:
-                self._turns.wake_all()
+        try:
+            refused = task.refusal() is not None
+        except Exception:  # of a given breaker's storage: each of them sees for itself
+            refused = True
+        if refused or self.blocked_reason:
+            self._turns.wake_all()

@@ -85,12 +85,14 @@ class Runner:
         try:
             self._turns.take(turn, task.deadline, lambda: self.refusal(task.refusal))
             turn.hang_at = task.admit(queued=turn.queued)
-            self._late.wake_refused(task)
+            if self._turns.are_awaited:
+                self._late.wake_refused(task)
             outcome = self._call(turn, task)
             if not isinstance(outcome, Unfinished):
                 task.settle(outcome)
                 turn.is_settled = True
-                self._late.wake_refused(task)
+                if self._turns.are_awaited:
+                    self._late.wake_refused(task)
         finally:
             try:
                 if not turn.is_settled and not turn.is_orphan:

@@ -6,6 +6,8 @@ is replayed here.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pybreaker
 
 from .._base.values import CircuitState
@@ -56,22 +58,10 @@ class StateMachine:
             The error that a listener or the storage of a user's breaker raised.
         """
 
-        def outcome() -> None:
-            if error is not None:
-                raise error
-
+        if error is None:
+            return self._call(_succeed, error)
         with SameTraceback(error):
-            try:
-                self._breaker.call(outcome)
-            except pybreaker.CircuitBreakerError:
-                pass
-            except BaseException as raised:
-                if raised is error:
-                    return None
-                if not isinstance(raised, Exception):
-                    raise  # a Ctrl-C, say
-                return raised
-        return None
+            return self._call(_fail, error)
 
     def copied(self) -> StateMachine:
         """An equal one for a forked child, with a lock that nobody holds; half-open becomes open (R5)."""
@@ -85,3 +75,28 @@ class StateMachine:
                 self._breaker.fail_max, self._breaker.reset_timeout, state_storage=storage
             )
         )
+
+    def _call(
+        self, outcome: Callable[[BaseException | None], None], error: BaseException | None
+    ) -> Exception | None:
+        try:
+            self._breaker.call(outcome, error)
+        except pybreaker.CircuitBreakerError:
+            pass
+        except BaseException as raised:
+            if raised is error:
+                return None
+            if not isinstance(raised, Exception):
+                raise  # a Ctrl-C, say
+            return raised
+        return None
+
+
+def _succeed(_: BaseException | None) -> None:
+    """The outcome of a call that succeeded."""
+
+
+def _fail(error: BaseException | None) -> None:
+    """The outcome of a call that raised `error`."""
+    assert error is not None
+    raise error
