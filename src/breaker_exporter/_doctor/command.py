@@ -25,45 +25,41 @@ T = TypeVar("T")
 _STEP = 5.0
 """Seconds for each step over the network."""
 _INTERRUPTED = 130
-"""What a shell expects after Ctrl-C."""
+"""The exit status that a shell expects after Ctrl-C."""
+_ABOUT = (
+    "Looks at the telemetry as it is set up here: versions, Gunicorn's configuration and its hooks, the "
+    "settings in force and where each comes from, the way to the collector (name, TCP, TLS, an empty OTLP "
+    "request) and to Sentry, and the time for stopping. Each finding has an advice. No span and no event is "
+    "sent, and no credentials are shown. Exit status: 0 where all is well, 1 with warnings, 2 where "
+    "something is broken."
+)
+_CONF = (
+    "Gunicorn's configuration, as its --config takes it: a file, or python:MODULE (default: as Gunicorn "
+    "finds it, in GUNICORN_CMD_ARGS or ./gunicorn.conf.py). It is executed, in a process of its own"
+)
+_TIMEOUT = (
+    "for each step over the network (default: %(default)g); for the answer of the collector at least 2 s "
+    "more than the exporter would wait"
+)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Make `parser` the one of this command; it leaves what to run in ``run``."""
-    parser.description = (
-        "Looks at the telemetry as it is set up here: versions, Gunicorn's configuration and its hooks, "
-        "the settings in force and where each comes from, the way to the collector (name, TCP, TLS, an "
-        "empty OTLP request) and to Sentry, and the time for stopping. Each finding has an advice. No span "
-        "and no event is sent, and no credentials are shown. Exit status: 0 where all is well, 1 with "
-        "warnings, 2 where something is broken."
-    )
-    parser.add_argument(
-        "--conf",
-        metavar="PATH",
-        help="Gunicorn's configuration, as its --config takes it: a file, or python:MODULE (default: as "
-        "Gunicorn finds it, in GUNICORN_CMD_ARGS or ./gunicorn.conf.py). It is executed, in a process of "
-        "its own",
-    )
-    parser.add_argument(
-        "--timeout",
-        type=_seconds,
-        default=_STEP,
-        metavar="SECONDS",
-        help="for each step over the network (default: %(default)g); for the answer of the collector at "
-        "least 2 s more than the exporter would wait",
-    )
+    parser.description = _ABOUT
+    parser.add_argument("--conf", metavar="PATH", help=_CONF)
+    parser.add_argument("--timeout", type=_seconds, default=_STEP, metavar="SECONDS", help=_TIMEOUT)
     parser.add_argument("--json", action="store_true", help="the report as JSON; progress goes to stderr")
     parser.set_defaults(run=_run)
 
 
 def _run(options: argparse.Namespace) -> int:
-    def progress(finding: Finding) -> None:
-        sys.stderr.write(f"{finding.level.value}: {finding.check}\n")
-
     def tell(finding: Finding) -> None:
-        _say(lines_of(finding))
+        if options.json:
+            sys.stderr.write(f"{finding.level.value}: {finding.check}\n")
+        else:
+            _say(lines_of(finding))
 
-    report = Report(progress if options.json else tell)
+    report = Report(tell)
     try:
         examine(report, options.conf, options.timeout)
     except KeyboardInterrupt:
@@ -77,13 +73,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def examine(report: Report, conf_path: str | None, step: float) -> None:
-    """Look at everything, from what is installed to the collector.
-
-    Args:
-        report: Takes the findings.
-        conf_path: Gunicorn's configuration, if one was named.
-        step: Seconds for each step over the network.
-    """
+    """Look at everything, from what is installed to the collector; `step` seconds for each network step."""
     from . import versions
     from .gunicorn import configuration, stopping
     from .network import collector
@@ -102,17 +92,13 @@ def examine(report: Report, conf_path: str | None, step: float) -> None:
 
 
 def _try(report: Report, part: str, steps: Steps[T]) -> T | None:
-    """Take the findings of a part; one that fails itself is a finding, and keeps no other from its turn."""
+    """Take the findings of a part; one that fails itself is a finding, and the others have their turn."""
     try:
         return report.take(steps)
     except Exception as error:
-        report.add(
-            warning(
-                "doctor-failed",
-                f"the doctor itself failed at {part}: {origin(error)}",
-                "that part is not looked at, or not wholly; report this as a bug of breaker-exporter",
-            )
-        )
+        text = f"the doctor itself failed at {part}: {origin(error)}"
+        advice = "report this as a bug of breaker-exporter: that part is not looked at, or not wholly"
+        report.add(warning("doctor-failed", text, advice))
         return None
 
 

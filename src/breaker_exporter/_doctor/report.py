@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import functools
 import re
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import asdict, dataclass, field
@@ -44,28 +45,17 @@ Steps = Generator[Finding, None, T]
 """Findings as they are made, and what the next steps need in the end."""
 
 
-def ok(check: str, text: str, advice: str = "") -> Finding:
-    """Return a finding that all is well."""
-    return Finding(Level.OK, check, text, advice)
-
-
-def warning(check: str, text: str, advice: str = "") -> Finding:
-    """Return a finding of something that works, but not as it should."""
-    return Finding(Level.WARNING, check, text, advice)
-
-
-def broken(check: str, text: str, advice: str = "") -> Finding:
-    """Return a finding of something that does not work."""
-    return Finding(Level.BROKEN, check, text, advice)
+ok = functools.partial(Finding, Level.OK)
+"""A finding that all is well."""
+warning = functools.partial(Finding, Level.WARNING)
+"""A finding of something that works, but not as it should."""
+broken = functools.partial(Finding, Level.BROKEN)
+"""A finding of something that does not work."""
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A setting in force.
-
-    `source` is ``default``, ``profile``, ``code``, the name of a variable, or ``in place of`` one whose value
-    does not fit.
-    """
+    """A setting in force; its source: a variable, ``in place of`` it, ``code``, ``profile``, ``default``."""
 
     name: str
     value: str | float | bool | None

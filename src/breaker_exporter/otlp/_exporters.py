@@ -10,8 +10,9 @@ from .._base.environment import Environment
 from . import _environment as variables
 from . import _settings as otlp
 from ._endpoints import http_endpoint
-from ._http_settings import http_sender
+from ._http_settings import http_poster
 from ._self_metrics import self_metrics
+from ._send.http_sender import HTTPSender
 from ._span_exporter import OTLPSpanExporter
 
 if TYPE_CHECKING:
@@ -95,15 +96,17 @@ class CooperativeOTLPSpanExporter(OTLPSpanExporter):
             else http_endpoint("endpoint", endpoint)
         )
         super().__init__(
-            http_sender(
-                url,
-                environment,
-                certificate_file=certificate_file,
-                client_key_file=client_key_file,
-                client_certificate_file=client_certificate_file,
-                headers=headers,
-                compression=compression,
-                session=session,
+            HTTPSender(
+                *http_poster(
+                    url,
+                    environment,
+                    certificate_file=certificate_file,
+                    client_key_file=client_key_file,
+                    client_certificate_file=client_certificate_file,
+                    headers=headers,
+                    compression=compression,
+                    session=session,
+                )
             ),
             timeout=otlp.timeout(name, seconds),
             max_request_size=(

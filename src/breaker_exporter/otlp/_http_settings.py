@@ -1,4 +1,4 @@
-"""A sender by HTTP, of the arguments of an exporter, and of variables where an argument is not given."""
+"""A client by HTTP, of the arguments of an exporter, and of variables where an argument is not given."""
 
 from __future__ import annotations
 
@@ -13,11 +13,10 @@ from . import _credentials
 from . import _environment as variables
 from . import _settings as otlp
 from ._send.http import Poster
-from ._send.http_sender import HTTPSender
 from ._settings import Compression
 
 
-def http_sender(
+def http_poster(
     url: str,
     environment: Environment,
     *,
@@ -27,8 +26,8 @@ def http_sender(
     headers: Mapping[str, str] | None,
     compression: Compression | enum.Enum | None,
     session: requests.Session | None,
-) -> HTTPSender:
-    """Return a sender to `url`; the arguments are those of the exporter.
+) -> tuple[Poster, Compression]:
+    """Return what posts to `url`, and how requests are compressed; the arguments are the exporter's.
 
     Raises:
         TypeError: An argument is of the wrong type.
@@ -59,4 +58,4 @@ def http_sender(
         certificate=(certificate, key) if certificate and key else certificate,
         session=session or _credentials.load(environment, "http/protobuf", requests.Session),
     )
-    return HTTPSender(poster, packed)
+    return poster, packed

@@ -1,4 +1,4 @@
-"""Gunicorn's hooks: the names under which ours stand in a configuration. Hooks of the user's are not read."""
+"""Gunicorn's hooks: the names under which ours stand in a configuration. Those of the user are not read."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ from ..report import Finding, Steps, broken, ok, warning
 
 _LINE = "from breaker_exporter.gunicorn import post_fork, post_worker_init, worker_exit"
 _MISSING = {
-    "post_fork": "the provider is made after the application is loaded: spans of its loading are lost, and "
-    "a provider that the application sets wins",
-    "post_worker_init": "no exporter is started: no spans leave the worker",
+    "post_fork": "the provider is made after the application is loaded, whose spans of loading are lost",
+    "post_worker_init": "no exporter is started, and no spans leave the worker",
     "worker_exit": "queued spans are lost when a worker stops, and nothing bounds its end",
 }
 """The slots of our hooks, in the order in which Gunicorn calls them, and the loss without each."""
@@ -32,50 +31,39 @@ def check(
         needed: False if ``opentelemetry-instrument`` makes the exporter, which needs no hooks.
         sets_exporter: True if the configuration sets ``OTEL_TRACES_EXPORTER``.
     """
-    ours = ours_in(namespace)
+    ours, imported = ours_in(namespace), _imported(source)
     missing = [slot for slot in _MISSING if namespace.get(slot) is None]
     strays = {
         name: ", ".join(slot for slot, _ in found) for name, found in ours.items() if name not in _MISSING
     }
     if missing and not needed:
-        yield ok(
-            "hooks-not-needed",
-            f"{', '.join(missing)} not in {path}, and not needed: OTEL_TRACES_EXPORTER names an exporter "
-            "that opentelemetry-instrument makes",
-        )
+        why = "OTEL_TRACES_EXPORTER names an exporter that opentelemetry-instrument makes"
+        yield ok("hooks-not-needed", f"{', '.join(missing)} not in {path}, and not needed: {why}")
     elif len(missing) == len(_MISSING):
         names = ", ".join(f"{name} ({slot})" for name, slot in strays.items())
-        yield broken(
-            "hooks-missing",
-            f"{path} has none of the three hooks"
-            + (f"; it has ours under names that Gunicorn does not look at: {names}" if names else ""),
-            _how_to_hook(path, bool(telemetries(namespace)), sets_exporter),
-        )
+        stray = f"; it has ours under names that Gunicorn does not look at: {names}" if names else ""
+        advice = _how_to_hook(path, bool(telemetries(namespace)), sets_exporter)
+        yield broken("hooks-missing", f"{path} has none of the three hooks{stray}", advice)
         return
-    imported = _imported(source)
-    right = 0
-    for slot in _MISSING:
+    for slot, loss in _MISSING.items():
         if slot in missing:
+            near = next((name for name, of in strays.items() if of == slot), None)
+            rename = f"rename {near} to {slot}: Gunicorn does not look at {near}"
+            advice = rename if near else f"add {slot} to the import: {_LINE}"
             if needed:
-                yield _missing(slot, next((name for name, of in strays.items() if of == slot), None))
+                level = warning if slot == "post_fork" else broken
+                yield level("hook-missing", f"the hook {slot} is missing: {loss}", advice)
         elif slot not in ours:
             yield _foreign(slot, namespace[slot], imported.get(slot))
-        elif ours[slot][0][0] != slot:
-            yield broken(
-                "hook-wrong-slot",
-                f"{slot} is our hook for {ours[slot][0][0]}",
-                f"import each under its own name: {_LINE}",
-            )
-        else:
-            right += 1
-    if right == len(_MISSING):
+        elif (belongs := ours[slot][0][0]) != slot:
+            advice = f"import each under its own name: {_LINE}"
+            yield broken("hook-wrong-slot", f"{slot} is our hook for {belongs}", advice)
+    if all(slot in ours and ours[slot][0][0] == slot for slot in _MISSING):
         yield ok("hooks", f"{path} has all three hooks")
     if len(telemetries(namespace)) > 1:
-        yield broken(
-            "hooks-of-several",
-            "the hooks belong to different Telemetry objects: one is prepared and started, another stopped",
-            "make one: post_fork, post_worker_init, worker_exit = hooks(Telemetry())",
-        )
+        text = "the hooks belong to different Telemetry objects: one is prepared and started, another stopped"
+        advice = "make one: post_fork, post_worker_init, worker_exit = hooks(Telemetry())"
+        yield broken("hooks-of-several", text, advice)
 
 
 def telemetries(namespace: Mapping[str, object]) -> list[Telemetry]:
@@ -93,8 +81,7 @@ def ours_in(namespace: Mapping[str, object]) -> dict[str, list[tuple[str, Teleme
     for name, value in namespace.items():
         # Not isinstance, which asks for __class__: a lazy object may set itself up by that, and fail.
         hooks = list(value) if issubclass(type(value), Hooks) else [value]  # type: ignore[call-overload]
-        origins = [_origin_of(hook) for hook in hooks]
-        if known := [origin for origin in origins if origin is not None]:
+        if known := [origin for origin in map(_origin_of, hooks) if origin is not None]:
             found[name] = known
     return found
 
@@ -110,29 +97,15 @@ def _imported(source: str) -> dict[str, int]:
     }
 
 
-def _missing(slot: str, stray: str | None) -> Finding:
-    return (warning if slot == "post_fork" else broken)(
-        "hook-missing",
-        f"the hook {slot} is missing: {_MISSING[slot]}",
-        f"rename {stray} to {slot}: Gunicorn does not look at {stray}"
-        if stray
-        else f"add {slot} to the import: {_LINE}",
-    )
-
-
 def _foreign(slot: str, hook: object, imported: int | None) -> Finding:
     at = f" (line {hook.__code__.co_firstlineno})" if type(hook) is FunctionType else ""
     if imported:
-        return broken(
-            "hook-overridden",
-            f"{slot}{at} takes the place of our hook, which line {imported} imports",
-            f"import ours as telemetry_{slot}, and call that in yours with the same arguments",
-        )
-    return warning(
-        "hook-unknown",
-        f"{slot}{at} is your own, and the doctor does not see if it calls ours",
-        f"call breaker_exporter.gunicorn.{slot} in it with the same arguments; if it does, all is well",
-    )
+        text = f"{slot}{at} takes the place of our hook, which line {imported} imports"
+        advice = f"import ours as telemetry_{slot}, and call that in yours with the same arguments"
+        return broken("hook-overridden", text, advice)
+    text = f"{slot}{at} is your own, and the doctor does not see if it calls ours"
+    advice = f"call breaker_exporter.gunicorn.{slot} in it with the same arguments; if it does, all is well"
+    return warning("hook-unknown", text, advice)
 
 
 def _how_to_hook(path: str, has_telemetry: bool, sets_exporter: bool) -> str:

@@ -18,28 +18,24 @@ def examine(conf: Conf, shutdown: float) -> Steps[None]:
     """Find time limits that end a worker before its spans are out; `shutdown`: `shutdown_timeout`, in s."""
     graceful = conf.graceful_timeout
     room = graceful - shutdown - _NOTICE
-    sums = f"graceful_timeout {graceful:g} s - 1 s - shutdown_timeout {shutdown:g} s leaves"
+    text = f"graceful_timeout {graceful:g} s - 1 s - shutdown_timeout {shutdown:g} s leaves"
+    text += f" {room:g} s for the longest request" if room > 0 else " no time for any request: spans are lost"
     advice = (
-        f"raise graceful_timeout above the longest request + 1 s + {shutdown:g} s, or lower shutdown_timeout"
+        f"raise graceful_timeout above the longest request + {1 + shutdown:g} s, or lower shutdown_timeout"
     )
-    if room <= 0:
-        text = f"{sums} no time for any request: Gunicorn kills workers before their spans are out"
-        yield broken("stopping", text, advice)
-    elif room < _LITTLE:
-        yield warning("stopping", f"{sums} {room:g} s for the longest request", advice)
+    if room < _LITTLE:
+        yield (warning if room > 0 else broken)("stopping", text, advice)
     else:
-        yield ok("stopping", f"{sums} {room:g} s for the longest request")
+        yield ok("stopping", text)
     if 0 < conf.timeout <= shutdown:
-        yield warning(
-            "stopping-worker-timeout",
-            f"Gunicorn kills a worker that is silent for timeout = {conf.timeout:g} s, and worker_exit may "
-            f"take {shutdown:g} s",
-            "raise timeout above shutdown_timeout: it counts while a worker ends for max_requests",
+        text = (
+            f"Gunicorn kills a worker silent for timeout = {conf.timeout:g} s, worker_exit has {shutdown:g} s"
         )
+        advice = "raise timeout above shutdown_timeout: it counts while a worker ends for max_requests"
+        yield warning("stopping-worker-timeout", text, advice)
     if environment.any_set(("KUBERNETES_SERVICE_HOST",)) and graceful >= _GRACE_PERIOD:
-        yield warning(
-            "stopping-kubernetes",
-            f"Kubernetes ends a pod after terminationGracePeriodSeconds, {_GRACE_PERIOD} by default, and "
-            f"graceful_timeout is {graceful:g} s",
-            "keep preStop hook + graceful_timeout below terminationGracePeriodSeconds by a second or more",
+        text = f"Kubernetes ends a pod after {_GRACE_PERIOD} s by default; graceful_timeout is {graceful:g} s"
+        advice = (
+            "keep preStop hook + graceful_timeout below terminationGracePeriodSeconds by a second or more"
         )
+        yield warning("stopping-kubernetes", text, advice)

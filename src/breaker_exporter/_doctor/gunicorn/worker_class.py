@@ -12,7 +12,6 @@ from ..report import Steps, broken, ok, warning
 _KINDS = {
     "gunicorn.workers.ggevent": "gevent",
     "gunicorn.workers.geventlet": "eventlet",
-    "gunicorn.workers.gtornado": "tornado",
     "gunicorn.workers.gthread": "gthread",
     "gunicorn.workers.sync": "sync",
 }
@@ -36,24 +35,15 @@ def check(cfg: Any, kind: str, error: BaseException | None, *, named: bool) -> S
     """Find a class that cannot be loaded, or that this package was not tested with."""
     name = shown(cfg.worker_class_str)
     if kind == "eventlet":
-        yield broken(
-            "worker-class",
-            f"the worker class {name} is eventlet's, which this package does not support",
-            'set worker_class = "gevent", or "gthread"',
-        )
+        text = f"the worker class {name} is eventlet's, which this package does not support"
+        yield broken("worker-class", text, 'set worker_class = "gevent", or "gthread"')
     elif error is not None:
         reason, missing = _reason(error)
-        yield broken(
-            "worker-class",
-            f"the worker class {name} cannot be loaded: {reason}",
-            _how_to_load(str(cfg.worker_class_str), kind, missing),
-        )
+        advice = _how_to_load(str(cfg.worker_class_str), kind, missing)
+        yield broken("worker-class", f"the worker class {name} cannot be loaded: {reason}", advice)
     elif kind not in _TESTED:
-        yield warning(
-            "worker-class",
-            f"this package was not tested with the worker class {name}",
-            f"tested are {', '.join(_TESTED)}, and classes derived from theirs",
-        )
+        advice = f"use {', '.join(_TESTED)}, or a class derived from theirs"
+        yield warning("worker-class", f"this package was not tested with the worker class {name}", advice)
     else:
         advice = "" if named else "give -k on Gunicorn's command line in GUNICORN_CMD_ARGS here, too"
         yield ok("worker-class", f"worker class {name}", advice)

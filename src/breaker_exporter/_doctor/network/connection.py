@@ -22,23 +22,17 @@ _Address = tuple[int, tuple[Any, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """The place where something listens.
-
-    Attributes:
-        who: Its name in the report.
-        prefix: Beginning of the names of checks.
-        host: Name or address.
-        port: Number.
-        tls: True if TLS is to be spoken.
-        protocol: ``HTTP`` or ``gRPC``.
-    """
+    """The place where something listens."""
 
     who: str
+    """Its name in the report."""
     prefix: str
+    """The beginning of its checks' names."""
     host: str
     port: int
     tls: bool
     protocol: str
+    """``HTTP`` or ``gRPC``."""
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
@@ -79,38 +73,32 @@ def _resolve(place: Place, seconds: float) -> Steps[list[_Address]]:
     thread.start()
     thread.join(seconds)
     took = time.monotonic() - began
-    if not found:
-        yield broken(
-            f"{check}-timeout",
-            f"the name {place.host} was not resolved within {seconds:g} s",
-            "look at /etc/resolv.conf and the network's DNS: the resolver of this machine does not answer",
-        )
-        return []
-    if isinstance(found[0], BaseException):
-        yield _unresolved(place, found[0])
+    if not found or isinstance(found[0], BaseException):
+        yield _unresolved(place, found[0] if found else None, seconds)
         return []
     addresses = list(dict.fromkeys((family, address) for family, _, _, _, address in found[0]))
     names = ", ".join(str(address[0]) for _, address in addresses)
     # An address asks no resolver: then it was this machine that took its time.
     if took > _SLOW and names != place.host:
-        yield warning(
-            f"{check}-slow",
-            f"{place.host} is {names}, but resolving took {took:.1f} s",
-            "look for a dead name server in resolv.conf, or a slow search domain: each new connection waits",
-        )
+        advice = "look for a dead name server in resolv.conf, or a slow search domain: each connection waits"
+        yield warning(f"{check}-slow", f"{place.host} is {names}, but resolving took {took:.1f} s", advice)
     else:
         yield ok(check, f"{place.host} is {names}")
     return addresses[:_MOST_ADDRESSES]
 
 
-def _unresolved(place: Place, error: BaseException) -> Finding:
+def _unresolved(place: Place, error: BaseException | None, seconds: float) -> Finding:
     check = f"{place.prefix}dns"
-    if isinstance(error, socket.gaierror) and error.errno == socket.EAI_AGAIN:
-        return broken(
-            f"{check}-unavailable",
-            f"the name {place.host} cannot be resolved now: the resolver has no answer ({error.strerror})",
-            "check the name, and that this machine or container reaches its DNS server",
+    if error is None:
+        text = f"the name {place.host} was not resolved within {seconds:g} s"
+        advice = (
+            "look at /etc/resolv.conf and the network's DNS: the resolver of this machine does not answer"
         )
+        return broken(f"{check}-timeout", text, advice)
+    if isinstance(error, socket.gaierror) and error.errno == socket.EAI_AGAIN:
+        text = f"the name {place.host} cannot be resolved now: the resolver has no answer ({error.strerror})"
+        advice = "check the name, and that this machine or container reaches its DNS server"
+        return broken(f"{check}-unavailable", text, advice)
     advice = f"check the spelling of the host in the endpoint of {place.who}"
     if "." not in place.host:
         advice += "; a short name resolves only where its service, container network or namespace is"
@@ -130,13 +118,13 @@ def _connect(place: Place, addresses: list[_Address], seconds: float) -> Steps[C
             failures.append((str(address[0]), error))
             continue
         for failed, why in failures:
-            # localhost is ::1 first nearly everywhere, and a refusal costs nothing.
-            is_cheap = isinstance(why, ConnectionRefusedError)
-            yield (ok if is_cheap else warning)(
-                f"{check}-one-address-fails",
-                f"of the addresses of {place.host}, {failed} does not answer: {_said(why)}",
-                "" if is_cheap else "take the address out of DNS: each new connection may wait for it",
-            )
+            text = f"of the addresses of {place.host}, {failed} does not answer: {_said(why)}"
+            if isinstance(why, ConnectionRefusedError):
+                # localhost is ::1 first nearly everywhere, and a refusal costs nothing.
+                yield ok(f"{check}-one-address-fails", text)
+            else:
+                advice = "take the address out of DNS: each new connection may wait for it"
+                yield warning(f"{check}-one-address-fails", text, advice)
         yield ok(check, f"{place} takes connections ({address[0]})")
         return Connected(connected, family, address)
     yield _unreached(place, [why for _, why in failures], seconds)
@@ -162,24 +150,17 @@ def connect_to(family: int, address: tuple[Any, ...], seconds: float) -> socket.
 def _unreached(place: Place, errors: list[OSError], seconds: float) -> Finding:
     check = f"{place.prefix}tcp"
     if any(isinstance(error, ConnectionRefusedError) for error in errors):
-        return broken(
-            f"{check}-refused",
-            f"nothing listens on {place}: connection refused",
-            f"start {place.who}, or correct host and port where it is named{_hint(place)}",
-        )
+        advice = f"start {place.who}, or correct host and port where it is named{_hint(place)}"
+        return broken(f"{check}-refused", f"nothing listens on {place}: connection refused", advice)
     if any(isinstance(error, TimeoutError) for error in errors):
-        return broken(
-            f"{check}-timeout",
-            f"{place} does not answer: no connection within {seconds:g} s",
-            "look for a firewall, security group or network policy that drops packets; or the host is "
-            f"down{_hint(place)}",
+        text = f"{place} does not answer: no connection within {seconds:g} s"
+        advice = (
+            f"look for a firewall or network policy that drops packets, or a host that is down{_hint(place)}"
         )
+        return broken(f"{check}-timeout", text, advice)
     if any(error.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH) for error in errors):
-        return broken(
-            f"{check}-unreachable",
-            f"there is no route to {place}: {_said(errors[0])}",
-            "check the network, and IPv6 where the address is one",
-        )
+        text = f"there is no route to {place}: {_said(errors[0])}"
+        return broken(f"{check}-unreachable", text, "check the network, and IPv6 where the address is one")
     return broken(f"{check}-failed", f"no connection to {place}: {_said(errors[0])}", "check host and port")
 
 
@@ -194,6 +175,5 @@ def _hint(place: Place) -> str:
         return f"; {place.port} is usually the port for {other}, and {place.protocol} has {usual}"
     if usual and place.port in (80, 443):
         return f"; collectors usually take {place.protocol} on {usual}"
-    if place.host in ("localhost", "127.0.0.1", "::1"):
-        return "; in a container, localhost is the container itself"
-    return ""
+    is_here = place.host in ("localhost", "127.0.0.1", "::1")
+    return "; in a container, localhost is the container itself" if is_here else ""

@@ -16,25 +16,18 @@ _OWN = {"HTTP": Speech.HTTP1, "gRPC": Speech.HTTP2}
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A request that has no whole answer.
-
-    Attributes:
-        place: The place that was asked.
-        trust: The certificates that it was asked with.
-        connected: The connection that was made to it.
-        first: The first bytes that came.
-        count: Number of bytes that came.
-        ending: The reason why reading ended.
-        seconds: The time that was waited.
-    """
+    """A request that has no whole answer."""
 
     place: Place
     trust: Trust
     connected: Connected
+    """A connection that was made to the same address."""
     first: bytes
+    """The first bytes that came, of so many as `count` says."""
     count: int
     ending: Ending
     seconds: float
+    """The time that was waited."""
 
     def cause(self) -> Finding:
         """Return the finding that tells why there is no whole answer."""

@@ -22,13 +22,10 @@ _SLOW = 1.0
 
 
 def examine(effective: EffectiveSettings, step: float, patience: float, *, can_ask: bool) -> Steps[None]:
-    """Find what is wrong from the endpoint to the answer; without gRPC, to the beginning of HTTP/2.
+    """Find what is wrong from the endpoint to the answer.
 
-    Args:
-        effective: The settings in force.
-        step: Seconds for each step before the request.
-        patience: Seconds for the request.
-        can_ask: True if gRPC is installed.
+    Each step before the request has `step` seconds, the request `patience`; without gRPC (`can_ask`) it is
+    not sent.
     """
     endpoint = effective.endpoint("grpc")
     yield from _check_endpoint(endpoint)

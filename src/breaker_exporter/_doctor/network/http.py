@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import time
-from importlib.metadata import version
 from urllib.parse import urlsplit
 
 from ..._base.redaction import shown
-from ...otlp import _environment as otlp
 from ..report import Steps, broken, warning
 from ..settings.effective import EffectiveSettings
 from . import answers, failures, proxies
@@ -21,11 +19,8 @@ _ENDINGS = {"LATE": Ending.TIME_OVER, "TOO_LARGE": Ending.ENDLESS, "CLOSED": End
 def examine(effective: EffectiveSettings, step: float, patience: float, *, can_ask: bool) -> Steps[None]:
     """Find what is wrong from the name to the answer.
 
-    Args:
-        effective: The settings in force.
-        step: Seconds for each step before the request.
-        patience: Seconds for the request.
-        can_ask: True if the exporter's packages are installed.
+    Each step before the request has `step` seconds, the request `patience`; without the exporter's packages
+    (`can_ask`) it is not sent.
     """
     environment = effective.environment
     endpoint = effective.endpoint("http/protobuf")
@@ -63,22 +58,21 @@ def _ask(
     patience: float,
 ) -> Steps[None]:
     """Post the empty request; without a connection that was made before, it goes through a proxy."""
+    from ...otlp._http_settings import http_poster
     from ...otlp._send.compression import compressed
-    from ...otlp._send.connections import Flight
+    from ...otlp._send.connections import Flight, OwnSession
     from ...otlp._send.failures import Failure, NoAnswer, NotFollowed
-    from ...otlp._send.http import Poster
 
-    compression = otlp.compression(effective.environment, "http/protobuf")
-    headers = {
-        "accept-encoding": "identity",
-        "content-type": "application/x-protobuf",
-        "user-agent": f"breaker-exporter/{version('breaker-exporter')} doctor",
-        **effective.headers("http/protobuf"),
-        **({} if compression == "none" else {"content-encoding": compression}),
-    }
-    certificate = (trust.certificate, trust.key) if trust.certificate and trust.key else trust.certificate
-    verify = trust.authorities or True
-    poster = Poster(endpoint, headers, verify=verify, certificate=certificate, session=None)
+    poster, compression = http_poster(
+        endpoint,
+        effective.environment,
+        certificate_file=trust.authorities,
+        client_key_file=trust.key,
+        client_certificate_file=trust.certificate,
+        headers=effective.settings.headers,
+        compression=None,
+        session=OwnSession(),  # not that of a credential provider, which is not asked
+    )
     flight = Flight(time.monotonic() + patience, patience)
     failed: NoAnswer | None = None
     try:

@@ -36,18 +36,12 @@ _CERTIFICATE = {
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """What certificates are verified by, and the client's own.
-
-    Attributes:
-        authorities: A file or directory; ``None`` for those that come with the exporter.
-        source: The variable that gives `authorities`.
-        certificate: The client's, a file.
-        key: Of the client's certificate, where it is a file of its own.
-        http2: True if HTTP/2 is asked for.
-    """
+    """What certificates are verified by, and the client's own."""
 
     authorities: str | None = None
+    """A file or directory; ``None`` for those that come with the exporter."""
     source: str = ""
+    """The variable that gives `authorities`."""
     certificate: str | None = None
     key: str | None = None
     http2: bool = False
@@ -162,28 +156,18 @@ def _no_handshake(place: Place, connected: Connected, error: Exception, seconds:
     reason = getattr(error, "reason", None) or type(error).__name__
     speech = speech_on(place, connected, min(seconds, PROBE))
     if speech in (Speech.HTTP1, Speech.HTTP2):
-        without_scheme = ", and set OTEL_EXPORTER_OTLP_INSECURE=true where it has no scheme"
-        return broken(
-            f"{check}-not-spoken",
-            f"{place} speaks plain {speech.value}, and TLS was asked for",
-            "write http:// instead of https:// in the endpoint"
-            + (without_scheme if place.protocol == "gRPC" else ""),
-        )
+        text = f"{place} speaks plain {speech.value}, and TLS was asked for"
+        advice = "write http:// instead of https:// in the endpoint"
+        if place.protocol == "gRPC":
+            advice += ", and set OTEL_EXPORTER_OTLP_INSECURE=true where it has no scheme"
+        return broken(f"{check}-not-spoken", text, advice)
     if reason in _NO_TLS:
-        return broken(
-            f"{check}-not-spoken",
-            f"what {place} answers is no TLS ({reason})",
-            "correct the port, or write http:// in the endpoint: another kind of server listens there",
-        )
+        text = f"what {place} answers is no TLS ({reason})"
+        advice = "correct the port, or write http:// in the endpoint: another kind of server listens there"
+        return broken(f"{check}-not-spoken", text, advice)
     if isinstance(error, TimeoutError):
-        return broken(
-            f"{check}-silent",
-            f"{place} takes the connection, but answers no TLS handshake within {seconds:g} s",
-            "look at what listens there: it may speak no TLS, or hang",
-        )
-    return broken(
-        f"{check}-failed",
-        f"the TLS handshake with {place} failed: {reason}",
-        "look at what listens there: it may speak no TLS, want another version of it, or a client's "
-        "certificate (OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE)",
-    )
+        text = f"{place} takes the connection, but answers no TLS handshake within {seconds:g} s"
+        advice = "look at what listens there: it may speak no TLS, or hang"
+        return broken(f"{check}-silent", text, advice)
+    advice = "look at what listens there: it may speak no TLS, another version of it, or want a client's key"
+    return broken(f"{check}-failed", f"the TLS handshake with {place} failed: {reason}", advice)

@@ -36,23 +36,20 @@ def examine(environment: RecordingEnvironment, settings: Settings) -> Steps[tupl
     """Find what is wrong with the names, and return the protocols that spans go by."""
     all_names = listed(environment)
     if "none" in all_names:
-        yield warning(
-            "exporter-none",
-            f"{_VARIABLE} is none: no spans are exported, and the collector is not asked here",
-            "remove the variable where that is not meant",
-        )
+        text = f"{_VARIABLE} is none: no spans are exported, and the collector is not asked here"
+        yield warning("exporter-none", text, "remove the variable where that is not meant")
         return ()
     is_zero_code = needs_no_hooks(environment)
     names, unknown = chosen(all_names)
     for name in unknown:
         near = difflib.get_close_matches(name.lower(), sorted(installed()), 1, 0.75)
-        yield (broken if environment.strict or is_zero_code else warning)(
-            "exporter-unknown",
-            f"{_VARIABLE} names {shown(name)}, which is not installed"
-            + FATAL * environment.strict
-            + "; opentelemetry-instrument then sets nothing up" * is_zero_code,
-            f"did you mean {near[0]}?" if near else "write otlp, or install the package with that exporter",
+        text = f"{_VARIABLE} names {shown(name)}, which is not installed{FATAL if environment.strict else ''}"
+        text += "; opentelemetry-instrument then sets nothing up" if is_zero_code else ""
+        advice = (
+            f"did you mean {near[0]}?" if near else "write otlp, or install the package with that exporter"
         )
+        level = broken if environment.strict or is_zero_code else warning
+        yield level("exporter-unknown", text, advice)
     by_protocol: dict[Protocol, list[str]] = {}
     for name in names:
         if name in OTLP:
@@ -63,12 +60,8 @@ def examine(environment: RecordingEnvironment, settings: Settings) -> Steps[tupl
             by_protocol.setdefault(protocol, []).append(name)
     for protocol, same in by_protocol.items():
         if len(same) > 1:
-            yield warning(
-                "exporter-twice",
-                f"{_VARIABLE} names {' and '.join(same)}, which both send by {protocol}: "
-                "the collector gets every span twice",
-                f"keep one of them: {_VARIABLE}={same[0]}",
-            )
+            text = f"{_VARIABLE} names {' and '.join(same)}: both send by {protocol}, each span arrives twice"
+            yield warning("exporter-twice", text, f"keep one of them: {_VARIABLE}={same[0]}")
     if is_zero_code:
         yield from _check_zero_code(name for name in names if name in OTLP.keys() - GUARDED.keys())
     return tuple(by_protocol)
@@ -76,20 +69,17 @@ def examine(environment: RecordingEnvironment, settings: Settings) -> Steps[tupl
 
 def _check_zero_code(unguarded: Iterable[str]) -> Steps[None]:
     if named := ", ".join(unguarded):
-        yield warning(
-            "exporter-unguarded",
-            f"{_VARIABLE} names {named} too, which opentelemetry-instrument makes without a circuit: it may "
-            "block the service when the collector is down",
-            f"keep only those that begin with breaker_: {', '.join(GUARDED)}",
-        )
+        text = f"{_VARIABLE} names {named} too, made without a circuit: it may block the service in an outage"
+        advice = f"keep only those that begin with breaker_: {', '.join(GUARDED)}"
+        yield warning("exporter-unguarded", text, advice)
     if not entry_points(group="opentelemetry_configurator"):
-        yield warning(
-            "zero-code-missing",
-            f"{_VARIABLE} names an exporter that opentelemetry-instrument makes, and without the package "
-            "opentelemetry-distro that command sets nothing up: no spans are made",
-            "pip install opentelemetry-distro; or, with the Gunicorn hooks or Telemetry in code, write "
-            f"{_VARIABLE}=otlp",
+        text = (
+            f"{_VARIABLE} names an exporter for opentelemetry-instrument, and opentelemetry-distro is missing"
         )
+        advice = (
+            "pip install opentelemetry-distro, without which no spans are made; or, with the Gunicorn hooks "
+        )
+        yield warning("zero-code-missing", text, f"{advice}or Telemetry in code, write {_VARIABLE}=otlp")
 
 
 def _protocol_of_other(name: str, environment: RecordingEnvironment) -> Steps[Protocol | None]:
@@ -99,11 +89,9 @@ def _protocol_of_other(name: str, environment: RecordingEnvironment) -> Steps[Pr
         with importable(environment):
             made_by = found.load() if found else None
     except Exception as error:
-        yield broken(
-            "exporter-unusable",
-            f"the exporter {shown(name)} is installed, and cannot be loaded: {origin(error)}",
-            f"install what it needs, or remove it from {_VARIABLE}: no spans go there",
-        )
+        text = f"the exporter {shown(name)} is installed, and cannot be loaded: {origin(error)}"
+        advice = f"install what it needs, or remove it from {_VARIABLE}: no spans go there"
+        yield broken("exporter-unusable", text, advice)
         return None
     for base in made_by.__mro__ if inspect.isclass(made_by) else ():
         if protocol := _CLASSES.get(f"{base.__module__}.{base.__qualname__}"):

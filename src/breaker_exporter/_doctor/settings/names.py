@@ -50,11 +50,9 @@ def check(variables: Mapping[str, str], *, strict: bool = False) -> Steps[None]:
         # Others have variables in the other name spaces too: there only what is nearly right is a mistake.
         if near or name in ours:
             is_fatal = strict and name in ours and bool(variables[name].strip())
-            yield (broken if is_fatal else warning)(
-                "variable-unknown",
-                f"{name} is no variable that anything here reads" + FATAL * is_fatal,
-                f"did you mean {near}?" if near else "remove it",
-            )
+            text = f"{name} is no variable that anything here reads{FATAL if is_fatal else ''}"
+            level = broken if is_fatal else warning
+            yield level("variable-unknown", text, f"did you mean {near}?" if near else "remove it")
 
 
 def _near(name: str) -> str | None:

@@ -38,26 +38,20 @@ def check_attributes(environment: RecordingEnvironment) -> Steps[None]:
     """Find attributes without a value, which OpenTelemetry leaves out."""
     items = (environment.value(_ATTRIBUTES) or "").split(",")
     if left_out := [item.strip() for item in items if item.strip() and "=" not in item]:
-        yield warning(
-            "resource-attributes",
-            f"OpenTelemetry leaves out what is no name=value in {_ATTRIBUTES}: {shown(', '.join(left_out))}",
-            "write name=value,name=value, with commas in a value percent-encoded (%2C)",
+        text = (
+            f"OpenTelemetry leaves out what is no name=value in {_ATTRIBUTES}: {shown(', '.join(left_out))}"
         )
+        advice = "write name=value,name=value, with commas in a value percent-encoded (%2C)"
+        yield warning("resource-attributes", text, advice)
 
 
 def check(service: tuple[str, str], *, sees_code: bool) -> Steps[None]:
     """Find that there is no name, or a quoted one; `sees_code`: a ``Telemetry`` was looked at."""
     name, source = service
     if source != _DETECTORS and (name.startswith(_UNKNOWN) or not name.strip()):
-        yield warning(
-            "service-name-missing",
-            f"the service has no name: its spans arrive as {_UNKNOWN}, as those of others without one",
-            f"set {_NAME}, or service_name= of Telemetry"
-            + "; one that the application sets in its own code is not seen here" * (not sees_code),
-        )
+        text = f"the service has no name: its spans arrive as {_UNKNOWN}, as those of others without one"
+        unseen = "" if sees_code else "; one that the application sets in its own code is not seen here"
+        yield warning("service-name-missing", text, f"set {_NAME}, or service_name= of Telemetry{unseen}")
     elif source == "code" and is_quoted(name):
-        yield warning(
-            "value-quoted",
-            f"the service's name, given in code, has quotation marks as a part of it: {name}",
-            "remove them where it comes from",
-        )
+        text = f"the service's name, given in code, has quotation marks as a part of it: {name}"
+        yield warning("value-quoted", text, "remove them where it comes from")

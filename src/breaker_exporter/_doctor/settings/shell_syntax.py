@@ -23,26 +23,21 @@ def quoted(variables: Mapping[str, str]) -> dict[str, str]:
 def check(variables: Mapping[str, str], complaints: list[str], strict: bool) -> Steps[None]:
     """Find such values, of variables that are read here.
 
-    Args:
-        variables: All of the process.
-        complaints: What is wrong with variables already: one whose quotes are to blame is told here.
-        strict: True if a complaint is fatal.
+    Where a complaint is fatal (`strict`), so are the quotation marks of a variable that has one.
     """
     for name, place in sorted(quoted(variables).items()):
         is_fatal = strict and any(text.startswith(name) for text in complaints)
-        yield (broken if is_fatal else warning)(
-            "value-quoted",
-            f"there are quotation marks {place} {name}, and they are a part of its value" + FATAL * is_fatal,
-            "remove them: a shell does that, Docker's --env-file and Kubernetes' manifests keep them",
-        )
+        text = f"there are quotation marks {place} {name}, and they are a part of its value"
+        advice = "remove them: a shell does that, Docker's --env-file and Kubernetes' manifests keep them"
+        level = broken if is_fatal else warning
+        yield level("value-quoted", text + (FATAL if is_fatal else ""), advice)
     for name in sorted(filter(_is_read, variables)):
         if found := _UNEXPANDED.search(variables[name]):
-            yield warning(
-                "value-unexpanded",
-                f"{name} holds {found[0]}, which nothing has replaced by a value",
-                "write the value: Docker's --env-file replaces nothing, and Kubernetes only $(NAME) of a "
-                "variable that stands before it",
+            text = f"{name} holds {found[0]}, which nothing has replaced by a value"
+            advice = (
+                "write the value: Docker's --env-file replaces nothing, Kubernetes only an earlier $(NAME)"
             )
+            yield warning("value-unexpanded", text, advice)
 
 
 def is_quoted(text: str) -> bool:

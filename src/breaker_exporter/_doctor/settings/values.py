@@ -48,7 +48,7 @@ def check_complaints(environment: RecordingEnvironment, told: Iterable[str] = ()
         else:
             advice = next(advice for words, advice in _ADVICE.items() if words in text)
             is_fatal = environment.strict
-            yield (broken if is_fatal else warning)("variable", text + FATAL * is_fatal, advice)
+            yield (broken if is_fatal else warning)("variable", text + (FATAL if is_fatal else ""), advice)
 
 
 def check_times(settings: Settings, environment: RecordingEnvironment) -> Steps[None]:
@@ -58,37 +58,28 @@ def check_times(settings: Settings, environment: RecordingEnvironment) -> Steps[
         yield warning("timeout-short", text, "leave it at 5 s: nothing waits for it")
     delay = settings.batching.schedule_delay_millis
     if not _DELAYS[0] <= delay < _DELAYS[1]:
-        yield warning(
-            "schedule-delay",
-            f"{SCHEDULE_DELAY.variable} is {delay} ms between two exports",
-            "write milliseconds, 5000 suits most: less costs requests, and more loses spans at a crash or "
-            "in a full queue",
-        )
+        text = f"{SCHEDULE_DELAY.variable} is {delay} ms between two exports"
+        advice = "write 5000 ms: less costs requests, more loses spans at a crash or in a full queue"
+        yield warning("schedule-delay", text, advice)
     name, limit = EXPORT_TIMEOUT.variable, settings.batching.export_timeout_millis
     if environment.is_set(name):
-        is_small = limit < _LOOKS_LIKE_SECONDS
-        yield (warning if is_small else ok)(
-            "bsp-export-timeout",
-            f"{name} is {limit} ms; OpenTelemetry Python reads it, and keeps no such limit"
-            + ", and the value looks like seconds" * is_small,
-            f"set BREAKER_EXPORTER_EXPORT_TIMEOUT instead: the limit, here {settings.export_timeout:g} s",
-        )
-    yield ok(
-        "timeouts",
-        f"OTLP timeout {settings.timeout:g} s < export_timeout {settings.export_timeout:g} s; "
-        f"cooldown {settings.cooldown:g} s, doubling up to {settings.max_cooldown:g} s",
-    )
+        text = f"{name} is {limit} ms; OpenTelemetry Python reads it, and keeps no such limit"
+        advice = f"set BREAKER_EXPORTER_EXPORT_TIMEOUT instead: the limit, here {settings.export_timeout:g} s"
+        if limit < _LOOKS_LIKE_SECONDS:
+            yield warning("bsp-export-timeout", f"{text}, and the value looks like seconds", advice)
+        else:
+            yield ok("bsp-export-timeout", text, advice)
+    times = f"OTLP timeout {settings.timeout:g} s < export_timeout {settings.export_timeout:g} s"
+    longest = f"{settings.max_cooldown:g} s"
+    yield ok("timeouts", f"{times}; cooldown {settings.cooldown:g} s, doubling up to {longest}")
 
 
 def check_credentials(protocol: Protocol, environment: RecordingEnvironment) -> Steps[None]:
     """Tell of credentials that the doctor does not ask for: to get them may cost or change something."""
     name = next(filter(environment.value, VARIABLES[protocol]), None)
     if name and not any(text.startswith(name) for text in environment.complaints):
-        yield ok(
-            "credential-provider",
-            f"credentials come from the provider that {name} names, which is not asked here",
-            "an answer of 401 or 403 to the doctor may be for want of them",
-        )
+        text = f"credentials come from the provider that {name} names, which is not asked here"
+        yield ok("credential-provider", text, "an answer of 401 or 403 to the doctor may be for want of them")
 
 
 def check_sampler(environment: RecordingEnvironment) -> Steps[None]:
@@ -97,15 +88,12 @@ def check_sampler(environment: RecordingEnvironment) -> Steps[None]:
     argument = environment.value(argument_name) if environment.is_set(argument_name) else None
     sampler = (environment.value(name) or "").lower() if environment.is_set(name) else ""
     if argument is not None and "ratio" not in sampler:
-        yield warning(
-            "sampler-argument",
-            f"{argument_name} is {shown(argument)}, and {name} is {sampler or 'not set'}: "
-            "the argument does not count",
-            f"for that share of the traces set {name}=parentbased_traceidratio, else remove it",
-        )
+        text = f"{argument_name} is {shown(argument)}, and does not count: {name} is {sampler or 'not set'}"
+        advice = f"for that share of the traces set {name}=parentbased_traceidratio, else remove it"
+        yield warning("sampler-argument", text, advice)
     is_none = "ratio" in sampler and argument is not None and float(argument) == 0
     if sampler.endswith("always_off") or is_none:
-        text = f"{name} is {sampler}{' of 0' * is_none}: no trace that begins here is sampled"
+        text = f"{name} is {sampler}{' of 0' if is_none else ''}: no trace that begins here is sampled"
         yield warning("sampler-off", text, "remove the variable where that is not meant")
 
 
@@ -114,8 +102,5 @@ def check_endpoint(given: Given, environment: RecordingEnvironment, protocols: I
     traces, base = ENDPOINT.variables
     is_used = "http/protobuf" in protocols and given.arguments.endpoint is None and environment.is_set(traces)
     if is_used and urlsplit(environment.value(traces) or "").path in ("", "/"):
-        yield warning(
-            "traces-endpoint-path",
-            f"{traces} has no path, and is used as it is",
-            f"add /v1/traces to it, or use {base}, to which that is added",
-        )
+        advice = f"add /v1/traces to it, or use {base}, to which that is added"
+        yield warning("traces-endpoint-path", f"{traces} has no path, and is used as it is", advice)
