@@ -1,1 +1,1 @@
-"""What is wrong with the telemetry as it is set up here: ``python -m breaker_exporter doctor``."""
+"""Finds mistakes in the set-up of the telemetry: ``python -m breaker_exporter doctor``."""

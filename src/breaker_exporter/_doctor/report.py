@@ -11,13 +11,12 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-FATAL = "; fatal, since BREAKER_EXPORTER_STRICT=1: Gunicorn will not start"
 _SHORTEST_SECRET = 6
 """Characters: hiding anything shorter would only make the report unreadable."""
 
 
 class Level(enum.Enum):
-    """How bad a finding is, mildest first."""
+    """The level of a finding, mildest first."""
 
     OK = "ok"
     WARNING = "warning"
@@ -51,6 +50,15 @@ warning = functools.partial(Finding, Level.WARNING)
 """A finding of something that works, but not as it should."""
 broken = functools.partial(Finding, Level.BROKEN)
 """A finding of something that does not work."""
+
+
+def warning_or_fatal(check: str, text: str, advice: str, *, is_fatal: bool) -> Finding:
+    """Return a warning; of something that Gunicorn does not start with, a finding that says so."""
+    if is_fatal:
+        return broken(
+            check, f"{text}; fatal, since BREAKER_EXPORTER_STRICT=1: Gunicorn will not start", advice
+        )
+    return warning(check, text, advice)
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ _FRAME = re.compile(r'  File "(.+)", line (\d+)')
 
 @dataclass(frozen=True, slots=True)
 class Conf:
-    """What Gunicorn would run with.
+    """The configuration that Gunicorn would run with.
 
     Attributes:
         path: The configuration file; ``None`` where there is none.
@@ -49,12 +49,12 @@ class Conf:
 
 def examine(path: str | None, deadline: float = _DEADLINE) -> Steps[Conf]:
     """Find what is wrong with the configuration, and return what Gunicorn makes of it."""
-    told, status = _told_by_child(path, deadline)
+    written, status = _written_by_child(path, deadline)
     try:
-        seen: dict[str, Any] = json.loads(told)
+        seen: dict[str, Any] = json.loads(written)
     except ValueError:
-        if status is None or told:
-            at = _place_in(told.decode(errors="replace"))
+        if status is None or written:
+            at = _place_in(written.decode(errors="replace"))
             yield broken(
                 "conf-hangs",
                 f"{path or 'gunicorn.conf.py'} was not evaluated within {deadline:g} s{at}",
@@ -72,7 +72,7 @@ def examine(path: str | None, deadline: float = _DEADLINE) -> Steps[Conf]:
     return Conf(**{**seen, "given": Given.of_json(seen.get("given"))})
 
 
-def _told_by_child(path: str | None, deadline: float) -> tuple[bytes, int | None]:
+def _written_by_child(path: str | None, deadline: float) -> tuple[bytes, int | None]:
     """Return what the child wrote, and its exit status, which is ``None`` for one that was given up."""
     module = __name__.rpartition(".")[0] + ".child"
     with tempfile.TemporaryFile() as file:
@@ -103,6 +103,6 @@ def _place_in(stacks: str) -> str:
         frames = _FRAME.findall(stack)
         theirs = frames[: next((n for n, (file, _) in enumerate(frames) if file == _CHILD), 0)]
         if theirs:
-            told = [f"{Path(file).name}:{line}" for file, line in (theirs[-1], theirs[0])]
-            return f"; it is at {' in '.join(dict.fromkeys(told))}"
+            places = [f"{Path(file).name}:{line}" for file, line in (theirs[-1], theirs[0])]
+            return f"; it is at {' in '.join(dict.fromkeys(places))}"
     return ""

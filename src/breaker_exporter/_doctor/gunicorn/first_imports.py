@@ -30,10 +30,10 @@ class FirstImports(importlib.abc.MetaPathFinder):
         lines = source.splitlines()
         for name in set(holders(context)) - before:
             number = self._lines.get(name)
-            # The source of an import is told with it; that of another line may hold anything.
+            # The source of an import is shown; that of another line may hold anything.
             line = "" if number is None else lines[number - 1].strip()
-            told = f": {line}" if line.startswith(("import ", "from ")) else ""
-            place = "a thread of it" if number is None else f"line {number}{told}"
+            shown = f": {line}" if line.startswith(("import ", "from ")) else ""
+            place = "a thread of it" if number is None else f"line {number}{shown}"
             found.setdefault(place, []).append(name)
         return {place: sorted(names) for place, names in found.items()}
 

@@ -27,9 +27,9 @@ def reason(error: BaseException, path: str = "", namespace: Mapping[str, object]
 
 def said(error: BaseException, namespace: Mapping[str, object] | None = None) -> str:
     """Return type and message."""
-    text = str(error.msg) if isinstance(error, SyntaxError) else str(error)
-    told = message(text, _secrets(namespace or {}))
-    return f"{type(error).__name__}{told and f': {told}'}"
+    raw = str(error.msg) if isinstance(error, SyntaxError) else str(error)
+    text = message(raw, _secrets(namespace or {}))
+    return f"{type(error).__name__}{text and f': {text}'}"
 
 
 def _secrets(namespace: Mapping[str, object]) -> Iterator[str]:
@@ -58,5 +58,5 @@ def _places(error: BaseException, path: str) -> str:
     inside = [frame for frame in frames if frame[0] == path][-1:]
     places = inside if frames[-1:] == inside else [*inside, *frames[-1:]]
     here = f"{Path.cwd()}/"
-    told = ", raised in ".join(f"{file.removeprefix(here)}:{line}" for file, line in places)
-    return told and f" ({told})"
+    text = ", raised in ".join(f"{file.removeprefix(here)}:{line}" for file, line in places)
+    return text and f" ({text})"

@@ -143,5 +143,5 @@ def _advice(status: int | str, hint: str) -> str:
 
 def _quoted(words: str) -> str:
     """Return the words of the other side, without secrets; the report hides those that it knows."""
-    told = message(words)
-    return f': "{told}"' if told else ""
+    shown = message(words)
+    return f': "{shown}"' if shown else ""

@@ -85,11 +85,11 @@ def _ask(
         try:
             body = export(b"", timeout=patience, metadata=tuple(effective.headers("grpc").items()))
         except grpc.RpcError as error:
-            code, told = error.code().name, place if place.port >= 0 else target
+            code, name = error.code().name, place if place.port >= 0 else target
             if code == "DEADLINE_EXCEEDED" and time.monotonic() - began >= patience * 0.9:
-                yield failures.late(told, slowly, patience)
+                yield failures.late(name, slowly, patience)
             else:
-                yield answers.of_grpc_failure(code, error.details() or "", told)
+                yield answers.of_grpc_failure(code, error.details() or "", name)
             return
     yield answers.of_success(body, "gRPC OK", time.monotonic() - began, effective.settings.timeout)
 

@@ -23,7 +23,7 @@ _MOST_READ = 1 << 16
 
 
 class Speech(enum.Enum):
-    """What a port speaks."""
+    """The protocol that a port speaks."""
 
     HTTP1 = "HTTP/1"
     HTTP2 = "HTTP/2"

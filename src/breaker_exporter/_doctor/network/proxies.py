@@ -67,14 +67,11 @@ def check_http(url: SplitResult, proxy: str, step: float) -> Steps[bool]:
         for name, value in environment.snapshot().items()
         if name.lower() in ("http_proxy", "https_proxy", "all_proxy") and value and value != known.url
     ]
-    exempting = _exempting()
-    yield (warning if is_inside(host) else ok)(
-        "proxy",
-        f"requests to {host} go through the proxy {shown(proxy)}, which {known.source} has"
-        + (f" (not {', '.join(unused)})" if unused else ""),
-        f"where that is not meant, put {host} into {exempting or 'NO_PROXY'}"
-        + (", which does not exempt it" if exempting else ""),
-    )
+    text = f"requests to {host} go through the proxy {shown(proxy)}, which {known.source} has"
+    text += f" (not {', '.join(unused)})" if unused else ""
+    advice = f"where that is not meant, put {host} into {_exempting() or 'NO_PROXY'}"
+    advice += ", which does not exempt it" if _exempting() else ""
+    yield (warning if is_inside(host) else ok)("proxy", text, advice)
     return (yield from is_there(proxy, step))
 
 
@@ -82,11 +79,8 @@ def check_exempt(url: SplitResult) -> Steps[None]:
     """Tell of a proxy that is not used by HTTP, since the host is exempt."""
     known, exempting = chosen(url.scheme), _exempting()
     if known and exempting:
-        yield ok(
-            "proxy-exempt",
-            f"requests to {url.hostname} go straight there: {exempting} exempts it from the proxy that "
-            f"{known.source} has",
-        )
+        where = f"{exempting} exempts it from the proxy that {known.source} has"
+        yield ok("proxy-exempt", f"requests to {url.hostname} go straight there: {where}")
 
 
 def check_grpc(target: str, host: str | None, variables: Environment, step: float) -> Steps[bool | None]:

@@ -10,7 +10,7 @@ from ..._base.environment import any_set
 from ..._base.redaction import shown
 from ...sentry._settings import DSN, MODE, TRACES_SAMPLE_RATE, Sentry, SentrySettings, settings_in_force
 from .. import versions
-from ..report import Setting, Steps, broken, ok, warning
+from ..report import Setting, Steps, broken, ok, warning_or_fatal
 from ..settings.effective import EffectiveSettings
 from . import proxies
 from .connection import Place
@@ -26,7 +26,8 @@ def settled(effective: EffectiveSettings) -> Steps[SentrySettings | None]:
     before = len(environment.complaints)
     settings = settings_in_force(given or Sentry(), environment, None)
     for text in environment.complaints[before:]:
-        yield (broken if environment.strict else warning)("variable", text, "write a value that is allowed")
+        advice = "write a value that is allowed"
+        yield warning_or_fatal("variable", text, advice, is_fatal=environment.strict)
     if settings is None:
         yield ok("sentry", "Sentry is left alone: its mode is off")
     return settings

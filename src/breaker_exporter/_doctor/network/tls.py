@@ -36,7 +36,7 @@ _CERTIFICATE = {
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """What certificates are verified by, and the client's own."""
+    """The certificates: those that the server's is verified by, and the client's own."""
 
     authorities: str | None = None
     """A file or directory; ``None`` for those that come with the exporter."""

@@ -61,7 +61,7 @@ def examine(given: Given, environment: RecordingEnvironment) -> Steps[EffectiveS
     rows.append(Setting("service_name", service[0], "", service[1]))
     variables = environment.everything()
     yield from shell_syntax.check(variables, environment.complaints, environment.strict)
-    yield from values.check_complaints(environment, told=shell_syntax.quoted(variables))
+    yield from values.check_complaints(environment, reported=shell_syntax.quoted(variables))
     if is_off:
         yield warning(
             "sdk-disabled",

@@ -13,7 +13,7 @@ from ..._wiring.provider_variables import importable
 from ..._wiring.settings import Settings
 from ..._wiring.switches import TRACES_EXPORTER
 from ...otlp._settings import Protocol
-from ..report import FATAL, Steps, broken, ok, warning
+from ..report import Steps, broken, ok, warning
 from .recording import RecordingEnvironment
 
 _VARIABLE = TRACES_EXPORTER.variable
@@ -43,7 +43,8 @@ def examine(environment: RecordingEnvironment, settings: Settings) -> Steps[tupl
     names, unknown = chosen(all_names)
     for name in unknown:
         near = difflib.get_close_matches(name.lower(), sorted(installed()), 1, 0.75)
-        text = f"{_VARIABLE} names {shown(name)}, which is not installed{FATAL if environment.strict else ''}"
+        text = f"{_VARIABLE} names {shown(name)}, which is not installed"
+        text += "; fatal, since BREAKER_EXPORTER_STRICT=1" if environment.strict else ""
         text += "; opentelemetry-instrument then sets nothing up" if is_zero_code else ""
         advice = (
             f"did you mean {near[0]}?" if near else "write otlp, or install the package with that exporter"

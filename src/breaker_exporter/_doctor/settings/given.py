@@ -1,4 +1,4 @@
-"""What a service gives to ``Telemetry`` in code, as far as it counts in the report."""
+"""The arguments that a service gives to ``Telemetry`` in code, and their way from the child process."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _OF_SENTRY = ("dsn", "mode", "traces_sample_rate")
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Given:
-    """What was given in code.
+    """The arguments given in code.
 
     Attributes:
         arguments: Those of ``Telemetry``.

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from ..._all_settings import DECLARED, OURS
 from ..._base.variable_names import misspelt
-from ..report import FATAL, Steps, broken, warning
+from ..report import Steps, warning_or_fatal
 
 _MODULES = (
     "opentelemetry.environment_variables",
@@ -50,9 +50,9 @@ def check(variables: Mapping[str, str], *, strict: bool = False) -> Steps[None]:
         # Others have variables in the other name spaces too: there only what is nearly right is a mistake.
         if near or name in ours:
             is_fatal = strict and name in ours and bool(variables[name].strip())
-            text = f"{name} is no variable that anything here reads{FATAL if is_fatal else ''}"
-            level = broken if is_fatal else warning
-            yield level("variable-unknown", text, f"did you mean {near}?" if near else "remove it")
+            text = f"{name} is no variable that anything here reads"
+            advice = f"did you mean {near}?" if near else "remove it"
+            yield warning_or_fatal("variable-unknown", text, advice, is_fatal=is_fatal)
 
 
 def _near(name: str) -> str | None:

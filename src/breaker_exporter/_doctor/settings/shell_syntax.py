@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from ..report import FATAL, Steps, broken, warning
+from ..report import Steps, warning, warning_or_fatal
 from .names import known
 
 _MORE = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR", "GUNICORN_CMD_ARGS")
@@ -29,14 +29,11 @@ def check(variables: Mapping[str, str], complaints: list[str], strict: bool) -> 
         is_fatal = strict and any(text.startswith(name) for text in complaints)
         text = f"there are quotation marks {place} {name}, and they are a part of its value"
         advice = "remove them: a shell does that, Docker's --env-file and Kubernetes' manifests keep them"
-        level = broken if is_fatal else warning
-        yield level("value-quoted", text + (FATAL if is_fatal else ""), advice)
+        yield warning_or_fatal("value-quoted", text, advice, is_fatal=is_fatal)
     for name in sorted(filter(_is_read, variables)):
         if found := _UNEXPANDED.search(variables[name]):
             text = f"{name} holds {found[0]}, which nothing has replaced by a value"
-            advice = (
-                "write the value: Docker's --env-file replaces nothing, Kubernetes only an earlier $(NAME)"
-            )
+            advice = "write the value: Docker's --env-file replaces nothing, Kubernetes an earlier $(NAME)"
             yield warning("value-unexpanded", text, advice)
 
 

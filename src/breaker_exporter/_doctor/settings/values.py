@@ -11,7 +11,7 @@ from ..._wiring.provider_variables import SAMPLER, SAMPLER_ARGUMENT
 from ..._wiring.settings import Settings
 from ...otlp._credentials import VARIABLES
 from ...otlp._settings import ENDPOINT, Protocol
-from ..report import FATAL, Steps, broken, ok, warning
+from ..report import Steps, ok, warning, warning_or_fatal
 from .given import Given
 from .recording import RecordingEnvironment
 
@@ -35,10 +35,10 @@ _ADVICE = {
 """By words in what the environment complains of; the first that fits."""
 
 
-def check_complaints(environment: RecordingEnvironment, told: Iterable[str] = ()) -> Steps[None]:
-    """Find what the environment complains of, without variables of which it is `told` already."""
+def check_complaints(environment: RecordingEnvironment, reported: Iterable[str] = ()) -> Steps[None]:
+    """Find what the environment complains of, without those of variables that are `reported` already."""
     for text in environment.complaints:
-        if text.startswith(tuple(told)):
+        if text.startswith(tuple(reported)):
             continue
         if "milliseconds" in text:
             check = "timeout-milliseconds" if "OpenTelemetry" in text else "time-milliseconds"
@@ -47,8 +47,7 @@ def check_complaints(environment: RecordingEnvironment, told: Iterable[str] = ()
             yield warning("timeout-cut", text, "set a timeout of 5 s or less, which suits nearly everybody")
         else:
             advice = next(advice for words, advice in _ADVICE.items() if words in text)
-            is_fatal = environment.strict
-            yield (broken if is_fatal else warning)("variable", text + (FATAL if is_fatal else ""), advice)
+            yield warning_or_fatal("variable", text, advice, is_fatal=environment.strict)
 
 
 def check_times(settings: Settings, environment: RecordingEnvironment) -> Steps[None]:
