@@ -76,7 +76,7 @@ def test_without_the_exporter_all_steps_before_the_request_are_taken(
     fake(
         monkeypatch,
         opentelemetry_exporter_otlp_proto_http=None,
-        opentelemetry_exporter_otlp_proto_grpc=None,
+        grpcio=None,
     )
     with peer(read_and_close) as port:
         environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{port}"}

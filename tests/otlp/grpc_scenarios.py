@@ -18,14 +18,14 @@ TARGET = "SCENARIO_TARGET"
 def _send(seconds: float = 10.0) -> Callable[[], Answer]:
     import grpc
 
-    from breaker_exporter.otlp._send.rpc import GRPCSender
+    from breaker_exporter.otlp._send.grpc import GRPCSender
     from breaker_exporter.otlp._send.sender import Deadline
 
     sender = GRPCSender(
         os.environ[TARGET],
         destination="grpc://collector",
         method="/opentelemetry.proto.collector.trace.v1.TraceService/Export",
-        metadata={},
+        metadata=(),
         credentials=None,
         compression=grpc.Compression.NoCompression,
         options=(),

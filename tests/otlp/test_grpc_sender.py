@@ -13,8 +13,8 @@ import pytest
 from google.rpc.status_pb2 import Status
 
 from breaker_exporter import Verdict
-from breaker_exporter.otlp._send.rpc import GRPCSender
-from breaker_exporter.otlp._send.rpc_answer import USUAL_LIMIT
+from breaker_exporter.otlp._send.grpc import GRPCSender
+from breaker_exporter.otlp._send.grpc_answer import USUAL_LIMIT
 from breaker_exporter.otlp._send.sender import Answer, Deadline
 from breaker_exporter.otlp._send.statuses import GRPC
 from breaker_exporter.testing import Connections, Fault, FaultyCollector
@@ -33,7 +33,7 @@ def sending(target: str, **more: Any) -> Iterator[Callable[..., Answer]]:
     settings = {
         "destination": f"grpc://{target}",
         "method": METHOD,
-        "metadata": {},
+        "metadata": (),
         "credentials": None,
         "compression": grpc.Compression.NoCompression,
         "options": (),
@@ -152,7 +152,7 @@ def test_a_partial_success_is_read(act: Act, expected: Answer) -> None:
 )
 def test_no_secret_comes_back_in_the_words_of_a_backend(act: Act) -> None:
     """G4."""
-    told = answer_to(act, metadata={"x-key": "hunter2-header", "x-key-bin": b"\0secret"})
+    told = answer_to(act, metadata=(("x-key", "hunter2-header"), ("x-key-bin", b"\0secret")))
     assert "you sent ***" in told.reason + told.remark
 
 
@@ -242,7 +242,9 @@ def test_metadata_user_agent_and_compression_go_along() -> None:
     options = (("grpc.primary_user_agent", "shop/1"),)
     with answering() as server:
         gzip = grpc.Compression.Gzip
-        with sending(server.target, metadata=metadata, options=options, compression=gzip) as send:
+        with sending(
+            server.target, metadata=tuple(metadata.items()), options=options, compression=gzip
+        ) as send:
             assert send(b"\x0a\x00" * 5000) == TAKEN
         assert server.requests == [b"\x0a\x00" * 5000]
         (received,) = server.metadata
@@ -328,7 +330,7 @@ def test_a_shutdown_ends_what_is_under_way_and_what_comes_later() -> None:
             server.target,
             destination="grpc://x",
             method=METHOD,
-            metadata={},
+            metadata=(),
             credentials=None,
             compression=grpc.Compression.NoCompression,
             options=(),

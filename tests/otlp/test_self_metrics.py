@@ -9,7 +9,7 @@ from opentelemetry.metrics import NoOpMeterProvider
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
-from breaker_exporter.otlp import CooperativeOTLPSpanExporter
+from breaker_exporter.otlp import CooperativeOTLPSpanExporter, OTLPGrpcSpanExporter
 from breaker_exporter.testing import Fault, FaultyCollector
 
 from ..semantics._spans import spans
@@ -62,6 +62,42 @@ def test_it_counts_what_the_official_exporter_counts(
         assert value == own
         assert theirs.keys() == attributes.keys()
         assert theirs["server.port"] == attributes["server.port"]
+
+
+@pytest.mark.parametrize("endpoint", ["{}", "http://{}"])
+def test_by_grpc_it_counts_the_same(
+    collector: FaultyCollector, monkeypatch: pytest.MonkeyPatch, endpoint: str
+) -> None:
+    exporters = pytest.importorskip("opentelemetry.exporter.otlp.proto.grpc.trace_exporter")
+    monkeypatch.setenv(ENABLED, "true")
+    url = endpoint.format(collector.grpc_endpoint.removeprefix("http://"))
+    ours = exported_by(OTLPGrpcSpanExporter, url, insecure=True)
+
+    ((attributes, value),) = ours["otel.sdk.exporter.span.exported"]
+    assert (attributes["otel.component.type"], value) == ("otlp_grpc_span_exporter", 3)
+    try:
+        official = exported_by(exporters.OTLPSpanExporter, url, insecure=True)
+    except TypeError:  # before 1.40 or so it counts nothing
+        return
+    assert official.keys() == ours.keys()
+    theirs, _ = official["otel.sdk.exporter.span.exported"][0]
+    assert theirs.keys() == attributes.keys()
+    assert [theirs[f"server.{part}"] for part in ("address", "port")] == [
+        attributes[f"server.{part}"] for part in ("address", "port")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "port"), [("http://collector", 443), ("collector:otlp", 443), ("unix:/run/otlp", 443)]
+)
+def test_a_target_without_a_port_of_its_own_has_that_of_grpc(
+    monkeypatch: pytest.MonkeyPatch, endpoint: str, port: int
+) -> None:
+    """As OpenTelemetry's gRPC exporter has it."""
+    monkeypatch.setenv(ENABLED, "true")
+    found = exported_by(OTLPGrpcSpanExporter, endpoint, insecure=True, timeout=0.1)
+    ((attributes, _),) = found["otel.sdk.exporter.span.exported"]
+    assert attributes["server.port"] == port
 
 
 def test_a_failure_has_its_kind(collector: FaultyCollector, monkeypatch: pytest.MonkeyPatch) -> None:

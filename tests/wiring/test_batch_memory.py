@@ -14,8 +14,7 @@ from opentelemetry.trace import SpanContext, TraceFlags
 
 from breaker_exporter import CircuitBreakerSpanExporter
 from breaker_exporter._concurrency.memory import let_go
-from breaker_exporter.otlp import CooperativeOTLPSpanExporter
-from breaker_exporter.otlp._send.grpc import SlicingOTLPSpanExporter
+from breaker_exporter.otlp import CooperativeOTLPSpanExporter, OTLPGrpcSpanExporter
 from breaker_exporter.testing import Fault, FaultyCollector
 
 from ..otlp._server import answer, reset, serving
@@ -59,9 +58,7 @@ def watched(left: list[weakref.ref[ReadableSpan]]) -> list[ReadableSpan]:
     "make",
     [
         pytest.param(lambda at: CooperativeOTLPSpanExporter(at.http_endpoint, timeout=0.3), id="http"),
-        pytest.param(
-            lambda at: SlicingOTLPSpanExporter(at.grpc_endpoint, insecure=True, timeout=1, spare=1), id="grpc"
-        ),
+        pytest.param(lambda at: OTLPGrpcSpanExporter(at.grpc_endpoint, timeout=1), id="grpc"),
         pytest.param(lambda at: Raising(), id="raises"),
     ],
 )

@@ -382,13 +382,8 @@ def test_a_missing_package_is_one_warning_with_the_command_that_mends_it(
     protocol: str,
     extra: str,
 ) -> None:
-    needs_it = {
-        "grpc": "opentelemetry.exporter.otlp.proto.grpc.trace_exporter",
-        "otlp": "breaker_exporter.otlp._exporters",
-    }
-    monkeypatch.setitem(sys.modules, needs_it[extra], None)
-    for module in ("_send.grpc", "_grpc_settings"):
-        monkeypatch.delitem(sys.modules, f"breaker_exporter.otlp.{module}", raising=False)
+    needs_it = {"grpc": "_grpc_exporters", "otlp": "_exporters"}
+    monkeypatch.setitem(sys.modules, f"breaker_exporter.otlp.{needs_it[extra]}", None)
     monkeypatch.setenv("OTEL_TRACES_EXPORTER", "otlp,console")
     telemetry = Telemetry(provider=provider, protocol=protocol)  # type: ignore[arg-type]
 
@@ -583,7 +578,7 @@ def test_a_strict_start_that_failed_leaves_nothing_behind_and_is_tried_again(
 ) -> None:
     monkeypatch.setenv("BREAKER_EXPORTER_STRICT", "1")
     monkeypatch.setenv(name, bad)
-    monkeypatch.setitem(sys.modules, "breaker_exporter.otlp._send.grpc", None)
+    monkeypatch.setitem(sys.modules, "breaker_exporter.otlp._grpc_exporters", None)
     telemetry = Telemetry(provider=provider, endpoint=collector.http_base)
 
     for _ in range(2):

@@ -89,14 +89,12 @@ CASES = (
             checks.doctor(),
         ),
     ),
+    Case("grpc", (checks.script("started", protocol=_GRPC), checks.doctor(protocol=_GRPC))),
+    Case("grpc,otlp", (checks.collector(speaks_grpc=True),)),
     Case(
         "grpc",
-        (
-            checks.script("wrapped", "grpc", protocol=_GRPC),
-            checks.script("started", protocol=_GRPC),
-            checks.collector(speaks_grpc=True),
-            checks.doctor(protocol=_GRPC),
-        ),
+        (checks.script("wrapped", "grpc", protocol=_GRPC),),
+        ("opentelemetry-exporter-otlp-proto-grpc",),
     ),
     Case("gevent", (checks.script("foreign", "gevent"),)),
     Case(

@@ -12,15 +12,15 @@ from ..otlp._packages import cause_of
 from .report import Report, Steps, broken, ok, warning
 
 _OURS = "breaker-exporter"
-_HTTP, _GRPC = "opentelemetry-exporter-otlp-proto-http", "opentelemetry-exporter-otlp-proto-grpc"
+_HTTP = "opentelemetry-exporter-otlp-proto-http"
 _LOOKED_AT = (
     *("opentelemetry-api", "opentelemetry-sdk", "pybreaker", _HTTP, "requests", "urllib3"),
-    *(_GRPC, "grpcio", "gevent", "greenlet", "gunicorn", "sentry-sdk"),
+    *("grpcio", "gevent", "greenlet", "gunicorn", "sentry-sdk"),
 )
-_EXTRAS = {_HTTP: "otlp", "requests": "otlp", "urllib3": "otlp", _GRPC: "grpc", "sentry-sdk": "sentry"}
+_EXTRAS = {_HTTP: "otlp", "requests": "otlp", "urllib3": "otlp", "grpcio": "grpc", "sentry-sdk": "sentry"}
 _MODULES = {
     _HTTP: "opentelemetry.exporter.otlp.proto.http.trace_exporter",
-    _GRPC: "opentelemetry.exporter.otlp.proto.grpc.trace_exporter",
+    "grpcio": "grpc",
     "requests": "requests",
     "urllib3": "urllib3",
     "sentry-sdk": "sentry_sdk",

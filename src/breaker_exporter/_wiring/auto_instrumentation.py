@@ -50,8 +50,6 @@ class ZeroCodeSpanExporter(SpanExporter):
     """
 
     protocol: ClassVar[Protocol]
-    survives_fork: ClassVar[bool]
-    """True where the wrapped exporter serves a forked child too."""
 
     def __init__(self) -> None:
         check_installed(self.protocol)
@@ -63,8 +61,8 @@ class ZeroCodeSpanExporter(SpanExporter):
         self.settings = arguments.settings(environment, defaults)
         check_otlp(self.protocol, environment)
         self._observes = environment.in_force(METRICS)
-        # By process id. A parent's is kept: to finalize it could wait for a thread that the child has not.
-        self._made: dict[int, CircuitBreakerSpanExporter] = {}
+        # By protocol, of which there is one: `setdefault` has two threads agree on the first that was made.
+        self._made: dict[Protocol, CircuitBreakerSpanExporter] = {}
         self._has_logged_failure = False
         self._started_in = 0
         self._end: float | None = None
@@ -74,8 +72,8 @@ class ZeroCodeSpanExporter(SpanExporter):
 
     @property
     def breaker(self) -> CircuitBreakerSpanExporter | None:
-        """The circuit breaker of this process, for its ``health()``; ``None`` before the first export."""
-        return self._made.get(self._process())
+        """The circuit breaker, also in a forked child; ``None`` before the first export."""
+        return self._made.get(self.protocol)
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Export `spans` through the circuit breaker, which the first export makes."""
@@ -121,7 +119,7 @@ class ZeroCodeSpanExporter(SpanExporter):
                 COLLECTOR, otlp_exporter(self.protocol, settings, self._environment), settings
             )
             # Another thread may be here too. One circuit breaker serves; the other has done nothing yet.
-            made = self._made.setdefault(self._process(), made)
+            made = self._made.setdefault(self.protocol, made)
             if (left := self._left()) is not None:  # begin_shutdown was called meanwhile
                 made.begin_shutdown(left)
             elif self._observes:
@@ -144,15 +142,9 @@ class ZeroCodeSpanExporter(SpanExporter):
         """Seconds until the deadline, once there is one."""
         return None if self._end is None else max(0.0, self._end - time.monotonic())
 
-    def _process(self) -> int:
-        """The id of the process whose circuit breaker serves here; 0 where one serves all processes."""
-        return 0 if self.survives_fork else os.getpid()
-
     def _observe(self, made: CircuitBreakerSpanExporter) -> None:
-        from ..instrumentation import forget, observe
+        from ..instrumentation import observe
 
-        for inherited in set(self._made.values()) - {made}:
-            forget(inherited)
         with metered(self._environment):
             observe(made)
 
@@ -161,19 +153,12 @@ class HTTPSpanExporter(ZeroCodeSpanExporter):
     """``breaker_otlp_proto_http``: :class:`~breaker_exporter.otlp.CooperativeOTLPSpanExporter`, guarded."""
 
     protocol = "http/protobuf"
-    survives_fork = True
 
 
 class GRPCSpanExporter(ZeroCodeSpanExporter):
-    """``breaker_otlp_proto_grpc``: OpenTelemetry's gRPC exporter, guarded and fed in slices."""
+    """``breaker_otlp_proto_grpc``: :class:`~breaker_exporter.otlp.OTLPGrpcSpanExporter`, guarded."""
 
     protocol = "grpc"
-    survives_fork = False
-
-    def prepare(self) -> None:
-        """Import only: the process may still fork, and no channel may exist by then."""
-        mend_native_locks()
-        from ..otlp._send import grpc  # noqa: F401
 
 
 def _known() -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from .._base.meter_provider import metered
 from .._base.redaction import origin, shown
 from ..otlp import _credentials
 from ..otlp import _environment as variables
-from ..otlp._packages import cause_of, importing
+from ..otlp._packages import cause_of
 from .batch_processor import BatchProcessor
 from .exporter_names import OTLP, chosen, entry_point, listed
 from .switchable_processor import shut_down
@@ -133,10 +133,11 @@ def otlp_exporter(protocol: otlp.Protocol, settings: Settings, environment: Envi
         TelemetryError: A variable is bad, where strict.
     """
     if protocol == "grpc":
-        with importing(protocol):
-            from ..otlp._grpc_settings import made
-            from ..otlp._send.grpc import SlicingOTLPSpanExporter
-        return made(SlicingOTLPSpanExporter, settings, environment)
+        from ..otlp import OTLPGrpcSpanExporter
+
+        return OTLPGrpcSpanExporter(
+            settings.endpoint, headers=settings.headers, timeout=settings.timeout, _environment=environment
+        )
     from ..otlp import CooperativeOTLPSpanExporter
 
     return CooperativeOTLPSpanExporter(

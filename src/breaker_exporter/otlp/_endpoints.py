@@ -8,6 +8,7 @@ from __future__ import annotations
 from urllib.parse import urldefrag, urlsplit, urlunsplit
 
 from .._base import checks as check
+from .._base.address import place
 from .._base.redaction import shown
 
 HTTP_PORT = 4318
@@ -15,6 +16,9 @@ GRPC_PORT = 4317
 HTTP_ENDPOINT = f"http://localhost:{HTTP_PORT}"
 GRPC_ENDPOINT = f"http://localhost:{GRPC_PORT}"
 TRACES_PATH = "/v1/traces"
+
+_RESOLVERS = frozenset(("dns", "ipv4", "ipv6", "unix", "unix-abstract", "vsock", "xds"))
+"""Schemes of targets that gRPC itself reads; of any other, host and port are the target."""
 
 
 def http_endpoint(name: str, value: object) -> str:
@@ -48,6 +52,18 @@ def grpc_endpoint(name: str, value: object) -> str:
             f"(credentials go into the headers), not {shown(value)}"
         )
     return text
+
+
+def grpc_target(url: str) -> str:
+    """What gRPC connects to: host and port of a URL, or a target of its own as it is."""
+    parts = urlsplit(url)
+    return parts.netloc if parts.netloc and parts.scheme not in _RESOLVERS else url
+
+
+def target_place(target: str) -> str:
+    """Host and port of a target of gRPC's, or the path of a socket, for log lines."""
+    scheme, _, rest = target.partition(":")
+    return rest.rpartition("/")[2] if scheme in ("dns", "ipv4", "ipv6") else place(target)
 
 
 def with_traces_path(endpoint: str) -> str:

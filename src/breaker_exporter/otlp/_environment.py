@@ -19,7 +19,6 @@ from ._settings import (
     GRPC_COMPRESSION,
     HEADERS,
     INSECURE,
-    RETRYABLE_CODES,
     Compression,
     Protocol,
 )
@@ -90,7 +89,6 @@ def check(environment: Environment, protocol: Protocol) -> None:
     endpoint(environment, protocol)
     if protocol == "grpc":
         insecure(environment)
-        environment.get(RETRYABLE_CODES)
     compression(environment, protocol)
     headers(environment, protocol)
     _check_files(environment, protocol)

@@ -47,7 +47,7 @@ def cause_of(error: BaseException) -> str:
 
 def package_of(protocol: Protocol) -> str:
     """The distribution that speaks this protocol."""
-    return f"opentelemetry-exporter-otlp-proto-{'grpc' if protocol == 'grpc' else 'http'}"
+    return "grpcio" if protocol == "grpc" else "opentelemetry-exporter-otlp-proto-http"
 
 
 def _install(protocol: Protocol) -> str:

@@ -7,7 +7,7 @@ import itertools
 import time
 from collections.abc import Callable
 from functools import partial
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from opentelemetry.metrics import MeterProvider, get_meter_provider
 
@@ -44,7 +44,7 @@ class SelfMetrics:
             "otel.component.type": kind,
             "otel.component.name": f"breaker_{kind}/{next(_numbers)}",
             "server.address": url.hostname or "",
-            "server.port": url.port or (443 if url.scheme == "https" else 80),
+            "server.port": _port(url),
         }
         meter = (meter_provider or get_meter_provider()).get_meter("breaker_exporter")
         self._inflight = meter.create_up_down_counter("otel.sdk.exporter.span.inflight", "{span}")
@@ -69,3 +69,11 @@ class SelfMetrics:
             if held < count:
                 self._exported.add(count - held, failed)
             self._duration.record(time.monotonic() - began, self._attributes if is_delivered else failed)
+
+
+def _port(url: SplitResult) -> int:
+    try:
+        port = url.port
+    except ValueError:  # the name of a service, which a target of gRPC may have
+        port = None
+    return port or (80 if url.scheme == "http" else 443)

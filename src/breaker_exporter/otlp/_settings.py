@@ -8,21 +8,12 @@ from typing import Literal, cast
 
 from .._base import checks as check
 from .._base.checks import one_of
-from .._base.redaction import shown
 from .._base.setting import Kind, Setting, switch
 from . import _headers as rules
 from ._endpoints import GRPC_ENDPOINT, GRPC_PORT, HTTP_ENDPOINT, TRACES_PATH, grpc_endpoint, http_endpoint
 
 Protocol = Literal["http/protobuf", "grpc"]
 Compression = Literal["none", "gzip", "deflate"]
-
-_GRPC_CODES = frozenset(
-    (
-        *("OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "INTERNAL"),
-        *("ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED"),
-        *("OUT_OF_RANGE", "UNIMPLEMENTED", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED"),
-    )
-)
 
 
 _READER = "OpenTelemetry Python"
@@ -89,15 +80,6 @@ def strings(name: str, value: object) -> Mapping[str, str]:
     ):
         raise TypeError(f"{name} must be a mapping of strings to strings, not {type(value).__name__}")
     return value
-
-
-def _grpc_codes(name: str, value: object) -> str:
-    codes = [code.strip().upper() for code in str(value).split(",") if code.strip()]
-    if not set(codes).issubset(_GRPC_CODES):
-        raise ValueError(
-            f"{name} must be names of gRPC's status codes with commas between, not {shown(value)}"
-        )
-    return str(value)
 
 
 def _variables(name: str) -> tuple[str, str]:
@@ -186,13 +168,6 @@ CLIENT_CERTIFICATE = Setting[str | None](
     default=None,
     about="the client's certificate; by HTTP its file may hold the key too",
 )
-RETRYABLE_CODES = Setting[str | None](
-    variables=("OTEL_PYTHON_EXPORTER_OTLP_GRPC_RETRYABLE_ERROR_CODES",),
-    kind=Kind("names of gRPC's status codes with commas between", _grpc_codes),
-    default=None,
-    fallback="OpenTelemetry's",
-    about="what OpenTelemetry's gRPC exporter tries again on",
-)
 # HTTP asks the general one first, gRPC the one for traces: so do OpenTelemetry's exporters.
 HTTP_CREDENTIALS = _credential_provider(
     "OTEL_PYTHON_EXPORTER_OTLP_HTTP_CREDENTIAL_PROVIDER",
@@ -205,5 +180,5 @@ GRPC_CREDENTIALS = _credential_provider(
 DECLARED = (
     *(PROTOCOL, ENDPOINT, INSECURE, HEADERS, TIMEOUT, COMPRESSION),
     *(CERTIFICATE, CLIENT_KEY, CLIENT_CERTIFICATE),
-    *(RETRYABLE_CODES, HTTP_CREDENTIALS, GRPC_CREDENTIALS),
+    *(HTTP_CREDENTIALS, GRPC_CREDENTIALS),
 )

@@ -1,133 +1,184 @@
-"""OTLP over gRPC for the hooks: OpenTelemetry's exporter, fed in slices.
-
-It encodes what it is given in one go, in C, which holds the GIL and with it the hub for milliseconds.
-"""
+"""Requests by gRPC: one unary call for each, on a channel that belongs to this process."""
 
 from __future__ import annotations
 
-import logging
-import math
+import os
 import time
-from collections.abc import Sequence
-from contextvars import ContextVar
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import Any
 
-from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+import grpc
 
-from ..._base.address import place
-from ..._core.report import ExportReport, Verdict, raised
-from ..._span_results import report_of_result
-from .._pacing import Pace
-from .._remarks import Remarks
-from .grpc_client import Client, Told
-from .partial_success import report_of_success
+from ..._base.redaction import message
+from ..._concurrency.memory import let_go
+from ..._core.report import Verdict
+from . import grpc_answer
+from .sender import Answer, Deadline
 
-if TYPE_CHECKING:
-    from opentelemetry.sdk.trace import ReadableSpan
+Metadata = tuple[tuple[str, str | bytes], ...]
+Options = Sequence[tuple[str, str | int]]
 
-_SLICE = 64
-"""Spans in a call: a call costs more than the pause between two slices of ours."""
-_CHANNEL_OPTIONS = (("grpc.enable_retries", 0),)
-"""gRPC would try again by itself, as often as it can connect: to a server that says GOAWAY to each connection
-300 times a second were measured, 60 % of a processor, and then up to 245 ms in which it held the GIL."""
+_OPTIONS: dict[str, str | int] = {
+    # gRPC would try again by itself, as often as it can connect: to a server that says GOAWAY to each
+    # connection 300 times a second were measured, 60 % of a processor, and then up to 245 ms in which it held
+    # the GIL.
+    "grpc.enable_retries": 0,
+    # The application's own channels to the same server share neither connections nor pauses with ours.
+    "grpc.use_local_subchannel_pool": 1,
+}
+_ANSWERED_IN_TIME = 0.9
+"""Part of the time that a call was given: one that ends as late was ended by its own deadline."""
 
-
-_LOGGERS = [
-    logging.getLogger(name) for name in sorted({kind.__module__ for kind in OTLPSpanExporter.__mro__})
-]
-_reported: ContextVar[bool] = ContextVar("breaker_exporter_reported", default=False)
+_parents: set[_Link] = set()
+"""Links of a parent process: to close one here, or to let it be collected, would reach into the parent's."""
 
 
-def _is_news(record: logging.LogRecord) -> bool:
-    """Not what the official exporter says of a call: that is in our report, where secrets are masked."""
-    return record.levelno < logging.WARNING or not _reported.get()
-
-
-class SlicingOTLPSpanExporter(OTLPSpanExporter):
-    """Makes a batch several calls, with a pause between two; one where the queue presses or calls take long.
+class GRPCSender:
+    """Sends to one method of one server.
 
     Args:
-        args: As for OpenTelemetry's.
-        spare: Seconds that all calls but the last may take. Half of them gone, what is left is one call; all
-            of them gone, it fails. So a batch takes no longer than this and one timeout.
-        kwargs: As for OpenTelemetry's.
+        target: As gRPC has it, such as ``collector:4317``, ``dns:///collector:4317`` or ``unix:/run/otlp``.
+        destination: The same for log lines: ``grpc://collector:4317``.
+        method: The path of the method, ``/package.Service/Method``.
+        metadata: Sent along.
+        credentials: Gives the credentials each time that a channel is made; ``None``: no TLS.
+        compression: Of requests.
+        options: Of the channel; they come before those that are set here.
     """
 
-    _listening: Client | None = None
-
-    def __init__(self, *args: Any, spare: float, **kwargs: Any) -> None:
-        self._told = Told()
-        for logger in _LOGGERS:
-            logger.addFilter(_is_news)
-        super().__init__(*args, **{"channel_options": _CHANNEL_OPTIONS, **kwargs})
-        self._remarks = Remarks(self.destination)
-        self._spare = spare
-        self._pace = Pace(_SLICE)
-        self._call_took = math.inf  # the first one tells
+    def __init__(
+        self,
+        target: str,
+        *,
+        destination: str,
+        method: str,
+        metadata: Metadata,
+        credentials: Callable[[], grpc.ChannelCredentials] | None,
+        compression: grpc.Compression,
+        options: Options,
+    ) -> None:
+        self._target = target
+        self._destination = destination
+        self._method = method
+        self._metadata = metadata
+        self._credentials = credentials
+        self._compression = compression
+        self._options = tuple({**_OPTIONS, **dict(options)}.items())
+        self._secrets = [value if isinstance(value, str) else value.hex() for _, value in metadata]
+        self._link: _Link | None = None
+        self._is_closed = False
 
     @property
     def destination(self) -> str:
-        """Where spans are sent to, such as ``grpc://collector:4317``: host and port."""
-        return f"grpc://{place(self._endpoint)}"  # a private door, with a test: the official class knows it
+        """Host and port, such as ``grpc://collector:4317``."""
+        return self._destination
 
-    def export_and_report(self, spans: Sequence[ReadableSpan]) -> ExportReport:
-        """Export `spans`, up to the first call that fails."""
-        began = time.monotonic()
-        self._pace.begin(began + self._spare)
-        size, sent, held, said = self._pace.slice, 0, 0, ""
-        if self._call_took * len(spans) / size > self._spare / 2:
-            size = len(spans)
+    def send(self, body: bytes, deadline: Deadline, rest: Callable[[], None]) -> Answer:
+        """Send `body` once; gRPC compresses it on a thread of its own, so `rest` is not called."""
+        if self._has_ended():
+            return Answer(Verdict.FAILED, reason="exporter is shut down")
+        link, began = self._current_link(), time.monotonic()
+        left = deadline.at - began
+        if left <= 0:
+            return Answer(Verdict.FAILED, reason=f"no time left to send, of {deadline.seconds:.3g} s")
         try:
-            while True:
-                part = list(spans[sent : sent + size])
-                count = len(part)
-                report = self._send(part)
-                part.clear()  # the frames of an error hold it until the garbage is collected
-                sent += count
-                held += report.accepted_of(count)
-                said = self._told.message or said
-                if report.verdict is not Verdict.DELIVERED:
-                    return replace(report, delivered=held)
-                if sent >= len(spans):
-                    return report_of_success(sent - held, sent, said)
-                self._pace.rest()
-                elapsed = time.monotonic() - began
-                if elapsed > self._spare:
-                    return ExportReport(Verdict.FAILED, held, "too slow to send all of a batch")
-                if elapsed > self._spare / 2:
-                    size = len(spans)
-        finally:
-            spans = ()
-            self._pace.end()
+            response = link.call(body, left, self._metadata)
+        except grpc.RpcError as error:
+            code, details = error.code(), error.details() or ""
+            trailing: Any = error.trailing_metadata() or ()
+            let_go(error)
+        else:
+            return grpc_answer.success(response, self._said)
+        if code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
+            # gRPC would not connect again for up to two minutes, and waits on a connection that went silent.
+            self._leave(link)
+        if self._has_ended() and code is grpc.StatusCode.CANCELLED:
+            return Answer(Verdict.FAILED, reason="the exporter was shut down meanwhile")
+        if code is grpc.StatusCode.DEADLINE_EXCEEDED and time.monotonic() - began >= left * _ANSWERED_IN_TIME:
+            details = f"no answer in {deadline.seconds:.3g} s"
+        return grpc_answer.failure(code.name, details, dict(trailing), len(body), self._said)
 
-    def _send(self, spans: Sequence[ReadableSpan]) -> ExportReport:
-        began = time.monotonic()
-        self._told.failure = None
-        token = _reported.set(True)
+    def close(self) -> None:
+        """End the calls under way, which then failed, and close the connection; later calls fail at once."""
+        self._is_closed = True
+        link, self._link = self._link, None
+        if link is not None:
+            link.close()
+
+    def _has_ended(self) -> bool:
+        return self._is_closed
+
+    def _current_link(self) -> _Link:
+        link = self._link
+        if link is None or link.is_left_to_parent():
+            credentials = None if self._credentials is None else self._credentials()
+            link = self._link = _Link(
+                self._target, self._method, credentials, self._compression, self._options
+            )
+        return link
+
+    def _leave(self, link: _Link) -> None:
+        """Have the next call connect anew; calls that are still under way on `link` may end on it."""
+        if self._link is link:
+            self._link = None
+        link.close_when_idle()
+
+    def _said(self, text: str) -> str:
+        return message(text, self._secrets)
+
+
+class _Link:
+    """A channel, the process that made it, and the calls under way on it."""
+
+    def __init__(
+        self,
+        target: str,
+        method: str,
+        credentials: grpc.ChannelCredentials | None,
+        compression: grpc.Compression,
+        options: Options,
+    ) -> None:
+        self._process = os.getpid()
+        self._channel = (
+            grpc.insecure_channel(target, options, compression)
+            if credentials is None
+            else grpc.secure_channel(target, credentials, options, compression)
+        )
+        # Bytes in and bytes out: gRPC serializes nothing where it is given nothing for that.
+        self._call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = self._channel.unary_unary(method)
+        self._calls: set[object] = set()
+        self._is_left = False
+
+    def is_left_to_parent(self) -> bool:
+        """In a forked child, keep it as it is for good and return true."""
+        if self._process == os.getpid():
+            return False
+        _parents.add(self)
+        return True
+
+    def call(self, body: bytes, timeout: float, metadata: Metadata) -> bytes | None:
+        """The response to `body`, in at most `timeout` seconds.
+
+        Raises:
+            grpc.RpcError: Any status but OK.
+        """
+        here = object()
+        self._calls.add(here)
         try:
-            report = report_of_result(super().export(spans))
-        except Exception as error:
-            return ExportReport(Verdict.FAILED, reason=raised(error))
+            response: bytes | None = self._call(body, timeout=timeout, metadata=metadata)
+            return response
         finally:
-            _reported.reset(token)
-        told = self._told
-        if report.verdict is not Verdict.DELIVERED:
-            return told.failure or report
-        self._call_took = time.monotonic() - began
-        warns = told.message and told.rejected <= 0
-        self._remarks.note(f"the collector warns: {told.message}" if warns else "")
-        return report_of_success(told.rejected, len(spans), told.message)
+            self._calls.discard(here)
+            if self._is_left and not self._calls:
+                self.close()
 
-    # A private door, with a test: the official exporter calls its client by this name (1.39 to 1.45), and
-    # keeps to itself what the answer says. Under another name rejected spans would count as taken, failures
-    # would have no reason, and it would send again what was lost on the way.
-    @property  # type: ignore[override]
-    def _client(self) -> Client | None:
-        return self._listening
+    def close(self) -> None:
+        """End its calls, and its connection, unless that is the parent's."""
+        if not self.is_left_to_parent():
+            self._channel.close()
 
-    @_client.setter
-    def _client(self, client: Any) -> None:
-        headers: Any = self._headers
-        secrets = [str(value) for _, value in headers]
-        self._listening = None if client is None else Client(client, self._told, secrets)
+    def close_when_idle(self) -> None:
+        """Close it once the last of its calls has ended."""
+        self._is_left = True
+        if not self._calls:
+            self.close()

@@ -1,0 +1,86 @@
+"""TLS by gRPC: if there is any, and by which credentials, as OpenTelemetry's gRPC exporter has it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import grpc
+
+from .._base.address import place
+from .._base.environment import Environment
+from .._base.log import say
+from . import _credentials
+from . import _environment as variables
+from ._environment import Files
+
+_UNREADABLE = b"unreadable"
+
+
+def credentials_of(
+    url: str,
+    insecure: bool | None,
+    given: grpc.ChannelCredentials | None,
+    files: Files,
+    environment: Environment,
+) -> Callable[[], grpc.ChannelCredentials] | None:
+    """A function that gives the credentials of each channel that is made; ``None``: no TLS.
+
+    They are what was given, else what a credential provider gives, else what the files hold by then.
+
+    Raises:
+        TypeError: An argument is of the wrong type.
+        ValueError: A file that was given cannot be read.
+        TelemetryError: A variable is bad, where strict.
+    """
+    if given is not None and not isinstance(given, grpc.ChannelCredentials):
+        raise TypeError(f"credentials must be grpc.ChannelCredentials, not {type(given)}")
+    _check(files)
+    if _is_plain(url, insecure, environment):
+        named = [name for name in _credentials.VARIABLES["grpc"] if environment.value(name)]
+        for name in [*(["credentials"] if given is not None else []), *named][:1]:
+            say(logging.WARNING, "%s has no effect on spans: %s goes without TLS", name, place(url))
+        return None
+    provided = given or _credentials.load(environment, "grpc", grpc.ChannelCredentials)
+    if provided is not None:
+        return lambda: provided
+    paths = (path or other for path, other in zip(files, variables.files(environment), strict=True))
+    found = Files(*paths)
+    return lambda: _of(found)
+
+
+def _is_plain(url: str, insecure: bool | None, environment: Environment) -> bool:
+    """True where there is no TLS: never with https, else as asked for, else with http alone."""
+    if not isinstance(insecure, bool | None):
+        raise TypeError(f"insecure must be True, False or None, not {insecure!r}")
+    scheme = urlsplit(url).scheme
+    if scheme == "https" or insecure is not None:
+        return scheme != "https" and bool(insecure)
+    asked = variables.insecure(environment)
+    return scheme == "http" if asked is None else asked[1]
+
+
+def _check(files: Files) -> None:
+    for name, path in zip(files._fields, files, strict=True):
+        if _content(path) is _UNREADABLE:
+            raise ValueError(f"{name}_file must be a readable file with something in it, not {path!r}")
+
+
+def _of(files: Files) -> grpc.ChannelCredentials:
+    pair = files.client_key, files.client_certificate
+    # One of them without the other is told already.
+    key, chain = pair if all(pair) else (None, None)
+    return grpc.ssl_channel_credentials(*map(_content, (files.certificate, key, chain)))
+
+
+def _content(path: str | None) -> bytes | None:
+    """What a file holds: where it is unreadable, which is told already, each export fails as by HTTP.
+
+    So it is with an empty one: gRPC would abort the process where one of key and certificate is empty.
+    """
+    try:
+        return None if path is None else Path(path).read_bytes() or _UNREADABLE
+    except OSError:
+        return _UNREADABLE
