@@ -115,6 +115,8 @@ def lines(sides: Sequence[Side], rounds: int, results: Results) -> Iterator[str]
         for label in ("A", "B")
     ]
     yield _row("CPU of exporting, %", [], *costs, results.costs("A", "B"))
+    if late := results.lateness():
+        yield from ("", f"{late} Measure again on a machine that does nothing else.")
 
 
 def _column(

@@ -11,8 +11,6 @@ from .results import Results
 from .spreads import spread
 from .targets import verdicts
 
-_LATE = 5.0
-"""Milliseconds by which a load may be late before the report says so."""
 _MISSING = "not installed"
 """The version that the store has of a package that is not installed."""
 
@@ -97,9 +95,5 @@ def _doubts(results: Results) -> Iterator[str]:
         if healthy and all(phase[f"{prefix}p99.9_ms"] == phase[f"{prefix}p100_ms"] for phase in healthy):
             yield f"p99.9 of {what} is the greatest of its phase, which has fewer than a thousand."
             yield ""
-    late = [cell["key"] for cell in results.cells.values() if cell["load_late_ms"] > _LATE]
-    if late:
-        yield (
-            f"In {len(late)} of {len(results.cells)} cells the load sent a request more than {_LATE:g} ms "
-            "late at least once; such a request waits longer than it should, in all contenders alike."
-        )
+    if late := results.lateness():
+        yield late

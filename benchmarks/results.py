@@ -7,6 +7,9 @@ from typing import Any
 
 from .plan import FAULTS
 
+_LATE = 5.0
+"""Milliseconds by which a load may be late before the report says so."""
+
 
 class Results:
     """The measured cells, found by contender, round and conditions; ratios are formed within a round."""
@@ -143,6 +146,16 @@ class Results:
         """Return the seconds that a single step takes; ``None`` where it was not measured."""
         value = self.data["micro"].get(name)
         return None if value is None else float(value)
+
+    def lateness(self) -> str | None:
+        """Return a sentence on cells in which the load was late; ``None`` where there is none."""
+        late = sum(cell["load_late_ms"] > _LATE for cell in self.cells.values())
+        if not late:
+            return None
+        return (
+            f"In {late} of {len(self.cells)} cells the load sent a request more than {_LATE:g} ms late at "
+            "least once; such a request waits longer than it should, in all contenders alike."
+        )
 
     def per_round(self, value: Callable[[int], float | None]) -> tuple[float, ...]:
         """Return the values of all rounds that have one."""

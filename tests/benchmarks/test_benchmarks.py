@@ -273,6 +273,17 @@ def test_a_comparison_has_ratios_within_a_round_and_their_spread() -> None:
     assert text.startswith("A is `hooks@abc`, B is `hooks`; 2 rounds, interleaved")
     assert "| request p99, ms | 2.1 (2-2.2) | 3.15 (3-3.3) | 6.3 (6-6.6) | 0.5 (0.5-0.5) |" in text
     assert "| CPU of exporting, % | - | 5.25 (5-5.5) | 10.5 (10-11) | 0.5 (0.5-0.5) |" in text
+    assert "late" not in text
+
+
+def test_a_comparison_on_a_busy_machine_says_so() -> None:
+    late = {**cost("hooks", 0, 0.1), "contender": "A", "load_late_ms": 80.0}
+    sides = (Side("hooks", "abc"), Side("hooks", None))
+
+    text = "\n".join(lines(sides, 1, Results({"cells": {"A": late}, "micro": {}})))
+
+    assert "In 1 of 1 cells the load sent a request more than 5 ms late" in text
+    assert text.endswith("Measure again on a machine that does nothing else.")
 
 
 def test_a_spread_is_the_median_with_the_least_and_the_greatest() -> None:
