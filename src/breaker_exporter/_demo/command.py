@@ -28,7 +28,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     plan = Plan()
     parser.description = (
         "Runs two Gunicorn gevent workers under the same load through an outage of their collectors and "
-        "back: one with the bare OTLP exporter, one with it behind the circuit breaker. "
+        "back: one with OpenTelemetry's bare exporter, one with this package's hooks. "
         f"Takes {plan.total + 6:.0f} s or so, on loopback alone. "
         "Exit status: 0 where every promise was kept, 1 where one was broken, 2 where it cannot run."
     )

@@ -39,7 +39,7 @@ def introduce(console: Console, plan: Plan) -> None:
     )
     grid.add_row(
         Text(LABELS[OURS], style="bold"),
-        "the same, behind the circuit breaker that the hooks of breaker_exporter.gunicorn put there; "
+        "this package's exporter behind its circuit breaker, by the hooks of breaker_exporter.gunicorn; "
         f"{settings}, so that an outage and the way back fit into this run",
     )
     grid.add_row(Text("collectors", style="bold"), course)
