@@ -31,7 +31,7 @@ def other(): return ConsoleSpanExporter()
 partly = functools.partial(Own)
 """
 WRAPPERS = {
-    "own_alias": ("breaker_exporter._wiring.auto_instrumentation:HTTPSpanExporter", (HTTP,)),
+    "own_alias": ("breaker_exporter._zero_code:HTTPSpanExporter", (HTTP,)),
     "own_class": ("own_exporters:Own", (GRPC,)),
     "own_guarded": ("own_exporters:guarded", ()),
     "own_inside": ("own_exporters:inside", ()),
@@ -117,7 +117,7 @@ def test_the_names_of_ours_are_those_that_are_installed() -> None:
     ours = {each.name for each in found if each.dist and each.dist.name == "breaker-exporter"}
 
     assert ours == names.GUARDED.keys()
-    module = "breaker_exporter._wiring.auto_instrumentation"
+    module = "breaker_exporter._zero_code"
     assert {f"{module}.{each.attr}" for each in found if each.name in ours} < exporters._CLASSES.keys()
 
 

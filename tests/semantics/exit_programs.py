@@ -112,7 +112,7 @@ def zero_code() -> None:
         warnings.simplefilter("ignore", DeprecationWarning)  # SDK 1.39 uses what it has deprecated itself
         import opentelemetry.sdk._configuration  # noqa: F401
 
-    from breaker_exporter._wiring.auto_instrumentation import GRPCSpanExporter, HTTPSpanExporter
+    from breaker_exporter._zero_code import GRPCSpanExporter, HTTPSpanExporter
 
     kinds = {"grpc": GRPCSpanExporter, "http": HTTPSpanExporter}
     provider = TracerProvider()

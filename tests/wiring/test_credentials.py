@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SpanExportResult
 
 from breaker_exporter._base.environment import TelemetryError
-from breaker_exporter._wiring.auto_instrumentation import GRPCSpanExporter, HTTPSpanExporter
+from breaker_exporter._zero_code import GRPCSpanExporter, HTTPSpanExporter
 from breaker_exporter.otlp import CooperativeOTLPSpanExporter
 from breaker_exporter.telemetry import Telemetry
 from breaker_exporter.testing import FaultyCollector
@@ -251,7 +251,7 @@ def test_key_and_certificate_of_a_client_come_together(
 
 MADE = """
 import sys
-from breaker_exporter._wiring.auto_instrumentation import GRPCSpanExporter, HTTPSpanExporter
+from breaker_exporter._zero_code import GRPCSpanExporter, HTTPSpanExporter
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanContext
 

@@ -580,7 +580,7 @@ from breaker_exporter.otlp import CooperativeOTLPSpanExporter
 from breaker_exporter.otlp import _environment as variables
 from breaker_exporter.telemetry import Telemetry
 import grpc  # what it changes is its own
-from breaker_exporter._wiring.auto_instrumentation import GRPCSpanExporter, HTTPSpanExporter
+from breaker_exporter._zero_code import GRPCSpanExporter, HTTPSpanExporter
 changed.clear()
 telemetry = Telemetry()
 telemetry.prepare()

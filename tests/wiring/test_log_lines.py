@@ -133,7 +133,7 @@ logging.getLogger("gunicorn.error").setLevel("INFO")
     ("made", "used"),
     [
         pytest.param(
-            "from breaker_exporter._wiring.auto_instrumentation import HTTPSpanExporter\n"
+            "from breaker_exporter._zero_code import HTTPSpanExporter\n"
             "made = HTTPSpanExporter(); made.make()",
             "made.export([]); made.export([]); made.shutdown()",
             id="zero_code",

@@ -26,7 +26,7 @@ BROKEN = {
 START = """
 import logging
 logging.basicConfig(format="%(message)s", level=logging.WARNING)
-from breaker_exporter._wiring.auto_instrumentation import GRPCSpanExporter, HTTPSpanExporter
+from breaker_exporter._zero_code import GRPCSpanExporter, HTTPSpanExporter
 from breaker_exporter.telemetry import Telemetry
 telemetry = Telemetry(protocol={protocol!r})
 telemetry.start()

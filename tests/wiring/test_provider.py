@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
 
-from breaker_exporter import otlp
-from breaker_exporter._wiring import auto_instrumentation
+from breaker_exporter import _zero_code, otlp
 from breaker_exporter._wiring import provider as _provider
 from breaker_exporter.testing import FaultyCollector
 
@@ -219,8 +218,8 @@ def test_a_meter_provider_that_is_not_installed_costs_no_exporter(
     monkeypatch.setenv("OTEL_PYTHON_METER_PROVIDER", "nonsense")
     monkeypatch.setenv("OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED", "true")
     monkeypatch.setenv("BREAKER_EXPORTER_METRICS", "true")
-    exporter = getattr(otlp if kind.startswith("Cooperative") else auto_instrumentation, kind)()
-    if isinstance(exporter, auto_instrumentation.ZeroCodeSpanExporter):
+    exporter = getattr(otlp if kind.startswith("Cooperative") else _zero_code, kind)()
+    if isinstance(exporter, _zero_code.ZeroCodeSpanExporter):
         exporter.make()
         assert exporter.breaker is not None
     exporter.shutdown()

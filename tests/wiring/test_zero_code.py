@@ -17,9 +17,8 @@ import pytest
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
-from breaker_exporter import CircuitBreakerSpanExporter, CircuitState
-from breaker_exporter._wiring import auto_instrumentation
-from breaker_exporter._wiring.auto_instrumentation import (
+from breaker_exporter import CircuitBreakerSpanExporter, CircuitState, _zero_code
+from breaker_exporter._zero_code import (
     GRPCSpanExporter,
     HTTPSpanExporter,
     ZeroCodeSpanExporter,
@@ -175,7 +174,7 @@ def test_making_it_loads_nothing_that_must_come_after_the_patch() -> None:
     """I1: in Gunicorn's arbiter, where a urllib3 would have the ssl of before the patch."""
     run(
         "import sys\n"
-        "from breaker_exporter._wiring.auto_instrumentation import GRPCSpanExporter, HTTPSpanExporter\n"
+        "from breaker_exporter._zero_code import GRPCSpanExporter, HTTPSpanExporter\n"
         "HTTPSpanExporter(), GRPCSpanExporter()\n"
         "heavy = ('ssl', 'pybreaker', 'redis', 'requests', 'urllib3', 'grpc', 'gevent')\n"
         "loaded = [name for name in heavy if name in sys.modules]\n"
@@ -190,7 +189,7 @@ def test_a_forked_child_exports_what_is_its_own(
     """The exporters leave their parent's channel and connections by themselves."""
     run(
         "import os\n"
-        f"from breaker_exporter._wiring.auto_instrumentation import {kind.__name__}\n"
+        f"from breaker_exporter._zero_code import {kind.__name__}\n"
         "from tests.semantics._spans import spans\n"
         f"exporter = {kind.__name__}()\n"
         "exporter.export(spans(1))\n"
@@ -210,7 +209,7 @@ PROCESS = """
 import time
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
-from breaker_exporter._wiring.auto_instrumentation import HTTPSpanExporter
+from breaker_exporter._zero_code import HTTPSpanExporter
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 provider = TracerProvider()
@@ -259,7 +258,7 @@ def test_the_last_exports_deliver_and_make_no_metrics(collector: FaultyCollector
 
 
 def test_an_exporter_that_is_garbage_is_not_called_at_exit() -> None:
-    run("from breaker_exporter._wiring.auto_instrumentation import HTTPSpanExporter\nHTTPSpanExporter()\n")
+    run("from breaker_exporter._zero_code import HTTPSpanExporter\nHTTPSpanExporter()\n")
 
 
 def test_its_health_is_metrics_where_asked_for(collector: FaultyCollector) -> None:
@@ -288,7 +287,7 @@ def test_an_exit_while_the_circuit_breaker_is_made_bounds_it(monkeypatch: pytest
         exporter.begin_shutdown(0.0)
         return ScriptedExporter()
 
-    monkeypatch.setattr(auto_instrumentation, "otlp_exporter", slowly)
+    monkeypatch.setattr(_zero_code, "otlp_exporter", slowly)
 
     assert exporter.export(spans(3)) is SpanExportResult.FAILURE
     assert exporter.breaker is not None
@@ -304,7 +303,7 @@ def test_two_threads_that_make_it_at_once_share_one(monkeypatch: pytest.MonkeyPa
             assert exporter.export(spans(7)) is SpanExportResult.SUCCESS
         return made[-1]
 
-    monkeypatch.setattr(auto_instrumentation, "otlp_exporter", in_the_middle_of_another)
+    monkeypatch.setattr(_zero_code, "otlp_exporter", in_the_middle_of_another)
 
     assert exporter.export(spans(2)) is SpanExportResult.SUCCESS
     assert exporter.breaker is not None

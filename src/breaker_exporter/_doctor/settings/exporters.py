@@ -21,8 +21,8 @@ _CLASSES: dict[str, Protocol] = {
     "opentelemetry.exporter.otlp.proto.http.trace_exporter.OTLPSpanExporter": "http/protobuf",
     "opentelemetry.exporter.otlp.proto.grpc.trace_exporter.OTLPSpanExporter": "grpc",
     "breaker_exporter.otlp._exporters.CooperativeOTLPSpanExporter": "http/protobuf",
-    "breaker_exporter._wiring.auto_instrumentation.HTTPSpanExporter": "http/protobuf",
-    "breaker_exporter._wiring.auto_instrumentation.GRPCSpanExporter": "grpc",
+    "breaker_exporter._zero_code.HTTPSpanExporter": "http/protobuf",
+    "breaker_exporter._zero_code.GRPCSpanExporter": "grpc",
 }
 """The OTLP exporters that another package's exporter may derive from."""
 

@@ -18,24 +18,25 @@ from typing import TYPE_CHECKING, ClassVar
 
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
-from .._base.environment import Environment
-from .._base.log import say, set_level
-from .._base.meter_provider import metered
-from .._base.redaction import origin
-from .._concurrency.before_patch import await_patch
-from ..otlp._packages import check_installed
-from .gunicorn_log import ensure_heard
-from .pipeline import COLLECTOR, check_otlp, otlp_exporter, with_circuit
-from .provider import mend_native_locks
-from .settings import Arguments
-from .start_line import say_started
-from .switches import METRICS
+from ._all_settings import OURS
+from ._base.environment import Environment
+from ._base.log import say, set_level
+from ._base.meter_provider import metered
+from ._base.redaction import origin
+from ._concurrency.before_patch import await_patch
+from ._wiring.gunicorn_log import ensure_heard
+from ._wiring.pipeline import COLLECTOR, check_otlp, otlp_exporter, with_circuit
+from ._wiring.provider import mend_native_locks
+from ._wiring.settings import Arguments
+from ._wiring.start_line import say_started
+from ._wiring.switches import METRICS
+from .otlp._packages import check_installed
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
 
-    from .._spans import CircuitBreakerSpanExporter
-    from ..otlp._settings import Protocol
+    from ._spans import CircuitBreakerSpanExporter
+    from .otlp._settings import Protocol
 
 
 class ZeroCodeSpanExporter(SpanExporter):
@@ -57,7 +58,7 @@ class ZeroCodeSpanExporter(SpanExporter):
         arguments = Arguments(protocol=self.protocol)
         defaults = arguments.defaults(environment)
         set_level(defaults.log_level)
-        environment.check_names(_known())
+        environment.check_names(OURS)
         self.settings = arguments.settings(environment, defaults)
         check_otlp(self.protocol, environment)
         self._observes = environment.in_force(METRICS)
@@ -143,7 +144,7 @@ class ZeroCodeSpanExporter(SpanExporter):
         return None if self._end is None else max(0.0, self._end - time.monotonic())
 
     def _observe(self, made: CircuitBreakerSpanExporter) -> None:
-        from ..instrumentation import observe
+        from .instrumentation import observe
 
         with metered(self._environment):
             observe(made)
@@ -159,12 +160,6 @@ class GRPCSpanExporter(ZeroCodeSpanExporter):
     """``breaker_otlp_proto_grpc``: :class:`~breaker_exporter.otlp.OTLPGrpcSpanExporter`, guarded."""
 
     protocol = "grpc"
-
-
-def _known() -> tuple[str, ...]:
-    from .._all_settings import OURS
-
-    return OURS
 
 
 def _bound_exit(exporter: weakref.ref[ZeroCodeSpanExporter]) -> None:
