@@ -21,7 +21,7 @@ from breaker_exporter.otlp._encode.spans import encode_spans
 
 from ..semantics._processes import run_code
 from . import _strategies as some
-from ._compare import assert_like_the_official, body_of, encoded, official, read
+from ._compare import assert_like_the_official, body_of, encodable, encoded, official, read
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -360,3 +360,70 @@ def test_neither_protobuf_nor_the_official_encoder_is_loaded() -> None:
         "assert (batch.items, batch.left_out) == (len(odd_spans()), 0)\n"
         "assert b'shop' in batch.requests[0].body\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        (object(), "object"),
+        (1 << 64, "an integer of more than 64 bits"),
+        ("secret \ud800", "UnicodeEncodeError"),
+        (some.nested(60), "values nested too deep"),
+        ({"fine": 1, "odd": [1, {2, 3}]}, "set"),
+    ],
+)
+def test_an_attribute_that_nobody_can_encode_is_left_out_with_one_warning_and_its_span_travels(
+    value: object, why: str, said: pytest.LogCaptureFixture
+) -> None:
+    """O3."""
+    some_are_odd: Any = {"before": 1, "odd": value, "after": "x", "odd too": value}
+    batch = [
+        span(some_are_odd, events=[Event("e", some_are_odd, 1)], links=[Link(CONTEXT, some_are_odd)]),
+        span({"a": 1}, resource=RESOURCE, instrumentation_scope=SCOPE),
+    ]
+
+    assert (encoded(batch).items, encoded(batch).left_out) == (2, 0)
+
+    assert [key for key, _ in attributes_of(batch[0])] == ["before", "after"]
+    (record,) = [record for record in said.records if record.name == "breaker_exporter"]
+    assert record.levelno == logging.WARNING
+    assert f"the attribute 'odd' cannot be encoded ({why})" in record.getMessage()
+    assert "secret" not in record.getMessage()
+
+
+def test_so_is_one_of_a_resource_or_a_scope() -> None:
+    resource, scope = Resource({"before": 1}), InstrumentationScope("s", attributes={"before": 1})
+    for owner in (resource, scope):
+        owner._attributes = {"before": 1, "odd": object(), "after": 2}  # type: ignore[assignment]
+    good = {"before": 1, "after": 2}
+
+    found = body_of([span(resource=resource, instrumentation_scope=scope)])
+
+    plain = InstrumentationScope("s", attributes=good)
+    expected = span(resource=Resource(good), instrumentation_scope=plain)
+    assert read(found) == read(official([expected]))
+
+
+@pytest.mark.parametrize("levels", [38, 39, 40, 44, 49])
+def test_what_is_nested_deeper_than_readers_go_costs_the_attribute_where_officially_it_costs_the_batch(
+    levels: int,
+) -> None:
+    """Readers refuse more than 100 messages inside of each other, and the whole request with them."""
+    deep = {"a": 1, "deep": some.nested(levels), "b": 2}
+    everywhere = span(
+        deep, events=[Event("e", deep, 1)], links=[Link(CONTEXT, deep)], resource=Resource(deep)
+    )
+
+    read(body_of([everywhere]))
+
+    assert [key for key, _ in attributes_of(everywhere)] in (["a", "deep", "b"], ["a", "b"])
+    is_kept = any(b"deep" in official([one]) for one in encodable([span(deep)]))
+    assert (len(attributes_of(span(deep))) == 3) is is_kept
+
+
+def test_a_resource_without_a_hash_travels() -> None:
+    """The official encoder fails on it: JSON, by which a resource is hashed, has no place for bytes."""
+    batch = [span(resource=Resource({"raw": b"\x00"})) for _ in range(2)]
+
+    assert encoded(batch).items == 2
+    assert b"raw" in body_of(batch)

@@ -6,6 +6,8 @@ import time
 
 _SLICE = 32
 """Spans that take a fraction of a millisecond to encode; each pause costs CPU, about 0.06 ms."""
+_WORK = 0.0004
+"""Seconds of work between two pauses: encoding a few items more stays well below a millisecond."""
 _PAUSE = 0.002
 """Seconds: time for the hub, or for whoever waits for the GIL, to serve others."""
 _MOST = 5
@@ -33,6 +35,7 @@ class Pace:
         self._in_a_row = 0
         self._ended = 0.0
         self._until = 0.0
+        self._at_work_since = 0.0
 
     @property
     def slice(self) -> int:
@@ -41,13 +44,19 @@ class Pace:
 
     def begin(self, deadline: float) -> None:
         """A batch begins; it pauses no more after half of its time (monotonic seconds) is gone."""
-        now = time.monotonic()
+        now = self._at_work_since = time.monotonic()
         self._in_a_row = self._in_a_row + 1 if now - self._ended < _AT_ONCE else 0
         if not self._in_a_row:
             self._pressure = max(self._pressure - 1, 0)
         elif self._in_a_row % _PATIENCE == 0:
             self._pressure = min(self._pressure + 1, _MOST)
         self._until = now + (deadline - now) / 2
+
+    def rest_if_due(self) -> None:
+        """Let others run where this thread has been at work for long enough."""
+        if time.monotonic() - self._at_work_since >= _WORK * (1 << self._pressure):
+            self.rest()
+            self._at_work_since = time.monotonic()
 
     def rest(self) -> None:
         """Let others run: greenlets where gevent has patched ``time``, elsewhere threads."""

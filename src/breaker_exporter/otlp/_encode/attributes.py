@@ -10,7 +10,7 @@ from typing import Any
 from opentelemetry.attributes import BoundedAttributes
 
 from ..._base.log import say
-from .values import DOUBLE, any_value, integer
+from .values import DOUBLE, any_value
 from .wire import NotEncodable, sized, utf8, varint
 
 _MOST_KEYS = 256
@@ -46,7 +46,7 @@ class Attributes:
         Raises:
             Exception: They are no mapping.
         """
-        keys, depth = self._keys, self._depth
+        keys, depth, pack = self._keys, self._depth, DOUBLE.pack
         if type(attributes) is MappingProxyType or type(attributes) is BoundedAttributes:
             # The copy is a plain dict: one step under its lock, where `items()` is Python code for each pair.
             attributes = attributes.copy()
@@ -63,7 +63,7 @@ class Attributes:
                 elif kind is bool:
                     append(key.truths[value])
                 elif kind is float:
-                    append(key.double + DOUBLE.pack(value))
+                    append((key.double or key.make_double()) + pack(value))
                 else:
                     append(_pair(key.tag, key.name, any_value(value, depth)))
             except Exception as error:
@@ -103,9 +103,14 @@ class _Key:
         self.tag = tag
         self.name = name
         self.texts = _Texts(tag, name)
-        self.integers = _Integers(tag, name)
-        self.truths = {truth: _pair(tag, name, any_value(truth, 0)) for truth in (True, False)}
-        self.double = _pair(tag, name, any_value(0.0, 0))[: -DOUBLE.size]
+        self.integers = _Numbers(tag, name)
+        self.truths = _Numbers(tag, name)
+        self.double = b""
+
+    def make_double(self) -> bytes:
+        """Return what stands before a double, and remember it."""
+        self.double = _pair(self.tag, self.name, any_value(0.0, 0))[: -DOUBLE.size]
+        return self.double
 
 
 class _Texts(dict[int, bytes]):
@@ -126,8 +131,8 @@ class _Texts(dict[int, bytes]):
         return made
 
 
-class _Integers(dict[int, bytes]):
-    """Whole fields, by the number."""
+class _Numbers(dict[int, bytes]):
+    """Whole fields, by the number; of integers, or of truths, since ``True == 1``."""
 
     def __init__(self, tag: bytes, name: bytes) -> None:
         super().__init__()
@@ -135,7 +140,7 @@ class _Integers(dict[int, bytes]):
         self._name = name
 
     def __missing__(self, number: int) -> bytes:
-        made = _pair(self._tag, self._name, integer(number))
+        made = _pair(self._tag, self._name, any_value(number, 0))
         if 0 <= number <= _GREATEST_NUMBER:
             if len(self) >= _MOST_SIZES:
                 self.clear()

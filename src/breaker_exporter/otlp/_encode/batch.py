@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from .request import Request
 
-AT_ONCE = 8
+AT_ONCE = 4
 """Items of the usual size that take well below half a millisecond to encode."""
 
 

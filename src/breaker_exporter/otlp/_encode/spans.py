@@ -28,7 +28,7 @@ def encode_spans(spans: Sequence[ReadableSpan], limit: int, rest: Callable[[], N
     Args:
         spans: The batch.
         limit: Bytes of a request at most; 0: any number.
-        rest: Called between any few spans: lets others run.
+        rest: Called between any few spans, and before they are joined: lets others run.
     """
     groups = Groups()
     latest: tuple[object, object] = (groups, None)
@@ -48,6 +48,7 @@ def encode_spans(spans: Sequence[ReadableSpan], limit: int, rest: Callable[[], N
             except Exception as error:
                 left_out += 1
                 _say_once(error)
+    rest()
     return Encoded.of(groups.request(len(spans) - left_out), limit, left_out)
 
 

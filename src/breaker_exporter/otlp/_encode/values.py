@@ -32,7 +32,7 @@ def any_value(value: object, depth: int) -> bytes:
     elif isinstance(value, str):
         made = b"\x0a" + sized(str.encode(value))
     elif isinstance(value, int):
-        made = integer(int.__index__(value))
+        made = _integer(int.__index__(value))
     elif isinstance(value, float):
         made = b"\x21" + DOUBLE.pack(value)
     elif isinstance(value, bytes):
@@ -48,12 +48,7 @@ def any_value(value: object, depth: int) -> bytes:
     return made
 
 
-def integer(number: int) -> bytes:
-    """Return an AnyValue.
-
-    Raises:
-        NotEncodable: The number has no place in 64 bits.
-    """
+def _integer(number: int) -> bytes:
     if not -(1 << 63) <= number < 1 << 63:
         raise NotEncodable("an integer of more than 64 bits")
     # A negative number is written as its two's complement of 64 bits.
