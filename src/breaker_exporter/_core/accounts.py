@@ -17,6 +17,7 @@ from .._concurrency.fork import renew_lock_in_child
 from .._concurrency.state_lock import new_state_lock, register_state_lock
 from . import deadline_clock as time
 from .announcer import Announcer
+from .batch import Batch
 from .circuit import Circuit, Permit
 from .health import snapshot
 from .judgement import loss_of, tell_circuit
@@ -35,20 +36,6 @@ class PermitHolder(Protocol):
 
     permit: Permit | None
     deadline: float
-
-
-class Batch:
-    """A batch on its way: the number of items that are still to be accounted for."""
-
-    __slots__ = ("owed",)
-
-    def __init__(self) -> None:
-        self.owed = 0
-
-    def take(self) -> int:
-        """The number of items, to be accounted for by the caller: each of them once."""
-        items, self.owed = self.owed, 0
-        return items
 
 
 class Accounts:

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from .._concurrency.memory import let_go
 from . import deadline_clock as time
-from .accounts import Accounts, Batch
+from .accounts import Accounts
+from .batch import Batch
 from .circuit import Permit
 from .judgement import report_of
 from .report import ExportReport, Verdict

@@ -6,7 +6,6 @@ the transitions that it hands out.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
@@ -14,6 +13,7 @@ from typing import ClassVar
 from .._base.values import PROBE_CANCELLED, CircuitState, CircuitTransition
 from .cooldown import OpenPeriod
 from .state_machine import ExportFailed, StateMachine
+from .transitions import Transitions
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +58,7 @@ class Circuit:
         self._generation = 0
         self._probe_out = False
         self._seen = seen or machine.state
-        self._transitions: list[CircuitTransition] = []
-        self._listener_error: Exception | None = None
+        self._transitions = Transitions(name)
 
     @property
     def now(self) -> float:
@@ -136,9 +135,13 @@ class Circuit:
             self._move(CircuitState.OPEN, PROBE_CANCELLED)
             self._period.end()
 
-    def succeeded(self, permit: Permit) -> None:
-        """The call of `permit` succeeded."""
-        self._settle(permit, None, "probe succeeded", at_once=False)
+    def succeeded(self, permit: Permit) -> Exception | None:
+        """The call of `permit` succeeded.
+
+        Returns:
+            The error that a listener or the storage of a given breaker raised.
+        """
+        return self._settle(permit, None, "probe succeeded", at_once=False)
 
     def failed(
         self,
@@ -148,7 +151,7 @@ class Circuit:
         *,
         at_once: bool,
         retry_after: float | None = None,
-    ) -> None:
+    ) -> Exception | None:
         """The call of `permit` failed.
 
         Args:
@@ -157,23 +160,18 @@ class Circuit:
             error: What it raised, if anything.
             at_once: True opens the circuit however few the failures are, as an overrun does (C2).
             retry_after: Seconds for which the backend wants to be left alone.
+
+        Returns:
+            As :meth:`succeeded`.
         """
         self.land(permit)
         if retry_after and permit.generation == self._generation:
             self._period.lengthen(retry_after)
-        self._settle(permit, error or ExportFailed(reason), reason, at_once=at_once)
+        return self._settle(permit, error or ExportFailed(reason), reason, at_once=at_once)
 
     def take_transitions(self) -> list[CircuitTransition]:
         """The transitions since the last call of this, oldest first."""
-        if not self._transitions:
-            return []
-        taken, self._transitions = self._transitions, []
-        return taken
-
-    def take_listener_error(self) -> Exception | None:
-        """The error that a listener or the storage of a given breaker raised since the last call of this."""
-        taken, self._listener_error = self._listener_error, None
-        return taken
+        return self._transitions.take()
 
     def forked(self) -> Circuit:
         """The same circuit for a forked child, no probe out (R5)."""
@@ -182,14 +180,16 @@ class Circuit:
             period.end()
         return Circuit(self._name, self._machine.copied(), period, self._clock)
 
-    def _settle(self, permit: Permit, error: BaseException | None, reason: str, *, at_once: bool) -> None:
+    def _settle(
+        self, permit: Permit, error: BaseException | None, reason: str, *, at_once: bool
+    ) -> Exception | None:
         self.land(permit)
         self._notice()
         if permit.generation != self._generation:
-            return
+            return None
         if error is None:
             self._period.take_back()
-        self._listener_error = self._machine.replay(error) or self._listener_error
+        broken = self._machine.replay(error)
         if at_once and self._machine.state is not CircuitState.OPEN:
             self._machine.open()
         new = self._machine.state
@@ -198,6 +198,7 @@ class Circuit:
             if permit.probe:
                 self._period.grow()
         self._move(new, reason)
+        return broken
 
     def _notice(self) -> None:
         """See what others did to the breaker. One of our own is changed by nobody else."""
@@ -213,17 +214,7 @@ class Circuit:
             self._period.begin(now)
         elif new is CircuitState.CLOSED:
             self._period.reset()
-        self._transitions.append(
-            CircuitTransition(
-                name=self._name,
-                old=old,
-                new=new,
-                at=time.time(),
-                reason=reason,
-                cooldown=self.cooldown,
-                consecutive_failures=self._counted(),
-            )
-        )
+        self._transitions.add(old, new, reason, self.cooldown, self._counted())
 
     def _counted(self) -> int:
         """Failures in a row; 0 where the storage of a given breaker cannot say."""

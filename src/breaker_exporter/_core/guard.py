@@ -14,8 +14,9 @@ from .._base.values import CircuitState, ExporterHealth
 from .._concurrency import hub
 from .._concurrency.thrown import passing_on
 from . import deadline_clock as time
-from .accounts import Accounts, Batch
+from .accounts import Accounts
 from .attempt import Attempt
+from .batch import Batch
 from .flush import Flush
 from .report import ExportReport, raised
 from .runner import Runner

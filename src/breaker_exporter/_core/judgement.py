@@ -52,17 +52,16 @@ def tell_circuit(
     """
     try:
         if report.verdict in (Verdict.DELIVERED, Verdict.REJECTED):
-            circuit.succeeded(permit)
-        elif report.verdict is Verdict.UNSENT:
+            return circuit.succeeded(permit)
+        if report.verdict is Verdict.UNSENT:
             circuit.cancel(permit)
-        else:
-            circuit.failed(
-                permit,
-                report.reason,
-                outcome.error if isinstance(outcome, Raised) else None,
-                at_once=isinstance(outcome, Overran) or report.verdict is Verdict.MISCONFIGURED,
-                retry_after=report.retry_after,
-            )
+            return None
+        return circuit.failed(
+            permit,
+            report.reason,
+            outcome.error if isinstance(outcome, Raised) else None,
+            at_once=isinstance(outcome, Overran) or report.verdict is Verdict.MISCONFIGURED,
+            retry_after=report.retry_after,
+        )
     except Exception as error:
         return error
-    return circuit.take_listener_error()
