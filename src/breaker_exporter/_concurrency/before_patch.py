@@ -1,6 +1,6 @@
-"""Exporters that were made before gevent's monkey patch: they prepare once it has come.
+"""Exporters that are made before gevent's monkey patch, and prepare once it has been made.
 
-Loaded before the patch, so it imports nothing that must come after it. ``gevent_plugin`` tells of the patch.
+Loaded before the patch, so it imports nothing that must come after it. ``gevent_plugin`` calls it.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def await_patch(exporter: Early) -> None:
 
 
 def any_early() -> bool:
-    """Return whether there is such an exporter."""
+    """Return true where there is such an exporter."""
     return bool(_early)
 
 

@@ -1,8 +1,8 @@
 """The native thread that the calls of one exporter run on, one after another.
 
 One thread serves all calls until one hangs: pooled gevent sockets belong to the hub of the thread that
-opened them. Nobody joins it, so nothing keeps the process from exiting (R4). There is no lock: what two
-threads may change at the same time is changed by one step on a list, a set or a queue.
+opened them. Nobody joins it, so nothing keeps the process from exiting (R4). There is no lock: two
+threads share lists, sets and queues, and change them by single steps.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Job:
         return Job(self.run, self.unrun)
 
     def claim(self) -> bool:
-        """Claim the job; true for the first caller alone, who decides what becomes of it."""
+        """Claim the job; true for the first caller alone, which then runs it or drops it."""
         try:
             return self._unclaimed.pop()
         except IndexError:
@@ -148,7 +148,7 @@ def end_if_child_of(pid: int) -> None:
 
 
 class Worker:
-    """Owns a thread, which ends once nobody holds this object.
+    """Owns a thread, which ends when this object is freed.
 
     Raises:
         RuntimeError: No thread can be started.

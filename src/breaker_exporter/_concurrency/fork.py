@@ -1,4 +1,4 @@
-"""Locks in a forked child, where the thread that held one at the fork is not there to release it."""
+"""Locks in a forked child: the thread that held one at the fork does not exist there."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _locked: weakref.WeakSet[Locked] = weakref.WeakSet()
 def renew_lock_in_child(owner: Locked) -> None:
     """In every forked child, give `owner` a new lock.
 
-    Copies of the parent's greenlets go on in the child, and take the lock on their way out.
+    Copies of the parent's greenlets go on in the child, and take the lock as they end.
     """
     _locked.add(owner)
 

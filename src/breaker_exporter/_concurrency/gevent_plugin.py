@@ -1,7 +1,7 @@
 """gevent's plug-in: does nothing unless an exporter was made before the monkey patch.
 
 gevent loads this in every process that has both packages installed, by the entry points
-``gevent.plugins.monkey.*``. So it imports nothing, and costs a process that exports nothing next to nothing.
+``gevent.plugins.monkey.*``. So it imports nothing, and costs a process without exporters almost nothing.
 """
 
 import sys

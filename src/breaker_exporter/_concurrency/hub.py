@@ -1,4 +1,4 @@
-"""gevent's hub: whether the caller depends on it, and work given to it."""
+"""gevent's hub: callers that depend on it, and work that is given to it."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def start_greenlet(
 
     Args:
         task: What to run. A greenlet that is killed before its first instruction never runs it.
-        ended: Called on the hub once the greenlet has ended, in whichever way.
+        ended: Called on the hub once the greenlet has ended, also when it was killed.
         context: The context that the greenlet runs in, from its first instruction to its last.
 
     Returns:

@@ -37,7 +37,7 @@ def is_exit_error(error: BaseException | None) -> bool:
 def resolve_names_without_threads() -> None:
     """At exit, make gevent resolve names in place where it has no thread for it and none can start (3.12).
 
-    That blocks the hub, which serves nobody else by then.
+    That blocks the hub, which has nothing else to do by then.
     """
     if _main_thread_runs():
         return

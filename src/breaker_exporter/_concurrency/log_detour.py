@@ -1,4 +1,4 @@
-"""The log detour: what a native thread of a patched process logs is handled by a greenlet of a hub (R7).
+"""The log detour: a greenlet of a hub handles what a native thread of a patched process logs (R7).
 
 A native thread that takes a logging handler's patched lock beside greenlets that hold it over a switch
 stalls them for seconds, or for good. Filters run before that lock is taken. So a filter of ours holds such a
@@ -38,7 +38,7 @@ class Detour:
 
         Args:
             call: Its identity, for :meth:`close`, which has to follow even if this raises.
-            records: For what it will log; the hub of the caller hands them on, else that of the main thread.
+            records: For what the call logs; the caller's hub hands them on, else the main thread's.
         """
         records.hand_on_by(hub.greenlet_starter() or _start_on_main_hub)
         with self._lock:
@@ -66,7 +66,7 @@ class Detour:
         self._threads.pop(thread_ident(), None)
 
     def records_of_thread(self) -> Records | None:
-        """The place for what the current thread logs; ``None`` where it logs as any other."""
+        """The records of the current thread; ``None`` where it logs as any other."""
         return self._threads.get(thread_ident())
 
 
@@ -95,10 +95,10 @@ _Filters = list[Any]
 
 
 def _replace_filters(origin: Origin, change: Callable[[_Filters], _Filters]) -> None:
-    """Give `origin` a new list of filters, since another thread may be going through the old one.
+    """Give `origin` a new list of filters, since another thread may be iterating over the old one.
 
-    One that moved on in it would pass a filter by, one that hides secrets perhaps. What others add to or
-    take from the old list until the new one is there is done to that as well. What cannot be
+    A change of the old list could make it skip a filter, perhaps one that hides secrets. Filters
+    that others add to or remove from the old list meanwhile are added and removed in the new one. What cannot be
     changed stays as it is.
     """
     with contextlib.suppress(Exception):

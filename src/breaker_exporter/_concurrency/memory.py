@@ -1,6 +1,6 @@
-"""The tricks that keep batches, frames and errors from being held.
+"""All tricks that free batches early and slowly, and keep errors and frames from holding them.
 
-A batch of 512 spans is thousands of objects. Two things have been measured to hold the hub for milliseconds:
+A batch of 512 items is thousands of objects. Two things have been measured to block the hub for milliseconds:
 
 * Freeing them all in one go: 0.7 ms and more, in which nothing else runs. :func:`free_slowly` frees a few at
   a time, between which the hub runs.
@@ -8,7 +8,8 @@ A batch of 512 spans is thousands of objects. Two things have been measured to h
   traceback, that knows frames, and those know all that called them; the errors of HTTP and gRPC libraries are
   known in their own frames. So no frame of ours that such an error can reach knows a batch
   (:class:`CallWithBatch`), an error that is raised once more for pybreaker gains no frames by that
-  (:class:`SameTraceback`), and one that has been reported loses its tracebacks (:func:`let_go`).
+  (:class:`SameTraceback`), and one that has been reported loses its tracebacks (:func:`let_go`). A frame
+  that an error went through and that has a name for it deletes the name (``del``).
 """
 
 from __future__ import annotations

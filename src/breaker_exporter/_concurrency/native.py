@@ -1,4 +1,4 @@
-"""Native locks, queues and identities: those of the interpreter, also where gevent has replaced them."""
+"""Native locks, queues and thread identities, also where gevent has replaced them."""
 
 from __future__ import annotations
 

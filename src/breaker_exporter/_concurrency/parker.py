@@ -1,4 +1,4 @@
-"""The place where one caller waits, a greenlet or a native thread, until somebody wakes it."""
+"""A place where one caller waits, a greenlet or a native thread, until another thread wakes it."""
 
 from __future__ import annotations
 

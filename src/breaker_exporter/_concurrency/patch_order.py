@@ -27,7 +27,7 @@ def holders_of(context: type) -> tuple[str, ...]:
     derived: list[type] = type.__subclasses__(context)
     names = {each.__module__ for each in derived}
     for name, module in list(sys.modules.items()):
-        # What else stands there, such as a lazy proxy, may do anything when it is asked.
+        # Other objects in ``sys.modules``, such as lazy proxies, may do anything when an attribute is read.
         namespace = vars(module) if issubclass(type(module), ModuleType) else {}
         if any(value is context for value in list(namespace.values())):
             names.add(name)

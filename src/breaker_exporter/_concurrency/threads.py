@@ -1,4 +1,4 @@
-"""Native threads: started without anybody to join them, interrupted, ended without a trace."""
+"""Native threads that nobody joins: start, interruption, and the end of their hubs."""
 
 from __future__ import annotations
 

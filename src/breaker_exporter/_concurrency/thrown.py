@@ -1,4 +1,4 @@
-"""Errors thrown into a caller while it waits: they are the application's, and no outcome of an export.
+"""Errors thrown into a waiting caller: they belong to the application, and are no outcome of an export.
 
 No generators: every export goes through these blocks, and a refused one does little else.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 
 class Thrown(BaseException):
-    """Carries what was thrown into a waiting caller, an ``Exception`` too: it is the application's (C3)."""
+    """Carries an error that was thrown into a waiting caller, for the application (C3)."""
 
     def __init__(self, error: BaseException) -> None:
         super().__init__(error)
@@ -36,10 +36,10 @@ _waiting, _passing_on = _Waiting(), _PassingOn()
 
 
 def waiting() -> _Waiting:
-    """A block that waits: what is thrown into it is marked, so that it is not taken for an outcome."""
+    """A block that waits: an error thrown into it is marked, so that it is not taken for an outcome."""
     return _waiting
 
 
 def passing_on() -> _PassingOn:
-    """A block around waits: it raises what was thrown into one of them as it was thrown."""
+    """A block around waits: an error thrown into one of them leaves it unmarked."""
     return _passing_on

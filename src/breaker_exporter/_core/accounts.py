@@ -1,6 +1,6 @@
 """The circuit and the counts of one exporter in one process, changed together under one lock.
 
-Each change is a step of its own (admit, settle, account, refuse): what makes the calls takes them one by one.
+Each change is a step of its own (admit, settle, account, refuse), so that a caller can take them one by one.
 Log lines and transitions are queued under the lock, in order, and announced outside of it.
 """
 
@@ -104,7 +104,7 @@ class Accounts:
             if loss_of(report) is Loss.REJECTED:
                 try:
                     broken = tell_circuit(self._circuit, permit, outcome, report)
-                    self._collect(self._now())  # what is rejected is not of the outage that it ends
+                    self._collect(self._now())  # a rejected batch is not part of the outage that it ends
                 finally:
                     account(report)
             else:
@@ -146,7 +146,7 @@ class Accounts:
         return items
 
     def give_back(self, permit: Permit) -> None:
-        """Take back a permit that was of no use: that says nothing of the backend."""
+        """Take back a permit whose call was not made: that says nothing about the backend."""
         self._circuit.land(permit)  # first: what follows may raise, or be thrown out of a wait for the lock
         try:
             with self._lock:
@@ -196,7 +196,7 @@ class Accounts:
             self._announcer.add_line(line)
 
     def _now(self) -> float:
-        """The circuit's time. A clock that raises is told of elsewhere, and must not raise here."""
+        """The circuit's time. The error of a clock that raises is logged elsewhere."""
         try:
             self._latest = self._circuit.now
         except Exception:

@@ -1,4 +1,4 @@
-"""Tells the log, in lines that an operator can act on, and the listeners what has happened.
+"""Writes log lines that an operator can act on, and calls listeners.
 
 Outside every lock, in order, by one caller at a time.
 """

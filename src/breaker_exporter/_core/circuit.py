@@ -128,7 +128,7 @@ class Circuit:
             self._probe_out = False
 
     def cancel(self, permit: Permit) -> None:
-        """Take back a permit whose call was not made, or sent nothing: that says nothing of the backend."""
+        """Take back a permit whose call sent nothing: that says nothing about the backend."""
         self.land(permit)
         if permit.probe and permit.generation == self._generation:
             self._machine.open()
@@ -201,7 +201,7 @@ class Circuit:
         return broken
 
     def _notice(self) -> None:
-        """See what others did to the breaker. One of our own is changed by nobody else."""
+        """Look for changes that others made to the breaker. Nobody else changes one of our own."""
 
     def _move(self, new: CircuitState, reason: str) -> None:
         old = self._seen

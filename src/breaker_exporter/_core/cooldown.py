@@ -1,4 +1,4 @@
-"""How long a circuit stays open: the cooldown, its growth, and the period that is running."""
+"""The time that a circuit stays open: the cooldown, its growth, and the running period."""
 
 from __future__ import annotations
 

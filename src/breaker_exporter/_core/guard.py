@@ -85,7 +85,7 @@ class Guard:
             except CannotStart as error:
                 self._cannot_start(batch, str(error))
             except Exception as error:
-                # A given breaker, its storage, or a clock: nothing of that may reach the caller.
+                # A given breaker, its storage or a clock raised; the caller must not see it.
                 self._accounts.breaker_raised(batch, error)
             finally:
                 if batch.owed:

@@ -32,7 +32,7 @@ Batch = TypeVar("Batch")
 
 
 class GuardedExporter(Generic[Batch]):
-    """Calls a wrapped exporter so that nobody notices what its backend does.
+    """Calls a wrapped exporter so that the application does not notice the state of its backend.
 
     May be made before or after a fork: each process has a guard of its own, made at its first call.
 
@@ -40,8 +40,8 @@ class GuardedExporter(Generic[Batch]):
         exporter: The wrapped exporter.
         export: Exports a batch by it.
         size_of: The number of items in a batch.
-        judge: What a result of `export` means, given what the exporter logged meanwhile.
-        unit: What an item is called, in the plural.
+        judge: The meaning of a result of `export`, given what the exporter logged meanwhile.
+        unit: The name of an item, in the plural.
         secrets: Returns values that no text may show.
         name: In logs, metrics and events; ``None``: the wrapped class's name.
         failure_threshold: As the other circuit settings, see :func:`circuit_of`.
@@ -119,7 +119,7 @@ class GuardedExporter(Generic[Batch]):
         pid = os.getpid()
         guard = guards.get(pid)
         if guard is None:
-            # Several threads of a child may come here at once: the first one's is everybody's.
+            # Several threads of a child may come here at once: all get the first one's.
             parent = next(known for process, known in list(guards.items()) if process != pid)
             guard = guards.setdefault(pid, parent.forked())
             self._guards = {pid: guard}

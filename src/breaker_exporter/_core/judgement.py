@@ -1,4 +1,4 @@
-"""What the outcome of an export means: as a report, to the circuit, and to the ledger."""
+"""The meaning of an export's outcome: as a report, to the circuit, and to the ledger."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def report_of(outcome: Outcome) -> ExportReport:
 
 
 def loss_of(report: ExportReport) -> Loss:
-    """The kind of loss that the items are which the backend did not accept."""
+    """The kind of loss of the items that the backend did not accept."""
     return _LOSSES[report.verdict]
 
 

@@ -36,7 +36,7 @@ class LastCall:
         self.end_at = math.inf
 
     def inherit(self, parent: LastCall) -> None:
-        """In a forked child, be over where the parent's was made, and end when it would (R5)."""
+        """In a forked child, take over the parent's deadlines; be done where the parent's was made (R5)."""
         self.end_at = parent.end_at
         self._turns.cut_at = parent._turns.cut_at
         if parent._turn is not None:

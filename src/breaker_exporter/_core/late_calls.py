@@ -96,7 +96,7 @@ class LateCalls:
         """Wake all who wait for the turn where they would be refused now, so that they do not wait for it."""
         try:
             refused = task.refusal() is not None
-        except Exception:  # of a given breaker's storage: each of them sees for itself
+        except Exception:  # of a given breaker's storage: each of those who wait asks for itself
             refused = True
         if refused or self.blocked_reason:
             self._turns.wake_all()

@@ -25,7 +25,7 @@ _cooperating: weakref.WeakKeyDictionary[Turn, Callable[[], None]] = weakref.Weak
 def _leave_calls_to_parent() -> None:
     """In a child: its copies of the parent's greenlets would send the same items once more (R5).
 
-    Nor does a call out there shorten the switch interval here.
+    Nor does a call of the parent shorten the switch interval in the child.
     """
     for kill in list(_cooperating.values()):
         kill()

@@ -1,4 +1,4 @@
-"""Counts of what became of every item, and of losses that have not been logged yet.
+"""Counts of the items by outcome, and of losses that have not been logged yet.
 
 No lock and no I/O: the owner's lock guards them, and writes the lines they return outside of it.
 """
@@ -27,7 +27,7 @@ class Loss(enum.StrEnum):
 
 
 class Ledger:
-    """Counts of items: each that is received ends in exactly one of exported, failed, refused (P3).
+    """Counts of items: each received item ends in exactly one of exported, failed, refused (P3).
 
     Args:
         unit: The name of an item, in the plural.

@@ -32,8 +32,8 @@ class ExportReport:
     """The result of one export, as :meth:`ReportingSpanExporter.export_and_report` returns it.
 
     Attributes:
-        verdict: What it says about the backend.
-        delivered: Number of items of the batch (spans, say) that the backend accepted; the others count as
+        verdict: The judgement on the backend.
+        delivered: Number of items of the batch that the backend accepted; the others count as
             failed. ``None``: all of them where the verdict is ``DELIVERED``, else none.
         reason: Short text without secrets, for log lines, health and transitions.
         retry_after: Seconds for which the backend asked to be left alone. If this failure opens the circuit,

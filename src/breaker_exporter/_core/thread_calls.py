@@ -1,4 +1,4 @@
-"""Calls on the native thread of one exporter, and what the process gets for as long as one is out there."""
+"""Calls on the native thread of one exporter; meanwhile the switch interval is short and log lines detour."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ Outcome = Returned | Raised | Overran
 
 
 def outcome_of(call: Callable[[], object]) -> Outcome:
-    """Make `call`. Any error is its outcome: on a thread or greenlet of ours it was meant for nobody else."""
+    """Make `call`. Any error is its outcome: a thread or greenlet of ours has no other receiver."""
     try:
         return Returned(call())
     except BaseException as error:
@@ -62,7 +62,7 @@ def outcome_of(call: Callable[[], object]) -> Outcome:
 
 
 class Task(Protocol):
-    """A call for the runner, with what its owner has to say to it and wants to know of it.
+    """A call for the runner, and its owner's part in it.
 
     Each method but :meth:`call` runs on the side of a caller, never on the thread or greenlet of the call.
     """

@@ -1,4 +1,4 @@
-"""The calls into a wrapped exporter: export, flush, shutdown, and what it says of itself."""
+"""The calls into a wrapped exporter: export, flush, shutdown, destination."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Wrapped(Generic[Batch]):
     """A wrapped exporter.
 
     Args:
-        exporter: Itself.
+        exporter: The wrapped exporter.
         export: Exports a batch by it.
         judge: The meaning of a result of `export`, given what the exporter logged meanwhile.
         secrets: Returns values that no text may show.
@@ -47,7 +47,7 @@ class Wrapped(Generic[Batch]):
         """The address that it sends to; empty where it does not say."""
         try:
             destination = getattr(self._exporter, "destination", None)
-        except Exception:  # of a property that is somebody else's
+        except Exception:  # a property of the wrapped exporter may raise anything
             destination = None
         return message(destination) if isinstance(destination, str) else ""
 
