@@ -15,9 +15,9 @@ from breaker_exporter._core.report import ExportReport, Verdict
 from breaker_exporter.testing import ScriptedExporter, fail, hang, succeed
 
 from ._children import in_child
-from ._exporters import FAILURE, SUCCESS
+from ._exporters import FAILURE, SUCCESS, Gated
 from ._spans import spans
-from ._waiting import until
+from ._waiting import start, until
 from .test_no_thread_to_be_had import no_new_threads
 
 if TYPE_CHECKING:
@@ -129,6 +129,24 @@ def test_what_is_delivered_is_a_success_though_the_storage_is_gone() -> None:
     assert exporter.export(spans(3)) is SUCCESS
     storage.script = iter(())
     assert (exporter.health().exported, exporter.health().in_flight) == (3, 0)
+
+
+def test_a_caller_that_waits_while_the_storage_goes_is_answered() -> None:
+    """P5, R2: the end of the call before it wakes it, and it sees for itself what the storage says."""
+    inner = Gated()
+    storage, exporter = _guarded(inner)
+    first = start(lambda: exporter.export(spans(1)))
+    inner.entered(1)
+    second = start(lambda: exporter.export(spans(2)))
+    until(lambda: exporter.health().in_flight == 3)
+
+    storage.script = iter([True] * 1000)
+    inner.let_all_out()
+
+    assert first.result(timeout=20) is SUCCESS
+    assert second.result(timeout=20) is FAILURE
+    storage.script = iter(())
+    assert (exporter.health().exported, exporter.health().failed, exporter.health().in_flight) == (1, 2, 0)
 
 
 def test_a_forked_child_exports_when_the_storage_is_back() -> None:

@@ -436,6 +436,68 @@ assert lines == [("a line", True), ("another", True), ("the main thread writes i
     )
 
 
+def test_what_an_exporter_logs_for_a_thread_that_is_older_than_the_patch_is_handled_on_the_main_hub() -> None:
+    """R7: that thread has no hub, and must not take a handler's patched lock."""
+    run(
+        """
+import _thread, logging, threading, time
+begin, done = _thread.allocate_lock(), _thread.allocate_lock()
+begin.acquire(), done.acquire()
+native_sleep = time.sleep
+
+def old():
+    begin.acquire()
+    guarded.export([object()])
+    done.release()
+
+_thread.start_new_thread(old, ())
+"""
+        + LATE.format(before="", process=PROCESS)
+        + """
+import gevent
+from breaker_exporter import CircuitBreakerSpanExporter
+from breaker_exporter.testing import ScriptedExporter
+lines = []
+
+class Handler(logging.Handler):
+    def emit(self, record):
+        lines.append((record.getMessage(), gevent.get_hub() is hub))
+
+def chat(_):
+    logging.getLogger("foreign").warning("a line")
+
+hub = gevent.get_hub()
+logging.getLogger().addHandler(Handler())
+guarded = CircuitBreakerSpanExporter(ScriptedExporter(default=chat), export_timeout=20)
+begin.release()
+while not done.acquire(False):
+    native_sleep(0.001)
+assert lines == []
+deadline = time.monotonic() + 20
+while ("a line", True) not in lines and time.monotonic() < deadline:
+    gevent.sleep(0.001)
+assert [line for line in lines if line[0] == "a line"] == [("a line", True)], lines
+"""
+    )
+
+
+@pytest.mark.parametrize("again", ["", "before_patch.did_patch()"])
+def test_a_second_patch_adds_no_second_filter(again: str) -> None:
+    run(
+        LATE.format(before="", process=PROCESS)
+        + "import logging\nfrom breaker_exporter._concurrency import before_patch\n"
+        + f"{again}\nassert len(logging.getLogger('breaker_exporter').filters) == 1\n"
+    )
+
+
+def test_a_patch_without_threads_leaves_log_lines_where_they_are() -> None:
+    """R7: handlers have the interpreter's locks then."""
+    run(
+        LATE.replace("patch_all()", "patch_all(thread=False)").format(before="", process=PROCESS)
+        + "import logging\nassert logging.getLogger('breaker_exporter').filters == []\n"
+    )
+
+
 INSTRUMENT = Path(sys.executable).with_name("opentelemetry-instrument")
 needs_distro = pytest.mark.skipif(not INSTRUMENT.exists(), reason="needs the group services")
 

@@ -97,9 +97,9 @@ _Filters = list[Any]
 def _replace_filters(origin: Origin, change: Callable[[_Filters], _Filters]) -> None:
     """Give `origin` a new list of filters, since another thread may be iterating over the old one.
 
-    A change of the old list could make it skip a filter, perhaps one that hides secrets. Filters
-    that others add to or remove from the old list meanwhile are added and removed in the new one. What cannot be
-    changed stays as it is.
+    A change of the old list could make it skip a filter, perhaps one that hides secrets. What others add to
+    or remove from the old list meanwhile is added to and removed from the new one as well. An origin that
+    cannot be changed stays as it is.
     """
     with contextlib.suppress(Exception):
         old = origin.filters

@@ -48,15 +48,14 @@ class SameTraceback:
 
     __slots__ = ("_before", "_error")
 
-    def __init__(self, error: BaseException | None) -> None:
+    def __init__(self, error: BaseException) -> None:
         self._error = error
 
     def __enter__(self) -> None:
-        self._before = None if self._error is None else self._error.__traceback__
+        self._before = self._error.__traceback__
 
     def __exit__(self, *_: object) -> None:
-        if self._error is not None:
-            self._error.__traceback__ = self._before
+        self._error.__traceback__ = self._before
 
 
 def let_go(error: BaseException | None) -> None:
