@@ -22,7 +22,7 @@ from breaker_exporter import (
     gunicorn,
 )
 from breaker_exporter.instrumentation import observe
-from breaker_exporter.otlp import CooperativeOTLPSpanExporter
+from breaker_exporter.otlp import CooperativeOTLPSpanExporter, OTLPGrpcSpanExporter
 from breaker_exporter.sentry import Sentry, SentryMode, connect_sentry, report_transition
 from breaker_exporter.telemetry import Profile, Telemetry, TelemetryError
 from breaker_exporter.testing import (
@@ -89,6 +89,9 @@ reporting: ReportingSpanExporter = cooperative
 report: ExportReport = reporting.export_and_report([])
 rejected: bool = report.verdict is Verdict.REJECTED
 guarded = CircuitBreakerSpanExporter(cooperative, switch_interval=None)
+by_grpc = CircuitBreakerSpanExporter(
+    OTLPGrpcSpanExporter("http://collector:4317", insecure=True, timeout=5.0)
+)
 
 by_default = CircuitBreakerSpanExporter(
     OTLPSpanExporter(),

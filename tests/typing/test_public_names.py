@@ -26,7 +26,7 @@ from breaker_exporter import (
     Verdict,
 )
 from breaker_exporter.gunicorn import hooks
-from breaker_exporter.otlp import CooperativeOTLPSpanExporter
+from breaker_exporter.otlp import CooperativeOTLPSpanExporter, OTLPGrpcSpanExporter
 from breaker_exporter.sentry import Sentry, SentryMode
 from breaker_exporter.telemetry import Telemetry
 from breaker_exporter.testing import (
@@ -61,6 +61,7 @@ INSTANCES: dict[str, Callable[[], object]] = {
     "FaultyCollector": FaultyCollector,
     "Hooks": lambda: hooks(Telemetry(service_name="shop")),
     "ManualClock": ManualClock,
+    "OTLPGrpcSpanExporter": lambda: OTLPGrpcSpanExporter("http://collector:4317"),
     "Outcome": lambda: hang,
     "ReceivedCounts": lambda: ReceivedCounts(0, 0, 0, 0, 0),
     "ReceivedSentryItem": lambda: ReceivedSentryItem("event", None, {}, 0, None),

@@ -19,7 +19,10 @@ T_co = TypeVar("T_co", covariant=True)
 _ON, _OFF = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
 
-@dataclass(frozen=True, slots=True)
+# Neither class has slots: Python 3.11 cannot make Setting[int](...) of a frozen class with slots.
+
+
+@dataclass(frozen=True)
 class Kind(Generic[T_co]):
     """The kind of values that a setting accepts.
 
@@ -36,7 +39,7 @@ class Kind(Generic[T_co]):
     convert: Callable[[str], object] = str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Setting(Generic[T_co]):
     """One setting.
 
