@@ -1,7 +1,7 @@
 """The process in which a configuration is evaluated as Gunicorn's arbiter does it, and looked at.
 
-Run as ``python -m breaker_exporter._doctor.gunicorn.child DESCRIPTOR DEADLINE [CONF]``. The configuration's
-own code runs here: what it prints, raises or patches stays here.
+Run as ``python -m breaker_exporter._doctor.gunicorn.child DEADLINE [CONF]``. The configuration's own code
+runs here: what it prints, raises or patches stays here.
 """
 
 from __future__ import annotations
@@ -31,8 +31,10 @@ _SETTABLE = (str, int, float, list, tuple, dict, FunctionType)
 """The types of Gunicorn's settings."""
 
 
-def main(descriptor: int, ends_at: float, conf: str | None) -> None:
-    """Write the report, a JSON object, to the descriptor; where that is not done in time, the stacks."""
+def main(ends_at: float, conf: str | None) -> None:
+    """Write the report, a JSON object, to standard output; where that is not done in time, the stacks."""
+    descriptor = os.dup(1)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what the configuration prints is no part of the report
     faulthandler.dump_traceback_later(max(0.1, ends_at - time.monotonic()), exit=True, file=descriptor)
     sys.argv = ["gunicorn"]  # a configuration may look at it
     seen: dict[str, Any] = {"path": conf}
@@ -193,4 +195,4 @@ def _bad_setting(text: str) -> Finding:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), float(sys.argv[2]), sys.argv[3] if len(sys.argv) > 3 else None)
+    main(float(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else None)

@@ -9,7 +9,6 @@ import re
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -74,27 +73,21 @@ def examine(path: str | None, deadline: float = _DEADLINE) -> Steps[Conf]:
 
 def _written_by_child(path: str | None, deadline: float) -> tuple[bytes, int | None]:
     """Return what the child wrote, and its exit status, which is ``None`` for one that was given up."""
-    module = __name__.rpartition(".")[0] + ".child"
-    with tempfile.TemporaryFile() as file:
-        descriptor, ends_at = file.fileno(), time.monotonic() + deadline
-        child = subprocess.Popen(
-            [sys.executable, "-m", module, str(descriptor), str(ends_at), *([path] if path else [])],
-            pass_fds=(descriptor,),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,  # what the configuration prints is no part of the report
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        status = None
+    module, ends_at = __name__.rpartition(".")[0] + ".child", time.monotonic() + deadline
+    with subprocess.Popen(
+        [sys.executable, "-m", module, str(ends_at), *([path] if path else [])],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as child:
         try:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                status = child.wait(deadline + _GRACE)
+            return child.communicate(timeout=deadline + _GRACE)[0], child.returncode
+        except subprocess.TimeoutExpired as late:
+            return late.output or b"", None
         finally:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(child.pid, signal.SIGKILL)  # the processes that the configuration started, too
-            child.wait()
-        file.seek(0)
-        return file.read(), status
 
 
 def _place_in(stacks: str) -> str:
