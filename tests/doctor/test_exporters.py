@@ -18,11 +18,12 @@ OURS = "breaker_otlp_proto_http"
 MODULE = """
 import functools
 from breaker_exporter import CircuitBreakerSpanExporter
-from breaker_exporter.otlp import CooperativeOTLPSpanExporter
+from breaker_exporter.otlp import CooperativeOTLPSpanExporter, OTLPGrpcSpanExporter
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.trace.export import ConsoleSpanExporter
 
 class Own(OTLPSpanExporter): pass
+class OwnOfOurs(OTLPGrpcSpanExporter): pass
 def guarded(): return CircuitBreakerSpanExporter(CooperativeOTLPSpanExporter())
 def inside():
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -33,6 +34,7 @@ partly = functools.partial(Own)
 WRAPPERS = {
     "own_alias": ("breaker_exporter._zero_code:HTTPSpanExporter", (HTTP,)),
     "own_class": ("own_exporters:Own", (GRPC,)),
+    "own_of_ours": ("own_exporters:OwnOfOurs", (GRPC,)),
     "own_guarded": ("own_exporters:guarded", ()),
     "own_inside": ("own_exporters:inside", ()),
     "own_other": ("own_exporters:other", ()),

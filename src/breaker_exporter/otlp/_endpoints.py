@@ -16,6 +16,7 @@ GRPC_PORT = 4317
 HTTP_ENDPOINT = f"http://localhost:{HTTP_PORT}"
 GRPC_ENDPOINT = f"http://localhost:{GRPC_PORT}"
 TRACES_PATH = "/v1/traces"
+TRACES_METHOD = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 
 _RESOLVERS = frozenset(("dns", "ipv4", "ipv6", "unix", "unix-abstract", "vsock", "xds"))
 """Schemes of targets that gRPC itself reads; of any other, host and port are the target."""

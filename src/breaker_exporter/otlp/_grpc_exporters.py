@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from .._base import checks as check
 from .._base.environment import Environment
 from . import _settings as otlp
+from ._endpoints import TRACES_METHOD
 from ._environment import Files
 from ._grpc_sender import grpc_sender
 from ._self_metrics import self_metrics
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
     from ._grpc_sender import ChannelOptions, Headers
 
-_TRACES = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 _MAX_REQUEST_SIZE = 4 << 20
 """Bytes: what gRPC servers take unless told otherwise."""
 
@@ -86,7 +86,7 @@ class OTLPGrpcSpanExporter(OTLPSpanExporter):
         if timeout is None:
             name, seconds = environment.found(otlp.TIMEOUT) or (name, seconds)
         sender = grpc_sender(
-            _TRACES,
+            TRACES_METHOD,
             endpoint=endpoint,
             insecure=insecure,
             credentials=credentials,

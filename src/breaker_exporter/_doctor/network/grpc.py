@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from ..._base.redaction import shown
 from ...otlp import _environment as otlp
-from ...otlp._endpoints import GRPC_PORT
+from ...otlp._endpoints import GRPC_PORT, TRACES_METHOD, grpc_target
 from ..report import Steps, broken, ok, warning
 from ..settings.effective import EffectiveSettings
 from . import answers, failures, proxies
@@ -16,7 +16,6 @@ from .connection import Place
 from .protocols import Ending, greet
 from .tls import Trust, approach
 
-_METHOD = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 _SLOW = 1.0
 """Seconds for a greeting of a few bytes, beyond which they drip."""
 
@@ -29,7 +28,7 @@ def examine(effective: EffectiveSettings, step: float, patience: float, *, can_a
     """
     endpoint = effective.endpoint("grpc")
     yield from _check_endpoint(endpoint)
-    target = urlsplit(endpoint).netloc or endpoint
+    target = grpc_target(endpoint)
     place = _place_of(target, tls=_is_tls(endpoint, otlp.insecure(effective.environment)))
     trust = Trust.of(effective.environment, "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH", http2=True)
     host = place.host if place.port >= 0 else None
@@ -64,9 +63,10 @@ def _ask(
 ) -> Steps[None]:
     import grpc
 
+    from ...otlp._send.grpc import GRPCSender
+
     is_gzip = otlp.compression(effective.environment, "grpc") == "gzip"
     compression = grpc.Compression.Gzip if is_gzip else grpc.Compression.NoCompression
-    options = [("grpc.enable_retries", 0)]
     try:
         files = (trust.authorities, trust.key, trust.certificate)
         contents = [Path(file).read_bytes() if file and place.tls else None for file in files]
@@ -74,24 +74,28 @@ def _ask(
         text = f"{shown(error.filename)} cannot be used: {error.strerror}"
         yield broken("tls-files", text, "name a file of PEM certificates: gRPC takes no directory")
         return
-    channel = (
-        grpc.secure_channel(target, grpc.ssl_channel_credentials(*contents), options, compression)
-        if place.tls
-        else grpc.insecure_channel(target, options, compression)
+    sender = GRPCSender(
+        target,
+        destination=target,
+        method=TRACES_METHOD,
+        metadata=tuple(effective.headers("grpc").items()),
+        credentials=(lambda: grpc.ssl_channel_credentials(*contents)) if place.tls else None,
+        compression=compression,
+        options=(),
     )
     began = time.monotonic()
-    with channel:
-        export: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(_METHOD)
-        try:
-            body = export(b"", timeout=patience, metadata=tuple(effective.headers("grpc").items()))
-        except grpc.RpcError as error:
-            code, name = error.code().name, place if place.port >= 0 else target
-            if code == "DEADLINE_EXCEEDED" and time.monotonic() - began >= patience * 0.9:
-                yield failures.late(name, slowly, patience)
-            else:
-                yield answers.of_grpc_failure(code, error.details() or "", name)
-            return
-    yield answers.of_success(body, "gRPC OK", time.monotonic() - began, effective.settings.timeout)
+    try:
+        body = sender.ask(b"", patience) or b""
+    except grpc.RpcError as error:
+        code, name = error.code().name, place if place.port >= 0 else target
+        if code == "DEADLINE_EXCEEDED" and time.monotonic() - began >= patience * 0.9:
+            yield failures.late(name, slowly, patience)
+        else:
+            yield answers.of_grpc_failure(code, error.details() or "", name)
+    else:
+        yield answers.of_success(body, "gRPC OK", time.monotonic() - began, effective.settings.timeout)
+    finally:
+        sender.close()
 
 
 def _place_of(target: str, *, tls: bool) -> Place:
@@ -116,14 +120,8 @@ def _check_endpoint(endpoint: str) -> Steps[None]:
     if url.scheme not in ("http", "https"):
         return
     if url.path.strip("/"):
-        yield warning(
-            "grpc-endpoint-path",
-            "the endpoint has a path, which gRPC ignores",
-            "remove it; with a path, HTTP may have been meant: OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf",
-        )
+        advice = "remove it, or, if HTTP is meant, set OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf"
+        yield warning("grpc-endpoint-path", "the endpoint has a path, which gRPC ignores", advice)
     if ":" not in url.netloc.rpartition("]")[2]:
-        yield warning(
-            "grpc-endpoint-port",
-            "the endpoint has no port, for which gRPC takes 443",
-            f"write the port, which is usually {GRPC_PORT}",
-        )
+        text = "the endpoint has no port, for which gRPC takes 443"
+        yield warning("grpc-endpoint-port", text, f"write the port, which is usually {GRPC_PORT}")

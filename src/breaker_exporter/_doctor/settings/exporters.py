@@ -21,6 +21,7 @@ _CLASSES: dict[str, Protocol] = {
     "opentelemetry.exporter.otlp.proto.http.trace_exporter.OTLPSpanExporter": "http/protobuf",
     "opentelemetry.exporter.otlp.proto.grpc.trace_exporter.OTLPSpanExporter": "grpc",
     "breaker_exporter.otlp._exporters.CooperativeOTLPSpanExporter": "http/protobuf",
+    "breaker_exporter.otlp._grpc_exporters.OTLPGrpcSpanExporter": "grpc",
     "breaker_exporter._zero_code.HTTPSpanExporter": "http/protobuf",
     "breaker_exporter._zero_code.GRPCSpanExporter": "grpc",
 }

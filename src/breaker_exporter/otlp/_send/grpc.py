@@ -98,6 +98,14 @@ class GRPCSender:
             details = f"no answer in {deadline.seconds:.3g} s"
         return grpc_answer.failure(code.name, details, dict(trailing), len(body), self._said)
 
+    def ask(self, body: bytes, seconds: float) -> bytes | None:
+        """The response to `body`; for a search for the cause, which reads the error of a failed call.
+
+        Raises:
+            grpc.RpcError: Any status but OK.
+        """
+        return self._current_link().call(body, seconds, self._metadata)
+
     def close(self) -> None:
         """End the calls under way, which then failed, and close the connection; later calls fail at once."""
         self._is_closed = True
