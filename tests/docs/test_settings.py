@@ -16,7 +16,7 @@ from breaker_exporter._core import circuit_settings
 from breaker_exporter._core.circuit_settings import COOLDOWN, FAILURE_THRESHOLD, MAX_COOLDOWN
 from breaker_exporter._wiring.settings import EXPORT_TIMEOUT, TIMEOUT, Arguments, Settings
 from breaker_exporter._wiring.switches import SHUTDOWN_TIMEOUT
-from breaker_exporter.otlp import CooperativeOTLPSpanExporter
+from breaker_exporter.otlp import CooperativeOTLPSpanExporter, OTLPGrpcSpanExporter
 from breaker_exporter.otlp import _settings as otlp
 from breaker_exporter.telemetry import Telemetry
 from tools.reference.pages import PAGES as GENERATED
@@ -92,6 +92,7 @@ def test_the_constructor_shows_the_defaults_that_hold() -> None:
             (TIMEOUT, EXPORT_TIMEOUT, FAILURE_THRESHOLD, COOLDOWN, MAX_COOLDOWN, SHUTDOWN_TIMEOUT),
         ),
         (CooperativeOTLPSpanExporter, (otlp.TIMEOUT, otlp.COMPRESSION)),
+        (OTLPGrpcSpanExporter, (otlp.TIMEOUT, otlp.GRPC_COMPRESSION)),
     ],
 )
 def test_a_docstring_names_the_defaults_that_hold(
@@ -102,6 +103,14 @@ def test_a_docstring_names_the_defaults_that_hold(
         (argument,) = re.findall(rf"^    {setting.argument}: (.*(?:\n {{8}}.*)*)", text, re.MULTILINE)
         default = re.split(r"[, ]", setting.default_text)[0]
         assert re.search(rf"[Dd]efault {default}\b|`{default}`` \(default\)", argument), setting.argument
+
+
+def test_a_docstring_names_the_largest_request() -> None:
+    for documented, setting in (
+        (CooperativeOTLPSpanExporter, otlp.MAX_REQUEST_SIZE),
+        (OTLPGrpcSpanExporter, otlp.GRPC_MAX_REQUEST_SIZE),
+    ):
+        assert f"Default {setting.default >> 20} MiB" in (inspect.getdoc(documented) or "")
 
 
 def test_each_setting_of_an_exporter_is_an_argument_of_telemetry() -> None:

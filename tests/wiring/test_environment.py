@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -16,6 +17,7 @@ from breaker_exporter import CircuitBreakerSpanExporter
 from breaker_exporter._all_settings import OURS
 from breaker_exporter._base import environment as _env
 from breaker_exporter._base.environment import Environment, TelemetryError
+from breaker_exporter._base.redaction import secrets_of_environment
 from breaker_exporter._wiring import batch_settings, exporter_names, provider_variables
 from breaker_exporter._wiring.profiles import PROFILES, Profile
 from breaker_exporter._wiring.settings import Arguments, Settings
@@ -639,6 +641,31 @@ def test_the_environment_of_the_process_is_left_alone_while_telemetry_starts(
         check=True,
     )
     assert done.stdout.strip() == changed
+
+
+@pytest.mark.parametrize(("make", "default"), [(CooperativeOTLPSpanExporter, "10"), (settings, "5")])
+def test_a_bad_timeout_is_told_with_the_default_that_holds(
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    make: Callable[..., object],
+    default: str,
+) -> None:
+    """That of OpenTelemetry for an exporter alone, a shorter one for ``Telemetry``."""
+    environ = {"OTEL_EXPORTER_OTLP_TIMEOUT": "soon"}
+    monkeypatch.setattr("os.environ", environ)
+
+    make(environ) if make is settings else make()
+
+    (warning,) = warnings(caplog)
+    assert warning.endswith(f"not 'soon'; taken as unset (default: {default})")
+
+
+@pytest.mark.parametrize("signal", ["", "TRACES_", "LOGS_", "METRICS_"])
+def test_the_values_of_all_headers_are_secrets(monkeypatch: pytest.MonkeyPatch, signal: str) -> None:
+    monkeypatch.setenv(f"OTEL_EXPORTER_OTLP_{signal}HEADERS", "api-key=s3%20cret,bad")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector=4318")
+
+    assert secrets_of_environment() == ["s3 cret", ""]
 
 
 def test_long_and_broken_values_stay_on_one_short_line(caplog: pytest.LogCaptureFixture) -> None:

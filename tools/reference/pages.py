@@ -1,4 +1,4 @@
-"""Pages with generated tables. What stands around the tables is written by hand.
+"""Pages with generated tables. The text around them is written by hand.
 
 A table stands between ``<!-- table: NAME -->`` and ``<!-- end of table -->``.
 """

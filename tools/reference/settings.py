@@ -39,7 +39,7 @@ _ARGUMENTS = {
     *inspect.signature(Telemetry).parameters,
     *(field.name for field in dataclasses.fields(sentry.Sentry)),
 }
-"""What may be given in code in place of a variable."""
+"""Arguments that replace a variable."""
 
 
 def _variables(group: str) -> str:

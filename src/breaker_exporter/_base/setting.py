@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Generic, TypeVar
 
 from . import checks as check
@@ -90,6 +91,7 @@ def _text(value: object) -> str:
 
 
 COUNT = Kind("a whole number, 1 or more", check.count, int)
+COUNT_OR_ZERO = Kind("a whole number, 0 or more", partial(check.count, zero=True), int)
 RATIO = Kind("a number from 0 to 1", check.ratio, float)
 SHARE = Kind("a number from 0 to below 1", check.share, float)
 TEXT = Kind("a string", check.text)

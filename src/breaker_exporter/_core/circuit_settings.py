@@ -1,6 +1,6 @@
 """The settings of a guarded exporter and its circuit, with their defaults: the one place for them.
 
-The engine reads no environment: who wires exporters reads the variables.
+The engine reads no environment: the wiring reads the variables.
 """
 
 from __future__ import annotations

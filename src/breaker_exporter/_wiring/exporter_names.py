@@ -43,7 +43,7 @@ def chosen(names: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def entry_point(name: str) -> EntryPoint | None:
-    """Where an installed package has the exporter of that name."""
+    """The entry point of the exporter of that name, if a package that is installed has one."""
     return next(iter(entry_points(group=_GROUP, name=name)), None)
 
 

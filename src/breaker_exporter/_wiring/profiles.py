@@ -1,4 +1,4 @@
-"""What a profile sets, where nobody has said otherwise: the one table."""
+"""The defaults that a profile sets: the one table."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Profile(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """What a profile stands for.
+    """The defaults of a profile.
 
     Attributes:
         sampler: As ``OTEL_TRACES_SAMPLER`` names it.

@@ -49,7 +49,7 @@ EXPORT_TIMEOUT = replace(
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the exporters are made of; times in seconds."""
+    """The settings that the exporters are made with; times in seconds."""
 
     endpoint: str | None
     protocol: otlp.Protocol
@@ -67,7 +67,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
-    """What was given in code; ``None`` was left out."""
+    """The arguments that were given in code; ``None`` was left out."""
 
     endpoint: str | None = None
     protocol: otlp.Protocol | None = None

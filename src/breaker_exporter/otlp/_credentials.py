@@ -25,7 +25,7 @@ VARIABLES: dict[Protocol, tuple[str, ...]] = {
 
 
 def check(environment: Environment, protocol: Protocol) -> None:
-    """Whether what is named is installed, without loading it.
+    """Complain of a provider that is named and not installed, without loading it.
 
     Raises:
         TelemetryError: It is not, where strict.
@@ -34,7 +34,7 @@ def check(environment: Environment, protocol: Protocol) -> None:
 
 
 def load(environment: Environment, protocol: Protocol, kind: type[T]) -> T | None:
-    """What the provider gives; ``None`` where none is named, or where it is of no use.
+    """Credentials from the provider; ``None`` where none is named, or where it is of no use.
 
     Args:
         environment: The variables.

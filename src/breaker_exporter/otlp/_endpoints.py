@@ -1,4 +1,4 @@
-"""Endpoints of OTLP: the default ones, and what is one at all.
+"""Endpoints of OTLP: the default ones, and checks of others.
 
 Checks as in ``_base.checks``: each names the argument or variable, the value and what is allowed.
 """

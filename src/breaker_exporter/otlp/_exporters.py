@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from .._base import checks as check
 from .._base.environment import Environment
 from . import _environment as variables
 from . import _settings as otlp
@@ -22,9 +21,6 @@ if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
 
     from ._settings import Compression
-
-_MAX_REQUEST_SIZE = 64 << 20
-"""Bytes, as OpenTelemetry's own exporter has it."""
 
 
 class CooperativeOTLPSpanExporter(OTLPSpanExporter):
@@ -109,10 +105,6 @@ class CooperativeOTLPSpanExporter(OTLPSpanExporter):
                 )
             ),
             timeout=otlp.timeout(name, seconds),
-            max_request_size=(
-                _MAX_REQUEST_SIZE
-                if max_request_size is None
-                else check.count("max_request_size", max_request_size, zero=True)
-            ),
+            max_request_size=otlp.MAX_REQUEST_SIZE.accept(max_request_size),
             metrics=self_metrics("otlp_http_span_exporter", url, meter_provider, environment),
         )

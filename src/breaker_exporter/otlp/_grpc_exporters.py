@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .._base import checks as check
 from .._base.environment import Environment
 from . import _settings as otlp
 from ._endpoints import TRACES_METHOD
@@ -18,9 +17,6 @@ if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
 
     from ._grpc_sender import ChannelOptions, Headers
-
-_MAX_REQUEST_SIZE = 4 << 20
-"""Bytes: what gRPC servers take unless told otherwise."""
 
 
 class OTLPGrpcSpanExporter(OTLPSpanExporter):
@@ -99,10 +95,6 @@ class OTLPGrpcSpanExporter(OTLPSpanExporter):
         super().__init__(
             sender,
             timeout=otlp.timeout(name, seconds),
-            max_request_size=(
-                _MAX_REQUEST_SIZE
-                if max_request_size is None
-                else check.count("max_request_size", max_request_size, zero=True)
-            ),
+            max_request_size=otlp.GRPC_MAX_REQUEST_SIZE.accept(max_request_size),
             metrics=self_metrics("otlp_grpc_span_exporter", sender.destination, meter_provider, environment),
         )

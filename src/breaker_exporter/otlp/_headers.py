@@ -17,7 +17,7 @@ _PAIR = re.compile(
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 """RFC 9110, 5.6.2."""
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-"""What RFC 9110, 5.5, has no place for in a value; a tab may be inside."""
+"""Characters that RFC 9110, 5.5, does not allow in a value; a tab may be inside."""
 _FRAMING = ("content-length", "transfer-encoding")
 _GRPC_NAME = re.compile(r"[0-9a-z_.-]+")
 _GRPC_VALUE = re.compile(r"[\x20-\x7e]*")
@@ -25,7 +25,7 @@ _GRPC_VALUE = re.compile(r"[\x20-\x7e]*")
 
 
 class Headers(NamedTuple):
-    """What can be sent, with names in lower case, and what is wrong with each other one."""
+    """Headers that can be sent, with names in lower case, and what is wrong with each other one."""
 
     usable: dict[str, str]
     faults: list[str]

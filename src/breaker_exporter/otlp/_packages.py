@@ -41,7 +41,7 @@ def importing(protocol: Protocol) -> Iterator[None]:
 
 
 def cause_of(error: BaseException) -> str:
-    """What an import failed with. Its text is that of code and versions: it holds no settings."""
+    """The error that an import failed with. Its text is of code and versions: it holds no settings."""
     return message(f"{type(error).__name__}: {error}")
 
 

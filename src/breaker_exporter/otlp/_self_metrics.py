@@ -14,8 +14,8 @@ from opentelemetry.metrics import MeterProvider, get_meter_provider
 from .._base.environment import Environment
 from .._base.meter_provider import metered
 from .._core.report import ExportReport, Verdict
+from ._settings import INTERNAL_METRICS
 
-_ENABLED = "OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED"
 _numbers = itertools.count()
 
 
@@ -23,7 +23,7 @@ def self_metrics(
     kind: str, endpoint: str, meter_provider: MeterProvider | None, environment: Environment
 ) -> SelfMetrics | None:
     """Return what counts for an exporter, or ``None`` where the environment does not ask for it."""
-    if (environment.value(_ENABLED) or "").lower() != "true":
+    if (environment.value(INTERNAL_METRICS.variable) or "").lower() != "true":
         return None
     with metered(environment) if meter_provider is None else contextlib.nullcontext():
         return SelfMetrics(kind, endpoint, meter_provider)

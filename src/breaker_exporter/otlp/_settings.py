@@ -8,7 +8,7 @@ from typing import Literal, cast
 
 from .._base import checks as check
 from .._base.checks import one_of
-from .._base.setting import Kind, Setting, switch
+from .._base.setting import COUNT_OR_ZERO, Kind, Setting, switch
 from . import _headers as rules
 from ._endpoints import GRPC_ENDPOINT, GRPC_PORT, HTTP_ENDPOINT, TRACES_PATH, grpc_endpoint, http_endpoint
 
@@ -47,7 +47,7 @@ def protocol(name: str, value: object) -> Protocol:
 
 
 def compression(name: str, value: object) -> Compression:
-    """What OTLP over HTTP may be compressed with.
+    """A compression of OTLP over HTTP.
 
     Raises:
         TypeError: Not a string.
@@ -152,6 +152,25 @@ GRPC_COMPRESSION = replace(
         str.lower,
     ),
 )
+MAX_REQUEST_SIZE = Setting(
+    argument="max_request_size",
+    kind=COUNT_OR_ZERO,
+    default=64 << 20,
+    unit="bytes",
+    about="largest request before compression, by HTTP; 0: any",
+)
+GRPC_MAX_REQUEST_SIZE = replace(
+    MAX_REQUEST_SIZE,
+    default=4 << 20,  # what gRPC servers take unless told otherwise
+    about="largest request before compression, by gRPC; 0: any",
+)
+INTERNAL_METRICS = Setting(
+    variables=("OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED",),
+    kind=switch(("true",), ("false",)),
+    default=False,
+    fallback="false",
+    about="`true`: the exporters count as OpenTelemetry's own do (`otel.sdk.exporter.*`); all else is false",
+)
 _FILE = Kind("a readable file with something in it", check.text)
 CERTIFICATE = Setting[str | None](
     variables=_variables("CERTIFICATE"),
@@ -178,7 +197,7 @@ GRPC_CREDENTIALS = _credential_provider(
     "OTEL_PYTHON_EXPORTER_OTLP_GRPC_CREDENTIAL_PROVIDER",
 )
 DECLARED = (
-    *(PROTOCOL, ENDPOINT, INSECURE, HEADERS, TIMEOUT, COMPRESSION),
+    *(PROTOCOL, ENDPOINT, INSECURE, HEADERS, TIMEOUT, COMPRESSION, INTERNAL_METRICS),
     *(CERTIFICATE, CLIENT_KEY, CLIENT_CERTIFICATE),
     *(HTTP_CREDENTIALS, GRPC_CREDENTIALS),
 )
