@@ -38,7 +38,7 @@ bench: .venv-bench/ready ## what exporting costs, all contenders side by side, i
 bench-quick: .venv-bench/ready ## the same with few contenders, once (4 minutes)
 	.venv-bench/bin/python -m benchmarks run --quick
 
-faults: .venv-bench/ready ## every fault by every way of running, into benchmarks/faults/RESULTS.md (75 minutes)
+faults: .venv-bench/ready ## every fault by every way of running, into benchmarks/faults/RESULTS.md (85 minutes)
 	.venv-bench/bin/python -m benchmarks.faults $(FAULTS)
 
 faults-quick: .venv-bench/ready ## a few of them (3 minutes)

@@ -17,8 +17,6 @@ NAME = "collector.test"
 """The host name under which the services find the port, where `Names` answers for it."""
 _CHUNK = 1 << 16
 _BACKLOG = 128
-_GOAWAY = bytes.fromhex("000000040000000000000008070000000000000000000000000b")
-"""The frames SETTINGS, without any, and GOAWAY with ENHANCE_YOUR_CALM (RFC 9113, 6.5 and 6.8)."""
 _FILLERS = 8
 """Connections that fill the queue of a port which accepts none."""
 
@@ -34,8 +32,6 @@ class Fronting(enum.Enum):
     """Accepts connections, and sends nothing."""
     EXPIRED = "expired"
     """Shows a certificate that has expired."""
-    GOAWAY = "goaway"
-    """Ends each HTTP/2 connection with GOAWAY, as to a client that calls too often."""
     NAME_HANGS = "name hangs"
     """Relays; the name server of its name is silent."""
     NAME_FAILS = "name fails"
@@ -131,10 +127,6 @@ class Front:
         if self.mode is Fronting.NO_HANDSHAKE:
             return
         with contextlib.suppress(OSError):
-            if self.mode is Fronting.GOAWAY:
-                connection.sendall(_GOAWAY)
-                self._drop_one(connection)
-                return
             if context := self._contexts.get(self.mode):
                 self._open.discard(connection)
                 connection = context.wrap_socket(connection, server_side=True)

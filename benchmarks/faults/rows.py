@@ -27,6 +27,7 @@ ROWS = (
     Row("drip", (Step(Fault.DRIP),)),
     Row("reset", (Step(Fault.RESET),)),
     Row("taken, then reset", (Step(Fault.TAKEN_THEN_RESET, connections=Connections.KEEP),)),
+    Row("taken, then closed", (Step(Fault.TAKEN_THEN_CLOSED, connections=Connections.KEEP),)),
     Row("garbage", (Step(Fault.GARBAGE),)),
     Row("truncated", (Step(Fault.TRUNCATED),)),
     Row("slow, 3 s", (Step(Fault.SLOW, {"seconds": 3}),)),
@@ -38,7 +39,8 @@ ROWS = (
     Row("partial success", (Step(Fault.PARTIAL_SUCCESS, {"rejected": 5}),)),
     Row("unavailable", (Step(Fault.UNAVAILABLE),), ("grpc",)),
     Row("deadline", (Step(Fault.DEADLINE),), ("grpc",)),
-    Row("GOAWAY", (Step(Fronting.GOAWAY),), ("grpc",), front="plain"),
+    Row("GOAWAY", (Step(Fault.GOAWAY),)),
+    Row("requests above 16 KiB refused", (Step(Fault.TOO_LARGE, {"limit": 16_384}),)),
     Row(
         "flapping every second",
         tuple(Step(Fault.REFUSE if second % 2 == 0 else Fault.NONE, at=float(second)) for second in range(4)),
