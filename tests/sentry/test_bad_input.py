@@ -17,7 +17,7 @@ from sentry_sdk.transport import Transport
 
 from breaker_exporter._base.environment import Environment
 from breaker_exporter.sentry import Sentry, SentryMode, connect_sentry
-from breaker_exporter.sentry._settings import settings_in_force
+from breaker_exporter.sentry._settings_in_force import settings_in_force
 from breaker_exporter.telemetry import Telemetry, TelemetryError
 from breaker_exporter.testing import FaultyCollector
 
@@ -244,6 +244,7 @@ def test_the_key_is_in_no_representation() -> None:
     given = Sentry(dsn=f"https://{CANARY}@o0.ingest.sentry.io/1", options={"http_proxy": CANARY})
 
     assert repr(given) == "Sentry(dsn='https://***@o0.ingest.sentry.io/1', options={'http_proxy': ...})"
+    assert repr(Sentry(dsn=CANARY)) == "Sentry(dsn='***')"
     assert CANARY not in repr(settings_in_force(given, Environment({}), None))
 
 

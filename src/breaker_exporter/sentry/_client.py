@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from sentry_sdk.integrations.otlp import OTLPIntegration
 
     from .._base.values import CircuitTransition
-    from ._settings import SentrySettings
+    from ._settings_in_force import SentrySettings
 
 
 def is_initialised() -> bool:

@@ -24,7 +24,8 @@ from . import _pipeline as spans
 from ._advice import takes_spans
 from ._package import SentryUnavailable
 from ._propagation import propagate_beside
-from ._settings import DECLARED, Sentry, SentrySettings, check_sentry, different, settings_in_force
+from ._settings import DECLARED, Sentry, check_sentry
+from ._settings_in_force import SentrySettings, different, settings_in_force
 
 if TYPE_CHECKING:
     from sentry_sdk.client import BaseClient

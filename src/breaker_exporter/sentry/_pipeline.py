@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sentry_sdk.client import BaseClient
 
     from .._wiring.settings import Settings
-    from ._settings import SentrySettings
+    from ._settings_in_force import SentrySettings
 
 
 def pipeline(

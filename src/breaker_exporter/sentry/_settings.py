@@ -1,20 +1,14 @@
-"""Sentry's settings: each is given in code, else by the environment, else it has its default."""
+"""Sentry's settings: their declarations, and the object that gives them in code."""
 
 from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING
 
 from .._base import checks as check
 from .._base.redaction import shown
 from .._base.setting import RATIO, Kind, Setting, members
-
-if TYPE_CHECKING:
-    from opentelemetry.sdk.trace import TracerProvider
-
-    from .._base.environment import Environment
 
 _OURS = frozenset({"dsn", "release", "environment", "traces_sample_rate", "instrumenter"})
 """Options of ``sentry_sdk.init`` that have an argument or follow from the mode."""
@@ -130,8 +124,8 @@ class Sentry:
     def __repr__(self) -> str:
         """The attributes that were given: the DSN without its key, the options without their values."""
         values = {name: repr(getattr(self, name)) for name in given_attributes(self)}
-        if self.dsn is not None:
-            values["dsn"] = shown(self.dsn)
+        if self.dsn:  # without an @, all of it may be the key
+            values["dsn"] = shown(self.dsn) if "@" in self.dsn else "'***'"
         if self.options:
             values["options"] = f"{{{', '.join(f'{name!r}: ...' for name in self.options)}}}"
         return f"{type(self).__name__}({', '.join(f'{name}={value}' for name, value in values.items())})"
@@ -155,65 +149,3 @@ def check_sentry(value: object) -> Sentry:
     if not isinstance(value, Sentry):
         raise TypeError(f"sentry must be a Sentry, such as Sentry(dsn=...), not {shown(value)}")
     return value
-
-
-@dataclass(frozen=True, slots=True)
-class SentrySettings:
-    """The value of each attribute of :class:`Sentry` that holds; ``None`` is left to sentry-sdk."""
-
-    dsn: str | None = field(repr=False)
-    mode: SentryMode
-    release: str | None
-    environment: str | None
-    traces_sample_rate: float
-    report_transitions: bool
-    options: dict[str, object] = field(repr=False)
-
-
-def settings_in_force(
-    sentry: Sentry, environment: Environment, provider: TracerProvider | None
-) -> SentrySettings | None:
-    """The value of each setting that is in force now; ``None`` where Sentry is switched off.
-
-    Raises:
-        TelemetryError: A variable is bad, where strict.
-    """
-    mode = environment.in_force(MODE) if sentry.mode is None else sentry.mode
-    if mode is SentryMode.OFF:
-        return None
-    rate = sentry.traces_sample_rate
-    if rate is None:
-        rate = environment.in_force(TRACES_SAMPLE_RATE)
-    return SentrySettings(
-        dsn=environment.get(DSN) if sentry.dsn is None else sentry.dsn.strip() or None,
-        mode=mode,
-        release=sentry.release or environment.get(RELEASE) or _release_of(provider),
-        environment=sentry.environment or environment.get(ENVIRONMENT),
-        traces_sample_rate=float(rate),
-        report_transitions=sentry.report_transitions,
-        options=dict(sentry.options),
-    )
-
-
-def different(before: SentrySettings, now: SentrySettings, given: Sentry) -> list[str]:
-    """The names of the settings that `given` sets to another value; what it leaves out may differ."""
-    return [name for name in given_attributes(given) if _comparable(before, name) != _comparable(now, name)]
-
-
-def _comparable(settings: SentrySettings, name: str) -> object:
-    """Integrations are made anew for each call, and count as equal where they are of the same type."""
-    value = getattr(settings, name)
-    if name == "options":
-        return {key: list(map(type, of)) if key == "integrations" else of for key, of in value.items()}
-    return value
-
-
-def _release_of(provider: TracerProvider | None) -> str | None:
-    from .._wiring.provider import current_or_none
-
-    resource = getattr(provider or current_or_none(), "resource", None)  # that of one set already
-    attributes = resource.attributes if resource else {}
-    name, version = attributes.get("service.name"), attributes.get("service.version")
-    if not name or not version or str(name).startswith("unknown_service"):
-        return None
-    return f"{name}@{version}"

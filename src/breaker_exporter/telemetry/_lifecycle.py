@@ -192,6 +192,7 @@ class Lifecycle:
         finally:
             if not process.is_running:  # else it was started again, and an exit has to stop that
                 atexit.unregister(self.stop)
+            if process.started is started:
                 # Let go of the exporters: a gRPC channel kept until the interpreter's end may complain there.
                 process.started = None
             started.restore_log_level()  # after the line about what was exported and lost

@@ -12,7 +12,8 @@ from .._base.environment import any_set
 from .._base.log import set_level
 from .._base.meter_provider import metered
 from .._wiring.switches import METRICS
-from ..sentry._settings import DSN, MODE, Sentry, settings_in_force
+from ..sentry._settings import DSN, MODE, Sentry
+from ..sentry._settings_in_force import settings_in_force
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider

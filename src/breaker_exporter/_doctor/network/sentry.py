@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 
 from ..._base.environment import any_set
 from ..._base.redaction import shown
-from ...sentry._settings import DSN, MODE, TRACES_SAMPLE_RATE, Sentry, SentrySettings, settings_in_force
+from ...sentry._settings import DSN, MODE, TRACES_SAMPLE_RATE, Sentry
+from ...sentry._settings_in_force import SentrySettings, settings_in_force
 from .. import versions
 from ..report import Setting, Steps, broken, ok, warning_or_fatal
 from ..settings.effective import EffectiveSettings
