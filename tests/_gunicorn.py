@@ -25,7 +25,7 @@ IN_TIME = 20.0
 
 @dataclass(frozen=True)
 class Ended:
-    """How a service ended."""
+    """The end of a service: seconds that it took, and the exit status."""
 
     seconds: float
     returncode: int
@@ -107,17 +107,17 @@ class GunicornService:
 
     @property
     def output(self) -> str:
-        """All it has written so far, to either stream."""
+        """Its output so far, to both streams."""
         with self._said:
             return "".join(self._lines)
 
     @property
     def boots(self) -> int:
-        """How many workers have been started so far."""
+        """Number of workers that have been started so far."""
         return self.output.count("Booting worker with pid")
 
     def get(self, path: str = "/", timeout: float = 30.0, status: int = 200) -> str:
-        """The body of a ``GET``, on a connection of its own.
+        """Return the body of a ``GET`` on a connection of its own.
 
         Raises:
             AssertionError: The answer has another status.

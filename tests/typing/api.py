@@ -1,4 +1,4 @@
-"""What a user writes, for mypy strict to read; never run."""
+"""Code as users write it, checked by mypy strict and never run."""
 
 from __future__ import annotations
 

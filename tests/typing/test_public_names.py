@@ -1,4 +1,4 @@
-"""What a user sees of a public name in an editor, in a REPL and by ``help``."""
+"""Public names as an editor, a REPL and ``help`` show them."""
 
 from __future__ import annotations
 
