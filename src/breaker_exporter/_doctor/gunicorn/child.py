@@ -22,7 +22,7 @@ from typing import Any
 from ..._base import environment
 from ..report import Finding, Steps, broken, ok, warning
 from .first_imports import FirstImports, holders
-from .raised import reason, said
+from .raised import failed, reason, said
 
 _VARIABLES = ("otel_", "breaker_exporter_", "sentry_", "http_proxy", "https_proxy", "all_proxy", "no_proxy")
 """Beginnings of the variables that the doctor looks at, in lower case."""
@@ -42,7 +42,7 @@ def main(ends_at: float, conf: str | None) -> None:
     try:
         findings += _evaluate(conf, seen)
     except BaseException as error:
-        seen, findings = {"path": seen["path"]}, [_failed(seen["path"], reason(error))]
+        seen, findings = {"path": seen["path"]}, [failed(seen["path"], reason(error))]
     faulthandler.cancel_dump_traceback_later()
     seen["findings"] = [(each.level.value, each.check, each.text, each.advice) for each in findings]
     with os.fdopen(descriptor, "w") as file:
@@ -74,7 +74,7 @@ def _evaluate(conf: str | None, seen: dict[str, Any]) -> Steps[None]:
         try:
             early, source = _execute(module)
         except BaseException as error:
-            yield _failed(conf, reason(error, str(module.__file__), namespace))
+            yield failed(conf, reason(error, str(module.__file__), namespace))
             return
         if cfg is None:
             advice = 'pip install "breaker-exporter[gunicorn]"'
@@ -183,11 +183,6 @@ def _misspelt(namespace: Mapping[str, object], known: Mapping[str, object]) -> I
         if not is_setting and (near := difflib.get_close_matches(name, known, 1, 0.88)):
             text = f"{name} is no setting of Gunicorn, and has no effect"
             yield warning("conf-name", text, f"did you mean {near[0]}?")
-
-
-def _failed(path: str | None, why: str) -> Finding:
-    advice = "correct it: Gunicorn does not start with it. What it sets is not seen in what follows"
-    return broken("conf-raises", f"{path or 'the configuration'} fails: {why}", advice)
 
 
 def _bad_setting(text: str) -> Finding:

@@ -16,6 +16,7 @@ from typing import Any
 
 from ..report import Finding, Level, Steps, broken
 from ..settings.given import Given
+from .raised import failed
 
 _DEADLINE = 20.0
 """Seconds that a configuration may take."""
@@ -53,18 +54,11 @@ def examine(path: str | None, deadline: float = _DEADLINE) -> Steps[Conf]:
         seen: dict[str, Any] = json.loads(written)
     except ValueError:
         if status is None or written:
-            at = _place_in(written.decode(errors="replace"))
-            yield broken(
-                "conf-hangs",
-                f"{path or 'gunicorn.conf.py'} was not evaluated within {deadline:g} s{at}",
-                "take network calls and loops out of it: Gunicorn waits for them too",
-            )
+            place = _place_in(written.decode(errors="replace"))
+            text = f"{path or 'gunicorn.conf.py'} was not evaluated within {deadline:g} s{place}"
+            yield broken("conf-hangs", text, "remove network calls and loops: Gunicorn waits for them too")
         else:
-            yield broken(
-                "conf-raises",
-                f"{path or 'the configuration'} fails: it ends the process, with status {status}",
-                "correct it: Gunicorn does not start with it. What it sets is not seen in what follows",
-            )
+            yield failed(path, f"it ends the process, with status {status}")
         return Conf(path)
     for level, check, text, advice in seen.pop("findings"):
         yield Finding(Level(level), check, text, advice)

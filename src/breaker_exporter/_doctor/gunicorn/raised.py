@@ -9,9 +9,16 @@ from pathlib import Path
 
 from ..._base import environment
 from ..._base.redaction import message
+from ..report import Finding, broken
 
 _SECRET_NAME = re.compile(r"(?i)key|token|secret|pass|pwd|credential|auth|dsn")
-_DOCTOR = str(Path(__file__).parent)
+_DOCTOR = str(Path(__file__).parents[1])
+
+
+def failed(path: str | None, why: str) -> Finding:
+    """Return the finding for a configuration that cannot be executed."""
+    advice = "correct it: Gunicorn does not start with it. What it sets is not seen in what follows"
+    return broken("conf-raises", f"{path or 'the configuration'} fails: {why}", advice)
 
 
 def reason(error: BaseException, path: str = "", namespace: Mapping[str, object] | None = None) -> str:

@@ -94,7 +94,8 @@ def _meanings(body: bytes, success: str, took: float, timeout: float, content_ty
         text = f"{success}, but the answer is {kind.value}: no span is delivered there"
         yield broken("http-wrong-content", text, _NO_RECEIVER)
     if rejected or words:
-        text = f"the collector rejected {rejected} spans of the request (partial_success){_quoted(words)}"
+        does = f"rejects {rejected} spans" if rejected else "takes the request with a warning"
+        text = f"the collector {does} (partial_success){_quoted(words)}"
         advice = "look at its log: rejected spans are counted as failed, and the circuit stays closed"
         yield warning("otlp-partial", text, advice)
     if given == "application/json" and not _OF_OTLP.match(body):

@@ -28,11 +28,8 @@ def examine(effective: EffectiveSettings, step: float, patience: float, *, can_a
     is_tls = url.scheme == "https"
     trust = Trust.of(environment, "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
     if is_tls and environment.value("SSL_CERT_FILE") and not trust.authorities:
-        yield warning(
-            "ssl-cert-file",
-            "SSL_CERT_FILE is set, and the exporter for HTTP does not read it",
-            "set OTEL_EXPORTER_OTLP_CERTIFICATE, or REQUESTS_CA_BUNDLE",
-        )
+        text = "SSL_CERT_FILE is set, and the exporter for HTTP does not read it"
+        yield warning("ssl-cert-file", text, "set OTEL_EXPORTER_OTLP_CERTIFICATE, or REQUESTS_CA_BUNDLE")
     port = url.port or (443 if is_tls else 80)
     place = Place("the collector", "", url.hostname or "", port, is_tls, "HTTP")
     connected = None
