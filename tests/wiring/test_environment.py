@@ -463,6 +463,17 @@ def test_insecure_is_read_as_opentelemetry_reads_it_and_told(
     assert "OTEL_EXPORTER_OTLP_INSECURE must be true or false" in warning
 
 
+@pytest.mark.parametrize(("value", "is_insecure"), [("true", True), ("TRUE", True), ("false", False)])
+def test_insecure_is_read_without_a_warning(
+    caplog: pytest.LogCaptureFixture, value: str, is_insecure: bool
+) -> None:
+    name = "OTEL_EXPORTER_OTLP_TRACES_INSECURE"
+    environment = everything({name: value, "OTEL_EXPORTER_OTLP_INSECURE": "perhaps"}, protocol="grpc")
+
+    assert variables.insecure(environment) == (name, is_insecure)
+    assert warnings(caplog) == []
+
+
 DEFAULT = "http://localhost:4318/v1/traces"
 ENDPOINTS = {
     "http://h:4318": "http://h:4318/v1/traces",
