@@ -632,3 +632,10 @@ def test_its_destination_is_host_and_port_without_a_secret(
 ) -> None:
     """G1."""
     assert make(endpoint).destination == destination
+
+
+def test_what_is_no_batch_has_failed_and_says_where(make: Make) -> None:
+    report = make("http://127.0.0.1:9").export_and_report(7)  # type: ignore[arg-type]
+
+    assert report.verdict is Verdict.FAILED
+    assert report.reason.startswith("raised TypeError")

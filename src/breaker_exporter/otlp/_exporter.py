@@ -71,7 +71,7 @@ class OTLPExporter(Generic[Item]):
         report = ExportReport(Verdict.FAILED)
         count_it = self._metrics.counting(len(items)) if self._metrics else None
         try:
-            encoded = self._encode(items, self._max_request_size, self._pace.rest_if_due)
+            encoded = self._encode(items, self._max_request_size, self._pace.rest)
             report = deliver(
                 encoded, lambda request: self._send(request, deadline), self._max_request_size, self._unit
             )
@@ -93,7 +93,7 @@ class OTLPExporter(Generic[Item]):
         self._sender.close()
 
     def _send(self, request: Request, deadline: Deadline) -> Answer:
-        answer = self._sender.send(request.body, deadline, self._pace.rest_if_due)
+        answer = self._sender.send(request.body, deadline, self._pace.rest)
         self._remarks.note(answer.remark)
         if answer.is_last_word:
             say(logging.WARNING, "%d %s not exported: %s", request.items, self._unit, answer.reason)

@@ -16,6 +16,8 @@ from .wire import NotEncodable, sized, utf8, varint
 _MOST_KEYS = 256
 _LONGEST_KEY = 128
 _MOST_SIZES = 128
+_MOST_KNOWN = 64
+_LONGEST_KNOWN = 128
 _GREATEST_NUMBER = 9999
 """Larger integers are rarely seen twice: sizes, the ports of clients."""
 
@@ -26,8 +28,8 @@ _said: list[str] = []
 class Attributes:
     """The attributes of spans, or of events, or of resources: a repeated field of KeyValue.
 
-    What stands before a value is remembered for each key, by the size of the value: so values that never
-    come again are as cheap as those that do.
+    For each key are remembered its first few texts, and what stands before a text of each size: so texts that
+    never come again are nearly as cheap as those that do.
 
     Args:
         tag: The tag of the field.
@@ -54,7 +56,9 @@ class Attributes:
             try:
                 kind = type(value)
                 key = keys[name] if type(name) is str else keys.odd(name)
-                if kind is str:
+                if kind is str and key.comes_again:
+                    append(key.known.get(value) or key.learned(value))
+                elif kind is str:
                     data = value.encode()
                     append(key.texts[len(data)])
                     append(data)
@@ -97,15 +101,30 @@ class _Keys(dict[str, "_Key"]):
 class _Key:
     """What stands before a value of one key, for each type of value."""
 
-    __slots__ = ("double", "integers", "name", "tag", "texts", "truths")
+    __slots__ = ("_seen", "comes_again", "double", "integers", "known", "name", "tag", "texts", "truths")
 
     def __init__(self, tag: bytes, name: bytes) -> None:
         self.tag = tag
         self.name = name
+        self.known: dict[str, bytes] = {}
+        self.comes_again = True
+        self._seen = 0
         self.texts = _Texts(tag, name)
         self.integers = _Numbers(tag, name)
         self.truths = _Numbers(tag, name)
         self.double = b""
+
+    def learned(self, text: str) -> bytes:
+        """Return the whole field, and remember it. A key with many texts is not worth looking them up."""
+        data = text.encode()
+        field = self.texts[len(data)] + data
+        self._seen += 1
+        if self._seen > _MOST_KNOWN:
+            self.comes_again = False
+            self.known = {}
+        elif len(data) <= _LONGEST_KNOWN:
+            self.known[text] = field
+        return field
 
     def make_double(self) -> bytes:
         """Return what stands before a double, and remember it."""

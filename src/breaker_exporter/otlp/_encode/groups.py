@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from .attributes import Attributes
 from .request import Request
-from .wire import sized, text_field, varint
+from .wire import Heads, sized, text_field, varint
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.resources import Resource
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 _resource_attributes = Attributes(b"\x0a", 4)
 _scope_attributes = Attributes(b"\x1a", 5)
+item_head = Heads(b"\x12").__getitem__
+"""What stands before an item of so many bytes in its scope."""
 
 
 class Groups:
@@ -23,15 +25,16 @@ class Groups:
     """
 
     def __init__(self) -> None:
-        self._resources: dict[object, _Group] = {}
-        # The hash of a resource is one of its JSON, so equals are looked for once for each object. The
-        # objects are held on to: otherwise another could come by the same id.
+        self._groups: list[_Group] = []
+        # The hash of a resource is one of its JSON, so equals are looked for once for each object, and only
+        # where there are several. Objects are held on to: otherwise another could come by the same id.
+        self._equals: dict[object, _Group] = {}
         self._places: dict[tuple[int, int], list[bytes]] = {}
         self._by_id: dict[int, _Group] = {}
         self._held: list[object] = []
 
     def place(self, resource: Resource, scope: InstrumentationScope | None) -> list[bytes]:
-        """Return the list for items of this resource and scope: for each its tag, its length and its bytes.
+        """Return the list for items of this resource and scope: for each its head and its bytes.
 
         Raises:
             Exception: The resource or the scope cannot be encoded.
@@ -46,7 +49,7 @@ class Groups:
     def request(self, items: int) -> Request:
         """Return the request of all items, of which there are so many."""
         body: list[bytes] = []
-        for resource in self._resources.values():
+        for resource in self._groups:
             parts = [resource.head]
             for head, pieces in resource.scopes.values():
                 size = len(head) + sum(map(len, pieces))
@@ -57,26 +60,31 @@ class Groups:
     def _place(self, resource: Resource, scope: InstrumentationScope | None) -> list[bytes]:
         """Return where the items of a resource and scope go that were not seen together yet."""
         scope = scope or None
-        group = self._by_id.get(id(resource))
-        if group is None:
-            key = _key_of(resource)
-            group = self._resources.get(key) or _Group(_resource_head(resource))
-        else:
-            key = None
+        known = self._by_id.get(id(resource)) or self._equal_of(resource)
+        group = known or _Group(resource, _resource_head(resource))
         found = group.scopes.get(scope)
         if found is None:
             found = _scope_head(scope), []
         # Nothing is kept before all of it could be made: an empty group is no group.
         group.scopes.setdefault(scope, found)
-        if key is not None:
-            self._by_id[id(resource)] = self._resources.setdefault(key, group)
+        if known is None:
+            self._groups.append(group)
+        self._by_id[id(resource)] = group
         return found[1]
+
+    def _equal_of(self, resource: Resource) -> _Group | None:
+        if not self._groups:
+            return None
+        for group in self._groups[len(self._equals) :]:
+            self._equals[_key_of(group.resource)] = group
+        return self._equals.get(_key_of(resource))
 
 
 class _Group:
     """One resource: all of its message but the scopes, and for each scope its head and its items."""
 
-    def __init__(self, head: bytes) -> None:
+    def __init__(self, resource: Resource, head: bytes) -> None:
+        self.resource = resource
         self.head = head
         self.scopes: dict[InstrumentationScope | None, tuple[bytes, list[bytes]]] = {}
 

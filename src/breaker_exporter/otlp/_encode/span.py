@@ -7,7 +7,7 @@ those of ``opentelemetry/proto/trace/v1/trace.proto``. The order of fields on th
 from __future__ import annotations
 
 from struct import Struct
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry.trace import DEFAULT_TRACE_STATE, SpanKind, StatusCode
 
@@ -56,8 +56,7 @@ def span_bytes(span: ReadableSpan) -> bytes:
     Raises:
         Exception: There is something in it that OTLP has no place for.
     """
-    # Its type says that there may be none: an AttributeError, then.
-    context = cast("SpanContext", span.get_span_context())
+    context: Any = span.get_span_context()  # there may be none: an AttributeError, then
     name: object = span.name
     parent = span.parent
     start, end = span.start_time, span.end_time
@@ -68,7 +67,9 @@ def span_bytes(span: ReadableSpan) -> bytes:
         context.span_id.to_bytes(8, "big"),
         _names[name] if type(name) is str else text_field(b"\x2a", name),
         _KINDS[id(span.kind)],
-        _parent(parent) if parent else _LOCAL,
+        b"\x22\x08" + parent.span_id.to_bytes(8, "big") + (_REMOTE if parent.is_remote else _LOCAL)
+        if parent
+        else _LOCAL,
         _times(start, end) if start is None or end is None else _TIMES(b"\x39", start, b"\x41", end),
     ]
     append = parts.append
@@ -96,10 +97,6 @@ def span_bytes(span: ReadableSpan) -> bytes:
 
 def _trace_state(trace_state: TraceState) -> bytes:
     return b"\x1a" + sized(",".join([f"{key}={value}" for key, value in trace_state.items()]).encode())
-
-
-def _parent(parent: SpanContext) -> bytes:
-    return b"\x22\x08" + parent.span_id.to_bytes(8, "big") + (_REMOTE if parent.is_remote else _LOCAL)
 
 
 def _times(start: int | None, end: int | None) -> bytes:

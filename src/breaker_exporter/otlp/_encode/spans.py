@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 from ..._base.log import say
 from .batch import AT_ONCE, Encoded
-from .groups import Groups
+from .groups import Groups, item_head
 from .span import span_bytes
-from .wire import varint
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
@@ -44,7 +43,8 @@ def encode_spans(spans: Sequence[ReadableSpan], limit: int, rest: Callable[[], N
                 if resource is not latest[0] or scope is not latest[1]:
                     place = groups.place(resource, scope)
                     latest = resource, scope
-                place += (b"\x12", varint(len(data)), data)
+                place.append(item_head(len(data)))
+                place.append(data)
             except Exception as error:
                 left_out += 1
                 _say_once(error)

@@ -75,6 +75,25 @@ def text_field(tag: bytes, text: object) -> bytes:
     return b"" if text is None else tag + sized(utf8(text))
 
 
+class Heads(dict[int, bytes]):
+    """A tag and a length, by the length. It fills itself, and forgets everything when full.
+
+    Args:
+        tag: The tag.
+    """
+
+    def __init__(self, tag: bytes) -> None:
+        super().__init__()
+        self._tag = tag
+
+    def __missing__(self, size: int) -> bytes:
+        made = self._tag + varint(size)
+        if len(self) >= _MOST_TEXTS:
+            self.clear()
+        self[size] = made
+        return made
+
+
 class Texts(dict[str, bytes]):
     """Texts that come again and again, such as names and keys, as UTF-8 behind their length.
 
