@@ -37,15 +37,18 @@ def test_a_child_has_a_channel_of_its_own_and_the_parents_goes_on(
 
 
 @pytest.mark.parametrize(
-    "scenario",
+    ("fault", "scenario"),
     [
-        scenarios.a_silent_server_under_gevent,
-        scenarios.a_silent_server_under_gevent_with_grpcs_own_support,
+        (Fault.BLACKHOLE, scenarios.a_fault_under_gevent),
+        (Fault.BLACKHOLE, scenarios.a_fault_under_gevent_with_grpcs_own_support),
+        (Fault.BLACKHOLE, scenarios.a_fault_in_the_handshake_under_gevent),
+        (Fault.DRIP, scenarios.a_fault_under_gevent),
+        (Fault.GOAWAY, scenarios.a_fault_under_gevent),
     ],
 )
-def test_a_silent_server_holds_no_hub(
-    collector: FaultyCollector, target: str, scenario: Callable[[], None]
+def test_no_fault_holds_the_hub(
+    collector: FaultyCollector, target: str, fault: Fault, scenario: Callable[[], None]
 ) -> None:
     """P1: on a native thread, as the circuit breaker runs it, also with gRPC's own support of gevent."""
-    collector.fault = Fault.BLACKHOLE
+    collector.fault = fault
     run_patched(scenario)
