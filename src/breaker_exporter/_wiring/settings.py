@@ -31,19 +31,23 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_ROOM = 2.0
+"""Seconds from the OTLP timeout to `export_timeout`, which is an overrun and opens the circuit at once."""
+_LONGEST_TIMEOUT = circuit.EXPORT_TIMEOUT.default - _ROOM
+"""Seconds that an OTLP timeout may take without an `export_timeout` above it."""
 TIMEOUT = replace(
     otlp.TIMEOUT,
     default=5.0,
-    about="time for one export (OpenTelemetry's own default: 10). Above 13 only with a longer export timeout",
+    about=f"time for one export (OpenTelemetry's own default: {otlp.TIMEOUT.default:g}). "
+    f"Above {_LONGEST_TIMEOUT:g} only with a longer export timeout",
 )
 """Shorter than OpenTelemetry's: nothing waits for an export, and a circuit opens the sooner."""
-_ROOM = 2.0
-"""Seconds from the OTLP timeout to `export_timeout`, which is an overrun and opens the circuit at once."""
 EXPORT_TIMEOUT = replace(
     circuit.EXPORT_TIMEOUT,
     default=TIMEOUT.default + _ROOM,
     fallback=f"{_ROOM:g} above the OTLP timeout, at most {circuit.EXPORT_TIMEOUT.default:g}",
-    about="time after which an export counts as hung; above the OTLP timeout, so 7 unless that is set",
+    about="time after which an export counts as hung; above the OTLP timeout, so "
+    f"{TIMEOUT.default + _ROOM:g} unless that is set",
 )
 
 
@@ -200,7 +204,7 @@ class Arguments:
             chosen_name = "export_timeout" if self.export_timeout else EXPORT_TIMEOUT.variable
             environment.complain(_not_above(chosen_name, chosen, timeout), "taken as unset")
             chosen = None
-        longest = circuit.EXPORT_TIMEOUT.default - _ROOM
+        longest = _LONGEST_TIMEOUT
         if not chosen and timeout > longest:
             keep = f"to keep it, set {EXPORT_TIMEOUT.variable} above it"
             say(logging.WARNING, "%s is %g s%s; cut to %g s (%s)", name, timeout, hint, longest, keep)
