@@ -128,6 +128,7 @@ def wants_certificate(place: Place, trust: Trust, connected: Connected) -> bool:
     """
     if not place.tls or trust.certificate:
         return False
+    alert = ""
     try:
         context = _new_context()
         _load_authorities(context, trust)
@@ -137,8 +138,8 @@ def wants_certificate(place: Place, trust: Trust, connected: Connected) -> bool:
         ):
             secured.recv(1)
     except OSError as error:
-        return "CERTIFICATE_REQUIRED" in (getattr(error, "reason", None) or "")
-    return False
+        alert = getattr(error, "reason", None) or ""
+    return "CERTIFICATE_REQUIRED" in alert
 
 
 def _untrusted(place: Place, trust: Trust, error: ssl.SSLCertVerificationError) -> Finding:
