@@ -28,7 +28,7 @@ class _PassingOn:
         pass
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
-        if isinstance(error, Thrown):
+        if error is not None and isinstance(error, Thrown):
             raise error.error from None
 
 

@@ -186,7 +186,7 @@ class Accounts:
 
     def _collect(self, now: float) -> None:
         """Hand transitions and lines to the announcer, under the lock, so that they stay in order."""
-        for transition in self._circuit.take_transitions():
+        for transition in self._circuit.transitions.take():
             self._announcer.add(transition, lost=self._ledger.lost_in_outage, now=now)
             if transition.new is CircuitState.OPEN:
                 self._ledger.open()

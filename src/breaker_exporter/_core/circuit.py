@@ -1,7 +1,7 @@
 """Decides which calls are made: one probe at a time, and no outcome of an older generation counts.
 
 No lock and no I/O of its own: the owner of a :class:`Circuit` guards each method with one lock, and announces
-the transitions that it hands out.
+its transitions.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
-from .._base.values import PROBE_CANCELLED, CircuitState, CircuitTransition
+from .._base.values import PROBE_CANCELLED, CircuitState
 from .cooldown import OpenPeriod
 from .state_machine import ExportFailed, StateMachine
 from .transitions import Transitions
@@ -37,6 +37,7 @@ class Circuit:
     Attributes:
         given: True where the breaker is the user's, who may change it meanwhile.
         opened: Times a failure opened the circuit, a failed probe included.
+        transitions: Those that nobody has been told of yet.
     """
 
     given: ClassVar[bool] = False
@@ -58,7 +59,7 @@ class Circuit:
         self._generation = 0
         self._probe_out = False
         self._seen = seen or machine.state
-        self._transitions = Transitions(name)
+        self.transitions = Transitions(name)
 
     @property
     def now(self) -> float:
@@ -169,10 +170,6 @@ class Circuit:
             self._period.lengthen(retry_after)
         return self._settle(permit, error or ExportFailed(reason), reason, at_once=at_once)
 
-    def take_transitions(self) -> list[CircuitTransition]:
-        """The transitions since the last call of this, oldest first."""
-        return self._transitions.take()
-
     def forked(self) -> Circuit:
         """The same circuit for a forked child, no probe out (R5)."""
         period = self._period.copied()
@@ -214,7 +211,7 @@ class Circuit:
             self._period.begin(now)
         elif new is CircuitState.CLOSED:
             self._period.reset()
-        self._transitions.add(old, new, reason, self.cooldown, self._counted())
+        self.transitions.add(old, new, reason, self.cooldown, self._counted())
 
     def _counted(self) -> int:
         """Failures in a row; 0 where the storage of a given breaker cannot say."""

@@ -59,14 +59,10 @@ class LateCalls:
         if turn is None or not turn.is_orphan:
             return  # as nearly always, and then no lock has to be taken
         with self._turns.lock:
-            turn = self._turns.holder
-            if turn is None or not turn.is_orphan or turn.is_settled:
+            is_over = turn.outcome is not None or time.monotonic() >= turn.hang_at
+            if not is_over or turn.is_settled or self._turns.holder is not turn:
                 return
-            outcome = turn.outcome
-            if outcome is None:
-                if time.monotonic() < turn.hang_at:
-                    return
-                outcome = self.abandon(turn)
+            outcome = self.abandon(turn) if turn.outcome is None else turn.outcome
             turn.is_settled = True
         try:
             assert turn.task is not None

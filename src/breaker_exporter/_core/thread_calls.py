@@ -56,9 +56,7 @@ class ThreadCalls:
                 job = job.renewed()
                 _ = self._new_worker().submit(job) or job.unrun()
         except BaseException:
-            if job.claim():
-                turn.submitted = False
-                _restore_process(turn)
+            _ = job.claim() and _call_off(turn)
             raise
 
     def leave_thread(self) -> None:
@@ -102,6 +100,13 @@ class ThreadCalls:
         if turn.outcome is None:
             _restore_process(turn)
             ended(turn, Raised(CannotStart("its thread ended before it ran")))
+
+
+def _call_off(turn: Turn) -> bool:
+    """Undo what was done for a call that will not run."""
+    turn.submitted = False
+    _restore_process(turn)
+    return True
 
 
 def _restore_process(turn: Turn) -> None:
