@@ -108,7 +108,7 @@ def provider(make_provider: MakeProvider) -> TracerProvider:
 
 @pytest.fixture
 def connected(sentry: FaultyCollector, provider: TracerProvider) -> Connected:
-    """``init_sentry`` for that Sentry and that provider."""
+    """``connect_sentry`` for that Sentry and that provider."""
     return Connected(provider, sentry.sentry_dsn)
 
 
