@@ -113,7 +113,7 @@ CASES = {
     ),
     "overridden": (LINE + "def post_fork(s, w): pass\n", ["broken hook-overridden"]),
     "unknown": (
-        LINE.replace("worker_exit", "worker_exit as theirs") + "def worker_exit(s, w): print()\n",
+        LINE.replace(", worker_exit", "") + "def worker_exit(s, w): print()\n",
         ["warning hook-unknown"],
     ),
     "of several": (

@@ -36,7 +36,7 @@ def checks(source: str) -> dict[str, str]:
         ("from breaker_exporter.gunicorn import *", "hooks"),
         (MADE + "post_fork, post_worker_init, worker_exit = hooks(Telemetry())", "hooks"),
         (OTHERS + "from breaker_exporter.gunicorn import *\ndef post_fork(s, w): pass", "hook-overridden"),
-        (OTHERS + OURS + "def post_fork(s, w): ours(s, w)", "hook-unknown"),
+        (OTHERS + OURS + "def post_fork(s, w): ours(s, w)", "hook-own"),
         (OTHERS + "post_fork = print", "hook-unknown"),
         (
             OTHERS + "class Any:\n    def __getattr__(self, name): raise OSError\npost_fork = Any()",
@@ -50,9 +50,11 @@ def test_a_hook_is_ours_or_not(source: str, expected: str) -> None:
 
 
 def test_a_hook_of_the_users_own_is_told_with_its_line_and_not_read() -> None:
-    text = checks(OTHERS + OURS + "def post_fork(s, w): ours(s, w)")["hook-unknown"]
+    unknown = checks(OTHERS + "def post_fork(s, w): pass")["hook-unknown"]
+    own = checks(OTHERS + OURS + "def post_fork(s, w): ours(s, w)")["hook-own"]
 
-    assert text.startswith("post_fork (line 3) is your own")
+    assert unknown.startswith("post_fork (line 2) is your own, and the doctor does not see")
+    assert own == "post_fork (line 3) is your own, and is taken to call ours, which is ours"
 
 
 def test_a_hook_in_the_wrong_slot_says_where_it_belongs() -> None:

@@ -54,7 +54,8 @@ def check(
                 level = warning if slot == "post_fork" else broken
                 yield level("hook-missing", f"the hook {slot} is missing: {loss}", advice)
         elif slot not in ours:
-            yield _foreign(slot, namespace[slot], imported.get(slot))
+            alias = next((name for name, of in strays.items() if slot in of.split(", ")), None)
+            yield _foreign(slot, namespace[slot], imported.get(slot), alias)
         elif (belongs := ours[slot][0][0]) != slot:
             advice = f"import each under its own name: {_LINE}"
             yield broken("hook-wrong-slot", f"{slot} is our hook for {belongs}", advice)
@@ -97,12 +98,14 @@ def _imported(source: str) -> dict[str, int]:
     }
 
 
-def _foreign(slot: str, hook: object, imported: int | None) -> Finding:
+def _foreign(slot: str, hook: object, imported: int | None, alias: str | None) -> Finding:
     at = f" (line {hook.__code__.co_firstlineno})" if type(hook) is FunctionType else ""
     if imported:
         text = f"{slot}{at} takes the place of our hook, which line {imported} imports"
         advice = f"import ours as telemetry_{slot}, and call that in yours with the same arguments"
         return broken("hook-overridden", text, advice)
+    if alias:
+        return ok("hook-own", f"{slot}{at} is your own, and is taken to call {alias}, which is ours")
     text = f"{slot}{at} is your own, and the doctor does not see if it calls ours"
     advice = f"call breaker_exporter.gunicorn.{slot} in it with the same arguments; if it does, all is well"
     return warning("hook-unknown", text, advice)
