@@ -63,6 +63,7 @@ NULLS = [None] if some.NONE_IS_KEPT else []
         {"parent": SpanContext(1, 2, is_remote=True)},
         {"instrumentation_scope": None},
         {"attributes": {"k": [1, *NULLS, {"a": b"b"}], "n": -1, "big": 1 << 62, "long": "x" * 5000}},
+        {"attributes": {None: 1, "k": "v"}},
     ],
 )
 def test_a_span_that_lacks_or_has_something_is_read_as_the_official_one(fields: dict[str, Any]) -> None:

@@ -26,12 +26,16 @@ EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 
 @pytest.fixture
 def channel(collector: FaultyCollector) -> Iterator[grpc.Channel]:
+    with channel_to(collector) as channel:
+        yield channel
+
+
+def channel_to(collector: FaultyCollector) -> grpc.Channel:
     # A subchannel pool of its own: none of another test's backoff.
-    with grpc.insecure_channel(
+    return grpc.insecure_channel(
         collector.grpc_endpoint.removeprefix("http://"),
         options=[("grpc.use_local_subchannel_pool", 1), ("grpc.enable_retries", 0)],
-    ) as channel:
-        yield channel
+    )
 
 
 def request_of(spans: int) -> ExportTraceServiceRequest:
@@ -106,7 +110,8 @@ def test_a_message_above_the_limit_is_refused_as_grpcs_own_server_does(
     export(channel)
     collector.set_fault(Fault.TOO_LARGE, limit=size - 1)
 
-    call = refused(channel)
+    with channel_to(collector) as another:  # the change has closed the connection of the first
+        call = refused(another)
 
     assert call.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
     assert call.details() == f"SERVER: Received message larger than max ({size} vs. {size - 1})"

@@ -94,8 +94,11 @@ class _Keys(dict[str, "_Key"]):
         return made
 
     def odd(self, name: object) -> _Key:
-        """Return a key that is not remembered: a subclass may say that it equals what it does not."""
-        return _Key(self._tag, b"\x0a" + sized(utf8(name)) + b"\x12")
+        """Return a key that is not remembered: a subclass may say that it equals what it does not.
+
+        ``None`` is an empty one, as protobuf takes it.
+        """
+        return _Key(self._tag, b"\x0a" + sized(utf8("" if name is None else name)) + b"\x12")
 
 
 class _Key:
