@@ -69,12 +69,6 @@ def observe(exporter: CircuitBreakerSpanExporter, meter_provider: MeterProvider 
     observed.add(exporter)
 
 
-def forget(exporter: CircuitBreakerSpanExporter) -> None:
-    """Stop reporting `exporter` to every meter provider."""
-    for observed in list(_observed.values()):
-        observed.remove(exporter)
-
-
 class _Observed:
     """The exporters that one meter provider reports, by weak references."""
 
@@ -86,9 +80,6 @@ class _Observed:
         # Replaced, never changed: another thread may be iterating over it, also at a fork.
         others = [known for known in self._exporters if known() not in (None, exporter)]
         self._exporters = (*others, ref(exporter))
-
-    def remove(self, exporter: CircuitBreakerSpanExporter) -> None:
-        self._exporters = tuple(known for known in self._exporters if known() is not exporter)
 
     def healths(self) -> Iterator[ExporterHealth]:
         for known in self._exporters:

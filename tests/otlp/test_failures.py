@@ -84,6 +84,18 @@ def test_a_request_that_cannot_be_sent_is_no_fault_of_the_peer() -> None:
     assert flight.received == 0
 
 
+def test_a_call_that_was_ended_before_it_connects_sends_nothing() -> None:
+    with serving() as server:
+        poster = Poster(f"{server.base}/v1/traces", {}, verify=True, certificate=None, session=None)
+        flight = Flight(time.monotonic() + 5, 5)
+        flight.cut_off()
+        with pytest.raises(NoAnswer):
+            poster.post(b"", flight)
+        poster.close()
+
+    assert server.requests == []
+
+
 def test_the_address_of_a_redirect_is_left_behind() -> None:
     with serving(*[answer(307, location="/again")] * 10) as server:
         flight, failure = posted(server.base)

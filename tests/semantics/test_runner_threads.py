@@ -16,6 +16,9 @@ from opentelemetry import context
 
 from breaker_exporter import CircuitBreakerSpanExporter, CircuitState
 from breaker_exporter._concurrency.export_thread import Job, Thread
+from breaker_exporter._concurrency.log_records import Records
+from breaker_exporter._core.thread_calls import ThreadCalls
+from breaker_exporter._core.turn import Outcome, Returned, Turn
 from breaker_exporter.testing import ScriptedExporter, fail, hang, succeed
 
 from . import exit_scenarios
@@ -634,3 +637,20 @@ def test_a_job_that_was_taken_back_is_passed_by() -> None:
     gate.open()
     until(lambda: thread.ended)
     assert ran == [1]
+
+
+def test_a_thread_that_ends_after_its_call_leaves_the_outcome_as_it_is() -> None:
+    outcomes: list[Outcome] = []
+
+    def ended(turn: Turn, outcome: Outcome) -> bool:
+        outcomes.append(outcome)
+        turn.outcome = outcome
+        return True
+
+    calls, turn = ThreadCalls(lambda: None, None, Records("otlp")), Turn()
+    calls.start(turn, lambda: 7, ended)
+    until(lambda: turn.outcome is not None)
+    calls._end_unrun(turn, ended)
+
+    assert outcomes == [Returned(7)]
+    calls.end(0.0)

@@ -150,8 +150,7 @@ class Guard:
             if isinstance(self._runner.run(attempt), Unfinished):
                 self._accounts.fail(batch, "its time ended before the call did")
         finally:
-            if attempt.permit is not None:
-                self._said_blocked = False
+            self._said_blocked = self._said_blocked and attempt.permit is None
         return attempt.is_delivered
 
     def _refuse(self, batch: Batch, reason: str) -> None:
