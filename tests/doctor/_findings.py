@@ -36,20 +36,20 @@ def bad(findings: list[Finding]) -> list[str]:
 def in_force(
     environ: Mapping[str, str], given: Given | None = None
 ) -> tuple[list[Finding], EffectiveSettings]:
-    """What is found of settings, and which hold."""
+    """Return the findings about settings, and those that hold."""
     report = Report(lambda _: None)
     force = report.take(effective.examine(given or Given(), RecordingEnvironment(dict(environ))))
     return report.findings, force
 
 
 def asked(environ: Mapping[str, str], given: Given | None = None, step: float = STEP) -> list[Finding]:
-    """What is found on the way to the collector."""
+    """Return the findings on the way to the collector."""
     return taken(collector.examine(in_force(environ, given)[1], step))
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What the command says with ``--json``."""
+    """The output of the command with ``--json``."""
 
     status: int
     report: dict[str, Any]

@@ -1,4 +1,4 @@
-"""What listens where a collector should: by TLS, and not quite what was expected."""
+"""Servers where a collector should be: by TLS, and not quite what was expected."""
 
 from __future__ import annotations
 

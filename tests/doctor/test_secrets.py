@@ -1,4 +1,4 @@
-"""What is secret is in no finding, whatever is wrong."""
+"""No finding shows a secret, whatever is wrong."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is installed, compared with what this package declares."""
+"""The installed versions, compared with those that this package declares."""
 
 from __future__ import annotations
 

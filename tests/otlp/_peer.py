@@ -58,7 +58,7 @@ def drip(connection: socket.socket, stop: threading.Event) -> None:
 
 
 def tunnel(connection: socket.socket) -> None:
-    """What a proxy does with CONNECT: hand on what comes, both ways."""
+    """Act as a proxy does on CONNECT: pass bytes on, both ways."""
     target = read_request(connection).split()[1].decode()
     host, _, port = target.rpartition(":")
     with socket.create_connection((host, int(port))) as onward:
@@ -67,7 +67,7 @@ def tunnel(connection: socket.socket) -> None:
 
 
 def hand_on(one: socket.socket, another: socket.socket) -> None:
-    """What comes on either, to the other, until one ends."""
+    """Pass bytes of either to the other, until one ends."""
     other = {one: another, another: one}
     while True:
         for readable in select.select(list(other), [], [])[0]:

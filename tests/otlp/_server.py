@@ -94,7 +94,7 @@ class Server:
         self.url = f"{self.base}/v1/traces"
 
     def play(self, *script: Act) -> None:
-        """What comes next."""
+        """Return the next one."""
         self._script.extend(script)
 
     def serve(self) -> None:

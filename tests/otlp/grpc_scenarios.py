@@ -39,7 +39,7 @@ close: Callable[[], None]
 
 
 def _forked(work: Callable[[], bool]) -> bool:
-    """Whether `work` says yes in a forked child that then ends as interpreters do."""
+    """True where `work` returns true in a forked child that then ends as interpreters do."""
     child = os.fork()
     if not child:
         os._exit(0 if work() else 1)
@@ -68,7 +68,7 @@ def a_child_that_sends_first() -> None:
 
 
 def _beside_the_hub(work: Callable[[], Answer]) -> tuple[Answer, float]:
-    """What `work` gives on a native thread, and the longest gap of the hub meanwhile (s)."""
+    """Return the result of `work` on a native thread, and the longest gap of the hub meanwhile (s)."""
     import gevent
     from gevent.monkey import get_original
 

@@ -1,4 +1,4 @@
-"""What an answer says: rejected items in any form, warnings, errors in words, pages, early hints."""
+"""Answers in all their forms: rejected items, warnings, errors in words, pages, early hints."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a call without an answer leaves behind for a search for the cause: its kind, and what was received."""
+"""A call without an answer leaves its kind and the bytes received, for a search for the cause."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How an export shares the processor: it pauses by the time that it has worked, less under pressure."""
+"""An export pauses by the time that it has worked, less under pressure."""
 
 from __future__ import annotations
 

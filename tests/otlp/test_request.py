@@ -100,7 +100,7 @@ def test_a_part_can_be_split_again() -> None:
 
 
 def test_levels_say_where_items_stand_as_the_points_of_metrics_do() -> None:
-    """What is beside the points, such as a metric's name and temporality, is in each part."""
+    """Each part has all that is beside the points, such as a metric's name and temporality."""
     request = ExportMetricsServiceRequest()
     scoped = request.resource_metrics.add().scope_metrics.add()
     for name in ("a", "b"):

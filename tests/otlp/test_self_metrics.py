@@ -1,4 +1,4 @@
-"""What the exporter counts of itself, by the same names as OpenTelemetry's own exporter does."""
+"""The exporter counts itself by the same names as OpenTelemetry's own exporter."""
 
 from __future__ import annotations
 

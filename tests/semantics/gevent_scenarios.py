@@ -1,4 +1,4 @@
-"""Where a call runs in a patched process: R1-R3. Each function is run by one; see test_runner_gevent."""
+"""Calls in a patched process (R1-R3). Each function is run by a process; see test_runner_gevent."""
 
 from __future__ import annotations
 

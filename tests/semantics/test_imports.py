@@ -111,7 +111,7 @@ def test_help_opens_with_what_the_package_is_for() -> None:
 
 
 def test_only_one_folder_names_gevent_in_code_or_in_a_string() -> None:
-    """What import-linter cannot see: a module's name that is given to ``importlib`` or to ``sys.modules``."""
+    """import-linter cannot see a module's name that is given to ``importlib`` or to ``sys.modules``."""
     found = {
         path.relative_to(PACKAGE).parts[0]
         for path in PACKAGE.rglob("*.py")

@@ -1,4 +1,4 @@
-"""What variables mean, what becomes of bad ones, and how they go together with arguments."""
+"""The meaning of variables, of bad ones too, and how they go together with arguments."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def grpc_endpoint(name: str, value: object) -> str:
 
 
 def grpc_target(url: str) -> str:
-    """What gRPC connects to: host and port of a URL, or a target of its own as it is."""
+    """Return the target for gRPC: host and port of a URL, or a target of gRPC's own as it is."""
     parts = urlsplit(url)
     return parts.netloc if parts.netloc and parts.scheme not in _RESOLVERS else url
 

@@ -1,4 +1,4 @@
-"""What all exporters of this package have in common, whatever they export and by which protocol."""
+"""The part that all OTLP exporters share, whatever they export and by which protocol."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ def _of(files: Files) -> grpc.ChannelCredentials:
 
 
 def _content(path: str | None) -> bytes | None:
-    """What a file holds: where it is unreadable, which is told already, each export fails as by HTTP.
+    """Read a file. An unreadable one was told of already; each export then fails, as by HTTP.
 
     So it is with an empty one: gRPC would abort the process where one of key and certificate is empty.
     """

@@ -1,4 +1,4 @@
-"""How an export shares the processor: slices of work with pauses between, which give way under pressure."""
+"""The pace of an export: slices of work with pauses between, which get shorter under pressure."""
 
 from __future__ import annotations
 

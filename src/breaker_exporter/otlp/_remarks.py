@@ -1,4 +1,4 @@
-"""What a backend remarks on spans that it takes: said when it begins, and at most once a minute."""
+"""Remarks of a backend on items that it takes: logged when they begin, and at most once a minute."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What OpenTelemetry's exporters count of themselves, by the names of its semantic conventions."""
+"""Metrics of the exporter about itself, by the names of OpenTelemetry's semantic conventions."""
 
 from __future__ import annotations
 

@@ -102,7 +102,7 @@ class _Keys(dict[str, "_Key"]):
 
 
 class _Key:
-    """What stands before a value of one key, for each type of value."""
+    """The bytes before a value of one key, for each type of value."""
 
     __slots__ = ("_seen", "comes_again", "double", "integers", "known", "name", "tag", "texts", "truths")
 
@@ -136,7 +136,7 @@ class _Key:
 
 
 class _Texts(dict[int, bytes]):
-    """What stands before a text, by the size of the text."""
+    """The bytes before a text, by the size of the text."""
 
     def __init__(self, tag: bytes, name: bytes) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What an answer to an OTLP/HTTP request means (the protocol's specification, "OTLP/HTTP Response")."""
+"""The meaning of an answer to an OTLP/HTTP request (the protocol's specification, "OTLP/HTTP Response")."""
 
 from __future__ import annotations
 

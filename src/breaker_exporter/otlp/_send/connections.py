@@ -43,7 +43,7 @@ _current: contextvars.ContextVar[Flight] = contextvars.ContextVar("flight")
 
 
 class Step(enum.Enum):
-    """What a call waits for."""
+    """The step that a call is at."""
 
     RESOLVE = "the name of {peer} was not resolved in {seconds:.3g} s"
     CONNECT = "no connection to {peer} in {seconds:.3g} s"
@@ -93,7 +93,7 @@ class Flight:
 
     @property
     def is_past(self) -> bool:
-        """Whether its time is over, noticed or not."""
+        """True once its time is over, noticed or not."""
         return self.is_over or time.monotonic() > self._deadline
 
     def uses(self, connection: _Timed) -> None:
@@ -137,7 +137,7 @@ class AnswerTooLarge(OSError):
 
 
 class _Incoming(io.RawIOBase):
-    """What a socket receives, up to a limit and a deadline.
+    """The bytes that a socket receives, up to a limit and a deadline.
 
     Where there is always more to read, gevent never lets another greenlet run, and so nobody ends the call.
     """

@@ -43,7 +43,7 @@ class NoThread(NoAnswer):
 
 
 def is_late(error: Exception, flight: Flight) -> bool:
-    """Whether the call ended for want of time."""
+    """True where the call ended because its time was over."""
     return flight.is_over or isinstance(error, requests.Timeout) or isinstance(cause(error), TimeoutError)
 
 

@@ -178,7 +178,7 @@ def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
 
 
 def _secrets_of(endpoint: str, headers: Mapping[str, str]) -> tuple[str, ...]:
-    """What must not be seen of what is sent along."""
+    """Return the texts in headers and URL that no log line may show."""
     parts = urlsplit(endpoint)
     user = parts.netloc.rpartition("@")[0]
     found = [value for name, value in headers.items() if name.lower() not in _FOR_ANYBODY]

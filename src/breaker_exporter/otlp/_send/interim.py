@@ -1,4 +1,4 @@
-"""What http.client does not decide for us: the final answer (RFC 9110, 15.2), and why it gave one up."""
+"""Two things that http.client does not do: find the final answer (RFC 9110, 15.2), and say why it gave up."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ def number(message: bytes, field: int) -> int:
 
 
 def parts(message: bytes, field: int) -> list[bytes]:
-    """What is in this field of `message`, in order: strings, bytes or messages.
+    """Return the values of this field of `message`, in order: strings, bytes or messages.
 
     Raises:
         Malformed: It is no message.
@@ -54,7 +54,7 @@ def text(message: bytes, field: int) -> str:
 
 
 def partial_success(response: bytes) -> tuple[int, str]:
-    """How many items the response of an OTLP service says were rejected, and its message.
+    """Return the number of items that a response of an OTLP service says were rejected, and its message.
 
     The numbers of these fields are the same in all signals.
 

@@ -57,5 +57,5 @@ def _text(location: str) -> str:
 
 
 def _is_upgrade(here: _Origin, there: _Origin) -> bool:
-    """Whether it is the same host by TLS, each on its default port."""
+    """True where it is the same host by TLS, each on its default port."""
     return here == ("http", there[1], 80) and there == ("https", here[1], 443)

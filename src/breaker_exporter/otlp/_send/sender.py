@@ -30,7 +30,7 @@ class Deadline:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What became of one request.
+    """The outcome of one request.
 
     Attributes:
         verdict: What the answer, or the lack of one, says about the backend.

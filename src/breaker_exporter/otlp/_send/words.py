@@ -1,4 +1,4 @@
-"""What the body of an HTTP answer says: a partial success, an error in words, a page of the web."""
+"""Reads the body of an HTTP answer: a partial success, an error in words, a page of the web."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MESSAGES = ("message", "error", "detail", "errorMessage", "error_description", 
 
 
 class Kind(enum.Enum):
-    """What the body of a good answer is."""
+    """The kinds of body that a good answer may have."""
 
     OTLP = "OTLP"
     PAGE = "a web page (text/html)"
@@ -30,7 +30,7 @@ class Kind(enum.Enum):
 
 
 def partial_success(body: bytes, content_type: str) -> tuple[Kind, int, str]:
-    """What a good answer is, how many spans it says were rejected, and its message.
+    """Return the kind of a good answer, the number of spans it says were rejected, and its message.
 
     Servers have been seen to answer protobuf with JSON, and under any content type.
     """
@@ -67,7 +67,7 @@ def error_message(body: bytes, content_type: str) -> str:
 
 
 def is_page(body: bytes, content_type: str) -> bool:
-    """Whether it is something for a browser."""
+    """True where it is something for a browser."""
     begin = body[:200].lstrip().lower()
     return bool(body) and (
         media_type(content_type) in _PAGES or begin.startswith((b"<!doctype html", b"<html"))
