@@ -11,7 +11,7 @@ import pytest
 
 from breaker_exporter import CircuitBreakerSpanExporter, CircuitTransition, ExporterHealth, Verdict
 from breaker_exporter.instrumentation import observe
-from breaker_exporter.otlp._send.statuses import GRPC, HTTP, Status
+from breaker_exporter.otlp._send.statuses import GRPC, HTTP
 from breaker_exporter.telemetry import Telemetry
 from breaker_exporter.testing import Fault
 from breaker_exporter.testing._fault_settings import SETTINGS
@@ -83,22 +83,12 @@ def test_each_fault_is_explained_with_its_settings_and_their_defaults() -> None:
                 assert f"`{name}`, {shown}" in row[4]
 
 
-@pytest.mark.parametrize(
-    ("heading", "table"),
-    [("HTTP", {str(code): status for code, status in HTTP.items()}), ("gRPC", dict(GRPC))],
-)
-def test_each_status_is_explained_by_its_verdict(heading: str, table: dict[str, Status]) -> None:
-    """The row that names a status, or the last one, says what it means; its size is a row of its own."""
-    ends = {
-        Verdict.REJECTED: "success: the collector is alive",
-        Verdict.MISCONFIGURED: "opens at once; ",
-        Verdict.FAILED: "failure",
-    }
-    lines = rows(section("reference/answers.md", heading))
-    for name, status in table.items():
-        named = [row for row in lines if name in re.split(r"\W+", row[0]) and "too large" not in row[0]]
-        circuit = (named or lines[-1:])[0][2]
-        assert circuit.startswith(ends[status.verdict]), name
+def test_each_status_has_a_row_by_either_protocol() -> None:
+    lines = rows(section("reference/answers.md", "Statuses"))
+
+    for column, statuses in enumerate([map(str, HTTP), iter(GRPC)]):
+        named = {name for row in lines for name in row[column].split(", ")}
+        assert {*statuses, "any other"} <= named
 
 
 def test_each_verdict_is_explained() -> None:

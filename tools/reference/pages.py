@@ -9,12 +9,15 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from . import settings
+from . import answers, settings
 
 _DOCS = Path(__file__).parents[2] / "docs"
 _TABLE = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 
-PAGES: dict[Path, dict[str, Callable[[], str]]] = {_DOCS / "reference" / "settings.md": settings.TABLES}
+PAGES: dict[Path, dict[str, Callable[[], str]]] = {
+    _DOCS / "reference" / "answers.md": answers.TABLES,
+    _DOCS / "reference" / "settings.md": settings.TABLES,
+}
 
 
 def written(page: Path, text: str) -> str:
