@@ -294,7 +294,8 @@ def test_what_a_peer_has_read_before_it_resets_the_connection_is_not_sent_again(
             assert send() == TAKEN
         collector.set_fault(Fault.TAKEN_THEN_RESET, connections=Connections.KEEP)
 
-        assert send().reason.startswith("UNAVAILABLE: ")
+        # grpcio 1.63 does not always see such a reset before the deadline.
+        assert send().reason.startswith(("UNAVAILABLE: ", "DEADLINE_EXCEEDED: "))
 
         assert collector.counts().requests == 1 + kept_alive
         collector.fault = Fault.NONE
