@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from .._base.log import say
 from .._base.values import CircuitState, ExporterHealth
@@ -19,12 +19,14 @@ from . import deadline_clock as time
 from .announcer import Announcer
 from .batch import Batch
 from .circuit import Circuit, Permit
-from .health import snapshot
+from .health import snapshot, state_of
 from .judgement import loss_of, tell_circuit
 from .ledger import Ledger, Loss
 from .report import ExportReport, raised
 from .runner import RunnerStatus
 from .turn import Outcome, Refused
+
+Answer = TypeVar("Answer")
 
 _MAY_STAY_CLOSED = (
     "a listener or the storage of the given breaker, or the clock, raised; its circuit may stay closed"
@@ -160,13 +162,13 @@ class Accounts:
         self.fail(batch, raised(error))
         self._say_broken("breaker or clock raised; exports fail", error)
 
+    @property
+    def state(self) -> CircuitState:
+        return self._read(lambda: state_of(self._circuit))
+
     def health(self, runner: RunnerStatus) -> ExporterHealth:
         """A consistent snapshot."""
-        with self._lock:
-            health = snapshot(self._name, self._circuit, self._ledger, runner)
-            self._collect(self._now())
-        self.announce()
-        return health
+        return self._read(lambda: snapshot(self._name, self._circuit, self._ledger, runner))
 
     def announce(self) -> None:
         """Tell the log and the listeners what they have not been told yet."""
@@ -178,6 +180,14 @@ class Accounts:
             said, self._said_stopped = self._said_stopped, True
             if not said:
                 self._announcer.add_line(self._ledger.balance())
+
+    def _read(self, question: Callable[[], Answer]) -> Answer:
+        """Answer under the lock. To ask may be what shows that the circuit has changed."""
+        with self._lock:
+            answer = question()
+            self._collect(self._now())
+        self.announce()
+        return answer
 
     def _say_broken(self, text: str, error: Exception) -> None:
         if not self._said_broken:

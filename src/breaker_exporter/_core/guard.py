@@ -57,7 +57,7 @@ class Guard:
 
     @property
     def state(self) -> CircuitState:
-        return self.health().state
+        return self._accounts.state
 
     def health(self) -> ExporterHealth:
         """A consistent snapshot."""

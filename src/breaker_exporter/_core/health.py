@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from .._base.values import ExporterHealth
+from .._base.values import CircuitState, ExporterHealth
 from .circuit import Circuit
 from .ledger import Ledger
 from .runner import RunnerStatus
@@ -18,7 +18,7 @@ def snapshot(name: str, circuit: Circuit, ledger: Ledger, runner: RunnerStatus) 
     probe_in = None if circuit.is_closed else 0.0
     return ExporterHealth(
         name=name,
-        state=_or(lambda: circuit.state, circuit.last_state),
+        state=state_of(circuit),
         consecutive_failures=_or(lambda: circuit.consecutive_failures, 0),
         cooldown=circuit.cooldown,
         retry_in=_or(lambda: circuit.retry_in, probe_in),
@@ -34,6 +34,11 @@ def snapshot(name: str, circuit: Circuit, ledger: Ledger, runner: RunnerStatus) 
         last_success_at=ledger.last_success_at,
         last_failure_at=ledger.last_failure_at,
     )
+
+
+def state_of(circuit: Circuit) -> CircuitState:
+    """The circuit's state; the last one seen where the storage of a given breaker, or the clock, raises."""
+    return _or(lambda: circuit.state, circuit.last_state)
 
 
 def _or(question: Callable[[], Value], otherwise: Value) -> Value:
