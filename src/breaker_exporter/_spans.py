@@ -27,8 +27,6 @@ from ._span_results import ReportingSpanExporter, report_of_result
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
 
-    from ._base.values import CircuitState, CircuitTransition, ExporterHealth
-
 
 class CircuitBreakerSpanExporter(SpanExporter):
     """Wraps any span exporter so that the application never notices what its backend does.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from .._base.environment import Environment
 from .._base.redaction import shown
@@ -19,9 +20,11 @@ from ._settings import (
     GRPC_COMPRESSION,
     HEADERS,
     INSECURE,
+    TIMEOUT,
     Compression,
     Protocol,
 )
+from ._settings import timeout as checked_timeout
 
 
 class Files(NamedTuple):
@@ -53,6 +56,24 @@ def insecure(environment: Environment) -> tuple[str, bool] | None:
                 environment.complain(why, "read as false, as OpenTelemetry does")
             return name, text.lower() == "true"
     return None
+
+
+def is_tls(url: str, insecure: bool | None) -> bool:
+    """True where gRPC speaks TLS: by ``https``, else as `insecure` says, else unless by ``http``."""
+    scheme = urlsplit(url).scheme
+    return scheme == "https" or (scheme != "http" if insecure is None else not insecure)
+
+
+def timeout(environment: Environment, given: float | None) -> float:
+    """The seconds for one export: those given in code, else those of the variable, else the default.
+
+    Raises:
+        TypeError: `given` is no number.
+        ValueError: It is out of range.
+    """
+    if given is not None:
+        return checked_timeout("timeout", given)
+    return checked_timeout(*(environment.found(TIMEOUT) or ("timeout", TIMEOUT.default)))
 
 
 def compression(environment: Environment, protocol: Protocol) -> Compression:

@@ -83,9 +83,6 @@ class CooperativeOTLPSpanExporter(OTLPSpanExporter):
     ) -> None:
         # Ours alone: variables that were checked already, or none at all.
         environment = Environment() if _environment is None else _environment
-        name, seconds = "timeout", otlp.TIMEOUT.default if timeout is None else timeout
-        if timeout is None:
-            name, seconds = environment.found(otlp.TIMEOUT) or (name, seconds)
         url = (
             variables.endpoint(environment, "http/protobuf")
             if endpoint is None
@@ -104,7 +101,7 @@ class CooperativeOTLPSpanExporter(OTLPSpanExporter):
                     session=session,
                 )
             ),
-            timeout=otlp.timeout(name, seconds),
+            timeout=variables.timeout(environment, timeout),
             max_request_size=otlp.MAX_REQUEST_SIZE.accept(max_request_size),
             metrics=self_metrics("otlp_http_span_exporter", url, meter_provider, environment),
         )

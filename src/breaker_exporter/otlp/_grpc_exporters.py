@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .._base.environment import Environment
+from . import _environment as variables
 from . import _settings as otlp
 from ._endpoints import TRACES_METHOD
 from ._environment import Files
@@ -78,9 +79,6 @@ class OTLPGrpcSpanExporter(OTLPSpanExporter):
     ) -> None:
         # Ours alone: variables that were checked already, or none at all.
         environment = Environment() if _environment is None else _environment
-        name, seconds = "timeout", otlp.TIMEOUT.default if timeout is None else timeout
-        if timeout is None:
-            name, seconds = environment.found(otlp.TIMEOUT) or (name, seconds)
         sender = grpc_sender(
             TRACES_METHOD,
             endpoint=endpoint,
@@ -94,7 +92,7 @@ class OTLPGrpcSpanExporter(OTLPSpanExporter):
         )
         super().__init__(
             sender,
-            timeout=otlp.timeout(name, seconds),
+            timeout=variables.timeout(environment, timeout),
             max_request_size=otlp.GRPC_MAX_REQUEST_SIZE.accept(max_request_size),
             metrics=self_metrics("otlp_grpc_span_exporter", sender.destination, meter_provider, environment),
         )

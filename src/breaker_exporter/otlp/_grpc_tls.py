@@ -55,11 +55,10 @@ def _is_plain(url: str, insecure: bool | None, environment: Environment) -> bool
     """True where there is no TLS: never with https, else as asked for, else with http alone."""
     if not isinstance(insecure, bool | None):
         raise TypeError(f"insecure must be True, False or None, not {insecure!r}")
-    scheme = urlsplit(url).scheme
-    if scheme == "https" or insecure is not None:
-        return scheme != "https" and bool(insecure)
-    asked = variables.insecure(environment)
-    return scheme == "http" if asked is None else asked[1]
+    if insecure is None and urlsplit(url).scheme != "https":
+        asked = variables.insecure(environment)
+        insecure = None if asked is None else asked[1]
+    return not variables.is_tls(url, insecure)
 
 
 def _check(files: Files) -> None:

@@ -29,7 +29,8 @@ def examine(effective: EffectiveSettings, step: float, patience: float, *, can_a
     endpoint = effective.endpoint("grpc")
     yield from _check_endpoint(endpoint)
     target = grpc_target(endpoint)
-    place = _place_of(target, tls=_is_tls(endpoint, otlp.insecure(effective.environment)))
+    insecure = otlp.insecure(effective.environment)
+    place = _place_of(target, tls=otlp.is_tls(endpoint, None if insecure is None else insecure[1]))
     trust = Trust.of(effective.environment, "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH", http2=True)
     host = place.host if place.port >= 0 else None
     is_proxy_there = yield from proxies.check_grpc(target, host, effective.environment, step)
@@ -106,12 +107,6 @@ def _place_of(target: str, *, tls: bool) -> Place:
         host, port = name, "443"
     is_host = port.isdecimal() and not target.startswith(("unix", "ipv4:", "ipv6:", "xds:", "vsock:"))
     return Place("the collector", "", host.strip("[]"), int(port) if is_host else -1, tls, "gRPC")
-
-
-def _is_tls(endpoint: str, insecure: tuple[str, bool] | None) -> bool:
-    """Return true if the exporter speaks TLS: by https, else as a variable says, else unless by http."""
-    scheme = urlsplit(endpoint).scheme
-    return scheme == "https" or (scheme != "http" if insecure is None else not insecure[1])
 
 
 def _check_endpoint(endpoint: str) -> Steps[None]:
