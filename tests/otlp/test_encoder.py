@@ -450,7 +450,7 @@ def test_a_count_that_has_no_place_costs_its_span_as_it_does_officially(dropped:
 
 
 def test_texts_of_all_sizes_and_numbers_are_read_as_the_official_ones_twice_over() -> None:
-    """What is remembered of them is forgotten in between."""
+    """The batch is large enough for the encoder to empty its caches in between."""
     batch = [span({"text": "x" * size, "number": size, "few": "y" * (size % 3)}) for size in range(1200)]
 
     assert_like_the_official(batch)

@@ -1,4 +1,4 @@
-"""A flush ends within its time: it exports what was queued before it, whatever comes later."""
+"""A flush exports the spans that were queued when it began, and ends within its time."""
 
 from __future__ import annotations
 

@@ -391,10 +391,10 @@ def test_what_fails_while_preparing_is_a_warning_and_the_patch_goes_on() -> None
     assert "could not prepare for gevent: OSError" in said
 
 
-def test_a_line_of_a_thread_that_is_older_than_the_patch_is_written_by_a_greenlet_of_the_main_hub() -> None:
-    """R7: that thread and the greenlets would wait for each other over a handler's lock, for good."""
+def run_beside_an_older_thread(work: str, scenario: str) -> None:
+    """Run `scenario` in a patched process: ``let_it_work()`` has a thread older than the patch do `work`."""
     run(
-        """
+        f"""
 import _thread, logging, time
 begin, done = _thread.allocate_lock(), _thread.allocate_lock()
 begin.acquire(), done.acquire()
@@ -402,15 +402,27 @@ native_sleep = time.sleep
 
 def old():
     begin.acquire()
-    say(logging.WARNING, "a line")
-    say(logging.WARNING, "another")
+    {work}
     done.release()
+
+def let_it_work():
+    begin.release()
+    while not done.acquire(False):  # the main thread does not wait for it in any lock of gevent's
+        native_sleep(0.001)
 
 _thread.start_new_thread(old, ())
 """
         + LATE.format(before="", process=PROCESS)
-        + """
-import gevent, threading
+        + scenario
+    )
+
+
+def test_a_line_of_a_thread_that_is_older_than_the_patch_is_written_by_a_greenlet_of_the_main_hub() -> None:
+    """R7: that thread and the greenlets would wait for each other over a handler's lock, for good."""
+    run_beside_an_older_thread(
+        'say(logging.WARNING, "a line"); say(logging.WARNING, "another")',
+        """
+import gevent
 from breaker_exporter._base.log import say
 lines = []
 
@@ -423,37 +435,22 @@ class Yielding(logging.Handler):
 
 hub = gevent.get_hub()
 logging.getLogger("breaker_exporter").addHandler(Yielding())
-begin.release()
-while not done.acquire(False):  # the main thread does not wait for it in any lock of gevent's
-    native_sleep(0.001)
+let_it_work()
 assert lines == []
 deadline = time.monotonic() + 20
 while len(lines) < 2 and time.monotonic() < deadline:
     gevent.sleep(0.001)
 say(logging.WARNING, "the main thread writes its own")
 assert lines == [("a line", True), ("another", True), ("the main thread writes its own", True)], lines
-"""
+""",
     )
 
 
 def test_what_an_exporter_logs_for_a_thread_that_is_older_than_the_patch_is_handled_on_the_main_hub() -> None:
     """R7: that thread has no hub, and must not take a handler's patched lock."""
-    run(
+    run_beside_an_older_thread(
+        "guarded.export([object()])",
         """
-import _thread, logging, threading, time
-begin, done = _thread.allocate_lock(), _thread.allocate_lock()
-begin.acquire(), done.acquire()
-native_sleep = time.sleep
-
-def old():
-    begin.acquire()
-    guarded.export([object()])
-    done.release()
-
-_thread.start_new_thread(old, ())
-"""
-        + LATE.format(before="", process=PROCESS)
-        + """
 import gevent
 from breaker_exporter import CircuitBreakerSpanExporter
 from breaker_exporter.testing import ScriptedExporter
@@ -469,15 +466,13 @@ def chat(_):
 hub = gevent.get_hub()
 logging.getLogger().addHandler(Handler())
 guarded = CircuitBreakerSpanExporter(ScriptedExporter(default=chat), export_timeout=20)
-begin.release()
-while not done.acquire(False):
-    native_sleep(0.001)
+let_it_work()
 assert lines == []
 deadline = time.monotonic() + 20
 while ("a line", True) not in lines and time.monotonic() < deadline:
     gevent.sleep(0.001)
 assert [line for line in lines if line[0] == "a line"] == [("a line", True)], lines
-"""
+""",
     )
 
 

@@ -23,7 +23,7 @@ _MEANINGS = {
     ),
     "failed": ("failed", "failure"),
 }
-"""What becomes of the spans, and what it is to the circuit."""
+"""For each meaning of an answer: the outcome of the spans, and the effect on the circuit."""
 
 
 def _meanings(status: Status) -> Iterator[str]:

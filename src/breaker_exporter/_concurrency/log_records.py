@@ -16,7 +16,7 @@ _LIMIT = 1000
 """Records kept at most for one exporter, so that nobody has to handle more in one go."""
 
 Origin = logging.Handler | logging.Logger
-"""Where a record was held back, and is handed on to."""
+"""The handler or logger that a record was held back from, and that gets it later."""
 
 
 class Records:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _resource_attributes = Attributes(b"\x0a", 4)
 _scope_attributes = Attributes(b"\x1a", 5)
 item_head = Heads(b"\x12").__getitem__
-"""What stands before an item of so many bytes in its scope."""
+"""Returns the tag and length to write before an item of this many bytes."""
 
 
 class Groups:

@@ -19,9 +19,9 @@ _WRAPPING = re.compile(
     r"^failed to connect to all addresses; last error: (?:[A-Z_]+: )?"
     r"|SSL_ERROR_SSL: error:\w+:SSL routines:(?:OPENSSL_internal|\w*):"
 )
-"""What gRPC puts before the cause of a connection that failed: with it, a cause is cut off."""
+"""The words that gRPC puts before the cause of a failed connection. They would fill the reason."""
 _SIZE = re.compile(r"(?i)larger than max|length too large|exceeds (?:the )?max")
-"""How grpcio and grpc-go, tonic, and grpc-java and grpc-dotnet say that a message is above their limit."""
+"""The words for a message above the limit of grpcio and grpc-go, tonic, and grpc-java and grpc-dotnet."""
 _OF_ANSWER = "CLIENT: Received message larger"
 """In the details of gRPC where it is the answer that is too large: the request was read."""
 
