@@ -57,6 +57,8 @@ class Guard:
 
     @property
     def state(self) -> CircuitState:
+        """Of the circuit, after a call that has ended meanwhile is settled."""
+        self._runner.settle_late()
         return self._accounts.state
 
     def health(self) -> ExporterHealth:

@@ -52,8 +52,12 @@ class Runner:
 
     def status(self) -> RunnerStatus:
         """The calls that were given up, after one that has ended meanwhile is settled."""
-        self._late.settle()
+        self.settle_late()
         return RunnerStatus(self._late.hung, self._late.blocked_reason)
+
+    def settle_late(self) -> None:
+        """Settle the call whose caller is gone, if there is one and it has ended or overrun."""
+        self._late.settle()
 
     @property
     def blocked_reason(self) -> str | None:
@@ -66,7 +70,7 @@ class Runner:
         Args:
             asked: :meth:`Task.refusal` of the call.
         """
-        self._late.settle()
+        self.settle_late()
         return asked() or self._late.blocked_reason
 
     def run(self, task: Task) -> Outcome | Unfinished:
