@@ -23,7 +23,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _measure_greenlets_in_children() -> None:
-    """Measure child processes as pyproject.toml says, with greenlets; `make test` measures this one without.
+    """Measure child processes as pyproject.toml says, with greenlets; `make coverage` measures this one without.
 
     It runs none, and coverage takes three times as long with them.
     """
