@@ -119,7 +119,8 @@ def test_no_secret_gets_into_a_reason_by_what_was_logged(monkeypatch: pytest.Mon
 def official_exporters_log_the_real_reason() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    http = reason_of(HTTPExporter(f"http://127.0.0.1:{port}/v1/traces", timeout=3))
+    # Time for one retry and no second: a last one could be left with no time to connect.
+    http = reason_of(HTTPExporter(f"http://127.0.0.1:{port}/v1/traces", timeout=2))
     grpc = reason_of(GRPCExporter(f"http://127.0.0.1:{port}", timeout=1), exports=2)
 
     assert http is not None
