@@ -23,9 +23,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _measure_greenlets_in_children() -> None:
-    """Measure child processes as pyproject.toml says, with greenlets; `make coverage` measures this one without.
+    """Measure child processes as pyproject.toml says, with greenlets.
 
-    It runs none, and coverage takes three times as long with them.
+    `make coverage` measures this process without: it runs none, and they make coverage three times as slow.
     """
     from coverage import Coverage
 
