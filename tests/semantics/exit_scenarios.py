@@ -15,6 +15,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from breaker_exporter import CircuitBreakerSpanExporter, CircuitState
 from breaker_exporter.testing import ScriptedExporter
 
+from ._deadlines import moved_by_hand
 from ._exporters import FAILURE, SUCCESS, Gated
 from ._spans import spans
 from ._waiting import start, until
@@ -40,9 +41,10 @@ def _at_exit(check: Callable[[], None]) -> None:
 
 
 def with_a_hung_call_outstanding() -> None:
-    inner = Gated()
-    exporter = CircuitBreakerSpanExporter(inner, export_timeout=0.1)
-    assert exporter.export(spans(1)) is FAILURE
+    inner = Gated(when_stuck=lambda: deadlines.advance(0.05))
+    exporter = CircuitBreakerSpanExporter(inner, export_timeout=0.05)
+    with moved_by_hand() as deadlines:
+        assert exporter.export(spans(1)) is FAILURE
     assert exporter.health().hung_calls == 1
 
 
@@ -60,11 +62,12 @@ def with_an_idle_thread() -> None:
 
 
 def with_four_abandoned_threads() -> None:
-    inner = Gated()
+    inner = Gated(when_stuck=lambda: deadlines.advance(0.05))
     exporter = CircuitBreakerSpanExporter(inner, export_timeout=0.05, cooldown=0.01, max_cooldown=0.01)
-    for _ in range(4):
-        until(lambda: exporter.health().retry_in in (None, 0.0))
-        exporter.export(spans(1))
+    with moved_by_hand() as deadlines:
+        for _ in range(4):
+            until(lambda: exporter.health().retry_in in (None, 0.0))
+            exporter.export(spans(1))
     assert exporter.health().hung_calls == 4
 
 

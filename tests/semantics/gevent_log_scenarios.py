@@ -293,7 +293,7 @@ def an_abandoned_calls_lines_come_with_the_next_call() -> None:
 def an_abandoned_calls_lines_come_with_shutdown() -> None:
     """Shutdown returns after them: the process may end then."""
     handler = _handle_everything()
-    inner = Gated()
+    inner = Gated(when_stuck=lambda: deadlines.advance(0.02))
 
     def chat(batch: Sequence[ReadableSpan]) -> object:
         foreign.warning("inner 0")
@@ -301,8 +301,9 @@ def an_abandoned_calls_lines_come_with_shutdown() -> None:
         foreign.warning("inner 1")
         return SUCCESS
 
-    exporter = CircuitBreakerSpanExporter(ScriptedExporter(default=chat), export_timeout=0.2)
-    assert exporter.export(spans(1)) is FAILURE
+    exporter = CircuitBreakerSpanExporter(ScriptedExporter(default=chat), export_timeout=0.02)
+    with moved_by_hand() as deadlines:
+        assert exporter.export(spans(1)) is FAILURE
     inner.let_all_out()
     until(lambda: exporter.health().hung_calls == 0)
     exporter.shutdown()
@@ -347,13 +348,14 @@ def a_slow_handler_does_not_extend_the_callers_deadline() -> None:
     handler = _handle_everything(0.05)
     inner = ScriptedExporter([_chatty(900)])
     exporter = CircuitBreakerSpanExporter(inner, export_timeout=0.5)
-    began = time.monotonic()
-    assert exporter.export(spans(1)) is SUCCESS
-    assert time.monotonic() - began < PATIENCE
-    assert len(handler.of("inner")) < 900
-    assert exporter.health().exported == 1
-    handler.seconds = 0
-    assert exporter.export(spans(1)) is SUCCESS
+    with moved_by_hand():
+        began = time.monotonic()
+        assert exporter.export(spans(1)) is SUCCESS
+        assert time.monotonic() - began < PATIENCE
+        assert len(handler.of("inner")) < 900
+        assert exporter.health().exported == 1
+        handler.seconds = 0
+        assert exporter.export(spans(1)) is SUCCESS
     _assert_arrive(handler, _expected(900))
     assert exporter.health().opened == 0
 
@@ -501,11 +503,13 @@ def our_own_lines_come_from_the_callers_side() -> None:
     ours.addHandler(handler)
     ours.setLevel(logging.DEBUG)
     inner = Gated()
-    exporter = CircuitBreakerSpanExporter(inner, failure_threshold=1, export_timeout=0.2)
-    caller = gevent.spawn(exporter.export, spans(1))
-    inner.entered(1)
-    caller.kill(timeout=10)
-    until(lambda: exporter.state is CircuitState.OPEN)
+    exporter = CircuitBreakerSpanExporter(inner, failure_threshold=1, export_timeout=0.05)
+    with moved_by_hand() as deadlines:
+        caller = gevent.spawn(exporter.export, spans(1))
+        inner.entered(1)
+        caller.kill(timeout=10)
+        deadlines.advance(0.05)
+        until(lambda: exporter.state is CircuitState.OPEN)
     exporter.export(spans(1))
     inner.let_all_out()
     until(lambda: exporter.health().hung_calls == 0)

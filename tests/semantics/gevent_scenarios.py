@@ -12,11 +12,12 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExportResult
 
 from breaker_exporter import CircuitBreakerSpanExporter, CircuitState
-from breaker_exporter.testing import ManualClock, ScriptedExporter, hang, take
+from breaker_exporter.testing import ManualClock, ScriptedExporter, take
 
 from ._cooperative import (
     Cooperative,
     native_ident,
+    native_sleep,
     start_native_thread,
     throw,
 )
@@ -40,15 +41,19 @@ def a_native_sleep_in_the_wrapped_exporter_holds_no_hub() -> None:
 
 
 def a_hang_in_the_wrapped_exporter_holds_no_hub_and_ends_in_time() -> None:
+    def overrun() -> None:
+        native_sleep(0.5)
+        deadlines.advance(0.1)
+
     quiet = quiet_gap()
-    inner = ScriptedExporter([hang])
-    exporter = CircuitBreakerSpanExporter(inner, export_timeout=0.5)
-    with Heartbeat() as heartbeat, gevent.Timeout(15):
+    inner = Gated(when_stuck=overrun)
+    exporter = CircuitBreakerSpanExporter(inner, export_timeout=0.1)
+    with moved_by_hand() as deadlines, Heartbeat() as heartbeat, gevent.Timeout(15):
         assert exporter.export(spans(2)) is FAILURE
     assert_no_stall(heartbeat, quiet)
     assert exporter.state is CircuitState.OPEN
     assert (exporter.health().failed, exporter.health().hung_calls) == (2, 1)
-    inner.release()
+    inner.let_all_out()
     until(lambda: exporter.health().hung_calls == 0)
 
 
@@ -215,13 +220,16 @@ def greenlets_and_native_threads_take_turns() -> None:
 def a_hang_seen_from_a_native_thread_ends_in_time() -> None:
     quiet = quiet_gap()
     inner = Gated()
-    exporter = CircuitBreakerSpanExporter(inner, export_timeout=0.5)
+    exporter = CircuitBreakerSpanExporter(inner, export_timeout=0.1)
     answers: list[SpanExportResult] = []
     batch = spans(1)
-    with Heartbeat() as heartbeat:
+    with moved_by_hand() as deadlines, Heartbeat() as heartbeat:
         start_native_thread(lambda: answers.append(exporter.export(batch)), ())
         inner.entered(1)
         greenlet = gevent.spawn(exporter.export, batch)
+        until(lambda: exporter.health().in_flight == 2)
+        gevent.sleep(0.5)  # the hub has to wait for both all the while
+        deadlines.advance(0.1)
         until(lambda: answers and greenlet.ready(), within=15)
     assert (answers, greenlet.value) == ([FAILURE], FAILURE)
     assert_no_stall(heartbeat, quiet)

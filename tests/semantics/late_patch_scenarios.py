@@ -11,7 +11,7 @@ from breaker_exporter.testing import ManualClock, ScriptedExporter
 from ._deadlines import moved_by_hand
 from ._exporters import FAILURE, SUCCESS, Gated
 from ._spans import spans
-from ._waiting import native_lock, until
+from ._waiting import until
 
 
 def _patch() -> None:
@@ -39,16 +39,18 @@ def made_before_used_after() -> None:
 
 def made_before_and_hung_after_lets_the_process_end() -> None:
     """Measured: one made in post_fork kept its worker from exiting."""
-    forever = native_lock()
-    forever.acquire()
-    exporter = CircuitBreakerSpanExporter(
-        ScriptedExporter(default=lambda _: forever.acquire()), export_timeout=0.5
-    )
+    native_sleep = time.sleep
+
+    def overrun() -> None:
+        native_sleep(0.5)
+        deadlines.advance(0.1)
+
+    exporter = CircuitBreakerSpanExporter(Gated(when_stuck=overrun), export_timeout=0.1)
     _patch()
     from ._heartbeat import Heartbeat, assert_no_stall, quiet_gap
 
     quiet = quiet_gap()
-    with Heartbeat() as heartbeat:
+    with moved_by_hand() as deadlines, Heartbeat() as heartbeat:
         assert exporter.export(spans(1)) is FAILURE
     assert_no_stall(heartbeat, quiet)
     assert exporter.state is CircuitState.OPEN
@@ -123,9 +125,11 @@ def gevent_imported_and_nothing_patched() -> None:
     """Then it is a plain process, even if it uses gevent elsewhere."""
     import gevent
 
-    inner = Gated()
-    exporter = CircuitBreakerSpanExporter(inner, export_timeout=0.2)
-    greenlet = gevent.spawn(exporter.export, spans(1))
-    greenlet.join(20)
+    inner = Gated(when_stuck=lambda: deadlines.advance(0.05))
+    exporter = CircuitBreakerSpanExporter(inner, export_timeout=0.05)
+    with moved_by_hand() as deadlines:
+        greenlet = gevent.spawn(exporter.export, spans(1))
+        greenlet.join(20)
     assert greenlet.value is FAILURE
+    assert exporter.health().hung_calls == 1
     inner.let_all_out()

@@ -10,6 +10,7 @@ import gevent
 from breaker_exporter import CircuitBreakerSpanExporter
 
 from ._cooperative import Cooperative
+from ._deadlines import moved_by_hand
 from ._exporters import FAILURE, Gated
 from ._spans import spans
 from ._waiting import until
@@ -38,9 +39,10 @@ def it_is_short_while_a_call_is_out_and_restored_by_the_last() -> None:
 
 
 def a_hung_call_leaves_it_at_its_deadline() -> None:
-    inner = Gated()
+    inner = Gated(when_stuck=lambda: deadlines.advance(0.05))
     exporter = CircuitBreakerSpanExporter(inner, export_timeout=0.05)
-    assert exporter.export(spans(1)) is FAILURE
+    with moved_by_hand() as deadlines:
+        assert exporter.export(spans(1)) is FAILURE
     assert exporter.health().hung_calls == 1
     assert sys.getswitchinterval() == USUAL
     inner.let_all_out()

@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace.export import SpanExporter
 
 from breaker_exporter import CircuitBreakerSpanExporter, CircuitState
 from breaker_exporter._core.report import ExportReport, Verdict
-from breaker_exporter.testing import ScriptedExporter, fail, hang, succeed
+from breaker_exporter.testing import ScriptedExporter, fail, succeed
 
 from ._children import in_child
 from ._exporters import FAILURE, SUCCESS, Gated
@@ -22,6 +22,8 @@ from .test_no_thread_to_be_had import no_new_threads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from breaker_exporter.testing import ManualClock
 
 
 class _Storage(pybreaker.CircuitMemoryStorage):
@@ -163,12 +165,14 @@ def test_a_forked_child_exports_when_the_storage_is_back() -> None:
     in_child(check)
 
 
-def test_a_probe_that_cannot_be_given_back_either_is_given_back_when_it_is_there_again() -> None:
+def test_a_probe_that_cannot_be_given_back_either_is_given_back_when_it_is_there_again(
+    deadlines: ManualClock,
+) -> None:
     """C3, P5: no thread for the call, and no storage for the permit."""
-    inner = ScriptedExporter([hang])
+    inner = Gated(when_stuck=lambda: deadlines.advance(0.05))
     storage = _Storage()
     breaker = pybreaker.CircuitBreaker(fail_max=1, reset_timeout=0, state_storage=storage)
-    exporter = CircuitBreakerSpanExporter(inner, breaker=breaker, export_timeout=0.3)
+    exporter = CircuitBreakerSpanExporter(inner, breaker=breaker, export_timeout=0.05)
     batch = spans(1)
     assert exporter.export(batch) is FAILURE
     for steps in range(16):
@@ -176,6 +180,6 @@ def test_a_probe_that_cannot_be_given_back_either_is_given_back_when_it_is_there
         with no_new_threads():
             assert exporter.export(batch) is FAILURE
         storage.script = iter(())
-    inner.release()
+    inner.let_all_out()
     until(lambda: exporter.export(batch) is SUCCESS)
     assert exporter.health().in_flight == 0

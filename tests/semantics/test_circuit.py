@@ -13,7 +13,7 @@ from opentelemetry.sdk.metrics.export import MetricExportResult
 from opentelemetry.sdk.trace.export import SpanExportResult
 
 from breaker_exporter import CircuitBreakerSpanExporter, CircuitState
-from breaker_exporter.testing import ScriptedExporter, fail, hang, succeed
+from breaker_exporter.testing import ScriptedExporter, fail, succeed
 
 from ._exporters import FAILURE, SUCCESS, Gated
 from ._spans import spans
@@ -142,9 +142,11 @@ def test_whatever_the_wrapped_exporter_raises_is_a_failure_and_goes_no_further(
     assert exporter.export(spans(2)) is SUCCESS
 
 
-def test_an_overrun_opens_the_circuit_at_once_and_counts_one_failure(clock: ManualClock) -> None:
+def test_an_overrun_opens_the_circuit_at_once_and_counts_one_failure(
+    clock: ManualClock, deadlines: ManualClock
+) -> None:
     """C2, C11."""
-    inner = ScriptedExporter([hang])
+    inner = Gated(when_stuck=lambda: deadlines.advance(0.05))
     exporter = CircuitBreakerSpanExporter(inner, export_timeout=0.05, failure_threshold=3, clock=clock)
 
     assert exporter.export(spans(2)) is FAILURE
@@ -152,7 +154,7 @@ def test_an_overrun_opens_the_circuit_at_once_and_counts_one_failure(clock: Manu
     health = exporter.health()
     assert (health.state, health.consecutive_failures, health.opened) == (OPEN, 1, 1)
     assert (health.failed, health.in_flight, health.hung_calls) == (2, 0, 1)
-    inner.release()
+    inner.let_all_out()
 
 
 def test_while_open_nothing_reaches_the_wrapped_exporter(clock: ManualClock) -> None:
@@ -314,9 +316,10 @@ def test_each_failed_probe_doubles_the_cooldown_up_to_its_maximum(clock: ManualC
     assert exporter.health().cooldown == 45
 
 
-def test_a_probe_that_overruns_doubles_the_cooldown_too(clock: ManualClock) -> None:
+def test_a_probe_that_overruns_doubles_the_cooldown_too(clock: ManualClock, deadlines: ManualClock) -> None:
     """C2, C5."""
-    inner = ScriptedExporter([fail, hang])
+    inner = Gated(when_stuck=lambda: deadlines.advance(0.05))
+    inner.let_out(0, FAILURE)
     exporter = CircuitBreakerSpanExporter(
         inner, failure_threshold=1, cooldown=10, jitter=0, export_timeout=0.05, clock=clock
     )
@@ -329,7 +332,7 @@ def test_a_probe_that_overruns_doubles_the_cooldown_too(clock: ManualClock) -> N
     assert (health.state, health.cooldown, health.opened) == (OPEN, 20, 2)
     assert health.retry_in == pytest.approx(20)
     assert health.consecutive_failures == 2
-    inner.release()
+    inner.let_all_out()
 
 
 def test_a_recovery_brings_the_cooldown_back_to_its_first_value(clock: ManualClock) -> None:
@@ -387,9 +390,11 @@ def test_jitter_only_ever_shortens_a_cooldown_and_health_shows_it_without(clock:
 @pytest.mark.parametrize(
     "late", [SUCCESS, FAILURE, RuntimeError("late")], ids=["success", "failure", "raised"]
 )
-def test_a_late_result_changes_no_state_and_is_not_counted_again(clock: ManualClock, late: object) -> None:
+def test_a_late_result_changes_no_state_and_is_not_counted_again(
+    clock: ManualClock, deadlines: ManualClock, late: object
+) -> None:
     """C6."""
-    inner = Gated()
+    inner = Gated(when_stuck=lambda: deadlines.advance(0.05))
     exporter = CircuitBreakerSpanExporter(inner, export_timeout=0.05, cooldown=10, jitter=0, clock=clock)
     exporter.export(spans(2))
     before = exporter.health()

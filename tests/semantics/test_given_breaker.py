@@ -10,7 +10,7 @@ import pybreaker
 import pytest
 
 from breaker_exporter import CircuitBreakerSpanExporter, CircuitState, ExportReport, Verdict
-from breaker_exporter.testing import ScriptedExporter, fail, hang, succeed
+from breaker_exporter.testing import ScriptedExporter, fail, succeed
 
 from ._children import in_child
 from ._exporters import FAILURE, SUCCESS, Gated
@@ -19,6 +19,7 @@ from ._waiting import start, until
 
 if TYPE_CHECKING:
     from breaker_exporter import CircuitTransition
+    from breaker_exporter.testing import ManualClock
 
 CLOSED, OPEN = CircuitState.CLOSED, CircuitState.OPEN
 
@@ -289,17 +290,17 @@ def test_two_exporters_may_share_one() -> None:
     assert other.health().refused == 3
 
 
-def test_an_overrun_opens_it_at_once() -> None:
+def test_an_overrun_opens_it_at_once(deadlines: ManualClock) -> None:
     """C2."""
     breaker = pybreaker.CircuitBreaker(fail_max=3, reset_timeout=60)
-    inner = ScriptedExporter([hang])
+    inner = Gated(when_stuck=lambda: deadlines.advance(0.05))
     exporter = CircuitBreakerSpanExporter(inner, breaker=breaker, export_timeout=0.05)
 
     assert exporter.export(spans(1)) is FAILURE
 
     assert exporter.state is OPEN
     assert exporter.health().hung_calls == 1
-    inner.release()
+    inner.let_all_out()
 
 
 def test_a_breaker_that_raises_new_errors_on_trip_or_does_not_is_the_same_to_us() -> None:

@@ -11,9 +11,11 @@ from breaker_exporter import CircuitBreakerSpanExporter, CircuitState
 
 from ._exporters import FAILURE, SUCCESS, Gated
 from ._spans import spans
-from ._waiting import start, until
+from ._waiting import start
 
 if TYPE_CHECKING:
+    from breaker_exporter.testing import ManualClock
+
     from ._signal_handlers import HandleWhen
 
 pytestmark = pytest.mark.skipif(
@@ -102,10 +104,10 @@ def test_a_shutdown_in_a_signal_handler_that_interrupts_an_export_enters_beside_
 
 
 class _SlowClock:
-    """Takes long once, when it is asked for the last time before a probe, as a finalizer there may."""
+    """Takes 0.25 s once, when it is asked for the last time before a probe, as a finalizer there may."""
 
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
+    def __init__(self, deadlines: ManualClock) -> None:
+        self._deadlines = deadlines
         self._asked = -1
 
     def arm(self) -> None:
@@ -115,26 +117,30 @@ class _SlowClock:
         if self._asked >= 0:
             self._asked += 1
             if self._asked == 3:
-                threading.Event().wait(self._seconds)
+                self._deadlines.advance(0.25)
             return 100.0
         return 0.0
 
 
-def _with_a_slow_probe_due(export_timeout: float) -> tuple[Gated, CircuitBreakerSpanExporter]:
-    clock = _SlowClock(0.3)
-    inner = Gated()
+def _with_a_slow_probe_due(
+    inner: Gated, deadlines: ManualClock, export_timeout: float
+) -> CircuitBreakerSpanExporter:
+    clock = _SlowClock(deadlines)
     inner.let_out(0, FAILURE)
     exporter = CircuitBreakerSpanExporter(
         inner, failure_threshold=1, cooldown=60, export_timeout=export_timeout, clock=clock
     )
     exporter.export(spans(1))
     clock.arm()
-    return inner, exporter
+    return exporter
 
 
-def test_a_call_whose_time_is_over_before_it_starts_is_refused_and_the_probe_is_due() -> None:
+def test_a_call_whose_time_is_over_before_it_starts_is_refused_and_the_probe_is_due(
+    deadlines: ManualClock,
+) -> None:
     """C3, R2: the wrapped exporter was not asked, so it is not hung."""
-    inner, exporter = _with_a_slow_probe_due(0.2)
+    inner = Gated()
+    exporter = _with_a_slow_probe_due(inner, deadlines, 0.2)
 
     assert exporter.export(spans(2)) is FAILURE
 
@@ -143,14 +149,18 @@ def test_a_call_whose_time_is_over_before_it_starts_is_refused_and_the_probe_is_
     assert (health.state, health.retry_in, health.opened) == (CircuitState.OPEN, 0.0, 1)
 
 
-def test_a_call_that_starts_late_is_hung_only_when_it_had_its_own_time() -> None:
+def test_a_call_that_starts_late_is_hung_only_when_it_had_its_own_time(deadlines: ManualClock) -> None:
     """C2, R2: time before the call does not count for it; its caller still gets its thread back in time."""
-    inner, exporter = _with_a_slow_probe_due(0.5)
+    inner = Gated(when_stuck=lambda: deadlines.advance(0.25))
+    exporter = _with_a_slow_probe_due(inner, deadlines, 0.5)
 
     assert exporter.export(spans(2)) is FAILURE
     assert (exporter.health().failed, exporter.health().hung_calls) == (3, 0)
-    assert exporter.state is CircuitState.HALF_OPEN
+    deadlines.advance(0.125)
+    assert exporter.health().state is CircuitState.HALF_OPEN
 
-    until(lambda: exporter.state is CircuitState.OPEN)
-    assert exporter.health().hung_calls == 1
+    deadlines.advance(0.125)
+
+    health = exporter.health()
+    assert (health.state, health.hung_calls) == (CircuitState.OPEN, 1)
     inner.let_all_out()

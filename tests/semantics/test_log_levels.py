@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from breaker_exporter import CircuitBreakerSpanExporter
-from breaker_exporter.testing import ScriptedExporter, fail, hang, succeed
+from breaker_exporter.testing import ScriptedExporter, fail, succeed
 
+from ._exporters import Gated
 from ._spans import spans
 from ._waiting import until
 
@@ -72,14 +73,16 @@ def test_there_is_one_logger(clock: ManualClock, log: pytest.LogCaptureFixture) 
     assert {record.name for record in log.records} == {"breaker_exporter"}
 
 
-def test_an_overrun_is_a_warning_too(clock: ManualClock, log: pytest.LogCaptureFixture) -> None:
-    inner = ScriptedExporter([hang])
+def test_an_overrun_is_a_warning_too(
+    clock: ManualClock, deadlines: ManualClock, log: pytest.LogCaptureFixture
+) -> None:
+    inner = Gated(when_stuck=lambda: deadlines.advance(0.05))
     exporter = CircuitBreakerSpanExporter(inner, export_timeout=0.05, clock=clock)
 
     exporter.export(spans(1))
 
     assert [level for level in _levels(log) if level != "DEBUG"] == ["WARNING"]
-    inner.release()
+    inner.let_all_out()
     until(lambda: exporter.health().hung_calls == 0)
 
 

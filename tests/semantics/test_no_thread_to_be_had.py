@@ -15,7 +15,7 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from breaker_exporter import CircuitBreakerSpanExporter, CircuitState
 from breaker_exporter.testing import ManualClock, ScriptedExporter, fail, hang
 
-from ._exporters import FAILURE, SUCCESS
+from ._exporters import FAILURE, SUCCESS, Gated
 from ._spans import spans
 from ._waiting import start, until
 
@@ -50,9 +50,9 @@ def test_an_export_without_a_thread_fails_with_one_line(caplog: pytest.LogCaptur
     assert exporter.export(spans(1)) is SUCCESS
 
 
-def test_a_probe_without_a_thread_gives_its_permit_back(clock: ManualClock) -> None:
+def test_a_probe_without_a_thread_gives_its_permit_back(clock: ManualClock, deadlines: ManualClock) -> None:
     """C3: OPEN, and the next export may probe at once."""
-    inner = ScriptedExporter([hang])
+    inner = Gated(when_stuck=lambda: deadlines.advance(0.1))
     exporter = CircuitBreakerSpanExporter(inner, export_timeout=0.1, cooldown=5, jitter=0, clock=clock)
     assert exporter.export(spans(1)) is FAILURE
     clock.advance(5)
@@ -63,7 +63,7 @@ def test_a_probe_without_a_thread_gives_its_permit_back(clock: ManualClock) -> N
 
     health = exporter.health()
     assert (health.state, health.retry_in, health.cooldown, health.opened) == (CircuitState.OPEN, 0.0, 5.0, 1)
-    inner.release()
+    inner.let_all_out()
     until(lambda: exporter.health().hung_calls == 0)
 
 

@@ -549,7 +549,7 @@ def test_an_export_to_a_script_that_fails_then_recovers_needs_no_real_time(clock
     assert exporter.export(spans(1)) is SUCCESS
 
 
-def test_threads_that_have_ended_are_forgotten(clock: ManualClock) -> None:
+def test_threads_that_have_ended_are_forgotten(clock: ManualClock, deadlines: ManualClock) -> None:
     """R2: each hang costs a thread, and an outage has many."""
 
     def known() -> int:
@@ -557,7 +557,7 @@ def test_threads_that_have_ended_are_forgotten(clock: ManualClock) -> None:
 
     gc.collect()
     before = known()
-    inner = Gated(calls=20)
+    inner = Gated(calls=20, when_stuck=lambda: deadlines.advance(0.05))
     for number in range(1, 20, 2):
         inner.let_out(number)
     exporter = CircuitBreakerSpanExporter(

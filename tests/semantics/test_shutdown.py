@@ -329,14 +329,19 @@ def test_twenty_threads_that_shut_down_at_once_reach_the_wrapped_exporter_once(c
     assert inner.shutdown_calls == 1
 
 
-def test_a_flush_that_hangs_keeps_exports_waiting_no_longer_than_an_export_would(clock: ManualClock) -> None:
+def test_a_flush_that_hangs_keeps_exports_waiting_no_longer_than_an_export_would(
+    clock: ManualClock, deadlines: ManualClock
+) -> None:
     """P5, S2, R2: past export_timeout it is hung, and the next export has a fresh thread."""
-    stuck = Gated()
+    stuck = Gated(when_stuck=lambda: deadlines.advance(0.05))
     inner = ScriptedExporter(on_flush=lambda _: stuck.export(()))
     exporter = CircuitBreakerSpanExporter(inner, export_timeout=0.5, clock=clock)
-    exporter.force_flush(timeout_millis=50)
+    assert exporter.force_flush(timeout_millis=50) is False
+    waiting = start(lambda: exporter.export(spans(1)))
+    until(lambda: exporter.health().in_flight == 1)
+    deadlines.advance(0.45)
 
-    until(lambda: exporter.export(spans(1)) is SUCCESS)
+    assert waiting.result(timeout=20) is SUCCESS
 
     assert exporter.state is CircuitState.CLOSED
     stuck.let_all_out()
