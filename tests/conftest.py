@@ -17,9 +17,15 @@ def pytest_configure(config: pytest.Config) -> None:
     # A shell starts what it runs in the background with Ctrl-C ignored, and children inherit that.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    runs_tests_itself = config.getoption("dist", "no") == "no"
-    if runs_tests_itself and "COVERAGE_PROCESS_CONFIG" in os.environ:
-        _measure_greenlets_in_children()
+    if config.getoption("dist", "no") == "no":  # this process runs tests, and does not only hand them out
+        _prepend_to_pythonpath(Path(__file__).parent / "children")
+        if "COVERAGE_PROCESS_CONFIG" in os.environ:
+            _measure_greenlets_in_children()
+
+
+def _prepend_to_pythonpath(folder: Path) -> None:
+    paths = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = f"{folder}{os.pathsep}{paths}" if paths else str(folder)
 
 
 def _measure_greenlets_in_children() -> None:
