@@ -4,6 +4,8 @@ PYTHON ?= $(shell sh tools/pythons newest-first | head -n 1)
 BIN := .venv/bin
 SOURCES := $(shell find src -name '*.py')
 PIP := -m pip --disable-pip-version-check install --quiet
+# Compiling a hundred packages takes longer than installing them; the first process compiles the few that it imports.
+PIP_AS_IS := $(PIP) --no-compile
 # Containers switch Python's cache off; each test process would compile what it imports, and pytest rewrite all tests.
 unexport PYTHONDONTWRITEBYTECODE
 # Half of the time is waiting, so four workers keep two cores busy.
@@ -95,7 +97,7 @@ clean: ## remove all that was made here
 	@.venv-quick/bin/python -c '' 2>/dev/null || $(PYTHON) -m venv --clear .venv-quick
 	@echo "setting up .venv-quick ($$(.venv-quick/bin/python --version))"
 	.venv-quick/bin/python $(PIP) --upgrade 'pip>=25.1'
-	.venv-quick/bin/python $(PIP) --editable '.[all,demo]' --group test --group services --group lint
+	.venv-quick/bin/python $(PIP_AS_IS) --editable '.[all,demo]' --group test --group services --group lint
 	@touch $@
 
 .venv/ready: pyproject.toml
@@ -103,7 +105,7 @@ clean: ## remove all that was made here
 	@$(BIN)/python -c '' 2>/dev/null || $(PYTHON) -m venv --clear .venv
 	@echo "setting up .venv ($$($(BIN)/python --version))"
 	$(BIN)/python $(PIP) --upgrade 'pip>=25.1'
-	$(BIN)/python $(PIP) '.[all,demo]' --group test --group services --group lint
+	$(BIN)/python $(PIP_AS_IS) '.[all,demo]' --group test --group services --group lint
 	@touch $@
 
 .PHONY: help demo quick test coverage test-busy extras bench bench-quick faults faults-quick soak audit reference lint check matrix clean
