@@ -6,8 +6,10 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 
 from breaker_exporter import _zero_code, otlp
@@ -182,6 +184,7 @@ def test_a_meter_provider_that_is_not_installed_costs_no_span_where_exports_are_
 SENTRY = """
 import inspect
 from opentelemetry.metrics import NoOpMeterProvider
+from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from breaker_exporter.sentry import Sentry, connect_sentry
 takes_meters = "meter_provider" in inspect.signature(TracerProvider).parameters
@@ -226,16 +229,38 @@ def test_a_meter_provider_that_is_not_installed_costs_no_exporter(
 
 
 LIMITS = """
-from opentelemetry import trace
-from breaker_exporter.telemetry import Telemetry
-Telemetry().prepare()
-span = trace.get_tracer("tests").start_span("sell")
+span = provider.get_tracer("tests").start_span("sell")
 for number in range(200):
     span.set_attribute(f"key {number}", "x" * 100)
-    span.add_event("event", {f"key {n}": "x" for n in range(150)})
+    span.add_event("event")
+span.add_event("last", {f"key {number}": "x" for number in range(150)})
 longest = max(map(len, span.attributes.values()))
-print(len(span.attributes), len(span.events), len(span.events[0].attributes), longest)
+found = f"{len(span.attributes)} {len(span.events)} {len(span.events[-1].attributes)} {longest}"
 """
+
+
+def limits_of_ours(environ: dict[str, str]) -> str:
+    code = (
+        "from opentelemetry import trace\n"
+        "from breaker_exporter.telemetry import Telemetry\n"
+        "Telemetry().prepare()\n"
+        f"provider = trace.get_tracer_provider()\n{LIMITS}\nprint(found)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, **environ},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    return done.stdout.strip()
+
+
+def limits_of_opentelemetry() -> str:
+    names: dict[str, Any] = {"provider": TracerProvider(resource=Resource({}), shutdown_on_exit=False)}
+    exec(LIMITS, names)
+    return str(names["found"])
 
 
 @pytest.mark.parametrize(
@@ -243,7 +268,7 @@ print(len(span.attributes), len(span.events), len(span.events[0].attributes), lo
     [
         ({}, "128 128 128 100"),
         ({"OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT": ""}, "200 128 128 100"),
-        ({"OTEL_SPAN_EVENT_COUNT_LIMIT": " "}, "128 200 128 100"),
+        ({"OTEL_SPAN_EVENT_COUNT_LIMIT": " "}, "128 201 128 100"),
         ({"OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT": ""}, "128 128 150 100"),
         ({"OTEL_ATTRIBUTE_COUNT_LIMIT": ""}, "128 128 128 100"),
         ({"OTEL_ATTRIBUTE_COUNT_LIMIT": "7"}, "7 128 7 100"),
@@ -255,24 +280,13 @@ print(len(span.attributes), len(span.events), len(span.events[0].attributes), lo
         ),
     ],
 )
-def test_span_limits_mean_what_they_mean_to_opentelemetry(environ: dict[str, str], expected: str) -> None:
-    def printed(code: str) -> str:
-        done = subprocess.run(
-            [sys.executable, "-c", code],
-            env={**os.environ, **environ},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=True,
-        )
-        return done.stdout.strip()
-
-    plain = LIMITS.replace("Telemetry().prepare()", "trace.set_tracer_provider(TracerProvider())").replace(
-        "from breaker_exporter.telemetry import Telemetry",
-        "from opentelemetry.sdk.trace import TracerProvider",
-    )
-    assert printed(LIMITS) == expected
-    assert printed(plain) == expected
+def test_span_limits_mean_what_they_mean_to_opentelemetry(
+    environ: dict[str, str], expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert limits_of_ours(environ) == expected
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    assert limits_of_opentelemetry() == expected
 
 
 @pytest.mark.parametrize(
@@ -291,15 +305,7 @@ def test_span_limits_mean_what_they_mean_to_opentelemetry(environ: dict[str, str
 )
 def test_a_bad_limit_is_the_default(environ: dict[str, str], expected: str) -> None:
     """OpenTelemetry raises on it, on one of them when it is imported."""
-    done = subprocess.run(
-        [sys.executable, "-c", LIMITS],
-        env={**os.environ, **environ},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-    assert done.stdout.strip() == expected
+    assert limits_of_ours(environ) == expected
 
 
 SAMPLER = """
