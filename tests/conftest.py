@@ -58,8 +58,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if _is_in(item, slow):
             item.add_marker(pytest.mark.slow)
-        if "tests/demo/test_run.py" in item.nodeid:
-            item.add_marker(pytest.mark.alone)
 
 
 @pytest.fixture

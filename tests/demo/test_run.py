@@ -128,6 +128,7 @@ def demos(tmp_path: Path) -> Iterator[Start]:
         demo.end()
 
 
+@pytest.mark.alone
 def test_every_promise_is_kept_in_a_real_run(demos: Start) -> None:
     demo = demos("grpc")
 
