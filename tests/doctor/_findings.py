@@ -17,7 +17,7 @@ from breaker_exporter._doctor.settings.effective import EffectiveSettings
 from breaker_exporter._doctor.settings.given import Given
 from breaker_exporter._doctor.settings.recording import RecordingEnvironment
 
-STEP = 0.5
+STEP = 1.0
 """Seconds for each step over the network."""
 
 

@@ -111,12 +111,11 @@ def test_the_environment_says_where_to(
 
 def test_the_environment_says_how(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "GZIP")
-    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "0.1")
     cut = threading.Event()
     with serving(answer(200), lambda handler: until(cut.is_set)) as server:
-        exporter = make(server.url)
-        assert exporter.export(spans(1)) is SUCCESS
-        assert is_late(exporter.export_and_report(spans(1)))
+        assert make(server.url).export(spans(1)) is SUCCESS
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "0.1")
+        assert is_late(make(server.url).export_and_report(spans(1)))
         cut.set()
         assert names(gzip.decompress(server.requests[0].body)) == ["span-0"]
 
@@ -397,9 +396,9 @@ def test_the_deadline_holds_through_a_proxy(make: Make, monkeypatch: pytest.Monk
 
     with serving(answer(200), drip) as proxy:
         monkeypatch.setenv("HTTP_PROXY", proxy.base)
-        exporter = make("http://collector.test:4318/v1/traces", timeout=0.3)
-        assert exporter.export(spans(1)) is SUCCESS
-        assert is_late(exporter.export_and_report(spans(1)))
+        url = "http://collector.test:4318/v1/traces"
+        assert make(url).export(spans(1)) is SUCCESS
+        assert is_late(make(url, timeout=0.3).export_and_report(spans(1)))
         assert proxy.requests[0].path == "http://collector.test:4318/v1/traces"
         stop.set()
 

@@ -68,7 +68,7 @@ def test_an_answer_that_drips_is_late_and_its_bytes_are_counted() -> None:
         drip(connection, stop)
 
     with peer(play) as port:
-        flight, failure = posted(f"http://127.0.0.1:{port}", seconds=0.2)
+        flight, failure = posted(f"http://127.0.0.1:{port}", seconds=1)
         stop.set()
 
     assert failure is Failure.LATE

@@ -178,8 +178,8 @@ def test_it_says_who_it_is_unless_told_otherwise() -> None:
 def test_the_environment_says_how(collector: FaultyCollector, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.grpc_endpoint)
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_COMPRESSION", "GZIP")
-    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "0.2")
     assert exported() == DELIVERED
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "0.2")
     collector.fault = Fault.BLACKHOLE
     assert exported().reason == "DEADLINE_EXCEEDED: no answer in 0.2 s"
 

@@ -124,13 +124,15 @@ def what_a_cooperative_exporter_raises_is_a_failure() -> None:
 
 def a_cancelled_caller_of_a_cooperative_exporter_leaves_the_call_alone() -> None:
     """C3."""
-    inner = Cooperative(lambda: gevent.sleep(0.2))
+    go_on = gevent.event.Event()
+    inner = Cooperative(go_on.wait)
     exporter = CircuitBreakerSpanExporter(inner, failure_threshold=2)
     caller = gevent.spawn(exporter.export, spans(2))
     until(lambda: inner.greenlets)
     caller.kill(timeout=10)
     health = exporter.health()
     assert (health.failed, health.in_flight, health.state) == (2, 0, CircuitState.CLOSED)
+    go_on.set()
     assert exporter.export(spans(1)) is SUCCESS
     assert inner.thrown == []
 

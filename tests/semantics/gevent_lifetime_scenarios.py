@@ -387,7 +387,7 @@ def a_native_gate_is_native() -> None:
     """The tests above can fail: the gate they hang in blocks the hub where the hub itself waits at it."""
     quiet = quiet_gap()
     with Heartbeat() as heartbeat:
-        Gate().wait(1.0)
+        Gate().wait(2.0)
     with pytest.raises(AssertionError):
         assert_no_stall(heartbeat, quiet)
 

@@ -152,7 +152,7 @@ def nine_hundred_and_ninety_nine_lines_of_one_call_all_arrive() -> None:
 
 def above_a_thousand_lines_the_number_dropped_is_logged() -> None:
     """The handler is slow enough for the lines of this call to pile up."""
-    handler = _handle_everything(0.0005)
+    handler = _handle_everything(0.002)
     exporter = CircuitBreakerSpanExporter(ScriptedExporter(default=_chatty(1_737)), export_timeout=60)
     exporter.export(spans(1))
     handler.seconds = 0

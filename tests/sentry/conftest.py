@@ -136,9 +136,9 @@ def wary(
         provider=provider,
         endpoint=collector.http_base,
         failure_threshold=1,
-        timeout=0.5,
+        timeout=1.0,
         export_timeout=5.0,
-        shutdown_timeout=1.0,
+        shutdown_timeout=2.0,
         listeners=[changes.append],
         sentry=Sentry(dsn=sentry.sentry_dsn, release="shop@1", report_transitions=True, options=FEW),
     )

@@ -43,6 +43,10 @@ CASES = [
 ]
 
 
+ONE_ATTEMPT = 0.7
+"""Seconds; below the first backoff of a retry, which is 0.8 s."""
+
+
 def in_background(work: Callable[[], object]) -> Callable[[float], object]:
     results: list[object] = []
     thread = threading.Thread(target=lambda: results.append(work()), daemon=True)
@@ -67,12 +71,10 @@ def test_a_fault_decides_what_the_exporter_sees_and_what_is_taken(
 ) -> None:
     collector.set_fault(fault, **settings)
     spans = make_spans(ALL)
-    # Below the first backoff of a retry (0.8 s): one attempt each, where there is an answer at all.
-    timeout = 0.4
-
-    assert export(spans, timeout=5.0 if answered else timeout) is answered
+    assert export(spans, timeout=5.0 if answered else ONE_ATTEMPT) is answered
 
     assert collector.fault is fault
+    assert collector.wait_for_spans(taken)
     counts = collector.counts()
     assert (counts.spans, counts.duplicates, len(collector.span_ids)) == (taken, 0, taken)
 
@@ -96,13 +98,14 @@ def test_after_any_fault_the_same_ports_work_again(
 def test_a_request_that_was_taken_is_not_answered(
     collector: FaultyCollector, connect: Connect, make_spans: MakeSpans, kept_alive: bool, fault: Fault
 ) -> None:
-    send = connect(0.4)
+    send = connect(ONE_ATTEMPT)
     if kept_alive:
         assert send(make_spans(1))
     collector.set_fault(fault, connections=Connections.KEEP)
 
     assert not send(make_spans(ALL))
 
+    assert collector.wait_for_spans(ALL + kept_alive)
     assert len(collector.span_ids) == ALL + kept_alive
     collector.fault = Fault.NONE
     assert connect(5.0)(make_spans(1))
@@ -181,6 +184,7 @@ def test_an_open_connection_falls_into_a_blackhole_too(
     assert not send(make_spans(1))
 
     assert time.monotonic() - began >= 0.9, "it waited for an answer, nobody closed the connection"
+    assert collector.wait_for_requests(before.requests + 1)
     after = collector.counts()
     assert (after.connections, after.requests) == (before.connections, before.requests + 1)
     assert after.spans == 1

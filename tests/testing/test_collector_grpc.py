@@ -206,6 +206,7 @@ def test_a_handshake_that_drips_lets_no_request_through(
 
     assert refused(channel, timeout=0.3).code() is grpc.StatusCode.DEADLINE_EXCEEDED
 
+    assert collector.wait_for_connections(1)
     counts = collector.counts()
     assert (counts.connections, counts.requests, counts.spans) == (1, 0, 0)
 
@@ -216,7 +217,7 @@ def test_a_drip_on_an_open_connection_takes_the_spans(
     export(channel)
     collector.set_fault(Fault.DRIP, connections=Connections.KEEP)
 
-    assert refused(channel, timeout=0.3).code() is grpc.StatusCode.DEADLINE_EXCEEDED
+    assert refused(channel, timeout=1.0).code() is grpc.StatusCode.DEADLINE_EXCEEDED
 
     assert collector.wait_for_requests(2)
     assert (collector.spans_received, collector.counts().connections) == (2, 1)
@@ -253,9 +254,9 @@ def test_a_kept_connection_stays_under_the_fault_it_met(
 def test_an_answer_that_is_being_sent_falls_into_the_blackhole(
     collector: FaultyCollector, channel: grpc.Channel
 ) -> None:
-    collector.set_fault(Fault.SLOW, seconds=0.1)
+    collector.set_fault(Fault.SLOW, seconds=1.0)
     call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(EXPORT)
-    slow = call.future(ExportTraceServiceRequest().SerializeToString(), timeout=0.5)
+    slow = call.future(ExportTraceServiceRequest().SerializeToString(), timeout=2.0)
     assert collector.wait_for_requests(1)
 
     collector.fault = Fault.BLACKHOLE

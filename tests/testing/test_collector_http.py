@@ -40,9 +40,9 @@ def answer(connection: socket.socket) -> tuple[int, dict[str, str], bytes]:
     return int(first.split(" ")[1]), headers, body
 
 
-def is_silent(connection: socket.socket) -> bool:
-    """Return whether nothing arrives for a while, not even an end."""
-    connection.settimeout(0.1)
+def is_silent(connection: socket.socket, seconds: float = 0.1) -> bool:
+    """Return whether nothing arrives for so many seconds, not even an end."""
+    connection.settimeout(seconds)
     try:
         connection.recv(1)
     except TimeoutError:
@@ -386,13 +386,13 @@ class TestConnectionsWhenTheFaultChanges:
     def test_an_answer_that_is_being_sent_falls_into_the_blackhole(
         self, collector: FaultyCollector, post: Post
     ) -> None:
-        collector.set_fault(Fault.SLOW, seconds=0.05)
+        collector.set_fault(Fault.SLOW, seconds=1.0)
         connections = post(), post(None, request_of(1), PROTOBUF, "Connection: close")
         assert collector.wait_for_spans(5)
 
         collector.fault = Fault.BLACKHOLE
 
-        assert all(is_silent(connection) for connection in connections)
+        assert all(is_silent(connection, seconds=1.2) for connection in connections)
 
     def test_a_blackhole_that_ends_before_any_request_has_no_effect(
         self, collector: FaultyCollector, post: Post

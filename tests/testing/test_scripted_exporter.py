@@ -266,8 +266,8 @@ heart = gevent.spawn(lambda: [(beats.append(1), gevent.sleep(0.001)) for _ in it
 
 call = pool.spawn(exporter.export, ())
 assert exporter.wait_for_calls(1)
-assert len(beats) >= 1, "waiting lets other greenlets run"
 assert not exporter.wait_for_returns(1, timeout=0.05)
+assert len(beats) >= 1, "waiting lets other greenlets run"
 assert exporter.calls[0].thread != threading.get_native_id()
 exporter.release()
 assert call.get(timeout=5) is SpanExportResult.SUCCESS

@@ -162,7 +162,7 @@ def test_where_no_thread_can_start_a_stuck_exporter_leaves_a_healthy_one_its_tim
 ) -> None:
     """R4, S6."""
     stuck, healthy = ScriptedExporter([succeed], default=hang), ScriptedExporter()
-    switchable.switch_to((pipeline(stuck), pipeline(healthy)), shutdown_timeout=1.0)
+    switchable.switch_to((pipeline(stuck), pipeline(healthy)), shutdown_timeout=2.0)
     sell(provider)
     switchable.force_flush()  # the threads that exports run on are there now
     sell(provider)
