@@ -1,4 +1,4 @@
-"""Marks, signals, coverage of child processes, and shared fixtures: a clean environment, a collector."""
+"""Marks, signals, coverage of child processes, and shared fixtures: a clean environment, two collectors."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from breaker_exporter.testing import FaultyCollector
 
 
@@ -72,3 +74,19 @@ def no_variables_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 def collector(faulty_collector: FaultyCollector) -> FaultyCollector:
     """A running collector, as new: the fixture that ships, under a short name."""
     return faulty_collector
+
+
+@pytest.fixture(scope="session")
+def _sentry_process() -> Iterator[FaultyCollector]:
+    from breaker_exporter.testing import FaultyCollector
+
+    with FaultyCollector() as sentry:
+        yield sentry
+
+
+@pytest.fixture
+def sentry(_sentry_process: FaultyCollector) -> Iterator[FaultyCollector]:
+    """A Sentry: another process than the collector."""
+    _sentry_process.renew()
+    yield _sentry_process
+    _sentry_process.renew()

@@ -64,20 +64,6 @@ def _ours(before: set[threading.Thread]) -> list[threading.Thread]:
     return [thread for thread in started if thread.name == "breaker-exporter" or "Otel" in thread.name]
 
 
-@pytest.fixture(scope="session")
-def _sentry_process() -> Iterator[FaultyCollector]:
-    with FaultyCollector() as sentry:
-        yield sentry
-
-
-@pytest.fixture
-def sentry(_sentry_process: FaultyCollector) -> Iterator[FaultyCollector]:
-    """A Sentry: another process than the collector."""
-    _sentry_process.renew()
-    yield _sentry_process
-    _sentry_process.renew()
-
-
 @pytest.fixture
 def collector(faulty_collector: FaultyCollector) -> Iterator[FaultyCollector]:
     """A collector."""

@@ -31,13 +31,6 @@ def collector(faulty_collector: FaultyCollector) -> Iterator[FaultyCollector]:
 
 
 @pytest.fixture
-def sentry() -> Iterator[FaultyCollector]:
-    """A second collector, which stands for Sentry."""
-    with FaultyCollector() as sentry:
-        yield sentry
-
-
-@pytest.fixture
 def provider() -> Iterator[TracerProvider]:
     """A provider of the application's."""
     provider = TracerProvider(resource=Resource({}), shutdown_on_exit=False)
