@@ -140,8 +140,8 @@ def test_every_promise_is_kept_in_a_real_run(demos: Start) -> None:
     assert {text for text, mark in verdict.items() if mark == "broken"} <= BY_MACHINE, said
     assert demo.process.returncode == int("broken" in verdict.values())
     assert demo.plot.read_bytes().startswith(b"\x89PNG")
-    # A bare gRPC export holds the hub for the whole of its timeout, 2 s here.
-    assert re.search(r"largest hub gap +[12]\.\d+ s ", said), said
+    # A bare gRPC export holds the hub for the whole of its timeout, 2 s here, and a busy machine for longer.
+    assert re.search(r"largest hub gap +[1-9]\d*\.\d+ s ", said), said
     assert demo.left_behind() == set()
 
 
