@@ -36,23 +36,32 @@ _WATCH = """
 import faulthandler
 faulthandler.dump_traceback_later({patience}, exit=True)
 """
-_RUN = """
+_LOAD = """
 import importlib
-getattr(importlib.import_module({module!r}), {function!r})()
+scenario = getattr(importlib.import_module({module!r}), {function!r})
 """
 _BATCH = """
 import importlib
 importlib.import_module({batch!r}).run({module!r}, {names!r})
 """
 
+_IMPORTS = 60.0
+"""Seconds that a busy machine may take for the imports, which are no part of a scenario."""
+
 
 def run_patched(scenario: Callable[[], None], *, patience: float = 40.0) -> str:
-    """Run ``scenario`` in a process that gevent patched before anything else; return its output."""
+    """Run ``scenario`` in a process that gevent patched before anything else; return its output.
+
+    It has `patience` seconds from its start to the end of its process.
+    """
     return _run(_PATCH, scenario, patience)
 
 
 def run_plain(scenario: Callable[[], None], *, patience: float = 40.0) -> str:
-    """Run ``scenario`` in a process of its own that nobody has patched; return its output."""
+    """Run ``scenario`` in a process of its own that nobody has patched; return its output.
+
+    It has `patience` seconds from its start to the end of its process.
+    """
     return _run("", scenario, patience)
 
 
@@ -82,9 +91,9 @@ def run_patched_batch(scenarios: Sequence[Callable[[], None]], *, patience: floa
 
 
 def _run(prelude: str, scenario: Callable[[], None], patience: float) -> str:
-    code = prelude + _WATCH.format(patience=patience)
-    code += _RUN.format(module=scenario.__module__, function=scenario.__qualname__)
-    return _finish(code, [_root()], patience)
+    code = prelude + _LOAD.format(module=scenario.__module__, function=scenario.__qualname__)
+    code += _WATCH.format(patience=patience) + "scenario()\n"
+    return _finish(code, [_root()], _IMPORTS + patience)
 
 
 def _root() -> str:
