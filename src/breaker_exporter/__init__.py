@@ -25,19 +25,22 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ._base.values import CircuitState, CircuitTransition, ExporterHealth
-    from ._core.report import ExportReport, Verdict
+    from ._core.report import Cause, ExportReport, Verdict
+    from ._core.retention import Retention
     from ._span_results import ReportingSpanExporter
     from ._spans import CircuitBreakerSpanExporter
 
     __version__: str
 
 __all__ = [
+    "Cause",
     "CircuitBreakerSpanExporter",
     "CircuitState",
     "CircuitTransition",
     "ExportReport",
     "ExporterHealth",
     "ReportingSpanExporter",
+    "Retention",
     "Verdict",
 ]
 
@@ -51,10 +54,14 @@ def __getattr__(name: str) -> object:
         from ._span_results import ReportingSpanExporter
 
         return ReportingSpanExporter
-    if name in ("ExportReport", "Verdict"):
+    if name in ("Cause", "ExportReport", "Verdict"):
         from ._core import report
 
         return getattr(report, name)
+    if name == "Retention":
+        from ._core.retention import Retention
+
+        return Retention
     if name in __all__:
         from ._base import values
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
-from opentelemetry.sdk.trace.export import SpanExportResult
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from ._base.signatures import showing_no_arguments
+from ._core.payload import Encoder
 from ._core.report import ExportReport, Verdict
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
 
 _DELIVERED = ExportReport(Verdict.DELIVERED)
+_OF_ENCODER = {"encode_batch", "send_payload", "drop_payload"}
 _RETURNED_FAILURE = ExportReport(Verdict.FAILED, reason="returned FAILURE")
 
 
@@ -52,3 +54,17 @@ def report_of_result(value: object, logged: str = "") -> ExportReport:
     if logged and report.reason == _RETURNED_FAILURE.reason:
         return replace(report, reason=f"{report.reason} and logged: {logged}")
     return report
+
+
+def encoder_of(exporter: SpanExporter) -> Encoder | None:
+    """`exporter` itself where its class can encode now and send later, else ``None``.
+
+    That is a class with all methods of :class:`Encoder`. A subclass that overrides ``export`` or
+    ``export_and_report`` without them means what it overrides: it is exported by.
+    """
+    for kind in type(exporter).__mro__:
+        if vars(kind).keys() >= _OF_ENCODER:
+            return cast(Encoder, exporter)
+        if not vars(kind).keys().isdisjoint({"export", "export_and_report"}):
+            break
+    return None

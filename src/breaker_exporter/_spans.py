@@ -22,10 +22,14 @@ from ._core.circuit_settings import (
     SWITCH_INTERVAL,
 )
 from ._core.guarded_exporter import GuardedExporter
-from ._span_results import ReportingSpanExporter, report_of_result
+from ._core.retention import Retention
+from ._span_results import ReportingSpanExporter, encoder_of, report_of_result
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
+
+_SPAN_SIZE = 4096
+"""Bytes of memory that a span takes, measured: 2.7 kB without attributes, 4.0 kB with ten."""
 
 
 class CircuitBreakerSpanExporter(SpanExporter):
@@ -57,6 +61,8 @@ class CircuitBreakerSpanExporter(SpanExporter):
         breaker: A ``pybreaker.CircuitBreaker`` of yours instead of the circuit settings above. What its
             listeners and storage cost is then on you.
         clock: Monotonic seconds, for cooldowns; deadlines run on real time.
+        retention: Keeps what cannot be delivered, and delivers it when the backend is back; ``export`` then
+            returns ``SUCCESS`` once a batch is kept. Default ``None``: nothing is kept.
         switch_interval: Seconds; ``sys.setswitchinterval`` is lowered to this while a call runs on a native
             thread beside a gevent hub. Otherwise the hub waits 5 ms for the GIL each time it wakes while the
             wrapped exporter encodes. ``None`` leaves the interval alone. A cooperative exporter needs none.
@@ -83,6 +89,7 @@ class CircuitBreakerSpanExporter(SpanExporter):
         breaker: None = None,
         clock: Callable[[], float] | None = time.monotonic,
         switch_interval: float | None = SWITCH_INTERVAL.default,
+        retention: Retention | None = None,
     ) -> None: ...
 
     @overload
@@ -100,6 +107,7 @@ class CircuitBreakerSpanExporter(SpanExporter):
         breaker: pybreaker.CircuitBreaker,
         clock: None = None,
         switch_interval: float | None = SWITCH_INTERVAL.default,
+        retention: Retention | None = None,
     ) -> None: ...
 
     @showing_overload_defaults
@@ -117,8 +125,11 @@ class CircuitBreakerSpanExporter(SpanExporter):
         breaker: pybreaker.CircuitBreaker | None = None,
         clock: Callable[[], float] | None = None,
         switch_interval: float | None = SWITCH_INTERVAL.default,
+        retention: Retention | None = None,
     ) -> None:
         check.exporter("exporter", exporter, "span exporter")
+        if retention is not None and not isinstance(retention, Retention):
+            raise TypeError(f"retention must be a Retention, not {retention!r}")
         if isinstance(exporter, CircuitBreakerSpanExporter):
             raise ValueError(
                 f"exporter must not be wrapped twice: {exporter!r} is a CircuitBreakerSpanExporter"
@@ -141,6 +152,9 @@ class CircuitBreakerSpanExporter(SpanExporter):
             export_timeout=export_timeout,
             listeners=listeners,
             switch_interval=switch_interval,
+            encoder=encoder_of(exporter),
+            item_size=_SPAN_SIZE,
+            retention=retention,
         )
 
     def __repr__(self) -> str:

@@ -70,19 +70,20 @@ SIZES = st.integers(1, 5)
 ADVANCES = st.sampled_from([0.25, 0.5, 1.0, 2.0, 4.0, 100.0])
 
 
-def try_schedules(machine: type[_Machine]) -> None:
+def try_schedules(machine: type[RuleBasedStateMachine]) -> None:
     """Run random schedules; the seed of those that fail is printed, and brings them back.
 
     Where the environment gives a number, a quarter of it, new ones each time; else a few, the same each
     time.
     """
     asked = os.environ.get(SCHEDULES)
+    few: int = machine.few_schedules  # type: ignore[attr-defined]
     number = int(os.environ.get(SEED) or (random.randrange(1 << 32) if asked else 12))
     try:
         run_state_machine_as_test(
             seed(number)(machine),
             settings=settings(
-                max_examples=max(1, int(asked) // 4) if asked else machine.few_schedules,
+                max_examples=max(1, int(asked) // 4) if asked else few,
                 stateful_step_count=30,
                 database=None,
                 deadline=None,

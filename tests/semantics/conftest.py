@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
 from typing import TYPE_CHECKING
 
 import pytest
 
 from breaker_exporter.testing import ManualClock
 
+from ._batches import Batches
 from ._deadlines import moved_by_hand
 from ._signal_handlers import handling
 
@@ -34,6 +36,12 @@ def deadlines() -> Iterator[ManualClock]:
 def handle_when() -> Iterator[HandleWhen]:
     with handling() as handle_when:
         yield handle_when
+
+
+@pytest.fixture(scope="session")
+def batches(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Batches:
+    folder = tmp_path_factory.getbasetemp()
+    return Batches(request.session.items, folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder)
 
 
 class _Errors(logging.Handler):

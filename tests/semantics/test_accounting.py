@@ -36,7 +36,8 @@ class _LengthLies:
 
 
 def _sum_agrees(health: ExporterHealth) -> bool:
-    return health.received == health.exported + health.failed + health.refused + health.in_flight
+    settled = health.exported + health.failed + health.refused + health.dropped
+    return health.received == settled + health.retained + health.in_flight
 
 
 def test_a_fresh_exporter_has_counted_nothing(clock: ManualClock) -> None:
@@ -52,6 +53,11 @@ def test_a_fresh_exporter_has_counted_nothing(clock: ManualClock) -> None:
         exported=0,
         failed=0,
         refused=0,
+        dropped=0,
+        retained=0,
+        retained_bytes=0,
+        oldest_at=None,
+        resent=0,
         in_flight=0,
         hung_calls=0,
         opened=0,

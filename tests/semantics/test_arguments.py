@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pybreaker
 import pytest
 
-from breaker_exporter import CircuitBreakerSpanExporter
+from breaker_exporter import CircuitBreakerSpanExporter, Retention
 from breaker_exporter.testing import ManualClock, ScriptedExporter, fail
 
 from ._spans import spans
@@ -60,6 +60,9 @@ def test_a_number_out_of_its_range_or_no_number_is_refused(argument: str, value:
         ("breaker", "closed"),
         ("breaker", pybreaker.CircuitBreaker),
         ("clock", 5),
+        ("retention", 16 << 20),
+        ("retention", True),
+        ("retention", Retention),
     ],
 )
 def test_a_bad_value_is_refused_by_name(argument: str, value: object) -> None:
@@ -88,6 +91,7 @@ def test_none_means_the_default() -> None:
         "export_timeout",
         "listeners",
         "clock",
+        "retention",
     )
 
     assert _make(**dict.fromkeys(names)).health() == _make().health()
@@ -166,6 +170,7 @@ def test_every_argument_after_the_first_is_keyword_only() -> None:
         "breaker",
         "clock",
         "switch_interval",
+        "retention",
     ]
 
 

@@ -82,12 +82,14 @@ def test_the_exporter_itself_loads_no_gevent() -> None:
 def test_the_public_names_are_these() -> None:
     assert breaker_exporter.__all__ == sorted(breaker_exporter.__all__)
     assert set(breaker_exporter.__all__) == {
+        "Cause",
         "CircuitBreakerSpanExporter",
         "CircuitState",
         "CircuitTransition",
         "ExportReport",
         "ExporterHealth",
         "ReportingSpanExporter",
+        "Retention",
         "Verdict",
     }
     for name in breaker_exporter.__all__:

@@ -266,6 +266,7 @@ def test_a_long_reason_is_cut(clock: ManualClock) -> None:
         ({"delivered": -1}, ValueError, "delivered must be"),
         ({"delivered": True}, TypeError, "delivered must be"),
         ({"reason": None}, TypeError, "reason must be"),
+        ({"cause": "unknown"}, TypeError, "cause must be a Cause, not 'unknown'"),
         ({"retry_after": -1.0}, ValueError, "retry_after must be"),
         ({"retry_after": math.nan}, ValueError, "retry_after must be"),
     ],

@@ -12,12 +12,14 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
 from breaker_exporter import (
+    Cause,
     CircuitBreakerSpanExporter,
     CircuitState,
     CircuitTransition,
     ExporterHealth,
     ExportReport,
     ReportingSpanExporter,
+    Retention,
     Verdict,
     gunicorn,
 )
@@ -88,6 +90,7 @@ cooperative = CooperativeOTLPSpanExporter(
 reporting: ReportingSpanExporter = cooperative
 report: ExportReport = reporting.export_and_report([])
 rejected: bool = report.verdict is Verdict.REJECTED
+unreachable: bool = report.cause is Cause.UNREACHABLE
 guarded = CircuitBreakerSpanExporter(cooperative, switch_interval=None)
 by_grpc = CircuitBreakerSpanExporter(
     OTLPGrpcSpanExporter("http://collector:4317", insecure=True, timeout=5.0)
@@ -116,6 +119,12 @@ breaker_of_theirs = CircuitBreakerSpanExporter(
 counting = CooperativeOTLPSpanExporter(meter_provider=MeterProvider())
 maybe: float | None = None
 as_told = Telemetry(listeners=None, cooldown=maybe, profile=None, sentry=None, provider=None)
+retention = Retention(memory=32 << 20, max_age=3600.0, replay_rate=2.0, keep="oldest")
+retaining = CircuitBreakerSpanExporter(cooperative, retention=retention)
+retaining_too = CircuitBreakerSpanExporter(
+    OTLPSpanExporter(), breaker=pybreaker.CircuitBreaker(), retention=retention
+)
+forgetting = Telemetry(retention=Retention(memory=0))
 telemetry = Telemetry(service_name="shop", endpoint="http://collector:4318", cooldown=10.0, listeners=[page])
 hooks: gunicorn.Hooks = gunicorn.hooks(telemetry)
 post_fork, post_worker_init, worker_exit = hooks

@@ -23,6 +23,7 @@ from breaker_exporter import (
     CircuitTransition,
     ExportReport,
     ReportingSpanExporter,
+    Retention,
     Verdict,
 )
 from breaker_exporter.gunicorn import hooks
@@ -66,6 +67,7 @@ INSTANCES: dict[str, Callable[[], object]] = {
     "ReceivedCounts": lambda: ReceivedCounts(0, 0, 0, 0, 0),
     "ReceivedSentryItem": lambda: ReceivedSentryItem("event", None, {}, 0, None),
     "ReceivedSpan": lambda: ReceivedSpan("0", "0", None, "sell", "internal", "ok", 0, 0, "", {}, {}),
+    "Retention": Retention,
     "ScriptedExporter": lambda: ScriptedExporter([len, hang]),
     "Sentry": lambda: Sentry(mode=SentryMode.OTLP),
     "Telemetry": lambda: Telemetry(service_name="shop"),

@@ -74,6 +74,20 @@ def share(argument: str, value: object) -> float:
     return number
 
 
+def positive(argument: str, value: object) -> float:
+    """Return a finite number above 0.
+
+    Raises:
+        TypeError: Not a number.
+        ValueError: Out of range.
+    """
+    allowed = "must be a finite number above 0"
+    number = _number(argument, value, allowed)
+    if not 0 < number < math.inf:
+        raise ValueError(f"{argument} {allowed}, not {value!r}")
+    return number
+
+
 def ratio(argument: str, value: object) -> float:
     """Return a number from 0 to 1.
 

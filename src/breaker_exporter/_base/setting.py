@@ -92,6 +92,7 @@ def _text(value: object) -> str:
 
 COUNT = Kind("a whole number, 1 or more", check.count, int)
 COUNT_OR_ZERO = Kind("a whole number, 0 or more", partial(check.count, zero=True), int)
+POSITIVE = Kind("a finite number above 0", check.positive, float)
 RATIO = Kind("a number from 0 to 1", check.ratio, float)
 SHARE = Kind("a number from 0 to below 1", check.share, float)
 TEXT = Kind("a string", check.text)

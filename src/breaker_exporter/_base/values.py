@@ -51,8 +51,9 @@ class CircuitTransition:
 class ExporterHealth:
     """A consistent snapshot of an exporter.
 
-    In every snapshot ``received == exported + failed + refused + in_flight``. All counts are of this
-    process: a forked child starts at zero.
+    In every snapshot ``received == exported + failed + refused + dropped + retained + in_flight``. All counts
+    are of this process: a forked child starts at zero. Without retention, the fields that speak of what is
+    kept are zero.
 
     Attributes:
         name: The exporter's name.
@@ -64,7 +65,12 @@ class ExporterHealth:
         exported: Items the backend accepted.
         failed: Items whose export failed, overran or was cut off.
         refused: Items turned away without a call: circuit open, queue, shutdown.
-        in_flight: Items waiting or being exported now.
+        dropped: Items that were kept and had to go: no room, too old, or the process ended.
+        retained: Items that are kept and wait for a call.
+        retained_bytes: Memory that they take, as measured or estimated.
+        oldest_at: Unix seconds at which the oldest of them came in, or ``None``.
+        resent: Items sent again that the backend may have: nobody knows what became of the call before.
+        in_flight: Items being encoded, waiting in ``export``, or in a call now.
         hung_calls: Number of calls given up and still stuck.
         opened: Number of times the circuit opened, failed probes included.
         blocked_reason: The reason why no probe may run although one is due, else ``None``.
@@ -82,6 +88,11 @@ class ExporterHealth:
     exported: int
     failed: int
     refused: int
+    dropped: int
+    retained: int
+    retained_bytes: int
+    oldest_at: float | None
+    resent: int
     in_flight: int
     hung_calls: int
     opened: int

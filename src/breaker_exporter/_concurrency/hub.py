@@ -48,6 +48,15 @@ def is_cooperative() -> bool:
     return is_patched() and threading.current_thread() is threading.main_thread()
 
 
+def is_on_main_hub() -> bool:
+    """True where the caller waits through the hub of the main thread."""
+    if not is_cooperative():
+        return False
+    import gevent
+
+    return bool(gevent.get_hub().loop.default)
+
+
 def caller() -> object:
     """The identity of the caller: the greenlet where there are greenlets, else the native thread.
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from .._base.log import say
+from .._base.log import counted, say
 from .._base.values import CircuitState, ExporterHealth
 from .._concurrency.fork import renew_lock_in_child
 from .._concurrency.state_lock import new_state_lock, register_state_lock
@@ -19,12 +19,15 @@ from . import deadline_clock as time
 from .announcer import Announcer
 from .batch import Batch
 from .circuit import Circuit, Permit
-from .health import snapshot, state_of
+from .health import probe_in_of, snapshot, state_of
 from .judgement import loss_of, tell_circuit
 from .ledger import Ledger, Loss
 from .report import ExportReport, raised
 from .runner import RunnerStatus
 from .turn import Outcome, Refused
+
+if TYPE_CHECKING:
+    from .settlement import Settlement
 
 Answer = TypeVar("Answer")
 
@@ -48,6 +51,9 @@ class Accounts:
         circuit: Decides which calls are made.
         announcer: Tells the log and the listeners.
         unit: The name of an item, in the plural.
+
+    Attributes:
+        retains: True where what cannot be delivered is kept, which log lines say.
     """
 
     def __init__(self, name: str, circuit: Circuit, announcer: Announcer, unit: str) -> None:
@@ -57,6 +63,7 @@ class Accounts:
         self._unit = unit
         self._ledger = Ledger(unit, in_outage=not circuit.is_closed)
         self._latest = 0.0
+        self.retains = False
         self._said_broken = False
         self._said_stopped = False
         self._lock = self._new_lock()
@@ -64,7 +71,9 @@ class Accounts:
 
     def forked(self) -> Accounts:
         """For a forked child: the parent's circuit, no counts (R5)."""
-        return Accounts(self._name, self._circuit.forked(), self._announcer.forked(), self._unit)
+        child = Accounts(self._name, self._circuit.forked(), self._announcer.forked(), self._unit)
+        child.retains = self.retains
+        return child
 
     def receive(self, batch: Batch, items: int) -> None:
         """A batch of so many items has come in."""
@@ -136,7 +145,7 @@ class Accounts:
             self._collect(now)
         return items
 
-    def fail(self, batch: Batch, reason: str) -> int:
+    def fail(self, batch: Batch, reason: str, kind: Loss = Loss.FAILED) -> int:
         """Account for a batch whose call cannot be waited for, or could not be made.
 
         Returns:
@@ -144,8 +153,59 @@ class Accounts:
         """
         with self._lock:
             items = batch.take()
-            self._ledger.fail(items, reason, Loss.FAILED, self._now())
+            self._ledger.fail(items, reason, kind, self._now())
+            self._collect(self._now())
         return items
+
+    def take_over(self, batch: Batch, items: int) -> None:
+        """So many items of a batch are in custody now; the others cannot be encoded."""
+        with self._lock:
+            left_out = batch.take() - items
+            if left_out > 0:
+                reason = f"{counted(left_out, self._unit)} cannot be encoded"
+                self._ledger.fail(left_out, reason, Loss.UNSENT, self._now())
+                self._collect(self._now())
+
+    def keep(self, items: int, put: Callable[[], bool]) -> None:
+        """So many items of a parcel are kept for another call.
+
+        Args:
+            items: Number of them.
+            put: Called under the lock; keeps them, or returns false.
+        """
+        with self._lock:
+            if put():
+                self._ledger.retained += items
+
+    def take_out(self, items: int) -> None:
+        """So many kept items go into a call."""
+        with self._lock:
+            self._ledger.retained -= items
+
+    def account_parcel(self, outage: int, found: Settlement, resent: int) -> None:
+        """Account for a call with a parcel that came after so many outages."""
+        with self._lock:
+            self._ledger.settle_parcel(outage, found, resent, self._now())
+
+    def account_late(self, outage: int, found: Settlement, remove: Callable[[], bool]) -> None:
+        """Account for kept items whose call had been a success after all.
+
+        Args:
+            outage: Number of outages that had ended when they came.
+            found: What came of the call.
+            remove: Called under the lock; removes what is kept, or returns false.
+        """
+        with self._lock:
+            if remove():
+                self._ledger.retained -= found.accepted + found.lost
+                self._ledger.settle_parcel(outage, found, 0, self._now())
+                self._collect(self._now())
+
+    def drop(self, items: int, outage: int, kind: Loss, reason: str) -> None:
+        """Account for kept items that had to go."""
+        with self._lock:
+            self._ledger.drop(items, outage, reason, kind, self._now())
+            self._collect(self._now())
 
     def give_back(self, permit: Permit) -> None:
         """Take back a permit whose call was not made: that says nothing about the backend."""
@@ -160,15 +220,53 @@ class Accounts:
     def breaker_raised(self, batch: Batch, error: Exception) -> None:
         """Account for a batch for which a given breaker, its storage or a clock raised; log that once."""
         self.fail(batch, raised(error))
+        self.say_breaker_raised(error)
+
+    def say_breaker_raised(self, error: Exception) -> None:
+        """Log once that a given breaker, its storage or a clock raised."""
         self._say_broken("breaker or clock raised; exports fail", error)
+
+    @property
+    def outages(self) -> int:
+        """Number of outages that have ended."""
+        return self._ledger.outages
+
+    @property
+    def is_closed(self) -> bool:
+        """True where the circuit was closed as last seen."""
+        return self._circuit.is_closed
+
+    @property
+    def cooldown(self) -> float:
+        """The cooldown in force, in seconds."""
+        return self._circuit.cooldown
+
+    def probe_in(self) -> float | None:
+        """Seconds until the circuit takes a probe; ``None`` where it is closed.
+
+        0 where the storage of a given breaker, or the clock, raises: a call will show what is wrong.
+        """
+        with self._lock:
+            return probe_in_of(self._circuit)
 
     @property
     def state(self) -> CircuitState:
         return self._read(lambda: state_of(self._circuit))
 
-    def health(self, runner: RunnerStatus) -> ExporterHealth:
+    def health(
+        self, runner: RunnerStatus, retained_bytes: int = 0, oldest_at: float | None = None
+    ) -> ExporterHealth:
         """A consistent snapshot."""
-        return self._read(lambda: snapshot(self._name, self._circuit, self._ledger, runner))
+        return self._read(
+            lambda: snapshot(
+                self._name,
+                self._circuit,
+                self._ledger,
+                runner,
+                retained_bytes=retained_bytes,
+                oldest_at=oldest_at,
+            )
+        )
 
     def announce(self) -> None:
         """Tell the log and the listeners what they have not been told yet."""
@@ -197,7 +295,8 @@ class Accounts:
     def _collect(self, now: float) -> None:
         """Hand transitions and lines to the announcer, under the lock, so that they stay in order."""
         for transition in self._circuit.transitions.take():
-            self._announcer.add(transition, lost=self._ledger.lost_in_outage, now=now)
+            lost, kept = self._ledger.lost_in_outage, self._ledger.retained if self.retains else None
+            self._announcer.add(transition, lost=lost, kept=kept, now=now)
             if transition.new is CircuitState.OPEN:
                 self._ledger.open()
             elif transition.new is CircuitState.CLOSED:

@@ -20,10 +20,14 @@ Listener = Callable[[CircuitTransition], object]
 
 
 class _Told(NamedTuple):
-    """A transition, with the items lost in the outage so far and the time on the circuit's clock."""
+    """A transition, with the items lost in the outage so far and the time on the circuit's clock.
+
+    Those kept: ``None`` where nothing is.
+    """
 
     transition: CircuitTransition
     lost: int
+    kept: int | None
     now: float
 
 
@@ -56,9 +60,16 @@ class Announcer:
         """For a forked child: the same listeners, an outage that goes on, nothing pending."""
         return Announcer(self._name, self._unit, self._listeners, self._outage_began)
 
-    def add(self, transition: CircuitTransition, *, lost: int, now: float) -> None:
-        """Queue a transition, with the items lost in the outage so far and the circuit's time."""
-        self._pending.append(_Told(transition, lost, now))
+    def add(self, transition: CircuitTransition, *, lost: int, kept: int | None, now: float) -> None:
+        """Queue a transition.
+
+        Args:
+            transition: What has changed.
+            lost: Items lost in the outage so far.
+            kept: Items kept for another call; ``None`` where nothing is ever kept.
+            now: Time on the circuit's clock.
+        """
+        self._pending.append(_Told(transition, lost, kept, now))
 
     def add_line(self, line: Line) -> None:
         """Queue a line."""
@@ -88,19 +99,22 @@ class Announcer:
         say(line.level, "%s: " + line.text, self._name(), *line.args)
 
     def _line_of(self, told: _Told) -> Line:
-        transition, lost, now = told
-        items = counted(lost, self._unit)
+        transition, lost, kept, now = told
+        items = counted(lost, self._unit) if kept is None else f"{counted(kept, self._unit)} kept, {lost}"
+        then = "exports are refused" if kept is None else "what comes is kept"
         if transition.new is CircuitState.OPEN and self._outage_began is None:
             self._outage_began = now
             return Line(
                 logging.WARNING,
                 "circuit opened: %s (failure %d in a row); %s lost so far in this outage; "
-                "exports are refused, next probe within %.3g s",
-                (transition.reason, transition.consecutive_failures, items, transition.cooldown),
+                "%s, next probe within %.3g s",
+                (transition.reason, transition.consecutive_failures, items, then, transition.cooldown),
             )
         if transition.new is CircuitState.CLOSED and self._outage_began is not None:
             outage = now - self._outage_began
             self._outage_began = None
+            if kept:
+                items = f"{counted(kept, self._unit)} kept, replaying them; {lost}"
             return Line(
                 logging.WARNING, "circuit closed after %.1f s; %s lost in this outage", (outage, items)
             )

@@ -66,6 +66,9 @@ class Attempt:
         # Its items are accounted for already, when the caller left.
         self._settle(outcome, lambda report: self._accounts.account(Batch(), report))
 
+    def settle_abandoned(self, outcome: Outcome) -> None:
+        """Nothing: it counts as failed (C6)."""
+
     def withdraw(self) -> None:
         if self.permit is not None:
             self._accounts.give_back(self.permit)

@@ -44,5 +44,8 @@ class Flush:
     def settle_late(self, outcome: Outcome) -> None:
         """Nothing: nobody waits for it any more."""
 
+    def settle_abandoned(self, outcome: Outcome) -> None:
+        """Nothing: nobody waits for it any more."""
+
     def withdraw(self) -> None:
         """Nothing: no circuit has admitted it."""

@@ -17,6 +17,7 @@ from . import deadline_clock as time
 from .accounts import Accounts
 from .attempt import Attempt
 from .batch import Batch
+from .custody import Custody
 from .flush import Flush
 from .report import ExportReport, raised
 from .runner import Runner
@@ -37,23 +38,31 @@ class Guard:
         accounts: Of the exporter, with its circuit.
         runner: Runs the calls.
         unit: The name of an item, in the plural.
+        custody: Keeps what cannot be delivered; ``None``: nothing is kept.
     """
 
     def __init__(
-        self, name: str, export_timeout: float, accounts: Accounts, runner: Runner, unit: str
+        self,
+        name: str,
+        export_timeout: float,
+        accounts: Accounts,
+        runner: Runner,
+        unit: str,
+        custody: Custody | None = None,
     ) -> None:
         self._name = name
         self._export_timeout = export_timeout
         self._accounts = accounts
         self._runner = runner
         self._unit = unit
+        self.custody = custody
         self._said_blocked = False
 
     def forked(self) -> Guard:
         """For a forked child: the parent's circuit and its shutdown, nothing else of it (R5)."""
-        return Guard(
-            self._name, self._export_timeout, self._accounts.forked(), self._runner.forked(), self._unit
-        )
+        accounts, runner = self._accounts.forked(), self._runner.forked()
+        custody = self.custody and self.custody.forked(accounts, runner)
+        return Guard(self._name, self._export_timeout, accounts, runner, self._unit, custody)
 
     @property
     def state(self) -> CircuitState:
@@ -63,7 +72,10 @@ class Guard:
 
     def health(self) -> ExporterHealth:
         """A consistent snapshot."""
-        return self._accounts.health(self._runner.status())
+        status, custody = self._runner.status(), self.custody
+        if custody is None:
+            return self._accounts.health(status)
+        return self._accounts.health(status, custody.retained_bytes, custody.oldest_at)
 
     def export(self, items: int, call: Callable[[], ExportReport]) -> bool:
         """Make `call` for a batch of so many items, if the circuit lets it through.
@@ -119,7 +131,17 @@ class Guard:
     def shutdown(self, call: Callable[[float], object], timeout: float) -> None:
         """End admission; give `call` the seconds that are left of `timeout` by then."""
         deadline = time.monotonic() + timeout
+        ends_here = True
         try:
+            if self.custody is not None:
+                try:
+                    ends_here = self.custody.close(deadline - min(0.5, timeout / 10))
+                except BaseException:  # thrown into the caller: it does not wait any more
+                    with passing_on():
+                        self._runner.shutdown(call, time.monotonic())
+                    raise
+                if not self.custody.is_drained:
+                    return  # the first shutdown has more time than this one
             with passing_on():
                 outcome = self._runner.shutdown(call, deadline)
         except CannotStart as reason:
@@ -134,13 +156,16 @@ class Guard:
             elif outcome is None:
                 say(logging.DEBUG, "%s: wrapped exporter still shutting down after its time", self._name)
         finally:
-            self.say_stopped()
+            if ends_here:
+                self.say_stopped()
 
     def say_stopped(self) -> None:
         """Say once what this process has exported and lost, when nothing more is to come (G2).
 
         Under gevent a logging handler that never gets rid of the line is not waited for.
         """
+        if self.custody is not None:
+            self.custody.drop_rest()
         self._accounts.stop()
         with passing_on():
             hub.run_beside(self._accounts.announce)(_LAST_LINE_WITHIN)

@@ -16,12 +16,16 @@ from .._base import checks as check
 from .._base.log import say
 from .._base.values import CircuitState, CircuitTransition, ExporterHealth
 from .._concurrency.memory import free_slowly
+from . import deadline_clock as time
 from .accounts import Accounts
 from .announcer import Announcer
 from .chosen_circuit import circuit_of
 from .circuit_settings import EXPORT_TIMEOUT, SWITCH_INTERVAL
+from .custody import Custody
 from .guard import Guard
+from .payload import Encoder
 from .report import ExportReport
+from .retention import Retention
 from .runner import Runner
 from .wrapped import Wrapped
 
@@ -53,6 +57,9 @@ class GuardedExporter(Generic[Batch]):
         export_timeout: Seconds that one export may take; ``None``: the default.
         listeners: Called with each transition.
         switch_interval: Seconds, or ``None``; see :class:`Runner`.
+        encoder: The wrapped exporter, where it can encode a batch and send it later.
+        item_size: Bytes of memory that an item takes as it is, by estimate.
+        retention: What is kept; ``None``: nothing.
 
     Raises:
         TypeError: An argument is of the wrong type, or a circuit setting was given together with `breaker`.
@@ -78,8 +85,11 @@ class GuardedExporter(Generic[Batch]):
         export_timeout: float | None,
         listeners: Iterable[Callable[[CircuitTransition], object]] | None,
         switch_interval: float | None,
+        encoder: Encoder | None,
+        item_size: int,
+        retention: Retention | None,
     ) -> None:
-        self._wrapped = Wrapped(exporter, export, judge, secrets)
+        self._wrapped = Wrapped(exporter, export, judge, secrets, encoder, size_of, item_size)
         self._size_of = size_of
         self._unit = unit
         self.name = type(exporter).__name__ if name is None else check.text("name", name)
@@ -98,17 +108,18 @@ class GuardedExporter(Generic[Batch]):
             check.functions("listeners", listeners),
             outage_began=None if circuit.is_closed else circuit.now,
         )
-        guard = Guard(
+        timeout = EXPORT_TIMEOUT.accept(export_timeout)
+        accounts = Accounts(self.name, circuit, announcer, unit)
+        runner = Runner(
             self.name,
-            EXPORT_TIMEOUT.accept(export_timeout),
-            Accounts(self.name, circuit, announcer, unit),
-            Runner(
-                self.name,
-                cooperative=self._wrapped.is_cooperative,
-                switch_interval=None if switch_interval is None else SWITCH_INTERVAL.accept(switch_interval),
-            ),
-            unit,
+            cooperative=self._wrapped.is_cooperative,
+            switch_interval=None if switch_interval is None else SWITCH_INTERVAL.accept(switch_interval),
         )
+        custody = None
+        if retention is not None and retention.memory:
+            accounts.retains = True
+            custody = Custody(self.name, unit, accounts, runner, self._wrapped, timeout, retention)
+        guard = Guard(self.name, timeout, accounts, runner, unit, custody)
         self._guards = {os.getpid(): guard}
         self._said_no_size = False
 
@@ -151,7 +162,13 @@ class GuardedExporter(Generic[Batch]):
         except Exception as error:
             self._say_no_size(type(batch), error)
             return False
-        succeeded = items == 0 or self.guard.export(items, self._wrapped.export_of(batch))
+        if items == 0:
+            return True
+        guard = self.guard
+        if guard.custody is not None:
+            succeeded = guard.custody.export(items, partial(self._wrapped.payload_of, batch))
+        else:
+            succeeded = guard.export(items, self._wrapped.export_of(batch))
         free_slowly(batch)
         return succeeded
 
@@ -162,8 +179,12 @@ class GuardedExporter(Generic[Batch]):
             False where it was late, raised or returned something false, or after :meth:`shutdown`.
         """
         timeout = check.budget(timeout_millis)
+        deadline = time.monotonic() + timeout
+        guard = self.guard
+        delivered = guard.custody is None or guard.custody.flush(timeout)
+        timeout = max(0.0, deadline - time.monotonic())
         call = self._wrapped.flush_of(timeout)
-        return call is None or self.guard.flush(call, timeout)
+        return (call is None or guard.flush(call, timeout)) and delivered
 
     def begin_shutdown(self, timeout: float) -> None:
         """Set one deadline, `timeout` seconds from now, for all calls that are still to come.

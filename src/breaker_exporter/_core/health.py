@@ -13,19 +13,31 @@ from .runner import RunnerStatus
 Value = TypeVar("Value")
 
 
-def snapshot(name: str, circuit: Circuit, ledger: Ledger, runner: RunnerStatus) -> ExporterHealth:
+def snapshot(
+    name: str,
+    circuit: Circuit,
+    ledger: Ledger,
+    runner: RunnerStatus,
+    *,
+    retained_bytes: int,
+    oldest_at: float | None,
+) -> ExporterHealth:
     """The state of an exporter now, whatever a given breaker's storage raises."""
-    probe_in = None if circuit.is_closed else 0.0
     return ExporterHealth(
         name=name,
         state=state_of(circuit),
         consecutive_failures=_or(lambda: circuit.consecutive_failures, 0),
         cooldown=circuit.cooldown,
-        retry_in=_or(lambda: circuit.retry_in, probe_in),
+        retry_in=probe_in_of(circuit),
         received=ledger.received,
         exported=ledger.exported,
         failed=ledger.failed,
         refused=ledger.refused,
+        dropped=ledger.dropped,
+        retained=ledger.retained,
+        retained_bytes=retained_bytes,
+        oldest_at=oldest_at,
+        resent=ledger.resent,
         in_flight=ledger.in_flight,
         hung_calls=runner.hung_calls,
         opened=circuit.opened,
@@ -39,6 +51,11 @@ def snapshot(name: str, circuit: Circuit, ledger: Ledger, runner: RunnerStatus) 
 def state_of(circuit: Circuit) -> CircuitState:
     """The circuit's state; the last one seen where the storage of a given breaker, or the clock, raises."""
     return _or(lambda: circuit.state, circuit.last_state)
+
+
+def probe_in_of(circuit: Circuit) -> float | None:
+    """Seconds until the next probe may run; ``None`` while the circuit is closed."""
+    return _or(lambda: circuit.retry_in, None if circuit.is_closed else 0.0)
 
 
 def _or(question: Callable[[], Value], otherwise: Value) -> Value:

@@ -6,6 +6,7 @@ the runner settles it. A call that has overrun is abandoned, with the thread or 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 
 from . import deadline_clock as time
@@ -28,6 +29,7 @@ class LateCalls:
         self._turns = turns
         self._give_up = give_up
         self._abandoned: set[Turn] = set()
+        self._ended_after_all: deque[Turn] = deque()
 
     @property
     def hung(self) -> int:
@@ -54,7 +56,15 @@ class LateCalls:
         return Overran(turn.hang_at - turn.started_at)
 
     def settle(self) -> None:
-        """Settle the call whose caller is gone, if there is one and it has ended or overrun."""
+        """Settle the call whose caller is gone, if there is one and it has ended or overrun.
+
+        Those that were given up before, and have ended after all, tell their tasks so.
+        """
+        while self._ended_after_all:
+            ended = self._ended_after_all.popleft()
+            assert ended.task is not None
+            assert ended.outcome is not None
+            ended.task.settle_abandoned(ended.outcome)
         turn = self._turns.holder
         if turn is None or not turn.is_orphan:
             return  # as nearly always, and then no lock has to be taken
@@ -83,6 +93,8 @@ class LateCalls:
             turn.outcome = outcome
             wanted = turn not in self._abandoned
             self._abandoned.discard(turn)
+            if not wanted and turn.task is not None:
+                self._ended_after_all.append(turn)
         turn.unpark()
         if turn.is_orphan or not wanted:
             self._turns.wake_all()

@@ -9,8 +9,13 @@ import enum
 import logging
 import time
 from collections import Counter
+from typing import TYPE_CHECKING
 
 from .._base.log import Line, counted
+from .replay import Replay
+
+if TYPE_CHECKING:
+    from .settlement import Settlement
 
 _SUMMARY_EVERY = 60.0
 """Seconds."""
@@ -24,6 +29,9 @@ class Loss(enum.StrEnum):
     UNSENT = "impossible to send"
     REFUSED_IN_OUTAGE = "refused while the circuit was open"
     REFUSED = "refused with the circuit closed"
+    EVICTED = "dropped since the memory for what is kept was full"
+    EXPIRED = "dropped for their age"
+    STOPPED = "dropped since the process ended"
 
 
 class Ledger:
@@ -35,6 +43,9 @@ class Ledger:
 
     Attributes:
         lost_in_outage: Items lost to failures since the last success, and refused since the circuit opened.
+        retained: Items that are kept for another call.
+        resent: Items sent again that the backend may have had already.
+        outages: Number of outages that have ended.
     """
 
     def __init__(self, unit: str, *, in_outage: bool = False) -> None:
@@ -43,18 +54,24 @@ class Ledger:
         self.exported = 0
         self.failed = 0
         self.refused = 0
+        self.dropped = 0
+        self.retained = 0
+        self.resent = 0
         self.lost_in_outage = 0
         self.last_error: str | None = None
         self.last_success_at: float | None = None
         self.last_failure_at: float | None = None
+        self.outages = 0
         self._in_outage = in_outage
+        self._replay = Replay(unit)
         self._losses: Counter[Loss] = Counter()
         self._summary = _Summary(unit)
         self._pending = _Pending()
 
     @property
     def in_flight(self) -> int:
-        return self.received - self.exported - self.failed - self.refused
+        ended = self.exported + self.failed + self.refused + self.dropped
+        return self.received - ended - self.retained
 
     def receive(self, items: int) -> None:
         self.received += items
@@ -83,6 +100,29 @@ class Ledger:
         if not self._in_outage:
             self._pending.add(items, reason, now)
 
+    def settle_parcel(self, outage: int, found: Settlement, resent: int, now: float) -> None:
+        """Account for a call with a parcel that came after so many outages had ended."""
+        self.resent += resent
+        if found.left is not None:
+            self.retained += found.left.items
+            self.last_error, self.last_failure_at = found.report.reason, time.time()
+        if found.accepted or found.lost:
+            self.settle(found.accepted, found.lost, found.report.reason, found.kind, now)
+        if outage < self.outages:
+            self._replay.settle(found.accepted, found.lost)
+
+    def drop(self, items: int, outage: int, reason: str, kind: Loss, now: float) -> None:
+        """Account for items that were kept until they had to go."""
+        self.retained -= items
+        self.dropped += items
+        self._losses[kind] += items
+        if self._in_outage:
+            self.lost_in_outage += items
+        if outage < self.outages:
+            self._replay.settle(0, items)
+        if kind is not Loss.STOPPED:
+            self._summary.add(items, reason, now)
+
     def refuse(self, items: int, reason: str, now: float) -> None:
         self.refused += items
         if self._in_outage:
@@ -101,25 +141,28 @@ class Ledger:
         """Note that the outage is over."""
         self._in_outage = False
         self.lost_in_outage = 0
+        self.outages += 1
+        self._replay.begin(self.retained)
 
     def due(self, now: float) -> Line | None:
         """The line about loss that has opened no circuit, if one is due (G3)."""
         if self._pending.since is not None and now - self._pending.since >= _SUMMARY_EVERY:
             self._summary.add(*self._pending.taken(), now)
-        return self._summary.due(now)
+        return self._replay.due() or self._summary.due(now)
 
     def balance(self) -> Line:
         """The line at the stop (G2)."""
-        lost = self.failed + self.refused
+        lost = self.failed + self.refused + self.dropped
         waiting = f", {counted(self.in_flight, self._unit)} still in a call" if self.in_flight else ""
         exported = counted(self.exported, self._unit)
         if not lost:
             return Line(logging.INFO, "stopped: %s exported, none lost%s", (exported, waiting))
+        has_failed = self.last_error is not None and (self.failed or self.dropped)
         kinds = ", ".join(f"{self._losses[kind]} {kind}" for kind in Loss if self._losses[kind])
         return Line(
             logging.WARNING,
             "stopped: %s exported, %d lost since this process began: %s%s%s",
-            (exported, lost, kinds, waiting, f"; the last error: {self.last_error}" if self.failed else ""),
+            (exported, lost, kinds, waiting, f"; the last error: {self.last_error}" if has_failed else ""),
         )
 
 

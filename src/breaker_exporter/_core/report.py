@@ -27,6 +27,21 @@ class Verdict(enum.StrEnum):
     """Nothing will pass until somebody changes something (HTTP 401, 403, 404): opens the circuit at once."""
 
 
+class Cause(enum.StrEnum):
+    """The place where an export failed: it decides what happens to the batch next."""
+
+    UNKNOWN = "unknown"
+    """Nobody can say whether the backend has the batch: it was sent, and no answer came."""
+    UNREACHABLE = "unreachable"
+    """Not a byte of the batch can have been read: no address, no connection, no TLS."""
+    GATEWAY = "gateway"
+    """Something in between answered for the backend (HTTP 408, 502, 504), which may have the batch."""
+    BUSY = "busy"
+    """The backend has too much to do (HTTP 429, 503; gRPC RESOURCE_EXHAUSTED)."""
+    ANSWERED = "answered"
+    """The backend answered with another error, which may be the batch's own fault."""
+
+
 @dataclass(frozen=True, slots=True)
 class ExportReport:
     """The result of one export, as :meth:`ReportingSpanExporter.export_and_report` returns it.
@@ -39,6 +54,7 @@ class ExportReport:
         retry_after: Seconds for which the backend asked to be left alone. If this failure opens the circuit,
             or one that follows within these seconds, it stays open at least that long, up to
             ``max_cooldown``.
+        cause: Where an export that was not delivered failed.
 
     Raises:
         TypeError: An argument is of the wrong type.
@@ -49,10 +65,13 @@ class ExportReport:
     delivered: int | None = None
     reason: str = ""
     retry_after: float | None = None
+    cause: Cause = Cause.UNKNOWN
 
     def __post_init__(self) -> None:
         if not isinstance(self.verdict, Verdict):
             raise TypeError(f"verdict must be a Verdict, not {self.verdict!r}")
+        if not isinstance(self.cause, Cause):
+            raise TypeError(f"cause must be a Cause, not {self.cause!r}")
         if not isinstance(self.reason, str):
             raise TypeError(f"reason must be a string, not {self.reason!r}")
         if self.delivered is not None:

@@ -60,6 +60,28 @@ class Runner:
         self._late.settle()
 
     @property
+    def cut_at(self) -> float:
+        """Monotonic seconds from which no call starts any more."""
+        return self._turns.cut_at
+
+    def is_inside(self) -> bool:
+        """True in code that one of the calls runs."""
+        return self._launcher.is_inside()
+
+    def is_interrupted(self) -> bool:
+        """True in a signal handler or a finalizer that has interrupted a caller of :meth:`run`."""
+        return self._turns.has_caller()
+
+    @property
+    def is_over(self) -> bool:
+        """True once the time that :meth:`begin_shutdown` gave is up."""
+        return time.monotonic() >= self._turns.cut_at
+
+    def wait_for_turn(self, deadline: float) -> None:
+        """Wait until no call has the turn, settling one whose caller has left; until `deadline` at most."""
+        self._turns.wait_until_free(deadline, self._late.settle)
+
+    @property
     def blocked_reason(self) -> str | None:
         """The reason why no call may start although the turn is free; ``None`` where one may."""
         return self._late.blocked_reason
@@ -135,7 +157,7 @@ class Runner:
         parker = turn.watch()
         try:
             self._launcher.start(turn, task.call, self._late.ended)
-            turn.wait(parker, lambda: min(task.deadline, self._turns.cut_at))
+            turn.wait(parker, lambda: min(task.deadline, turn.hang_at, self._turns.cut_at))
         except BaseException:
             if turn.submitted:
                 self._late.orphan(turn)

@@ -102,6 +102,10 @@ class Task(Protocol):
         """The same, after its caller has left: that one could not wait for the outcome."""
         ...
 
+    def settle_abandoned(self, outcome: Outcome) -> None:
+        """The call has ended after it had been settled as given up."""
+        ...
+
     def withdraw(self) -> None:
         """The call was admitted and not made, or nobody will ever know its outcome."""
         ...

@@ -92,6 +92,10 @@ class Turns:
                 self.holder = None
                 self._wake_next()
 
+    def has_caller(self) -> bool:
+        """True where the caller has the turn, or waits for it: this has interrupted it."""
+        return hub.caller() in self._callers
+
     def wait_until_free(self, deadline: float, settle: Callable[[], None]) -> None:
         """Wait until nobody has the turn. Does nothing for a caller that waits for the turn already.
 
@@ -99,7 +103,7 @@ class Turns:
             deadline: In monotonic seconds.
             settle: Called whenever the call that has the turn may be over.
         """
-        if hub.caller() in self._callers:
+        if self.has_caller():
             return
         parker = new_parker()
         with self._lock:

@@ -8,8 +8,9 @@ from functools import partial
 from typing import Generic, TypeVar
 
 from .._base.redaction import message
-from .._concurrency.memory import CallWithBatch
-from .report import ExportReport
+from .._concurrency.memory import CallWithBatch, free_slowly
+from .payload import Delivery, Encoder, ObjectPayload, Payload
+from .report import ExportReport, Verdict
 from .wrapped_log import Listener
 
 Batch = TypeVar("Batch")
@@ -23,6 +24,9 @@ class Wrapped(Generic[Batch]):
         export: Exports a batch by it.
         judge: The meaning of a result of `export`, given what the exporter logged meanwhile.
         secrets: Returns values that no text may show.
+        encoder: The exporter, where it can encode a batch and send it later.
+        size_of: The number of items in a batch.
+        item_size: Bytes of memory that an item takes as it is, by estimate.
     """
 
     def __init__(
@@ -31,11 +35,17 @@ class Wrapped(Generic[Batch]):
         export: Callable[[Batch], object],
         judge: Callable[[object, str], ExportReport],
         secrets: Callable[[], Iterable[str]],
+        encoder: Encoder | None,
+        size_of: Callable[[Batch], int],
+        item_size: int,
     ) -> None:
         self._exporter = exporter
         self._export = export
         self._judge = judge
         self._listener = Listener(exporter, secrets)
+        self._encoder = encoder
+        self._size_of = size_of
+        self._item_size = item_size
 
     @property
     def is_cooperative(self) -> bool:
@@ -55,6 +65,29 @@ class Wrapped(Generic[Batch]):
         """The call that exports `batch`, to be made once."""
         return partial(self._report_of, CallWithBatch(self._export, batch))
 
+    def payload_of(self, batch: Batch) -> Payload:
+        """The batch in the form in which it is kept; to encode it may yield to other greenlets."""
+        if self._encoder is not None:
+            return self._encoder.encode_batch(batch)
+        items = self._size_of(batch)
+        kept = tuple(batch) if isinstance(batch, list) else batch
+        return ObjectPayload(kept, items, items * self._item_size)
+
+    def send_of(self, payload: Payload) -> Callable[[], Delivery]:
+        """The call that sends what :meth:`payload_of` made, or what was left of it."""
+        if self._encoder is not None:
+            return partial(self._encoder.send_payload, payload)
+        assert isinstance(payload, ObjectPayload)
+        return partial(self._delivery_of, payload)
+
+    def drop(self, payload: Payload) -> None:
+        """Tell the exporter that what it encoded will not be sent any more."""
+        if self._encoder is not None:
+            try:
+                self._encoder.drop_payload(payload)
+            except Exception:  # it only keeps counts of its own
+                pass
+
     def flush_of(self, timeout: float) -> Callable[[], object] | None:
         """The call that flushes within so many seconds; ``None`` where the exporter has none."""
         flush: Callable[..., object] | None = getattr(self._exporter, "force_flush", None)
@@ -70,6 +103,13 @@ class Wrapped(Generic[Batch]):
                 shutdown(timeout_millis=int(timeout * 1000))
             else:
                 shutdown()
+
+    def _delivery_of(self, payload: ObjectPayload) -> Delivery:
+        report = self._report_of(CallWithBatch(self._export, payload.batch))
+        if report.verdict in (Verdict.FAILED, Verdict.MISCONFIGURED):
+            return Delivery(report, payload)
+        free_slowly(payload.batch)
+        return Delivery(report)
 
     def _report_of(self, call: Callable[[], object]) -> ExportReport:
         with self._listener.listening() as heard:

@@ -1,0 +1,1 @@
+"""Retention (K of the design): what is kept, what comes back, and that every item is accounted for."""

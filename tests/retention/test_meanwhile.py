@@ -1,0 +1,127 @@
+"""What happened meanwhile: a fork in the middle of a step, a batch that is gone when its turn comes."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from breaker_exporter._core.backlog import Backlog
+from breaker_exporter._core.budget import Budget
+from breaker_exporter._core.ledger import Loss
+from breaker_exporter._core.retention_settings import Keep
+
+from ..semantics._exporters import FAILURE
+from ..semantics._waiting import start, until
+from ._retaining import DELIVERED, UNREACHABLE, Encoded, Encoding, batch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pytest
+
+    from breaker_exporter import CircuitBreakerSpanExporter
+    from breaker_exporter.testing import ManualClock
+
+    Make = Callable[..., CircuitBreakerSpanExporter]
+
+
+def test_a_batch_whose_encoding_goes_on_in_a_child_is_the_parents(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A copy of the parent's greenlet, in which `encode_batch` returns: K11."""
+    inner = Encoding()
+    exporter = make(inner)
+    pid = os.getpid()
+    with monkeypatch.context() as child:
+        inner.when_encoding = lambda: child.setattr(os, "getpid", lambda: pid + 1)
+        assert exporter.export(batch("parents")) is FAILURE
+
+    assert inner.sent == []
+
+
+def test_a_step_that_goes_on_in_a_child_sends_nothing(
+    make: Make, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inner = Encoding(default=UNREACHABLE)
+    exporter = make(inner, failure_threshold=1, clock=clock)
+    exporter.export(batch("kept"))
+    until(lambda: exporter.health().retained == 1)
+    custody = exporter._guarded.guard.custody
+    assert custody is not None
+    custody._sender.stop()
+    clock.advance(60)
+    with monkeypatch.context() as child:
+        child.setattr(custody._backlog, "pack", lambda rest: child.setattr(os, "getpid", lambda: -1))
+        assert custody._stepped() is None
+
+    assert len(inner.sent) == 1
+
+
+def test_what_is_gone_when_its_turn_comes_is_left_out(
+    make: Make, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another has taken or evicted it since it was chosen."""
+    inner = Encoding(default=UNREACHABLE)
+    exporter = make(inner, failure_threshold=1, clock=clock)
+    custody = exporter._guarded.guard.custody
+    assert custody is not None
+    custody._sender.stop()
+    exporter.export(batch("gone"))
+    exporter.export(batch("kept"))
+    gone = custody._backlog.waiting()[0]
+    custody._backlog.remove(gone)
+    inner.sent.clear()
+
+    assert not custody._backlog.take(gone)
+    assert custody._send_waiting(gone, 0.0)
+    with monkeypatch.context() as chosen:
+        chosen.setattr(custody._choice, "next", lambda probe_in, now: (gone, 0.0))
+        assert custody._stepped() == 0.0
+    assert inner.sent == []
+    custody._accounts.drop(1, 0, Loss.EVICTED, "for the sums")
+
+
+def test_what_goes_while_it_is_packed_keeps_its_size() -> None:
+    backlog = Backlog(Budget(10_000, Keep.NEWEST), lambda parcel: None)
+    parcel = backlog.take_in(Encoded(("a",) * 3), 0.0, 0.0, 0)
+    assert parcel is not None
+    backlog.end_call(parcel, parcel.payload)
+
+    def others_run() -> None:
+        backlog.remove(parcel)
+
+    backlog.pack(others_run)
+
+    assert (backlog.size, backlog.waiting_bytes, parcel.payload.size) == (0, 0, 300)
+
+
+def test_what_is_not_put_back_is_not_counted_as_kept(make: Make) -> None:
+    exporter = make(Encoding())
+
+    exporter._guarded.guard._accounts.keep(3, lambda: False)
+
+    assert exporter.health().retained == 0
+
+
+def test_the_last_calls_wait_for_what_another_has_in_hand(make: Make) -> None:
+    """The sender, or an export, has taken a batch and waits for its turn when the shutdown begins."""
+    inner = Encoding(default=UNREACHABLE)
+    exporter = make(inner, failure_threshold=100)
+    custody = exporter._guarded.guard.custody
+    assert custody is not None
+    custody._sender.stop()
+    for name in ("first", "second"):
+        exporter.export(batch(name))
+    _, second = custody._backlog.waiting()
+    assert custody._backlog.take(second)
+    custody._accounts.take_out(1)
+    inner.default = DELIVERED
+    inner.sent.clear()
+
+    ending = start(lambda: exporter.shutdown(20_000))
+    until(lambda: custody._waiting)
+    custody.take_back(second)
+    ending.result(20)
+
+    assert inner.sent == [("first",), ("second",)]
+    assert exporter.health().dropped == 0
