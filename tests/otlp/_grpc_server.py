@@ -31,6 +31,7 @@ class Server:
     target: str
     requests: list[bytes] = field(default_factory=list)
     metadata: list[dict[str, Any]] = field(default_factory=list)
+    peers: list[str] = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -90,6 +91,7 @@ def answering(
     up = Server("")
 
     def export(body: bytes, context: Any) -> bytes:
+        up.peers.append(context.peer())
         up.requests.append(body)
         up.metadata.append({one.key: one.value for one in context.invocation_metadata()})
         return (left.pop(0) if left else good)(context)

@@ -18,6 +18,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 
 from breaker_exporter import ExportReport, Verdict
+from breaker_exporter._core.report import Cause
 
 from ..semantics._spans import spans
 from ._peer import peer, read_request
@@ -111,6 +112,7 @@ def test_a_web_page_is_no_delivery(make: Make, status: int, content_type: str) -
         Verdict.MISCONFIGURED,
         reason=f"HTTP {status}, but answered with a web page (text/html): "
         "look at host and path of the endpoint",
+        cause=Cause.ANSWERED,
     )
 
 
@@ -211,22 +213,22 @@ def test_a_warning_of_a_collector_that_takes_all_is_said_when_it_begins(
     ],
 )
 @pytest.mark.parametrize(
-    ("status", "verdict", "hint"),
+    ("status", "verdict", "hint", "cause"),
     [
-        (400, Verdict.REJECTED, ""),
-        (401, Verdict.MISCONFIGURED, "; check the credentials in the headers"),
-        (429, Verdict.FAILED, ""),
-        (500, Verdict.FAILED, ""),
+        (400, Verdict.REJECTED, "", Cause.ANSWERED),
+        (401, Verdict.MISCONFIGURED, "; check the credentials in the headers", Cause.ANSWERED),
+        (429, Verdict.FAILED, "", Cause.BUSY),
+        (500, Verdict.FAILED, "", Cause.ANSWERED),
     ],
 )
 def test_the_words_of_an_error_go_into_the_reason(
-    make: Make, body: bytes, content_type: str, status: int, verdict: Verdict, hint: str
+    make: Make, body: bytes, content_type: str, status: int, verdict: Verdict, hint: str, cause: Cause
 ) -> None:
     """G4."""
     headers = {"Content_Type": content_type} if content_type else {}
     with serving(answer(status, body, **headers)) as server:
         report = make(server.url).export_and_report(spans(1))
-    assert report == ExportReport(verdict, reason=f"HTTP {status}: token expired{hint}")
+    assert report == ExportReport(verdict, reason=f"HTTP {status}: token expired{hint}", cause=cause)
 
 
 @pytest.mark.parametrize(

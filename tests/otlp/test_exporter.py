@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import _thread
+import errno
 import gzip
 import logging
+import os
 import socket
 import subprocess
 import sys
@@ -28,6 +30,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExportResult
 
 from breaker_exporter import CircuitBreakerSpanExporter, CircuitState, ExportReport, Verdict, otlp
+from breaker_exporter._core.report import Cause
 from breaker_exporter.otlp import CooperativeOTLPSpanExporter
 from breaker_exporter.telemetry import TelemetryError
 from breaker_exporter.testing import Fault, FaultyCollector
@@ -146,6 +149,14 @@ def test_a_bad_variable_is_one_warning_and_the_default(
         ({"headers": ["a"]}, TypeError, "headers must be a mapping"),
         ({"max_request_size": -1}, ValueError, "max_request_size must be"),
         ({"max_request_size": 1.5}, TypeError, "max_request_size must be"),
+        ({"endpoint": "htp://collector:4318"}, ValueError, "such as http://collector:4318, not 'htp://"),
+        ({"certificate_file": "/no/file"}, ValueError, "certificate_file must be .* not '/no/file'"),
+        ({"client_key_file": "/no/file"}, ValueError, "client_key_file must be .* not '/no/file'"),
+        (
+            {"client_certificate_file": pytest.__file__},
+            ValueError,
+            "client_certificate_file must be ",
+        ),
     ],
 )
 def test_a_bad_argument_is_named(arguments: dict[str, Any], error: type[Exception], says: str) -> None:
@@ -154,23 +165,54 @@ def test_a_bad_argument_is_named(arguments: dict[str, Any], error: type[Exceptio
 
 
 def test_certificates_come_from_the_environment_or_the_code(
-    make: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    make: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, trusted: str
 ) -> None:
-    """That they are used is seen from what requests says of a file that is none."""
-    missing = tmp_path / "missing.pem"
-    monkeypatch.setenv("OTEL_EXPORTER_OTLP_CERTIFICATE", str(missing))
+    """That they are used is seen from what requests says of a file that is gone."""
+    gone = tmp_path / "gone.pem"
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_CERTIFICATE", str(gone))
     exporter = make("https://127.0.0.1:9/v1/traces")
-    assert str(missing) in exporter.export_and_report(spans(1)).reason
+    assert str(gone) in exporter.export_and_report(spans(1)).reason
 
-    exporter = make("https://127.0.0.1:9/v1/traces", certificate_file=__file__, client_key_file=str(missing))
-    assert exporter.export_and_report(spans(1)).verdict is Verdict.FAILED
-    exporter = make(
-        "https://127.0.0.1:9/v1/traces",
-        certificate_file=__file__,
-        client_key_file=__file__,
-        client_certificate_file=str(missing),
+    gone.write_text("-----BEGIN CERTIFICATE-----")
+    url = "https://127.0.0.1:9/v1/traces"
+    with_key = make(url, certificate_file=trusted, client_key_file=str(gone))
+    with_both = make(
+        url, certificate_file=trusted, client_key_file=trusted, client_certificate_file=str(gone)
     )
-    assert str(missing) in exporter.export_and_report(spans(1)).reason
+    gone.unlink()
+    assert with_key.export_and_report(spans(1)).verdict is Verdict.FAILED
+    assert str(gone) in with_both.export_and_report(spans(1)).reason
+
+
+def test_a_folder_of_certificates_will_do(make: Make, tmp_path: Path) -> None:
+    """As requests has it; for the client's there has to be a file."""
+    make(
+        "https://127.0.0.1:9/", certificate_file=str(tmp_path), client_key_file="", client_certificate_file=""
+    )
+    with pytest.raises(ValueError, match="client_key_file must be a readable file in PEM format"):
+        make("https://127.0.0.1:9/", client_key_file=str(tmp_path))
+
+
+def test_a_file_that_cannot_be_read_to_its_end_is_told(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that fails, say."""
+
+    def fails(_: Path) -> bytes:
+        raise OSError(errno.EIO, "Input/output error")
+
+    file = tmp_path / "ca.pem"
+    file.write_bytes(b"-----BEGIN CERTIFICATE-----")
+    monkeypatch.setattr(Path, "read_bytes", fails)
+    with pytest.raises(ValueError, match="certificate_file must be a readable file in PEM format"):
+        make("https://127.0.0.1:9/", certificate_file=str(file))
+
+
+def test_a_file_of_another_kind_is_not_read(make: Make, tmp_path: Path) -> None:
+    """A pipe gives what it holds once."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    make("https://127.0.0.1:9/", certificate_file=str(pipe))
 
 
 @pytest.mark.parametrize(
@@ -286,7 +328,7 @@ def test_the_reason_is_that_of_the_more_telling_half(make: Make) -> None:
     with serving(answer(413), answer(200, partial_success(1)), answer(503, Retry_After="7")) as server:
         report = make(server.url).export_and_report(spans(4))
 
-    assert report == ExportReport(Verdict.FAILED, 1, "HTTP 503", 7)
+    assert report == ExportReport(Verdict.FAILED, 1, "HTTP 503", 7, Cause.BUSY)
 
 
 def test_a_batch_above_max_request_size_is_split_before_it_is_sent(make: Make) -> None:
@@ -358,19 +400,21 @@ def test_the_deadline_holds_for_a_body_that_drips(make: Make) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "says"),
+    ("fault", "says", "cause"),
     [
-        (Fault.REFUSE, "connection refused by {}"),
-        (Fault.RESET, "connection reset by {} after the whole request was sent"),
-        (Fault.GARBAGE, "the answer of {} is not HTTP (BadStatusLine)"),
-        (Fault.TRUNCATED, "connection closed by {} in the middle of its answer"),
+        (Fault.REFUSE, "connection refused by {}", Cause.UNREACHABLE),
+        (Fault.RESET, "connection reset by {} after the whole request was sent", Cause.UNKNOWN),
+        (Fault.GARBAGE, "the answer of {} is not HTTP (BadStatusLine)", Cause.UNKNOWN),
+        (Fault.TRUNCATED, "connection closed by {} in the middle of its answer", Cause.UNKNOWN),
     ],
 )
-def test_no_good_answer_is_a_failure(collector: FaultyCollector, make: Make, fault: Fault, says: str) -> None:
+def test_no_good_answer_is_a_failure(
+    collector: FaultyCollector, make: Make, fault: Fault, says: str, cause: Cause
+) -> None:
     exporter = make(collector.http_endpoint)
     collector.fault = fault
     said = says.format(collector.http_base.removeprefix("http://"))
-    assert exporter.export_and_report(spans(1)) == ExportReport(Verdict.FAILED, reason=said)
+    assert exporter.export_and_report(spans(1)) == ExportReport(Verdict.FAILED, reason=said, cause=cause)
     collector.fault = Fault.NONE
     assert exporter.export(spans(1)) is SUCCESS
 

@@ -22,7 +22,7 @@ from ._grpc_server import answering
 pytestmark = pytest.mark.usefixtures("no_variables_from_outside")
 
 DELIVERED = ExportReport(Verdict.DELIVERED)
-FILE = "must be a readable file with something in it"
+FILE = "must be a readable file in PEM format"
 
 
 def exported(*arguments: Any, **more: Any) -> ExportReport:
@@ -105,6 +105,11 @@ def test_a_socket_of_the_file_system_is_a_target(tmp_path: Path) -> None:
 def test_targets_of_grpcs_own_are_left_as_they_are(target: str) -> None:
     with answering() as server:
         assert exported(target.format(server.target), insecure=True) == DELIVERED
+
+
+@pytest.mark.parametrize("url", ["GRPC://collector", "grpcs://collector", "xds:///collector", "collector:1"])
+def test_other_schemes_that_mean_grpc_will_do(url: str) -> None:
+    OTLPGrpcSpanExporter(url).shutdown()
 
 
 @pytest.mark.parametrize(
@@ -209,6 +214,12 @@ def test_the_environment_says_how(collector: FaultyCollector, monkeypatch: pytes
         ({"client_key_file": "/nothing/there"}, ValueError, f"client_key_file {FILE}"),
         ({"client_certificate_file": "/nothing/there"}, ValueError, f"client_certificate_file {FILE}"),
         ({"max_request_size": -1}, ValueError, "max_request_size must be"),
+        (
+            {"endpoint": "htp://collector:4317"},
+            *(ValueError, "endpoint must have one of the schemes http, https, .* not 'htp://collector:4317'"),
+        ),
+        ({"endpoint": "htp://user:word@collector"}, ValueError, r"not 'htp://\*\*\*@collector'"),
+        ({"client_key_file": pytest.__file__}, ValueError, f"client_key_file {FILE}"),
     ],
 )
 def test_a_bad_argument_is_named(arguments: dict[str, Any], error: type[Exception], says: str) -> None:
@@ -220,6 +231,7 @@ def test_a_bad_argument_is_named(arguments: dict[str, Any], error: type[Exceptio
     ("name", "value", "says"),
     [
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://", "must be a URL"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "htp://collector:4317", "must have one of the schemes http, https"),
         ("OTEL_EXPORTER_OTLP_INSECURE", "perhaps", "must be true or false"),
         ("OTEL_EXPORTER_OTLP_HEADERS", "x-bin=text", "binary values"),
         ("OTEL_EXPORTER_OTLP_TIMEOUT", "soon", "must be a finite number"),

@@ -18,6 +18,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExportResult
 
 from breaker_exporter import CircuitBreakerSpanExporter, CircuitState, ExportReport, Verdict, otlp
+from breaker_exporter._core.report import Cause
 from breaker_exporter.otlp import OTLPGrpcSpanExporter
 from breaker_exporter.testing import Fault, FaultyCollector
 
@@ -181,22 +182,25 @@ def test_a_server_that_says_ok_and_no_more_has_taken_all(make: Make) -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "verdict", "hint"),
+    ("code", "verdict", "hint", "cause"),
     [
-        (grpc.StatusCode.INVALID_ARGUMENT, Verdict.REJECTED, ""),
-        (grpc.StatusCode.UNAUTHENTICATED, Verdict.MISCONFIGURED, "; check the credentials in the headers"),
-        (grpc.StatusCode.RESOURCE_EXHAUSTED, Verdict.FAILED, ""),
-        (grpc.StatusCode.INTERNAL, Verdict.FAILED, ""),
+        ("INVALID_ARGUMENT", Verdict.REJECTED, "", Cause.ANSWERED),
+        (
+            *("UNAUTHENTICATED", Verdict.MISCONFIGURED),
+            *("; check the credentials in the headers", Cause.ANSWERED),
+        ),
+        ("RESOURCE_EXHAUSTED", Verdict.FAILED, "", Cause.BUSY),
+        ("INTERNAL", Verdict.FAILED, "", Cause.ANSWERED),
     ],
 )
 def test_status_words_and_pause_go_into_the_report(
-    make: Make, code: grpc.StatusCode, verdict: Verdict, hint: str
+    make: Make, code: str, verdict: Verdict, hint: str, cause: Cause
 ) -> None:
     """G4; the table of all of them is the sender's (test_grpc_sender.py)."""
-    act = abort(code, "token  expired", (("grpc-status-details-bin", details(retry(7))),))
+    act = abort(grpc.StatusCode[code], "token  expired", (("grpc-status-details-bin", details(retry(7))),))
     with answering(act) as server:
         report = make(server.url).export_and_report(spans(1))
-    assert report == ExportReport(verdict, None, f"{code.name}: token expired{hint}", 7.0)
+    assert report == ExportReport(verdict, None, f"{code}: token expired{hint}", 7.0, cause)
 
 
 @pytest.mark.parametrize(
@@ -375,7 +379,7 @@ def test_a_certificate_that_is_replaced_on_disk_is_used_by_the_next_connection(
     chain = b"".join(blob.bytes() for blob in issued.cert_chain_pems)
     tls = grpc.ssl_server_credentials([(issued.private_key_pem.bytes(), chain)])
     file = tmp_path / "ca.pem"
-    file.write_bytes(b"of yesterday")
+    file.write_bytes(b"-----BEGIN CERTIFICATE----- of yesterday")
     with answering(credentials=tls) as server:
         endpoint = f"https://localhost:{server.target.rpartition(':')[2]}"
         exporter = make(endpoint, certificate_file=str(file), timeout=5)

@@ -13,13 +13,17 @@ import pytest
 from google.rpc.status_pb2 import Status
 
 from breaker_exporter import Verdict
+from breaker_exporter._core.report import Cause
+from breaker_exporter.otlp._send import grpc as grpc_sender
 from breaker_exporter.otlp._send.grpc import GRPCSender
 from breaker_exporter.otlp._send.grpc_answer import USUAL_LIMIT
 from breaker_exporter.otlp._send.sender import Answer, Deadline
 from breaker_exporter.otlp._send.statuses import GRPC
 from breaker_exporter.testing import Connections, Fault, FaultyCollector
 
+from ..semantics._spans import spans
 from ..semantics._waiting import until
+from ._compare import body_of
 from ._grpc_server import METHOD, Act, abort, answering, details, good, partial, retry, waiting
 
 CREDENTIALS = "check the credentials in the headers"
@@ -57,28 +61,28 @@ def answer_to(act: Act, body: bytes = b"", **more: Any) -> Answer:
 
 
 @pytest.mark.parametrize(
-    ("code", "verdict", "advice"),
+    ("code", "verdict", "cause", "advice"),
     [
-        ("CANCELLED", Verdict.FAILED, ""),
-        ("UNKNOWN", Verdict.FAILED, ""),
-        ("INVALID_ARGUMENT", Verdict.REJECTED, ""),
-        ("DEADLINE_EXCEEDED", Verdict.FAILED, ""),
-        ("NOT_FOUND", Verdict.MISCONFIGURED, RECEIVER),
-        ("ALREADY_EXISTS", Verdict.FAILED, ""),
-        ("PERMISSION_DENIED", Verdict.MISCONFIGURED, f"{CREDENTIALS} and what they may do"),
-        ("RESOURCE_EXHAUSTED", Verdict.FAILED, ""),
-        ("FAILED_PRECONDITION", Verdict.FAILED, ""),
-        ("ABORTED", Verdict.FAILED, ""),
-        ("OUT_OF_RANGE", Verdict.REJECTED, ""),
-        ("UNIMPLEMENTED", Verdict.MISCONFIGURED, RECEIVER),
-        ("INTERNAL", Verdict.FAILED, ""),
-        ("UNAVAILABLE", Verdict.FAILED, ""),
-        ("DATA_LOSS", Verdict.FAILED, ""),
-        ("UNAUTHENTICATED", Verdict.MISCONFIGURED, CREDENTIALS),
+        ("CANCELLED", Verdict.FAILED, Cause.GATEWAY, ""),
+        ("UNKNOWN", Verdict.FAILED, Cause.ANSWERED, ""),
+        ("INVALID_ARGUMENT", Verdict.REJECTED, Cause.ANSWERED, ""),
+        ("DEADLINE_EXCEEDED", Verdict.FAILED, Cause.GATEWAY, ""),
+        ("NOT_FOUND", Verdict.MISCONFIGURED, Cause.ANSWERED, RECEIVER),
+        ("ALREADY_EXISTS", Verdict.FAILED, Cause.GATEWAY, ""),
+        ("PERMISSION_DENIED", Verdict.MISCONFIGURED, Cause.ANSWERED, f"{CREDENTIALS} and what they may do"),
+        ("RESOURCE_EXHAUSTED", Verdict.FAILED, Cause.BUSY, ""),
+        ("FAILED_PRECONDITION", Verdict.FAILED, Cause.GATEWAY, ""),
+        ("ABORTED", Verdict.FAILED, Cause.GATEWAY, ""),
+        ("OUT_OF_RANGE", Verdict.REJECTED, Cause.ANSWERED, ""),
+        ("UNIMPLEMENTED", Verdict.MISCONFIGURED, Cause.ANSWERED, RECEIVER),
+        ("INTERNAL", Verdict.FAILED, Cause.ANSWERED, ""),
+        ("UNAVAILABLE", Verdict.FAILED, Cause.UNKNOWN, ""),
+        ("DATA_LOSS", Verdict.FAILED, Cause.ANSWERED, ""),
+        ("UNAUTHENTICATED", Verdict.MISCONFIGURED, Cause.ANSWERED, CREDENTIALS),
     ],
 )
 def test_a_status_says_what_became_of_a_request_and_what_to_do(
-    code: str, verdict: Verdict, advice: str
+    code: str, verdict: Verdict, cause: Cause, advice: str
 ) -> None:
     """O2 and G4: each of them, with words, without, and with a pause that is asked for."""
     status = grpc.StatusCode[code]
@@ -88,9 +92,10 @@ def test_a_status_says_what_became_of_a_request_and_what_to_do(
         told, bare, later = send(), send(), send()
 
     hint = f"; {advice}" if advice else ""
-    assert told == Answer(verdict, f"{code}: ingest token expired{hint}")
-    assert bare == Answer(verdict, f"{code}: {advice}" if advice else code)
-    assert later == Answer(verdict, f"{code}: later{hint}", retry_after=7.5)
+    assert told == Answer(verdict, f"{code}: ingest token expired{hint}", cause=cause)
+    assert bare == Answer(verdict, f"{code}: {advice}" if advice else code, cause=cause)
+    asked = Cause.BUSY if code == "UNAVAILABLE" else cause
+    assert later == Answer(verdict, f"{code}: later{hint}", retry_after=7.5, cause=asked)
 
 
 def test_every_status_of_grpc_is_known() -> None:
@@ -308,6 +313,47 @@ def test_one_connection_serves_all_calls(collector: FaultyCollector) -> None:
     assert collector.counts().connections == 1
 
 
+def test_a_connection_that_the_server_ended_while_idle_is_replaced(
+    collector: FaultyCollector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """O5: what is sent then arrives once. gRPC itself may notice only in the call that fails."""
+    body = body_of(spans(1))
+    with sending(collector.grpc_endpoint) as send:
+        assert send() == TAKEN
+        for count in range(1, 4):
+            collector.set_fault(Fault.NONE, connections=Connections.DROP)
+            with monkeypatch.context() as patch:
+                patch.setattr(grpc_sender, "_LONGEST_IDLE", 0.0)
+                assert send(body) == TAKEN
+            assert (collector.counts().spans, collector.counts().connections) == (count, 1 + count)
+        assert send() == TAKEN
+        assert collector.counts().connections == 4
+
+
+def test_a_connection_that_was_idle_for_long_is_replaced(
+    collector: FaultyCollector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though it seems to be there: on the way it may have been dropped without a word."""
+    with sending(collector.grpc_endpoint) as send:
+        assert send() == TAKEN
+        monkeypatch.setattr(grpc_sender, "_LONGEST_IDLE", 0.0)
+        assert send() == TAKEN
+    assert collector.counts().connections == 2
+
+
+def test_a_connection_with_a_call_under_way_is_not_idle(monkeypatch: pytest.MonkeyPatch) -> None:
+    stop = threading.Event()
+    monkeypatch.setattr(grpc_sender, "_LONGEST_IDLE", 0.0)
+    with answering(waiting(stop)) as server, sending(server.target) as send:
+        thread, told = in_background(send)
+        until(lambda: bool(server.requests))
+        assert send() == TAKEN
+        stop.set()
+        thread.join(10)
+        assert told == [TAKEN]
+        assert len(set(server.peers)) == 1
+
+
 def test_the_applications_own_channel_shares_no_connection(collector: FaultyCollector) -> None:
     target = collector.grpc_endpoint.removeprefix("http://")
     with grpc.insecure_channel(target) as own, sending(collector.grpc_endpoint) as send:
@@ -344,7 +390,7 @@ def test_a_shutdown_ends_what_is_under_way_and_what_comes_later() -> None:
         stop.set()
         assert told == [Answer(Verdict.FAILED, "the exporter was shut down meanwhile")]
         later = sender.send(b"", Deadline.after(20), lambda: None)
-        assert later == Answer(Verdict.FAILED, "exporter is shut down")
+        assert later == Answer(Verdict.FAILED, "exporter is shut down", cause=Cause.UNREACHABLE)
         sender.close()
 
 

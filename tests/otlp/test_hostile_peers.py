@@ -8,6 +8,7 @@ import ssl
 import threading
 import time
 import urllib.parse
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.trace.export import SpanExportResult
 
 from breaker_exporter import ExportReport, Verdict
+from breaker_exporter._core.report import Cause
 from breaker_exporter.otlp._send import connections, http
 
 from ..semantics._children import in_child
@@ -31,6 +33,7 @@ pytestmark = pytest.mark.usefixtures("no_variables_from_outside")
 
 SUCCESS = SpanExportResult.SUCCESS
 SHUT_DOWN = ExportReport(Verdict.FAILED, reason="the exporter was shut down meanwhile")
+SHUT_DOWN_BEFORE = replace(SHUT_DOWN, cause=Cause.UNREACHABLE)
 
 
 @pytest.mark.parametrize(
@@ -217,7 +220,7 @@ def test_a_shutdown_while_a_name_is_resolved(make: Make, monkeypatch: pytest.Mon
         until(resolving.is_set)
         exporter.shutdown()
         go_on.set()
-        assert call.result(timeout=20) == SHUT_DOWN
+        assert call.result(timeout=20) == SHUT_DOWN_BEFORE
         assert server.requests == []
 
 
@@ -229,7 +232,7 @@ def test_a_shutdown_before_the_batch_is_sent(make: Make) -> None:
 
     with serving() as server:
         exporter = make(server.url)
-        assert exporter.export_and_report(Batch(spans(3))) == SHUT_DOWN
+        assert exporter.export_and_report(Batch(spans(3))) == SHUT_DOWN_BEFORE
         assert server.requests == []
 
 
@@ -318,7 +321,7 @@ def test_the_reason_is_of_the_export_and_not_of_the_application(make: Make) -> N
 def test_a_retry_after_that_is_a_trap_is_none(make: Make, value: str) -> None:
     with serving(answer(503, Retry_After=value)) as server:
         report = make(server.url).export_and_report(spans(1))
-    assert report == ExportReport(Verdict.FAILED, reason="HTTP 503")
+    assert report == ExportReport(Verdict.FAILED, reason="HTTP 503", cause=Cause.BUSY)
 
 
 def test_whatever_goes_wrong_is_a_failure(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:

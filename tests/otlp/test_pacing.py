@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from breaker_exporter.otlp import _pacing
-from breaker_exporter.otlp._pacing import Pace
+from breaker_exporter.otlp._pacing import Pace, Stretch
 
 
 class _Clock:
@@ -30,39 +30,35 @@ def time(monkeypatch: pytest.MonkeyPatch) -> _Clock:
     return clock
 
 
-def work(pace: Pace, time: _Clock, seconds: float) -> list[float]:
+def work(stretch: Stretch, time: _Clock, seconds: float) -> list[float]:
     """Work so long in steps of 0.1 ms, and return the pauses made."""
     time.slept.clear()
     for _ in range(round(seconds * 10_000)):
         time.now += 0.0001
-        pace.rest()
+        stretch.rest()
     return time.slept
 
 
 def test_it_pauses_when_it_has_worked_for_less_than_a_millisecond(time: _Clock) -> None:
-    pace = Pace()
-    pace.begin(time.now + 10)
-
-    pauses = work(pace, time, 0.01)
+    pauses = work(Pace().begin(time.now + 10), time, 0.01)
 
     assert 10 <= len(pauses) <= 30
     assert set(pauses) == {0.002}
 
 
 def test_with_half_of_its_time_gone_it_only_gives_way(time: _Clock) -> None:
-    pace = Pace()
-    pace.begin(time.now + 10)
+    stretch = Pace().begin(time.now + 10)
     time.now += 6
 
-    assert set(work(pace, time, 0.01)) == {0.0}
+    assert set(work(stretch, time, 0.01)) == {0.0}
 
 
 def test_a_queue_that_waits_makes_it_work_longer_and_one_that_does_not_undoes_that(time: _Clock) -> None:
     def pauses(*, pressed: bool) -> int:
         time.now += 0.001 if pressed else 1
-        pace.begin(time.now + 100)
-        made = len(work(pace, time, 0.05))
-        pace.end()
+        stretch = pace.begin(time.now + 100)
+        made = len(work(stretch, time, 0.05))
+        stretch.end()
         return made
 
     pace = Pace()
@@ -75,3 +71,36 @@ def test_a_queue_that_waits_makes_it_work_longer_and_one_that_does_not_undoes_th
     for _ in range(6):
         recovered = pauses(pressed=False)
     assert recovered == polite
+
+
+def test_work_on_what_is_kept_goes_at_the_pace_of_the_new_and_neither_adds_to_it(time: _Clock) -> None:
+    """A batch is sent again beside new ones, for minutes."""
+    pace = Pace()
+    for _ in range(40):
+        pace.go_on(time.now + 100).end()
+    assert set(work(pace.go_on(time.now + 100), time, 0.01)) == {0.002}
+
+    for _ in range(5):
+        pace.begin(time.now + 100).end()
+    assert set(work(pace.go_on(time.now + 100), time, 0.01)) == {0.001}
+
+
+def test_one_batch_is_encoded_while_another_is_sent_each_with_its_own_time(time: _Clock) -> None:
+    pace = Pace()
+    sending = pace.go_on(time.now + 100)
+    encoding = pace.begin(time.now + 10)
+    time.now += 6
+
+    assert set(work(encoding, time, 0.01)) == {0.0}
+    assert set(work(sending, time, 0.01)) == {0.002}
+
+
+def test_a_batch_that_comes_when_the_call_before_it_has_just_ended_had_to_wait(time: _Clock) -> None:
+    """With retention it is encoded, and then sent."""
+    pace = Pace()
+    for _ in range(5):
+        pace.begin(time.now + 10).end()
+        time.now += 1
+        pace.go_on(time.now + 10).end()
+
+    assert set(work(pace.go_on(time.now + 100), time, 0.01)) == {0.001}

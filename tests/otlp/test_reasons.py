@@ -297,8 +297,9 @@ def test_an_error_that_only_has_a_type_is_named_by_it(make: Make, monkeypatch: p
     assert reason == "no answer from collector.test:4318: ZeroDivisionError"
 
 
-def test_no_reason_holds_a_secret_of_the_endpoint(make: Make) -> None:
+def test_no_reason_holds_a_secret_of_the_endpoint(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """G4. A certificate file of that name does not exist, and requests says so."""
-    exporter = make("https://127.0.0.1:9/?key=hunter2-query", certificate_file="/hunter2-query/ca.pem")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_CERTIFICATE", "/hunter2-query/ca.pem")
+    exporter = make("https://127.0.0.1:9/?key=hunter2-query")
     reason = exporter.export_and_report(spans(1)).reason
     assert reason.endswith("invalid path: /***/ca.pem")

@@ -14,6 +14,7 @@ import trustme
 from opentelemetry.sdk.trace.export import SpanExportResult
 
 from breaker_exporter import ExportReport, Verdict
+from breaker_exporter._core.report import Cause
 
 from ..semantics._spans import spans
 from ._peer import hand_on, peer, read_request
@@ -60,6 +61,7 @@ def test_a_redirect_to_another_host_is_not_followed_and_named(make: Make, given:
     assert report == ExportReport(
         Verdict.MISCONFIGURED,
         reason=f"HTTP 307: redirected to {other.base}, which is not followed: look at the endpoint",
+        cause=Cause.ANSWERED,
     )
 
 
@@ -138,7 +140,8 @@ def test_redirects_without_end_are_given_up(make: Make) -> None:
     with serving(*[answer(307, Location="/v1/traces")] * 20) as server:
         report = make(server.url).export_and_report(spans(1))
 
-        assert report == ExportReport(Verdict.FAILED, reason="redirected more than 5 times")
+        reason = "redirected more than 5 times"
+        assert report == ExportReport(Verdict.FAILED, reason=reason, cause=Cause.ANSWERED)
         assert len(server.requests) == 5
 
 

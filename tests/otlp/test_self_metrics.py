@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,9 +12,11 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 from breaker_exporter.otlp import CooperativeOTLPSpanExporter, OTLPGrpcSpanExporter
+from breaker_exporter.otlp._payload import EncodedPayload
 from breaker_exporter.testing import Fault, FaultyCollector
 
 from ..semantics._spans import spans
+from .test_kept_batches import Between
 
 ENABLED = "OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED"
 Counts = dict[str, list[tuple[dict[str, Any], Any]]]
@@ -157,3 +161,106 @@ def test_instruments_that_raise_hurt_no_export(
     exporter.shutdown()
 
     assert len(collector.span_ids) == 2
+
+
+class Kept:
+    """Exporters whose batches are kept, and what they count."""
+
+    def __init__(self, endpoint: str) -> None:
+        self._reader = InMemoryMetricReader()
+        provider = MeterProvider([self._reader], shutdown_on_exit=False)
+        self.exporter = CooperativeOTLPSpanExporter(endpoint, meter_provider=provider, max_request_size=1000)
+
+    def counted(self) -> tuple[int, dict[str | None, int]]:
+        """Spans in flight, and those that were exported by the kind of error."""
+        found = counts(self._reader)
+        exported = found.get("otel.sdk.exporter.span.exported", [])
+        by_error = {attributes.get("error.type"): value for attributes, value in exported}
+        return found["otel.sdk.exporter.span.inflight"][0][1], by_error
+
+
+@pytest.fixture
+def kept(collector: FaultyCollector, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kept]:
+    monkeypatch.setenv(ENABLED, "true")
+    made = Kept(f"{collector.http_base}/v1/traces")
+    yield made
+    made.exporter.shutdown()
+
+
+def test_a_span_that_is_kept_is_in_flight_through_all_attempts_and_counted_once(
+    collector: FaultyCollector, kept: Kept
+) -> None:
+    payload = kept.exporter.encode_batch(spans(3))
+    assert kept.counted() == (3, {})
+    collector.fault = Fault.UNAVAILABLE
+    for _ in range(3):
+        kept.exporter.send_payload(payload)
+    assert kept.counted() == (3, {})
+
+    collector.fault = Fault.NONE
+    kept.exporter.send_payload(payload)
+
+    assert kept.counted() == (0, {None: 3})
+
+
+def test_of_a_partial_answer_only_what_has_one_is_counted(collector: FaultyCollector, kept: Kept) -> None:
+    payload = kept.exporter.encode_batch(spans(30))
+    first = payload.requests[0].items
+    collector.set_fault(Fault.PARTIAL_SUCCESS, rejected=2)
+    Between(kept.exporter, partial(collector.set_fault, Fault.UNAVAILABLE))
+
+    left = kept.exporter.send_payload(payload).left
+
+    assert kept.counted() == (30 - first, {None: first - 2, "rejected": 2})
+    collector.fault = Fault.NONE
+    assert isinstance(left, EncodedPayload)
+    assert kept.exporter.send_payload(left).left is None
+    assert kept.counted() == (0, {None: 28, "rejected": 2})
+
+
+@pytest.mark.parametrize(
+    ("fault", "settings", "counted"),
+    [
+        (Fault.STATUS, {"status": 400}, {"rejected": 3}),
+        (Fault.PARTIAL_SUCCESS, {"rejected": 1}, {None: 2, "rejected": 1}),
+    ],
+)
+def test_what_is_rejected_for_good_has_failed(
+    collector: FaultyCollector, kept: Kept, fault: Fault, settings: Any, counted: dict[str | None, int]
+) -> None:
+    collector.set_fault(fault, **settings)
+    kept.exporter.send_payload(kept.exporter.encode_batch(spans(3)))
+    assert kept.counted() == (0, counted)
+
+
+def test_what_cannot_be_encoded_or_is_given_up_has_failed(kept: Kept) -> None:
+    some: Any = (*spans(2), object())
+    payload = kept.exporter.encode_batch(some)
+    assert kept.counted() == (2, {"unsent": 1})
+
+    kept.exporter.drop_payload(payload)
+
+    assert kept.counted() == (0, {"unsent": 1, "dropped": 2})
+
+
+def test_each_attempt_has_its_duration(collector: FaultyCollector, kept: Kept) -> None:
+    payload = kept.exporter.encode_batch(spans(3))
+    collector.fault = Fault.UNAVAILABLE
+    for _ in range(2):
+        kept.exporter.send_payload(payload)
+    collector.fault = Fault.NONE
+    kept.exporter.send_payload(payload)
+
+    data = kept._reader.get_metrics_data()
+    assert data is not None
+    metrics = {metric.name: metric for metric in data.resource_metrics[0].scope_metrics[0].metrics}
+    points: Any = metrics["otel.sdk.exporter.operation.duration"].data.data_points
+    assert {point.attributes.get("error.type"): point.count for point in points} == {"failed": 2, None: 1}
+
+
+def test_nothing_is_counted_where_nobody_asked(collector: FaultyCollector) -> None:
+    exporter = CooperativeOTLPSpanExporter(f"{collector.http_base}/v1/traces")
+    payload = exporter.encode_batch(spans(3))
+    exporter.drop_payload(payload)
+    assert exporter.send_payload(payload).left is None
+    exporter.shutdown()

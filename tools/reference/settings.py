@@ -9,10 +9,11 @@ import re
 from collections.abc import Callable, Iterable
 from functools import partial
 
+from breaker_exporter import Retention
 from breaker_exporter._base.environment import STRICT
 from breaker_exporter._base.meter_provider import METER_PROVIDER
 from breaker_exporter._base.setting import Setting
-from breaker_exporter._core import circuit_settings
+from breaker_exporter._core import circuit_settings, retention_settings
 from breaker_exporter._wiring import batch_settings, provider_variables, switches
 from breaker_exporter._wiring.profiles import PROFILES, Profile
 from breaker_exporter._wiring.settings import EXPORT_TIMEOUT, TIMEOUT
@@ -27,6 +28,7 @@ _OWN = {setting.variables: setting for setting in (TIMEOUT, EXPORT_TIMEOUT)}
 """Settings of which ``Telemetry`` has another default than the exporters alone."""
 _GROUPS: dict[str, Iterable[Setting[object]]] = {
     "circuit": circuit_settings.DECLARED,
+    "retention": retention_settings.DECLARED,
     "process": (*switches.DECLARED, STRICT),
     "otlp": otlp.DECLARED,
     "batch-processor": batch_settings.DECLARED,
@@ -38,6 +40,7 @@ _GROUPS: dict[str, Iterable[Setting[object]]] = {
 _ARGUMENTS = {
     *inspect.signature(Telemetry).parameters,
     *(field.name for field in dataclasses.fields(sentry.Sentry)),
+    *inspect.signature(Retention).parameters,
 }
 """Arguments that replace a variable."""
 
@@ -58,11 +61,11 @@ def _variables(group: str) -> str:
     )
 
 
-def _arguments() -> str:
-    """The settings of the exporter's constructor."""
+def _arguments(settings: Iterable[Setting[object]]) -> str:
+    """The settings of a constructor."""
     return table(
         ("argument", "default", "unit", "accepts", "what it is"),
-        ((_code(setting.argument), *_described(setting)) for setting in circuit_settings.DECLARED),
+        ((_code(setting.argument), *_described(setting)) for setting in settings),
     )
 
 
@@ -95,5 +98,6 @@ def _code(text: str) -> str:
 TABLES: dict[str, Callable[[], str]] = {
     **{group: partial(_variables, group) for group in _GROUPS},
     "profiles": _profiles,
-    "constructor": _arguments,
+    "constructor": partial(_arguments, circuit_settings.DECLARED),
+    "retention-constructor": partial(_arguments, retention_settings.DECLARED),
 }

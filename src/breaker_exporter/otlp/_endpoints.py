@@ -20,6 +20,8 @@ TRACES_METHOD = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 
 _RESOLVERS = frozenset(("dns", "ipv4", "ipv6", "unix", "unix-abstract", "vsock", "xds"))
 """Schemes of targets that gRPC itself reads; of any other, host and port are the target."""
+_SCHEMES = ("http", "https", "grpc", "grpcs", *sorted(_RESOLVERS))
+"""What may stand before ``://`` for gRPC. OpenTelemetry's exporter takes anything, and any typing error."""
 
 
 def http_endpoint(name: str, value: object) -> str:
@@ -40,13 +42,19 @@ def grpc_endpoint(name: str, value: object) -> str:
 
     Raises:
         TypeError: Not a string.
-        ValueError: Neither, or it has a user in it, which gRPC takes for a part of the host's name.
+        ValueError: Neither, or its scheme is unknown, or it has a user in it, which gRPC takes for a part of
+            the host's name.
     """
     text = check.text(name, value).strip()
     is_url = text.lower().startswith(("http:", "https:"))
     is_broken = any(character.isspace() or character in "\"'" for character in text)
     if is_broken or (is_url and not _is_http_url(text)):
         raise ValueError(f"{name} must be a URL such as http://collector:{GRPC_PORT}, not {shown(value)}")
+    scheme, is_given, _ = text.partition("://")
+    if is_given and scheme.lower() not in _SCHEMES:
+        raise ValueError(
+            f"{name} must have one of the schemes {', '.join(_SCHEMES)}, or none, not {shown(value)}"
+        )
     if "@" in text and not text.startswith("unix"):
         raise ValueError(
             f"{name} must have no user in it for gRPC, which takes it for a part of the host's name "

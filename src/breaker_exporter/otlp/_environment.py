@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -101,6 +102,17 @@ def files(environment: Environment) -> Files:
     return Files(certificate, client_key, client_certificate)
 
 
+def check_given_files(given: Files, protocol: Protocol) -> None:
+    """Check paths that were given in code; those that are empty are unset.
+
+    Raises:
+        ValueError: One cannot be used. The path is shown.
+    """
+    for name, path in zip(given._fields, given, strict=True):
+        if path and not _is_usable(path, may_be_folder=protocol != "grpc" and name == "certificate"):
+            raise ValueError(f"{name}_file must be {CERTIFICATE.kind.allowed}, not {shown(path)}")
+
+
 def check(environment: Environment, protocol: Protocol) -> None:
     """Complain of all that an exporter for `protocol` cannot use, without making one.
 
@@ -137,5 +149,13 @@ def _check_files(environment: Environment, protocol: Protocol) -> None:
 
 
 def _is_usable(path: str, *, may_be_folder: bool) -> bool:
-    is_there = os.access(path, os.R_OK) and (may_be_folder or not os.path.isdir(path))
-    return is_there and not (os.path.isfile(path) and os.path.getsize(path) == 0)
+    """Return true if a file for TLS can be read and is in PEM format, which OpenSSL and gRPC both ask for."""
+    if os.path.isdir(path):
+        return may_be_folder and os.access(path, os.R_OK)
+    try:
+        # A pipe, say, could be read once.
+        return os.access(path, os.R_OK) and (
+            not os.path.isfile(path) or b"-----BEGIN " in Path(path).read_bytes()
+        )
+    except OSError:
+        return False

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
 from .._base.log import say
-from .._core.report import ExportReport, Verdict, raised
+from .._core.payload import Delivery
+from .._core.report import Cause, ExportReport, Verdict, raised
 from ._delivery import deliver
 from ._encode.batch import Encoded
 from ._encode.request import Request
 from ._pacing import Pace
+from ._payload import EncodedPayload
 from ._remarks import Remarks
 from ._self_metrics import SelfMetrics
 from ._send.sender import Answer, Deadline, Sender
 
 Item = TypeVar("Item")
+
+_SHUT_DOWN = ExportReport(Verdict.FAILED, reason="exporter is shut down", cause=Cause.UNREACHABLE)
 
 Encode = Callable[[Sequence[Item], int, Callable[[], None]], Encoded]
 """Encodes a batch into requests of so many bytes at most (0: any number); the callable lets others run."""
@@ -65,23 +70,72 @@ class OTLPExporter(Generic[Item]):
     def _export(self, items: Sequence[Item]) -> ExportReport:
         """Export a batch, and say what the collector answered. Never raises an ``Exception``."""
         if self._is_shut_down:
-            return ExportReport(Verdict.FAILED, reason="exporter is shut down")
+            return _SHUT_DOWN
         deadline = Deadline.after(self._timeout)
-        self._pace.begin(deadline.at)
+        work = self._pace.begin(deadline.at)
         report = ExportReport(Verdict.FAILED)
         count_it = self._metrics.counting(len(items)) if self._metrics else None
         try:
-            encoded = self._encode(items, self._max_request_size, self._pace.rest)
+            encoded = self._encode(items, self._max_request_size, work.rest)
             report = deliver(
-                encoded, lambda request: self._send(request, deadline), self._max_request_size, self._unit
-            )
+                EncodedPayload(encoded.requests),
+                lambda request: self._send_at_last(request, deadline, work.rest),
+                work.rest,
+                self._max_request_size,
+                self._unit,
+                encoded.left_out,
+            ).report
         except Exception as error:
             report = ExportReport(Verdict.FAILED, reason=raised(error))
         finally:
-            self._pace.end()
+            work.end()
             if count_it is not None:
                 count_it(report)
         return report
+
+    def _encode_batch(self, items: Sequence[Item]) -> EncodedPayload:
+        """Encode a batch, to be sent later, or more than once.
+
+        Raises:
+            RuntimeError: The exporter is shut down.
+            Exception: It is no batch.
+        """
+        if self._is_shut_down:
+            raise RuntimeError(_SHUT_DOWN.reason)
+        work = self._pace.begin(time.monotonic() + self._timeout)
+        try:
+            encoded = self._encode(items, self._max_request_size, work.rest)
+        finally:
+            work.end()
+        if self._metrics is not None:
+            self._metrics.encoded(encoded.items, encoded.left_out)
+        return EncodedPayload(encoded.requests)
+
+    def _send_payload(self, payload: EncodedPayload) -> Delivery:
+        """Send a batch once. Never raises an ``Exception``."""
+        if self._is_shut_down:
+            return Delivery(_SHUT_DOWN, payload)
+        deadline = Deadline.after(self._timeout)
+        work = self._pace.go_on(deadline.at)
+        count_it = self._metrics.sending() if self._metrics else None
+        try:
+            delivery = deliver(
+                payload,
+                lambda request: self._send_or_fail(request, deadline, work.rest),
+                work.rest,
+                self._max_request_size,
+                self._unit,
+            )
+        finally:
+            work.end()
+        if count_it is not None:
+            count_it(delivery, payload.items - (delivery.left.items if delivery.left else 0))
+        return delivery
+
+    def _drop_payload(self, payload: EncodedPayload) -> None:
+        """A batch, or what was left of it, will not be sent any more."""
+        if self._metrics is not None:
+            self._metrics.dropped(payload.items)
 
     def force_flush(self, timeout_millis: float = 30_000) -> bool:
         """Nothing is kept here."""
@@ -92,9 +146,21 @@ class OTLPExporter(Generic[Item]):
         self._is_shut_down = True
         self._sender.close()
 
-    def _send(self, request: Request, deadline: Deadline) -> Answer:
-        answer = self._sender.send(request.body, deadline, self._pace.rest)
+    def _send(self, request: Request, deadline: Deadline, rest: Callable[[], None]) -> Answer:
+        answer = self._sender.send(request.body, deadline, rest)
         self._remarks.note(answer.remark)
+        return answer
+
+    def _send_at_last(self, request: Request, deadline: Deadline, rest: Callable[[], None]) -> Answer:
+        """Send what is lost where this fails."""
+        answer = self._send(request, deadline, rest)
         if answer.is_last_word:
             say(logging.WARNING, "%d %s not exported: %s", request.items, self._unit, answer.reason)
         return answer
+
+    def _send_or_fail(self, request: Request, deadline: Deadline, rest: Callable[[], None]) -> Answer:
+        """Send what is kept where this fails: an error must not take along what was accepted before it."""
+        try:
+            return self._send(request, deadline, rest)
+        except Exception as error:
+            return Answer(Verdict.FAILED, raised(error))

@@ -9,6 +9,7 @@ from .._base.environment import Environment
 from . import _environment as variables
 from . import _settings as otlp
 from ._endpoints import http_endpoint
+from ._environment import Files
 from ._http_settings import http_poster
 from ._self_metrics import self_metrics
 from ._send.http_sender import HTTPSender
@@ -83,6 +84,8 @@ class CooperativeOTLPSpanExporter(OTLPSpanExporter):
     ) -> None:
         # Ours alone: variables that were checked already, or none at all.
         environment = Environment() if _environment is None else _environment
+        given = Files(certificate_file, client_key_file, client_certificate_file)
+        variables.check_given_files(given, "http/protobuf")
         url = (
             variables.endpoint(environment, "http/protobuf")
             if endpoint is None

@@ -37,7 +37,7 @@ def credentials_of(
     """
     if given is not None and not isinstance(given, grpc.ChannelCredentials):
         raise TypeError(f"credentials must be grpc.ChannelCredentials, not {type(given)}")
-    _check(files)
+    variables.check_given_files(files, "grpc")
     if _is_plain(url, insecure, environment):
         named = [name for name in _credentials.VARIABLES["grpc"] if environment.value(name)]
         for name in [*(["credentials"] if given is not None else []), *named][:1]:
@@ -59,12 +59,6 @@ def _is_plain(url: str, insecure: bool | None, environment: Environment) -> bool
         asked = variables.insecure(environment)
         insecure = None if asked is None else asked[1]
     return not variables.is_tls(url, insecure)
-
-
-def _check(files: Files) -> None:
-    for name, path in zip(files._fields, files, strict=True):
-        if _content(path) is _UNREADABLE:
-            raise ValueError(f"{name}_file must be a readable file with something in it, not {path!r}")
 
 
 def _of(files: Files) -> grpc.ChannelCredentials:

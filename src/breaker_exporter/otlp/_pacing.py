@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 _WORK = 0.0004
 """Seconds of work between two pauses, well below a millisecond; each pause costs CPU, about 0.06 ms."""
@@ -28,18 +29,38 @@ class Pace:
         self._pressure = 0
         self._in_a_row = 0
         self._ended = 0.0
-        self._until = 0.0
-        self._at_work_since = 0.0
 
-    def begin(self, deadline: float) -> None:
-        """A batch begins; it pauses no more after half of its time (monotonic seconds) is gone."""
-        now = self._at_work_since = time.monotonic()
-        self._in_a_row = self._in_a_row + 1 if now - self._ended < _AT_ONCE else 0
+    def begin(self, deadline: float) -> Stretch:
+        """A new batch begins, with so much time (monotonic seconds)."""
+        self._in_a_row = self._in_a_row + 1 if time.monotonic() - self._ended < _AT_ONCE else 0
         if not self._in_a_row:
             self._pressure = max(self._pressure - 1, 0)
         elif self._in_a_row % _PATIENCE == 0:
             self._pressure = min(self._pressure + 1, _MOST)
+        return self.go_on(deadline)
+
+    def go_on(self, deadline: float) -> Stretch:
+        """Work on a batch that is not new: beside another one, perhaps."""
+        return Stretch(1 << self._pressure, deadline, self._end)
+
+    def _end(self, now: float) -> None:
+        self._ended = now
+
+
+class Stretch:
+    """A stretch of work, with its pauses; it makes none any more after half of its time is gone.
+
+    Args:
+        pressure: The factor by which it works longer, and pauses less.
+        deadline: Monotonic seconds.
+        ended: Called at its end, with the time of that.
+    """
+
+    def __init__(self, pressure: int, deadline: float, ended: Callable[[float], None]) -> None:
+        now = self._at_work_since = time.monotonic()
+        self._pressure = pressure
         self._until = now + (deadline - now) / 2
+        self._ended = ended
 
     def rest(self) -> None:
         """Let others run, where this thread has been at work for long enough.
@@ -47,10 +68,10 @@ class Pace:
         Greenlets where gevent has patched ``time``, elsewhere threads.
         """
         now = time.monotonic()
-        if now - self._at_work_since >= _WORK * (1 << self._pressure):
-            time.sleep(_PAUSE / (1 << self._pressure) if now < self._until else 0.0)
+        if now - self._at_work_since >= _WORK * self._pressure:
+            time.sleep(_PAUSE / self._pressure if now < self._until else 0.0)
             self._at_work_since = time.monotonic()
 
     def end(self) -> None:
-        """The batch is done."""
-        self._ended = time.monotonic()
+        """The work is done."""
+        self._ended(time.monotonic())

@@ -13,8 +13,11 @@ from opentelemetry.metrics import MeterProvider, get_meter_provider
 
 from .._base.environment import Environment
 from .._base.meter_provider import metered
+from .._core.payload import Delivery
 from .._core.report import ExportReport, Verdict
 from ._settings import INTERNAL_METRICS
+
+_REJECTED = Verdict.REJECTED.value
 
 _numbers = itertools.count()
 
@@ -54,21 +57,67 @@ class SelfMetrics:
     def counting(self, count: int) -> Callable[[ExportReport], None]:
         """An export of `count` spans begins; what is returned is to be told how it ended."""
         began = time.monotonic()
-        with contextlib.suppress(Exception):  # instruments are the application's
-            self._inflight.add(count, self._attributes)
+        self._take_in(count)
         return partial(self._ended, count, began)
 
+    def encoded(self, count: int, left_out: int) -> None:
+        """So many spans will be sent, and so many not, since they cannot be encoded."""
+        self._take_in(count)
+        self._count_failed(left_out, Verdict.UNSENT.value)
+
+    def sending(self) -> Callable[[Delivery, int], None]:
+        """A call with spans that are in flight begins.
+
+        What is returned is to be told its result, and how many of them have been answered for good.
+        """
+        return partial(self._sent, time.monotonic())
+
+    def dropped(self, count: int) -> None:
+        """So many spans in flight are given up."""
+        self._take_out(count)
+        self._count_failed(count, "dropped")
+
     def _ended(self, count: int, began: float, report: ExportReport) -> None:
-        held = report.accepted_of(count)
-        is_delivered = report.verdict is Verdict.DELIVERED
-        failed = {**self._attributes, "error.type": "rejected" if is_delivered else report.verdict.value}
+        self._take_out(count)
+        self._count(count, report, _error_of(report))
+        self._measure(began, report)
+
+    def _sent(self, began: float, delivery: Delivery, settled: int) -> None:
+        report = delivery.report
+        self._take_out(settled)
+        # Where some are left to be sent again, the others that were not accepted were rejected before.
+        self._count(settled, report, _error_of(report) if delivery.left is None else _REJECTED)
+        self._measure(began, report)
+
+    def _take_in(self, count: int) -> None:
+        with contextlib.suppress(Exception):  # instruments are the application's
+            self._inflight.add(count, self._attributes)
+
+    def _take_out(self, count: int) -> None:
         with contextlib.suppress(Exception):
             self._inflight.add(-count, self._attributes)
-            if held:
-                self._exported.add(held, self._attributes)
-            if held < count:
-                self._exported.add(count - held, failed)
+
+    def _count(self, count: int, report: ExportReport, error: str) -> None:
+        accepted = report.accepted_of(count)
+        if accepted:
+            with contextlib.suppress(Exception):
+                self._exported.add(accepted, self._attributes)
+        self._count_failed(count - accepted, error)
+
+    def _count_failed(self, count: int, error: str) -> None:
+        if count:
+            with contextlib.suppress(Exception):
+                self._exported.add(count, {**self._attributes, "error.type": error})
+
+    def _measure(self, began: float, report: ExportReport) -> None:
+        is_delivered = report.verdict is Verdict.DELIVERED
+        failed = {**self._attributes, "error.type": report.verdict.value}
+        with contextlib.suppress(Exception):
             self._duration.record(time.monotonic() - began, self._attributes if is_delivered else failed)
+
+
+def _error_of(report: ExportReport) -> str:
+    return _REJECTED if report.verdict is Verdict.DELIVERED else report.verdict.value
 
 
 def _port(url: SplitResult) -> int:

@@ -171,7 +171,7 @@ INTERNAL_METRICS = Setting(
     fallback="false",
     about="`true`: the exporters count as OpenTelemetry's own do (`otel.sdk.exporter.*`); all else is false",
 )
-_FILE = Kind("a readable file with something in it", check.text)
+_FILE = Kind("a readable file in PEM format", check.text)
 CERTIFICATE = Setting[str | None](
     variables=_variables("CERTIFICATE"),
     kind=_FILE,

@@ -9,9 +9,11 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from .._base.log import say
+from .._core.payload import Delivery
 from .._core.report import ExportReport, Verdict
 from ._encode.spans import encode_spans
 from ._exporter import OTLPExporter
+from ._payload import EncodedPayload
 from ._self_metrics import SelfMetrics
 from ._send.sender import Sender
 
@@ -63,3 +65,26 @@ class OTLPSpanExporter(OTLPExporter[ReadableSpan], SpanExporter):
         ``export_timeout`` is the limit.
         """
         return self._export(spans)
+
+    def encode_batch(self, spans: Sequence[ReadableSpan]) -> EncodedPayload:
+        """Encode `spans`, to be sent later, or more than once.
+
+        Those that cannot be encoded are left out. It yields to the gevent hub meanwhile, and may run beside
+        :meth:`send_payload`.
+
+        Raises:
+            RuntimeError: The exporter is shut down.
+            Exception: It is no batch.
+        """
+        return self._encode_batch(spans)
+
+    def send_payload(self, payload: EncodedPayload) -> Delivery:
+        """Send what was encoded once, and say what the collector answered, and what is left.
+
+        Never raises an ``Exception``. Takes no longer than :meth:`export_and_report`.
+        """
+        return self._send_payload(payload)
+
+    def drop_payload(self, payload: EncodedPayload) -> None:
+        """Say that `payload` will not be sent any more: its spans have failed."""
+        self._drop_payload(payload)

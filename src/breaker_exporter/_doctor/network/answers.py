@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ..._base.redaction import message
+from ...otlp._send.grpc_answer import UNCONNECTED
 from ...otlp._send.statuses import GRPC, HTTP
 from ..report import Finding, broken, ok, warning
 from . import failures
@@ -51,7 +52,6 @@ _WRAPPED = "stream removed ("
 _RESET = ("connection reset by peer", "recvmsg:connection reset", "sendmsg:connection reset")
 _CUT = ("socket closed", "connection closed", "stream removed", "goaway", "received goaway")
 _METADATA = ("invalid metadata", "metadata was invalid")
-_UNCONNECTED = ("failed to connect to ", "errors resolving ", "dns resolution ", "name resolution ")
 
 
 def of_http(answer: Response, took: float, timeout: float) -> Finding:
@@ -120,7 +120,7 @@ def of_grpc_failure(code: str, said: str, place: Place | str) -> Finding:
         return failures.truncated(place, 0)
     if code == "INTERNAL" and details.startswith(_METADATA):
         return unsendable()
-    if code == "UNAVAILABLE" and details.startswith(_UNCONNECTED):
+    if code == "UNAVAILABLE" and details.startswith(UNCONNECTED):
         advice = "look at https_proxy, http_proxy and no_proxy, which gRPC reads too, and at its certificates"
         return broken("grpc-no-connection", f"gRPC cannot connect to {place}", advice)
     advice = _advice(code, GRPC[code].hint if code in GRPC else "")

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 
-from ..._core.report import LONGEST_PAUSE, Verdict
+from ..._core.report import LONGEST_PAUSE, Cause, Verdict
 from .compression import unpacked
 from .http import MOST_READ, Response
 from .sender import Answer
@@ -39,6 +39,7 @@ def answer_of(response: Response, said: Callable[[str], str]) -> Answer:
         meaning.reason(f"HTTP {status}", words),
         retry_after=seconds_of(response.retry_after) if meaning.may_ask_for_pause else None,
         is_too_large=meaning.may_be_size,
+        cause=meaning.cause,
     )
 
 
@@ -49,7 +50,7 @@ def _success(response: Response, body: bytes, said: Callable[[str], str]) -> Ans
         reason = (
             f"HTTP {response.status}, but answered with {kind.value}: look at host and path of the endpoint"
         )
-        return Answer(Verdict.MISCONFIGURED, reason)
+        return Answer(Verdict.MISCONFIGURED, reason, cause=Cause.ANSWERED)
     if kind is Kind.OTHER:
         if len(body) >= MOST_READ and body.startswith(_PARTIAL):
             # Only what has much to say of rejected items is cut off: how many they were stands before or not.

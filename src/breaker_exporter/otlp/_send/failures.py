@@ -9,10 +9,11 @@ import ssl
 from collections.abc import Iterable
 
 import requests
-from urllib3.exceptions import InvalidHeader
+from urllib3.exceptions import InvalidHeader, NewConnectionError
 
 from ..._base.redaction import cause, message
-from .connections import AnswerTooLarge, Flight, Step
+from ..._core.report import Cause
+from .connections import AnswerTooLarge, Flight, OwnSession, Step
 from .interim import is_over_limit
 
 _ENDED = (ConnectionResetError, BrokenPipeError, ConnectionAbortedError, http.client.RemoteDisconnected)
@@ -32,14 +33,25 @@ class NoAnswer(Exception):
     """The text says why, without secrets."""
 
     failure = Failure.OTHER
+    where = Cause.UNKNOWN
 
 
 class NotFollowed(NoAnswer):
     """There was an answer: the address of another place, where spans are not sent."""
 
+    where = Cause.ANSWERED
+
+
+class RedirectedTooOften(NoAnswer):
+    """Each answer named another address, of this host."""
+
+    where = Cause.ANSWERED
+
 
 class NoThread(NoAnswer):
     """gevent resolves names on threads, and at interpreter exit none starts any more (Python 3.12)."""
+
+    where = Cause.UNREACHABLE
 
 
 def is_late(error: Exception, flight: Flight) -> bool:
@@ -56,9 +68,27 @@ def failure_of(error: Exception, flight: Flight) -> Failure:
         return Failure.TOO_LARGE
     if isinstance(bottom, http.client.RemoteDisconnected):
         return Failure.CLOSED
-    if isinstance(bottom, http.client.InvalidURL | InvalidHeader | requests.exceptions.InvalidHeader):
+    if isinstance(bottom, http.client.InvalidURL | requests.exceptions.InvalidHeader):
         return Failure.UNSENDABLE
     return Failure.OTHER
+
+
+def where_of(error: Exception, flight: Flight, session: requests.Session) -> Cause:
+    """Return ``UNREACHABLE`` if no byte of the request can have been read, else ``UNKNOWN``."""
+    is_unsent = flight.step in _BEFORE or failure_of(error, flight) is Failure.UNSENDABLE
+    if isinstance(session, OwnSession):
+        is_unsent = is_unsent or not flight.peer
+    else:
+        is_unsent = is_unsent or _is_unconnected(error)
+    return Cause.UNREACHABLE if is_unsent else Cause.UNKNOWN
+
+
+def _is_unconnected(error: Exception) -> bool:
+    """True where what requests raised says so itself."""
+    if isinstance(error, requests.ConnectTimeout | requests.exceptions.ProxyError):
+        return True
+    wrapped = getattr(next(iter(error.args), None), "reason", None)
+    return isinstance(wrapped, NewConnectionError) or isinstance(cause(error), ssl.SSLCertVerificationError)
 
 
 def reason_of(error: Exception, flight: Flight, endpoint: str, secrets: Iterable[str]) -> str:
@@ -106,6 +136,8 @@ def _said(bottom: BaseException, flight: Flight, peer: str) -> str:
     return text
 
 
+_BEFORE = (Step.RESOLVE, Step.CONNECT, Step.PREPARE)
+"""The steps of a call at which nothing of the request was sent."""
 _WHEN = {
     Step.RESOLVE: " before anything was sent",
     Step.CONNECT: " before anything was sent",

@@ -11,7 +11,7 @@ import grpc
 
 from ..._base.redaction import message
 from ..._concurrency.memory import let_go
-from ..._core.report import Verdict
+from ..._core.report import Cause, Verdict
 from . import grpc_answer
 from .sender import Answer, Deadline
 
@@ -28,6 +28,10 @@ _OPTIONS: dict[str, str | int] = {
 }
 _ANSWERED_IN_TIME = 0.9
 """Part of the time that a call was given: one that ends as late was ended by its own deadline."""
+
+_LONGEST_IDLE = 10.0
+"""Seconds without a call after which the next one connects anew. Servers and proxies end idle connections,
+some after 11 s; gRPC up to 1.74 at least notices that only with the next call, which then fails."""
 
 _parents: set[_Link] = set()
 """Links of a parent process: to close one here, or to let it be collected, would reach into the parent's."""
@@ -76,11 +80,12 @@ class GRPCSender:
     def send(self, body: bytes, deadline: Deadline, rest: Callable[[], None]) -> Answer:
         """Send `body` once; gRPC compresses it on a thread of its own, so `rest` is not called."""
         if self._has_ended():
-            return Answer(Verdict.FAILED, reason="exporter is shut down")
+            return Answer(Verdict.FAILED, "exporter is shut down", cause=Cause.UNREACHABLE)
         link, began = self._current_link(), time.monotonic()
         left = deadline.at - began
         if left <= 0:
-            return Answer(Verdict.FAILED, reason=f"no time left to send, of {deadline.seconds:.3g} s")
+            reason = f"no time left to send, of {deadline.seconds:.3g} s"
+            return Answer(Verdict.FAILED, reason, cause=Cause.UNREACHABLE)
         try:
             response = link.call(body, left, self._metadata)
         except grpc.RpcError as error:
@@ -95,7 +100,7 @@ class GRPCSender:
         if self._has_ended() and code is grpc.StatusCode.CANCELLED:
             return Answer(Verdict.FAILED, reason="the exporter was shut down meanwhile")
         if code is grpc.StatusCode.DEADLINE_EXCEEDED and time.monotonic() - began >= left * _ANSWERED_IN_TIME:
-            details = f"no answer in {deadline.seconds:.3g} s"
+            return Answer(Verdict.FAILED, f"{code.name}: no answer in {deadline.seconds:.3g} s")
         return grpc_answer.failure(code.name, details, dict(trailing), len(body), self._said)
 
     def ask(self, body: bytes, seconds: float) -> bytes | None:
@@ -118,6 +123,9 @@ class GRPCSender:
 
     def _current_link(self) -> _Link:
         link = self._link
+        if link is not None and link.was_idle_for_long():
+            self._leave(link)
+            link = None
         if link is None or link.is_left_to_parent():
             credentials = None if self._credentials is None else self._credentials()
             link = self._link = _Link(
@@ -156,6 +164,11 @@ class _Link:
         self._call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = self._channel.unary_unary(method)
         self._calls: set[object] = set()
         self._is_left = False
+        self._used_at = time.monotonic()
+
+    def was_idle_for_long(self) -> bool:
+        """True where a server may have ended its connection in the meantime."""
+        return not self._calls and time.monotonic() - self._used_at > _LONGEST_IDLE
 
     def is_left_to_parent(self) -> bool:
         """In a forked child, keep it as it is for good and return true."""
@@ -176,6 +189,7 @@ class _Link:
             response: bytes | None = self._call(body, timeout=timeout, metadata=metadata)
             return response
         finally:
+            self._used_at = time.monotonic()
             self._calls.discard(here)
             if self._is_left and not self._calls:
                 self.close()

@@ -6,11 +6,11 @@ import contextlib
 import re
 from collections.abc import Callable, Mapping
 
-from ..._core.report import LONGEST_PAUSE, Verdict
+from ..._core.report import LONGEST_PAUSE, Cause, Verdict
 from . import protobuf
 from .protobuf import Malformed
 from .sender import Answer
-from .statuses import GRPC, GRPC_OTHERS
+from .statuses import GRPC, GRPC_OTHERS, Status
 
 USUAL_LIMIT = 4 << 20
 """Bytes of a message that servers take unless told otherwise: the default of grpcio, grpc-go and tonic."""
@@ -24,6 +24,11 @@ _SIZE = re.compile(r"(?i)larger than max|length too large|exceeds (?:the )?max")
 """The words for a message above the limit of grpcio and grpc-go, tonic, and grpc-java and grpc-dotnet."""
 _OF_ANSWER = "CLIENT: Received message larger"
 """In the details of gRPC where it is the answer that is too large: the request was read."""
+
+UNCONNECTED = ("failed to connect to ", "errors resolving ", "dns resolution ", "name resolution ")
+"""The beginnings of gRPC's own words, in lower case, where it has no connection."""
+_LOST = ("stream removed", "received rst_stream")
+"""The same where a connection, or the call on it, ended without a status."""
 
 _DETAILS, _RETRY = "grpc-status-details-bin", "google.rpc.retryinfo-bin"
 _STATUS_DETAILS, _ANY_TYPE, _ANY_VALUE = 3, 1, 2
@@ -72,7 +77,18 @@ def failure(
         reason=status.reason(code, said(_WRAPPING.sub("", details))),
         retry_after=pause,
         is_too_large=is_too_large,
+        cause=Cause.ANSWERED if is_too_large else _cause(status, details.lower(), pause),
     )
+
+
+def _cause(status: Status, details: str, pause: float | None) -> Cause:
+    if details.startswith(_LOST):
+        return Cause.UNKNOWN
+    if status.cause is not Cause.UNKNOWN:
+        return status.cause
+    if pause is not None:
+        return Cause.BUSY  # only a server asks for one, and then it has too much to do, as with HTTP 503
+    return Cause.UNREACHABLE if details.startswith(UNCONNECTED) else Cause.UNKNOWN
 
 
 def _is_about_size(code: str, details: str, size: int) -> bool:

@@ -15,7 +15,7 @@ from ..._base.redaction import cause, message
 from ..._concurrency.interpreter_exit import is_exit_error
 from ..._concurrency.memory import let_go
 from .connections import Flight, OwnSession, close_inherited
-from .failures import NoAnswer, NoThread, failure_of, reason_of
+from .failures import NoAnswer, NoThread, RedirectedTooOften, failure_of, reason_of, where_of
 from .redirects import next_url
 
 MOST_READ = 1 << 16
@@ -123,7 +123,7 @@ class Poster:
             finally:
                 response.close()
             url = flight.redirected_to = next_url(self._endpoint, url, target, status, self.said)
-        raise NoAnswer(f"redirected more than {_MOST_REDIRECTS} times")
+        raise RedirectedTooOften(f"redirected more than {_MOST_REDIRECTS} times")
 
     def _send(self, url: str, body: bytes, flight: Flight) -> requests.Response:
         return self._session.post(
@@ -144,6 +144,7 @@ class Poster:
             return NoThread(f"no thread can be started: {bottom}")
         reason = NoAnswer(reason_of(error, flight, place(self._endpoint), self._secrets))
         reason.failure = failure_of(error, flight)
+        reason.where = where_of(error, flight, self._session)
         return reason
 
     def _leave_other_world(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..._core.report import Verdict
+from ..._core.report import Cause, Verdict
 from .._settings import Compression
 from .answer import answer_of
 from .compression import compressed
@@ -40,14 +40,16 @@ class HTTPSender:
         try:
             # Looked at after it can be cut off: a call that begins while another one closes ends at once.
             if self._is_closed:
-                return Answer(Verdict.FAILED, "the exporter was shut down meanwhile")
+                reason = "the exporter was shut down meanwhile"
+                return Answer(Verdict.FAILED, reason, cause=Cause.UNREACHABLE)
             return answer_of(
                 self._poster.post(compressed(body, self._compression, rest), flight), self._poster.said
             )
-        except NoAnswer as reason:
-            is_elsewhere = isinstance(reason, NotFollowed)
+        except NoAnswer as failed:
+            is_elsewhere = isinstance(failed, NotFollowed)
             verdict = Verdict.MISCONFIGURED if is_elsewhere else Verdict.FAILED
-            return Answer(verdict, str(reason), is_last_word=isinstance(reason, NoThread))
+            is_last_word = isinstance(failed, NoThread)
+            return Answer(verdict, str(failed), is_last_word=is_last_word, cause=failed.where)
         finally:
             self._flights.discard(flight)
 

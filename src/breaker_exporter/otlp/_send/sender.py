@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from ..._core.report import Verdict
+from ..._core.report import Cause, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,7 @@ class Answer:
         is_too_large: The peer takes no request of this size; a smaller one may pass. `verdict` is then what
             counts where the request cannot be split.
         is_last_word: The interpreter exits and no thread starts any more: no circuit will tell of this loss.
+        cause: Where a request failed that was not taken.
     """
 
     verdict: Verdict
@@ -51,6 +52,7 @@ class Answer:
     remark: str = ""
     is_too_large: bool = False
     is_last_word: bool = False
+    cause: Cause = Cause.UNKNOWN
 
 
 class Sender(Protocol):
