@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from ._base.command_line import until_nobody_reads
 from ._demo import command as demo
 from ._doctor import command as doctor
+from ._sizing import command as retention
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -20,6 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     demo.configure(commands.add_parser("demo", help="run two services through one outage, side by side"))
     doctor.configure(commands.add_parser("doctor", help="find mistakes in the telemetry of this environment"))
+    retention.configure(commands.add_parser("retention", help="compute the memory that an outage takes"))
     options = parser.parse_args(arguments)
     if "run" not in options:
         parser.print_help()

@@ -1,0 +1,1 @@
+"""The command ``python -m breaker_exporter retention``: the memory that an outage takes."""
