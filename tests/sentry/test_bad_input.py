@@ -305,7 +305,8 @@ def package_without_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> dict[str, 
 
 
 def no_exporter(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    monkeypatch.delitem(sys.modules, "breaker_exporter.otlp._exporters", raising=False)
+    for module in ("breaker_exporter.otlp._exporters", "breaker_exporter.sentry._exporter"):
+        monkeypatch.delitem(sys.modules, module, raising=False)
     fail_to_import(monkeypatch, "breaker_exporter.otlp._exporters", ImportError("no module for OTLP"))
     return {}
 

@@ -32,9 +32,9 @@ def test_a_dead_sentry_opens_its_own_circuit_alone(
     sentry.set_fault(fault, **settings)
 
     spans = [end_a_span(provider) for _ in range(3)]
-    provider.force_flush()
+    provider.force_flush(5_000)  # less than the cooldown
     spans += [end_a_span(provider) for _ in range(3)]
-    provider.force_flush()
+    provider.force_flush(5_000)  # less than the cooldown
 
     assert states(wary) == {"collector": CircuitState.CLOSED, "sentry": CircuitState.OPEN}
     assert [(change.name, change.new) for change in changes] == [("sentry", CircuitState.OPEN)]
@@ -54,9 +54,9 @@ def test_a_dead_collector_opens_its_own_circuit_alone_and_is_one_event_at_sentry
     collector.set_fault(fault, **settings)
 
     spans = [fail_in_a_span(provider) for _ in range(3)]
-    provider.force_flush()
+    provider.force_flush(5_000)  # less than the cooldown
     spans += [fail_in_a_span(provider) for _ in range(3)]
-    provider.force_flush()
+    provider.force_flush(5_000)  # less than the cooldown
 
     assert states(wary) == {"collector": CircuitState.OPEN, "sentry": CircuitState.CLOSED}
     assert [(change.name, change.new) for change in changes] == [("collector", CircuitState.OPEN)]

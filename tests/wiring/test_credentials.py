@@ -231,7 +231,7 @@ def test_key_and_certificate_of_a_client_come_together(
 ) -> None:
     """By HTTP a certificate's file may hold its key."""
     file = tmp_path / "client.pem"
-    file.write_text("one of two")
+    file.write_text("-----BEGIN one of two-----")
     monkeypatch.setenv(f"OTEL_EXPORTER_OTLP_{alone}", str(file))
     telemetry = Telemetry(
         provider=provider,
@@ -279,6 +279,7 @@ def test_an_empty_file_for_tls_ends_no_process(tmp_path: Path, protocol: str, em
                 "PATH": os.environ["PATH"],
                 **{f"OTEL_EXPORTER_OTLP_{name}": str(file) for name, file in files.items()},
                 "OTEL_EXPORTER_OTLP_ENDPOINT": f"https://127.0.0.1:{port}",
+                "BREAKER_EXPORTER_RETAIN_MEMORY": "0",
             },
             capture_output=True,
             text=True,
@@ -287,4 +288,4 @@ def test_an_empty_file_for_tls_ends_no_process(tmp_path: Path, protocol: str, em
         )
 
     assert (done.returncode, done.stdout.strip()) == (0, "FAILURE"), done.stderr
-    assert f"OTEL_EXPORTER_OTLP_{empty} must be a readable file with something in it" in done.stderr
+    assert f"OTEL_EXPORTER_OTLP_{empty} must be a readable file in PEM format" in done.stderr

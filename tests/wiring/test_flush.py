@@ -188,6 +188,48 @@ def test_a_flush_from_within_an_export_returns_false_without_a_deadlock(provider
     assert flushed == [False]
 
 
+class Holding(ScriptedExporter):
+    """Flushes as it is told, and notes the milliseconds that it got."""
+
+    def __init__(self, flushed: bool) -> None:
+        super().__init__()
+        self.flushed = flushed
+        self.asked: list[int] = []
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        self.asked.append(timeout_millis)
+        return self.flushed
+
+
+@pytest.mark.parametrize("flushed", [True, False])
+def test_a_flush_asks_the_exporter_too_with_the_time_that_is_left(
+    provider: TracerProvider, flushed: bool
+) -> None:
+    """K1: what it has accepted and kept is not delivered yet."""
+    inner = Holding(flushed)
+    processor = batches(inner)
+    provider.add_span_processor(processor)
+    sell(provider)
+
+    assert processor.force_flush(20_000) is flushed
+
+    assert len(inner.spans) == 1
+    (millis,) = inner.asked
+    assert 0 < millis <= 20_000
+
+
+def test_a_flush_that_was_late_does_not_ask_the_exporter(provider: TracerProvider) -> None:
+    inner = ScriptedExporter(default=hang)
+    processor = batches(inner)
+    provider.add_span_processor(processor)
+    sell(provider)
+
+    assert not processor.force_flush(50)
+
+    assert inner.flush_calls == 0
+    inner.release()
+
+
 def test_a_flush_after_the_shutdown_returns_false(provider: TracerProvider) -> None:
     processor = batches(ScriptedExporter())
     provider.add_span_processor(processor)
@@ -207,6 +249,9 @@ class Leaves(SpanExporter):
         if self.calls == 1:
             raise SystemExit
         return SpanExportResult.SUCCESS
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        return True
 
     def shutdown(self, timeout_millis: int = 30_000) -> None:
         pass

@@ -66,8 +66,10 @@ def test_lines_are_written_to_gunicorns_error_log_with_time_pid_and_level(
     place = f"collector ({collector.http_base}, OTLP by http/protobuf)"
     assert re.search(STAMP + r"\[INFO\] telemetry started: service shop, spans go to ", started)
     assert started.endswith(f"spans go to {place}; not the defaults: {settings}")
-    assert re.search(STAMP + rf"\[WARNING\] {who}: circuit opened: .*\d+ spans? lost so far", opened)
-    assert re.search(STAMP + rf"\[WARNING\] {who}: circuit closed after [\d.]+ s; \d+ spans? lost", closed)
+    assert re.search(
+        STAMP + rf"\[WARNING\] {who}: circuit opened: .*; \d+ spans? kept, 0 lost so far", opened
+    )
+    assert re.search(STAMP + rf"\[WARNING\] {who}: circuit closed after [\d.]+ s; .* 0 lost in this", closed)
     assert re.search(STAMP + rf"\[WARNING\] {who}: stopped: \d+ spans? exported, \d+ lost since", stopped)
     assert len({line.split("]")[1] for line in (started, opened, closed, stopped)}) == 1, "the worker's pid"
 
@@ -221,7 +223,7 @@ def test_the_line_at_the_start_names_service_destinations_and_changed_settings(
     http, grpc = (line for line in lines if "started" in line)
     assert http == (
         f"telemetry started: service shop, spans go to collector ({collector.http_base}, "
-        "OTLP by http/protobuf); all circuit settings are the defaults"
+        "OTLP by http/protobuf); all circuit and retention settings are the defaults"
     )
     place = collector.grpc_endpoint.replace("http://", "grpc://")
     assert grpc == (

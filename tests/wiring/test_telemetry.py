@@ -16,7 +16,7 @@ import pytest
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 
-from breaker_exporter import CircuitState, CircuitTransition
+from breaker_exporter import CircuitState, CircuitTransition, Retention
 from breaker_exporter._concurrency.state_lock import new_state_lock
 from breaker_exporter.telemetry import Telemetry, TelemetryError
 from breaker_exporter.testing import Fault, FaultyCollector
@@ -155,7 +155,7 @@ def test_stop_returns_in_time_while_the_collector_is_silent(
 
     assert time.monotonic() - started < PATIENCE
     health = exporter.health()
-    assert (health.failed + health.refused, health.in_flight) == (1, 0)
+    assert (health.failed + health.refused + health.dropped, health.in_flight) == (1, 0)
 
 
 @pytest.mark.parametrize("timeout", [0, -1.0, float("nan"), 0.3, "soon"])
@@ -291,6 +291,7 @@ def test_the_otlp_timeout_ends_a_call_before_it_counts_as_hung(
         timeout=0.2,
         export_timeout=30.0,
         shutdown_timeout=0.2,
+        retention=Retention(memory=0),
     )
     telemetry.start()
     (exporter,) = telemetry.exporters
@@ -316,6 +317,7 @@ def test_an_answer_that_drips_ends_at_the_otlp_timeout_and_no_call_hangs(
         timeout=0.3,
         export_timeout=30.0,
         shutdown_timeout=0.2,
+        retention=Retention(memory=0),
     )
     telemetry.start()
     (exporter,) = telemetry.exporters
@@ -434,7 +436,7 @@ def test_a_certificate_that_cannot_be_read_does_not_keep_it_from_starting(
     telemetry.stop()
 
     assert (
-        "OTEL_EXPORTER_OTLP_CERTIFICATE must be a readable file with something in it, not '/no/such/file.pem'"
+        "OTEL_EXPORTER_OTLP_CERTIFICATE must be a readable file in PEM format, not '/no/such/file.pem'"
         in warnings(caplog)[0]
     )
 

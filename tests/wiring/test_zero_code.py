@@ -80,6 +80,7 @@ def test_it_exports_to_where_the_environment_says_behind_a_circuit_of_its_settin
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")  # the distro's default; the name has it
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "2")
     monkeypatch.setenv("BREAKER_EXPORTER_FAILURE_THRESHOLD", "1")
+    monkeypatch.setenv("BREAKER_EXPORTER_RETAIN_MEMORY", "0")
     exporter = kind()
     assert exporter.breaker is None
 
@@ -573,6 +574,7 @@ def test_every_span_is_accounted_for_while_a_collector_is_killed_and_restored(
         "BREAKER_EXPORTER_COOLDOWN": "0.1",
         "BREAKER_EXPORTER_MAX_COOLDOWN": "0.1",
         "BREAKER_EXPORTER_SHUTDOWN_TIMEOUT": "1",
+        "BREAKER_EXPORTER_RETAIN_MEMORY": "0",
     }
     with instrumented(collector, worker, name, **{**more, **env}) as service:
         service.wait_for_line("worker 1 is ready")

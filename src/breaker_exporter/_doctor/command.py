@@ -29,9 +29,9 @@ _INTERRUPTED = 130
 _ABOUT = (
     "Looks at the telemetry as it is set up here: versions, Gunicorn's configuration and its hooks, the "
     "settings in force and where each comes from, the way to the collector (name, TCP, TLS, an empty OTLP "
-    "request) and to Sentry, and the time for stopping. Each finding has an advice. No span and no event is "
-    "sent, and no credentials are shown. Exit status: 0 where all is well, 1 with warnings, 2 where "
-    "something is broken."
+    "request) and to Sentry, the memory for an outage and the time for stopping. Each finding has an "
+    "advice. No span and no event is sent, and no credentials are shown. Exit status: 0 where all is well, "
+    "1 with warnings, 2 where something is broken."
 )
 _CONF = (
     "Gunicorn's configuration, as its --config takes it: a file, or python:MODULE (default: as Gunicorn "
@@ -74,7 +74,7 @@ def _run(options: argparse.Namespace) -> int:
 
 def examine(report: Report, conf_path: str | None, step: float) -> None:
     """Look at everything, from what is installed to the collector; `step` seconds for each network step."""
-    from . import versions
+    from . import memory, versions
     from .gunicorn import configuration, stopping
     from .network import collector
     from .settings.given import Given
@@ -87,6 +87,7 @@ def examine(report: Report, conf_path: str | None, step: float) -> None:
         if effective is None:
             return
         _try(report, "the time for stopping", stopping.examine(conf, effective.settings.shutdown_timeout))
+        _try(report, "the memory of retention", memory.examine(conf.workers, effective.settings.retention))
         _try(report, "the way to the collector", collector.examine(effective, step))
         _try(report, "Sentry", _sentry(report, effective, step))
 

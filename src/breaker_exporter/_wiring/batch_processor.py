@@ -50,6 +50,7 @@ class BatchProcessor(SpanProcessor):
         self._flushes: tuple[Flush, ...] = ()
         self._flusher: object = None
         self._pid = os.getpid()
+        self._exporter = exporter
         settings = {"schedule_delay_millis": schedule_delay} if batching is None else batching._asdict()
         self._batches = BatchSpanProcessor(_ObservedExporter(exporter, self), **settings)
 
@@ -67,16 +68,18 @@ class BatchProcessor(SpanProcessor):
         self._batches.shutdown()  # type: ignore[no-untyped-call]
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        """Export the spans that have ended before this call, and wait for these alone.
+        """Export the spans that have ended before this call, and flush the exporter behind them.
+
+        It waits for these spans and for what the exporter has kept by then, and for no later ones.
 
         Args:
             timeout_millis: Milliseconds after which this returns. Where no thread can start, at interpreter
                 exit, it still waits for an export that is running by then.
 
         Returns:
-            True once all of them are exported, refused or dropped. False where that took too long, after
-            :meth:`shutdown`, and where the caller must not wait: on the hub greenlet, and in a signal handler
-            that has interrupted what one of our locks guards.
+            True once all of them are exported, refused or dropped, and the exporter says that nothing is
+            left. False where that took too long, after :meth:`shutdown`, and where the caller must not wait:
+            on the hub greenlet, and in a signal handler that has interrupted what one of our locks guards.
         """
         if hub.must_not_wait():
             return False
@@ -84,9 +87,11 @@ class BatchProcessor(SpanProcessor):
         if not self._started_beside(flush):
             self._run_flushes()
         try:
-            return flush.wait()
+            exported = flush.wait()
         finally:
             flush.end(exported=False)
+        # The SDK's processor never asks: what an exporter has accepted and kept would count as delivered.
+        return exported and self._exporter.force_flush(int(flush.left * 1000))
 
     def export_begins(self, batch: Sequence[ReadableSpan]) -> None:
         """End the flushes that only wait for earlier batches."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .._base.environment import STRICT
 from .._base.meter_provider import METER_PROVIDER
-from .._core import circuit_settings
+from .._core import circuit_settings, retention_settings
 from ..otlp import _settings as otlp
 from . import batch_settings, provider_variables, switches
 
@@ -12,6 +12,7 @@ DECLARED = (
     STRICT,
     METER_PROVIDER,
     *circuit_settings.DECLARED,
+    *retention_settings.DECLARED,
     *otlp.DECLARED,
     *batch_settings.DECLARED,
     *provider_variables.DECLARED,

@@ -31,6 +31,11 @@ class Flush:
         """True once it has ended, or its time is over."""
         return self._exported is not None or time.monotonic() >= self._deadline
 
+    @property
+    def left(self) -> float:
+        """Seconds that are left of its time."""
+        return max(0.0, self._deadline - time.monotonic())
+
     def ignore(self, span: ReadableSpan) -> None:
         """Not wait for a span that ends only now."""
         if not self.is_over:
@@ -49,6 +54,6 @@ class Flush:
     def wait(self) -> bool:
         """Wait for the end; true where the spans were exported in time."""
         with passing_on():
-            while self._exported is None and (left := self._deadline - time.monotonic()) > 0:
-                self._parker.park(left)
+            while self._exported is None and self.left > 0:
+                self._parker.park(self.left)
         return self._exported is True

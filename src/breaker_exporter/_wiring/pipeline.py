@@ -82,6 +82,7 @@ def with_circuit(name: str, exporter: SpanExporter, settings: Settings) -> Circu
         export_timeout=settings.export_timeout,
         listeners=settings.listeners,
         switch_interval=settings.switch_interval,
+        retention=settings.retention,
     )
 
 

@@ -19,6 +19,7 @@ from .._core.circuit_settings import COOLDOWN, FAILURE_THRESHOLD, MAX_COOLDOWN, 
 from ..otlp import _endpoints as endpoints
 from ..otlp import _headers as rules
 from ..otlp import _settings as otlp
+from . import retention as retentions
 from .batch_settings import batching
 from .profiles import PROFILES, Defaults, Profile
 from .switches import PROFILE, SHUTDOWN_TIMEOUT
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from .._base.environment import Environment
     from .._base.setting import Setting
     from .._base.values import CircuitTransition
+    from .._core.retention import Retention
     from .batch_settings import Batching
 
 T = TypeVar("T")
@@ -67,6 +69,7 @@ class Settings:
     switch_interval: float
     listeners: tuple[Callable[[CircuitTransition], object], ...]
     batching: Batching
+    retention: Retention
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,7 @@ class Arguments:
     shutdown_timeout: float | None = None
     listeners: tuple[Callable[[CircuitTransition], object], ...] = ()
     profile: Profile | None = None
+    retention: Retention | None = None
 
     def check(self, any_set: Callable[[Iterable[str]], bool]) -> None:
         """Each argument by itself, and the pairs in which the environment has no part.
@@ -104,6 +108,7 @@ class Arguments:
             check.finite_seconds("timeout", self.timeout)  # more is said of it when it is settled
         for setting in (FAILURE_THRESHOLD, COOLDOWN, MAX_COOLDOWN, EXPORT_TIMEOUT, SHUTDOWN_TIMEOUT):
             setting.accept(getattr(self, setting.argument))
+        retentions.check_retention(self.retention)
         self._check_pairs(any_set)
 
     def settings(self, environment: Environment, defaults: Defaults) -> Settings:
@@ -132,6 +137,7 @@ class Arguments:
             switch_interval=environment.in_force(SWITCH_INTERVAL),
             listeners=self.listeners,
             batching=batching(environment, defaults.schedule_delay),
+            retention=retentions.in_force(self.retention, environment),
         )
 
     def defaults(self, environment: Environment) -> Defaults:

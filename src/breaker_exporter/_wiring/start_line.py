@@ -11,8 +11,10 @@ from opentelemetry import trace
 from .._base.environment import Environment
 from .._base.log import say
 from .._base.redaction import message
+from .._core.retention_settings import DECLARED as OF_RETENTION
 from .pipeline import COLLECTOR
 from .profiles import PROFILES, Profile
+from .retention import say_where_off
 from .settings import Arguments
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 def say_started(
     provider: TracerProvider | None, exporters: Iterable[CircuitBreakerSpanExporter], settings: Settings
 ) -> None:
-    """Log one INFO line.
+    """Log one INFO line, and another where nothing is kept.
 
     Args:
         provider: Its resource names the service. Without one, that of the process does.
@@ -41,8 +43,9 @@ def say_started(
         "telemetry started: service %s, spans go to %s; %s",
         message(service) or "without a name",
         places or "no exporter",
-        f"not the defaults: {changed}" if changed else "all circuit settings are the defaults",
+        f"not the defaults: {changed}" if changed else "all circuit and retention settings are the defaults",
     )
+    say_where_off(settings.retention)
 
 
 def _place(exporter: CircuitBreakerSpanExporter, settings: Settings) -> str:
@@ -66,3 +69,8 @@ def _changed(settings: Settings) -> Iterator[str]:
         value = getattr(settings, name)
         if value != default:
             yield f"{name} {value:g}" + ("" if name == "failure_threshold" else " s")
+    for setting in OF_RETENTION:
+        value = getattr(settings.retention, setting.argument)
+        if value != setting.default:
+            number = f"{value:g}" if isinstance(value, float) else str(value)
+            yield f"retention {setting.argument} {number} {setting.unit}".rstrip()

@@ -18,6 +18,7 @@ from .._base.variable_names import ours
 from .._wiring import declared
 from .._wiring.profiles import PROFILES, Profile
 from .._wiring.provider import check_provider, current_or_none
+from .._wiring.retention import say_where_off
 from .._wiring.settings import Arguments, Settings
 from . import _client as clients
 from . import _pipeline as spans
@@ -100,6 +101,7 @@ def connect_provider(provider: TracerProvider, given: Sentry | None) -> CircuitB
     if connection is None:
         return None
     if connection.pipeline:
+        say_where_off(settings.retention)
         provider.add_span_processor(connection.pipeline.processor)
     _connected[provider] = _Connected(sentry, connection.exporter, None)
     return connection.exporter

@@ -55,11 +55,11 @@ def _exporter(client: BaseClient, settings: Settings) -> SpanExporter:
     from sentry_sdk.consts import VERSION, EndpointType
     from sentry_sdk.utils import Dsn
 
-    from ..otlp import CooperativeOTLPSpanExporter
+    from ._exporter import SentrySpanExporter
 
     auth = Dsn(client.dsn or "").to_auth(f"sentry.python/{VERSION}")
     options = client.options
-    return CooperativeOTLPSpanExporter(
+    return SentrySpanExporter(
         auth.get_api_url(EndpointType.OTLP_TRACES),
         certificate_file=options["ca_certs"],
         client_key_file=options["key_file"],

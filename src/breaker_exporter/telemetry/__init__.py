@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from opentelemetry.util.types import AttributeValue
 
     from .._base.values import CircuitTransition
+    from .._core.retention import Retention
     from .._spans import CircuitBreakerSpanExporter
     from ..sentry._settings import Sentry
 
@@ -66,6 +67,9 @@ class Telemetry:
         profile: Defaults for development or for production; ``BREAKER_EXPORTER_PROFILE``. Default
             ``Profile.PRODUCTION``. Any other argument or variable wins over it.
         listeners: Called with each circuit's :class:`~breaker_exporter.CircuitTransition`.
+        retention: Keeps what cannot be delivered yet, for all exporters together. Without it,
+            ``BREAKER_EXPORTER_RETAIN_MEMORY``, ``BREAKER_EXPORTER_RETAIN_MAX_AGE`` and
+            ``BREAKER_EXPORTER_REPLAY_RATE`` describe one. ``Retention(memory=0)``: nothing is kept.
         sentry: Sentry for errors, and these traces beside the collector's, by an exporter of its own.
             Without it, ``SENTRY_DSN`` or ``BREAKER_EXPORTER_SENTRY_MODE`` switches it on.
         provider: A provider of yours to add the exporters to. Without it one is made and set for the
@@ -93,6 +97,7 @@ class Telemetry:
         shutdown_timeout: float | None = None,
         profile: Profile | None = None,
         listeners: Iterable[Callable[[CircuitTransition], object]] | None = (),
+        retention: Retention | None = None,
         sentry: Sentry | None = None,
         provider: TracerProvider | None = None,
     ) -> None:
@@ -108,6 +113,7 @@ class Telemetry:
             shutdown_timeout=shutdown_timeout,
             listeners=check.functions("listeners", listeners),
             profile=profile,
+            retention=retention,
         )
         arguments.check(any_set)
         resource = resource_attributes_of(service_name, resource_attributes)

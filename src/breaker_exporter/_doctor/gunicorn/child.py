@@ -155,7 +155,7 @@ def _set(cfg: Any, namespace: dict[str, Any], options: dict[str, Any], seen: dic
             refused = refused or f"{name} has a value that Gunicorn does not take: {said(error)}"
     if refused:
         yield _bad_setting(refused)
-    for name in ("graceful_timeout", "timeout"):
+    for name in ("graceful_timeout", "timeout", "workers"):
         seen[name] = cfg.settings[name].get()
     kind, failure = worker_class.load(cfg)
     seen["gevent"] = kind == "gevent"

@@ -37,6 +37,7 @@ class Conf:
         gevent: True if workers are gevent's.
         graceful_timeout: Gunicorn's setting, in seconds.
         timeout: Gunicorn's setting, in seconds; 0 for none.
+        workers: Gunicorn's setting; 0 where it is not known.
     """
 
     path: str | None = None
@@ -45,6 +46,7 @@ class Conf:
     gevent: bool = False
     graceful_timeout: float = 30
     timeout: float = 0
+    workers: int = 0
 
 
 def examine(path: str | None, deadline: float = _DEADLINE) -> Steps[Conf]:

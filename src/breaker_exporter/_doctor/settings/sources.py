@@ -9,6 +9,7 @@ from ..._base import setting as declared
 from ..._base.environment import STRICT
 from ..._base.redaction import shown
 from ..._core import circuit_settings as circuit
+from ..._core.retention_settings import DECLARED as OF_RETENTION
 from ..._wiring import batch_settings as batch
 from ..._wiring.profiles import Defaults
 from ..._wiring.provider_variables import SAMPLER
@@ -39,7 +40,9 @@ def rows(
     ) -> Setting:
         name, source = name or setting.argument, default
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if argument := getattr(given.arguments, name, None):
+        if setting in OF_RETENTION and given.arguments.retention is not None:
+            source = "code"
+        elif argument := getattr(given.arguments, name, None):
             source = "in place of what is in code" if is_number and value != argument else "code"
         elif variable := next(filter(environment.is_set, setting.variables), None):
             is_other = is_number and environment.get(setting) != value
@@ -59,6 +62,8 @@ def rows(
     yield row(otlp.COMPRESSION, environment_of_otlp.compression(environment, protocol), "compression")
     for number in _NUMBERS:
         yield row(number, getattr(settings, number.argument))
+    for each in OF_RETENTION:
+        yield row(each, getattr(settings.retention, each.argument), f"retention_{each.argument}")
     yield row(batch.SCHEDULE_DELAY, batching.schedule_delay_millis, "schedule_delay", "profile")
     yield row(batch.QUEUE_SIZE, batching.max_queue_size, "max_queue_size")
     yield row(batch.BATCH_SIZE, batching.max_export_batch_size, "max_export_batch_size")

@@ -1,0 +1,51 @@
+"""The retention in force: one for all exporters of a process, so that they share its memory (K6)."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from .._base.log import say
+from .._base.redaction import shown
+from .._core.retention import Retention
+from .._core.retention_settings import REPLAY_RATE, RETAIN_MAX_AGE, RETAIN_MEMORY
+
+if TYPE_CHECKING:
+    from .._base.environment import Environment
+
+_of_variables: dict[tuple[int, float, float], Retention] = {}
+"""By the values of the variables: whoever reads the same ones gets the same retention."""
+
+
+def check_retention(value: object) -> None:
+    """Check an argument named ``retention``.
+
+    Raises:
+        TypeError: It is no :class:`Retention`.
+    """
+    if value is not None and not isinstance(value, Retention):
+        raise TypeError(f"retention must be a Retention, such as Retention(memory=0), not {shown(value)}")
+
+
+def in_force(given: Retention | None, environment: Environment) -> Retention:
+    """The retention given in code, else the one that the variables describe.
+
+    Raises:
+        TelemetryError: A variable is bad, where strict.
+    """
+    if given is not None:
+        return given
+    memory = environment.in_force(RETAIN_MEMORY)
+    max_age = environment.in_force(RETAIN_MAX_AGE)
+    replay_rate = environment.in_force(REPLAY_RATE)
+    made = Retention(memory=memory, max_age=max_age, replay_rate=replay_rate)
+    return _of_variables.setdefault((memory, max_age, replay_rate), made)
+
+
+def say_where_off(retention: Retention) -> None:
+    """Log one INFO line where nothing is kept."""
+    if retention.memory == 0:
+        say(
+            logging.INFO,
+            "retention is off, its memory is 0 bytes: spans that a backend cannot take now are lost",
+        )
