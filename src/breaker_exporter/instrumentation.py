@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -39,8 +40,12 @@ def observe(exporter: CircuitBreakerSpanExporter, meter_provider: MeterProvider 
 
     ======================================== ====================================================
     ``otel.sdk.exporter.span.exported``      spans by outcome: without ``error.type``, or with
-                                             ``circuit_open`` (refused) or ``_OTHER`` (failed)
-    ``otel.sdk.exporter.span.inflight``      spans waiting or being exported
+                                             ``circuit_open`` (refused), ``dropped`` (kept, and then
+                                             given up) or ``_OTHER`` (failed)
+    ``otel.sdk.exporter.span.inflight``      spans waiting, being exported or kept for later
+    ``breaker_exporter.backlog.items``       spans kept for later: delayed, not lost
+    ``breaker_exporter.backlog.bytes``       memory that they take
+    ``breaker_exporter.backlog.age``         s since the oldest of them came; 0 where none is kept
     ``breaker_exporter.circuit.state``       1 for the state it is in, 0 for the others
     ``breaker_exporter.circuit.transitions`` times the circuit opened, a failed probe included
     ``breaker_exporter.circuit.cooldown``    s
@@ -103,8 +108,11 @@ _globally = _Observed()
 """The exporters of the global provider: until one is set, a proxy, which passes its instruments on."""
 
 
+Observe = Callable[[CallbackOptions], Iterator[Observation]]
+
+
 def _make_instruments(meter: Meter, observed: _Observed) -> None:
-    def callback(read: Read) -> Callable[[CallbackOptions], Iterator[Observation]]:
+    def callback(read: Read) -> Observe:
         def observations(_: CallbackOptions) -> Iterator[Observation]:
             for health in observed.healths():
                 identity: dict[str, AttributeValue] = {
@@ -124,10 +132,11 @@ def _make_instruments(meter: Meter, observed: _Observed) -> None:
     )
     meter.create_observable_up_down_counter(
         "otel.sdk.exporter.span.inflight",
-        [callback(lambda health: [(health.in_flight, {})])],
+        [callback(lambda health: [(health.in_flight + health.retained, {})])],
         "{span}",
-        "Spans waiting or being exported",
+        "Spans waiting, being exported or kept for later",
     )
+    _make_instruments_of_backlog(meter, callback)
     # Up-down counters, as the conventions want for states: sums over workers mean something.
     meter.create_observable_up_down_counter(
         _STATE, [callback(_state)], "{circuit}", "1 for the state that the circuit is in"
@@ -152,10 +161,37 @@ def _make_instruments(meter: Meter, observed: _Observed) -> None:
     )
 
 
+def _make_instruments_of_backlog(meter: Meter, callback: Callable[[Read], Observe]) -> None:
+    meter.create_observable_up_down_counter(
+        "breaker_exporter.backlog.items",
+        [callback(lambda health: [(health.retained, {})])],
+        "{span}",
+        "Spans kept for later",
+    )
+    meter.create_observable_up_down_counter(
+        "breaker_exporter.backlog.bytes",
+        [callback(lambda health: [(health.retained_bytes, {})])],
+        "By",
+        "Memory that the spans kept for later take",
+    )
+    meter.create_observable_gauge(
+        "breaker_exporter.backlog.age",
+        [callback(lambda health: [(_age(health), {})])],
+        "s",
+        "Time since the oldest span kept for later came",
+    )
+
+
+def _age(health: ExporterHealth) -> float:
+    """Seconds; a wall clock that was set back makes nothing younger than now."""
+    return 0.0 if health.oldest_at is None else max(0.0, time.time() - health.oldest_at)
+
+
 def _exported(health: ExporterHealth) -> Iterator[tuple[float, Mapping[str, str]]]:
     yield health.exported, {}
     yield health.failed, {"error.type": "_OTHER"}
     yield health.refused, {"error.type": "circuit_open"}
+    yield health.dropped, {"error.type": "dropped"}
 
 
 def _state(health: ExporterHealth) -> Iterator[tuple[float, Mapping[str, str]]]:

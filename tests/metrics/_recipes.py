@@ -107,11 +107,11 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-from breaker_exporter import CircuitBreakerSpanExporter
+from breaker_exporter import CircuitBreakerSpanExporter, Retention
 from breaker_exporter.otlp import CooperativeOTLPSpanExporter
 
 otlp = CooperativeOTLPSpanExporter(timeout=5)
-exporter = CircuitBreakerSpanExporter(otlp, name="collector", export_timeout=7)
+exporter = CircuitBreakerSpanExporter(otlp, name="collector", export_timeout=7, retention=Retention())
 provider = TracerProvider()
 provider.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=1_000))
 trace.set_tracer_provider(provider)

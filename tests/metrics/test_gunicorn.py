@@ -68,11 +68,12 @@ class Shop:
         """Through an outage, each worker's series and the collector's ids agree."""
         self.sell(lambda: read().pids == self.made.keys() and all(self.exported(read())))
         collector.fault = Fault.REFUSE
-        self.sell(lambda: all(read().outcomes(pid).get("circuit_open") for pid in self.made))
+        self.sell(lambda: all(self.kept(read())))
         before = read()
         collector.fault = Fault.NONE
         self.sell(lambda: self.has_recovered(read(), before))
         until(lambda: self.sums(read()) == self.counts())
+        assert self.kept(read()) == [0, 0]
         self.agrees(read(), collector)
 
     def has_recovered(self, reading: Reading, before: Reading) -> bool:
@@ -91,6 +92,9 @@ class Shop:
 
     def exported(self, reading: Reading) -> list[float]:
         return [reading.outcomes(pid).get("", 0) for pid in self.made]
+
+    def kept(self, reading: Reading) -> list[float]:
+        return [sum(reading.by("", "breaker_exporter_backlog_items", pid).values()) for pid in self.made]
 
     def sums(self, reading: Reading) -> dict[int, float]:
         return {pid: sum(reading.outcomes(pid).values()) for pid in reading.pids}

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import gc
 import os
+import time
 from collections.abc import Iterator
 
 import pytest
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader, NumberDataPoint
 
-from breaker_exporter import CircuitBreakerSpanExporter, CircuitState, ExporterHealth
+from breaker_exporter import CircuitBreakerSpanExporter, CircuitState, ExporterHealth, Retention
 from breaker_exporter.instrumentation import observe
 from breaker_exporter.testing import ManualClock, ScriptedExporter, fail, succeed
 
@@ -63,8 +64,38 @@ def test_every_span_is_in_one_outcome(reader: InMemoryMetricReader, provider: Me
     for count in (5, 3, 2, 4):
         exporter.export(spans(count))
 
-    assert by(reader, EXPORTED, "error.type") == {None: 5, "_OTHER": 5, "circuit_open": 4}
+    assert by(reader, EXPORTED, "error.type") == {None: 5, "_OTHER": 5, "circuit_open": 4, "dropped": 0}
     assert by(reader, "otel.sdk.exporter.span.inflight", "error.type") == {None: 0}
+
+
+def test_what_is_kept_is_in_flight_and_delayed_until_it_is_given_up(
+    reader: InMemoryMetricReader, provider: MeterProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SDK conventions: a span is in flight through all its attempts, and counted once."""
+    exporter = CircuitBreakerSpanExporter(
+        ScriptedExporter(default=fail), failure_threshold=1, clock=ManualClock(), retention=Retention()
+    )
+    observe(exporter, provider)
+    assert by(reader, "breaker_exporter.backlog.age", "error.type") == {None: 0}
+    exporter.export(spans(5))
+    exporter.export(spans(2))
+    health = exporter.health()
+    came = health.oldest_at or 0.0
+
+    monkeypatch.setattr(time, "time", lambda: came + 42.5)
+    assert by(reader, EXPORTED, "error.type") == {None: 0, "_OTHER": 0, "circuit_open": 0, "dropped": 0}
+    assert by(reader, "otel.sdk.exporter.span.inflight", "error.type") == {None: 7}
+    assert by(reader, "breaker_exporter.backlog.items", "error.type") == {None: 7}
+    assert by(reader, "breaker_exporter.backlog.bytes", "error.type") == {None: health.retained_bytes}
+    assert by(reader, "breaker_exporter.backlog.age", "error.type") == {None: pytest.approx(42.5)}
+
+    monkeypatch.setattr(time, "time", lambda: came - 3600)  # set back meanwhile
+    assert by(reader, "breaker_exporter.backlog.age", "error.type") == {None: 0}
+
+    exporter.shutdown()
+    assert by(reader, EXPORTED, "error.type") == {None: 0, "_OTHER": 0, "circuit_open": 0, "dropped": 7}
+    assert by(reader, "otel.sdk.exporter.span.inflight", "error.type") == {None: 0}
+    assert by(reader, "breaker_exporter.backlog.items", "error.type") == {None: 0}
 
 
 def test_the_circuit_is_in_one_state(reader: InMemoryMetricReader, provider: MeterProvider) -> None:
@@ -124,7 +155,7 @@ def test_a_forked_child_counts_from_zero_under_its_own_pid(
 
     if (child := os.fork()) == 0:
         found = [((point.attributes or {})["process.pid"], point.value) for point in points(reader, EXPORTED)]
-        os._exit(found != [(os.getpid(), 0)] * 3)
+        os._exit(found != [(os.getpid(), 0)] * 4)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
@@ -178,8 +209,8 @@ print({name: reader.get_metrics_data().to_json().count(f'"otel.component.name": 
 
 
 def test_the_global_provider_may_be_set_before_or_after_observing() -> None:
-    """3 outcomes, 3 states, 4 more, each once."""
-    assert run_code(SET_BETWEEN).strip() == "{'before': 10, 'after': 10}"
+    """4 outcomes, 3 states, 7 more, each once."""
+    assert run_code(SET_BETWEEN).strip() == "{'before': 14, 'after': 14}"
 
 
 BY_THE_ENVIRONMENT = """

@@ -39,7 +39,9 @@ def check_an_outage(collector: FaultyCollector, receiver: Server) -> None:
     collector.set_fault(Fault.STATUS, status=500)
     for count in (3, 4, 6):
         exporter.export(spans(count))
-    until(lambda: pushed(receiver.requests).outcomes() == {"": 5, "_OTHER": 7, "circuit_open": 6})
+    until(
+        lambda: pushed(receiver.requests).outcomes() == {"": 5, "_OTHER": 7, "circuit_open": 6, "dropped": 0}
+    )
     assert pushed(receiver.requests).state() == {"open"}
 
     collector.fault = Fault.NONE
@@ -50,7 +52,7 @@ def check_an_outage(collector: FaultyCollector, receiver: Server) -> None:
 
     reading, health = pushed(receiver.requests), exporter.health()
     counts = {"": health.exported, "_OTHER": health.failed, "circuit_open": health.refused}
-    assert reading.outcomes() == counts
+    assert reading.outcomes() == {**counts, "dropped": 0}
     assert reading.outcomes()[""] == len(collector.span_ids) == 7
     assert sum(reading.outcomes().values()) == health.received
     assert reading.by("", "breaker_exporter_circuit_transitions_total") == {"": 1}

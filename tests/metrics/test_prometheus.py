@@ -33,7 +33,7 @@ def test_scraped_counts_agree_with_the_collector(
         exporter.export(spans(count))
 
     during = scraped(url)
-    assert during.outcomes() == {"": 5, "_OTHER": 7, "circuit_open": 6}
+    assert during.outcomes() == {"": 5, "_OTHER": 7, "circuit_open": 6, "dropped": 0}
     assert during.state() == {"open"}
     assert during.by("otel_component_name", "breaker_exporter_circuit_cooldown_seconds") == {"otlp": 15}
 
@@ -42,7 +42,8 @@ def test_scraped_counts_agree_with_the_collector(
     exporter.export(spans(2))
 
     after, health = scraped(url), exporter.health()
-    assert after.outcomes() == {"": health.exported, "_OTHER": health.failed, "circuit_open": health.refused}
+    counts = {"": health.exported, "_OTHER": health.failed, "circuit_open": health.refused}
+    assert after.outcomes() == {**counts, "dropped": 0}
     assert after.outcomes()[""] == len(collector.span_ids) == 7
     assert sum(after.outcomes().values()) == health.received
     assert after.state() == {"closed"}
@@ -72,6 +73,6 @@ def test_metrics_of_the_official_exporter_are_kept_apart(
         if sample.name == "otel_sdk_exporter_span_exported_total" and not sample.labels.get("error_type")
     }
     assert types == {"otlp_http_span_exporter": 5, OURS: 5}
-    assert reading.outcomes() == {"": 5, "_OTHER": 0, "circuit_open": 0}
+    assert reading.outcomes() == {"": 5, "_OTHER": 0, "circuit_open": 0, "dropped": 0}
     assert reading.pids == {os.getpid()}
     exporter.shutdown()
