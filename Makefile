@@ -14,7 +14,7 @@ BESIDE := -n 4 --dist worksteal
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-demo: .venv/installed ## the main job on real traffic: bare exporter and ours through an outage (40 s)
+demo: .venv/installed ## the main job on real traffic: bare exporter and ours through an outage (80 s)
 	$(BIN)/python -m breaker_exporter demo $(DEMO)
 
 quick: .venv-quick/ready ## the fast tests on an editable install, no coverage (under 30 s on two idle cores)

@@ -25,7 +25,7 @@ def good_run(plan: Plan = PLAN) -> Recording:
         contender.delivered = [
             Delivered(1.0, 100, 0),
             Delivered(fault.end - 0.1, 400, 0),
-            Delivered(plan.total, 900, 0),
+            Delivered(plan.total, 1000 if name == OURS else 900, 0),
         ]
         contender.stopped, contender.stopped_after = True, 0.8
     recording.contenders[BARE].beats = [
@@ -36,8 +36,8 @@ def good_run(plan: Plan = PLAN) -> Recording:
     recording.contenders[OURS].beats = [
         beat(1.0, started=100, health=health(exported=100)),
         beat(fault.begin + 5.4, started=200, health=health(exported=150, in_flight=30)),
-        beat(fault.end, started=600, health=health(state="open", retry_in=2.0, exported=400, refused=50)),
-        beat(plan.total, started=1000, dropped=10, health=health(exported=900, refused=60, failed=30)),
+        beat(fault.end, started=600, health=health(state="open", retry_in=2.0, exported=400, retained=50)),
+        beat(plan.total, started=1000, health=health(exported=1000)),
     ]
     recording.contenders[OURS].changes = [
         Change(fault.begin + 5, "closed", "open", "returned FAILURE"),
@@ -67,16 +67,20 @@ def health(
     exported: int = 0,
     failed: int = 0,
     refused: int = 0,
+    dropped: int = 0,
+    retained: int = 0,
     in_flight: int = 0,
 ) -> dict[str, Any]:
     """Return a health whose sums agree."""
     return {
         "state": state,
         "retry_in": retry_in,
-        "received": exported + failed + refused + in_flight,
+        "received": exported + failed + refused + dropped + retained + in_flight,
         "exported": exported,
         "failed": failed,
         "refused": refused,
+        "dropped": dropped,
+        "retained": retained,
         "in_flight": in_flight,
     }
 

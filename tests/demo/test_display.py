@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from breaker_exporter._demo.plan import BARE, OURS, Plan
+from breaker_exporter._demo.plan import BARE, OURS, Plan, Protocol
 from breaker_exporter._demo.plot import draw
-from breaker_exporter._demo.recording import Recording
+from breaker_exporter._demo.recording import Change, Delivered, Recording
 from breaker_exporter._demo.report import conclude, introduce
 from breaker_exporter._demo.screen import Screen, events
 from breaker_exporter._demo.verdict import promises
@@ -24,12 +24,12 @@ from ._recordings import PLAN, good_run
 class Shown:
     """A console, and what it shows."""
 
-    def __init__(self, *, terminal: bool = False) -> None:
+    def __init__(self, *, terminal: bool = False, width: int = 110, height: int = 50) -> None:
         self._file = io.StringIO()
         self.console = Console(
             file=self._file,
-            width=110,
-            height=50,
+            width=width,
+            height=height,
             force_terminal=terminal,
             force_interactive=terminal,
             color_system=None,
@@ -76,7 +76,7 @@ def test_without_a_terminal_events_and_figures_are_plain_lines() -> None:
     (late,) = [line for line in shown.lines if line.startswith("14.1 s breaker-exporter")]
     assert late == (
         "14.1 s breaker-exporter p50 4.0 ms, p99 4.0 ms, max 4.0 ms, hub gap 0.0 ms, circuit open, "
-        "probe in 2 s; spans: 600 started, 400 delivered, 50 refused, 0 failed, 0 dropped"
+        "probe in 2 s; spans: 600 started, 400 delivered, 0 delayed, 0 lost"
     )
     (bare,) = [line for line in shown.lines if line.startswith("9.5 s bare exporter")]
     assert "hub gap 5.30 s" in bare
@@ -106,9 +106,8 @@ def test_a_terminal_shows_a_live_table() -> None:
         "largest hub gap of this phase 5.30 s 20 ms",
         "spans started 200 200",
         "delivered 100 100",
-        "refused, circuit open - 0",
-        "failed 0 0",
-        "dropped by the SDK's queue 0 0",
+        "delayed, over 10 s late 0 0",
+        "lost 0 0",
         "9.0 s circuit: closed to open (returned FAILURE)",
     ):
         assert row in shown.lines
@@ -125,13 +124,31 @@ def test_events_are_shown_in_order() -> None:
     assert list(events(Recording(PLAN))) == []
 
 
+@pytest.mark.parametrize(
+    ("protocol", "bare", "ours"),
+    [
+        ("grpc", "official OTLPSpanExporter for gRPC", "breaker_exporter.otlp.OTLPGrpcSpanExporter"),
+        ("http", "official OTLPSpanExporter for HTTP", "breaker_exporter.otlp.CooperativeOTLPSpanExporter"),
+    ],
+)
+def test_the_introduction_names_the_exporters_that_run(protocol: Protocol, bare: str, ours: str) -> None:
+    shown = Shown()
+    introduce(shown.console, Plan(protocol))
+
+    said = " ".join(shown.text.split())
+    assert "50 requests/s each, 10 spans a request, OTLP over" in said
+    assert bare in said
+    assert ours in said
+    assert "default settings: up to 16 MiB of what cannot be delivered is kept" in said
+    assert "healthy 6 s, blackhole 20 s, healthy again 45 s; then until all has arrived" in said
+
+
 def test_the_introduction_names_settings_other_than_the_defaults() -> None:
     shown = Shown()
-    introduce(shown.console, Plan())
+    introduce(shown.console, Plan(environment={BARE: {}, OURS: {"BREAKER_EXPORTER_COOLDOWN": "3"}}))
 
-    assert "50 requests/s each, 10 spans a request, OTLP over gRPC" in shown.text
     assert "BREAKER_EXPORTER_COOLDOWN=3" in shown.text
-    assert "healthy 6 s, blackhole 15 s, healthy again 15 s" in shown.text
+    assert "16 MiB" not in shown.text
 
 
 def test_the_report_shows_both_services_and_each_promise() -> None:
@@ -144,12 +161,13 @@ def test_the_report_shows_both_services_and_each_promise() -> None:
         "largest hub gap 9.00 s 20 ms",
         "answered within 1 s 200 of 200 200 of 200",
         "spans started 1,000 1,000",
-        "delivered 900 900",
-        "refused, circuit open - 60",
-        "failed 70 30",
-        "dropped by SDK's queue 30 10",
+        "delivered 900 1,000",
+        "delayed, over 10 s late 0 0",
+        "lost 100 0",
         "SIGTERM to the end 800 ms 800 ms",
-        "bare exporter slowest request 9.00 s, largest hub gap 9.00 s, 100 spans not delivered",
+        "The bare exporter blocked its worker for 9.00 s.",
+        "The bare exporter lost 100 of 1,000 spans (10.0%): 70 failed, 30 dropped by the SDK's queue.",
+        "The breaker-exporter delivered every span.",
         "ok Every request was answered 480 of 480",
         "ok The circuit opened 5.00 s into the fault",
     ):
@@ -163,6 +181,7 @@ def test_the_report_says_what_went_wrong() -> None:
     recording.ours.changes.clear()
     recording.contenders[BARE].stopped_after = None
     recording.contenders[OURS].delivered.pop()
+    recording.contenders[OURS].delivered.append(Delivered(24.0, 400, 0))
     recording.load_late = 0.3
     shown = Shown()
     conclude(shown.console, recording, promises(recording))
@@ -170,7 +189,33 @@ def test_the_report_says_what_went_wrong() -> None:
     assert "broken The circuit opened never" in shown.lines
     assert "SIGTERM to the end killed 800 ms" in shown.lines
     assert "The load itself was late by up to 300 ms" in shown.text
-    assert "what its queue holds survives a short outage" in shown.text
+    assert "The breaker-exporter lost 600 of 1,000 spans (60.0%)." in shown.lines
+
+
+def test_the_report_claims_nothing_that_was_not_measured() -> None:
+    recording = good_run()
+    bare = recording.contenders[BARE]
+    bare.beats = [replace(beat, gap=0.02, failed=0, dropped=0) for beat in bare.beats]
+    bare.delivered = [Delivered(13.9, 0, 0), Delivered(15.0, 0, 0), Delivered(24.0, 1000, 0)]
+    shown = Shown()
+    conclude(shown.console, recording, promises(recording))
+
+    assert "blocked" not in shown.text
+    assert "The bare exporter delivered every span, at least 200 of them more than 10 s late." in shown.lines
+
+
+@pytest.mark.parametrize("moment", [9.5, 24.0, 40.0])
+def test_a_small_terminal_shows_all_of_it(moment: float) -> None:
+    shown = Shown(terminal=True, width=80, height=24)
+    recording = at(moment)
+    recording.ours.changes += [Change(moment - 0.1, "open", "half-open", "a reason " * 20)] * 4
+    with Screen(shown.console) as screen:
+        screen.watch(recording)
+        frame = shown.text.split("\n")
+
+    assert any("lost" in line for line in frame)
+    assert "a reason" in frame[-1]
+    assert len(frame) <= 24
 
 
 def test_the_report_says_when_a_figure_is_derived() -> None:
@@ -180,7 +225,6 @@ def test_the_report_says_when_a_figure_is_derived() -> None:
     shown = Shown()
     conclude(shown.console, recording, promises(recording))
 
-    assert "dropped by SDK's queue - 10" in shown.lines
     assert "does not count what its queue drops" in shown.text
 
 
@@ -191,6 +235,7 @@ def test_a_recording_is_drawn_as_a_picture(tmp_path: Path, told: str) -> None:
     recording = good_run() if told == "all of it" else Recording(PLAN, told_to_stop=0.0)
     if told == "all of it":
         del recording.ours.latencies[recording.requests(OURS, 5.0, 6.0)[0]]
+        recording.told_to_stop = PLAN.total + 5.0  # what was kept took as long to arrive
 
     draw(recording, path)
 

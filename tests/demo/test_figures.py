@@ -128,13 +128,44 @@ def test_dropped_spans_are_derived_once_the_guarded_service_has_stopped() -> Non
 
     contender.stopped = True
     figures = span_figures(contender)
-    assert (figures.dropped, figures.refused, figures.failed) == (5, 15, 0)
+    assert figures.dropped == 5
+    assert figures.losses == {"refused": 15, "failed": 0, "dropped": 0, "dropped by the SDK's queue": 5}
 
 
 def test_dropped_spans_of_the_bare_exporter_are_known_from_the_sdk_alone() -> None:
     contender = Contender(beats=[beat(9.0, started=100, dropped=None, failed=None)], stopped=True)
     figures = span_figures(contender)
-    assert (figures.started, figures.refused, figures.failed, figures.dropped) == (100, None, None, None)
+    assert (figures.started, figures.losses, figures.lost, figures.dropped) == (100, {}, None, None)
+
+
+def test_delayed_is_what_was_late_at_one_moment_and_is_not_lost() -> None:
+    contender = Contender(
+        beats=[beat(1.0, started=100), beat(5.0, started=500), beat(30.0, started=500, failed=20)],
+        delivered=[
+            Delivered(9.0, 100, 0),
+            Delivered(14.9, 150, 0),
+            Delivered(15.0, 150, 0),
+            Delivered(30.0, 480, 0),
+        ],
+    )
+
+    figures = span_figures(contender)
+    assert (figures.delayed, figures.lost, figures.missing, figures.have_arrived) == (330, 20, 20, True)
+
+    contender.stopped = True
+    assert span_figures(contender).delayed == 330
+    contender.delivered.pop()
+    assert not span_figures(contender).have_arrived
+
+
+def test_the_last_phase_lasts_until_the_services_are_told_to_stop() -> None:
+    recording = Recording(PLAN, now=PLAN.total + 9.0)
+    recording.ours.beats = [beat(PLAN.total + 8.0, gap=0.4)]
+
+    gaps = [phase_figures(recording, OURS, phase).gap for phase in PLAN.phases]
+
+    assert gaps[:2] == [0.0, 0.0]
+    assert gaps[2] >= 0.4
 
 
 def test_lines_from_before_the_start_are_left_out() -> None:

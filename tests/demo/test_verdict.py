@@ -21,6 +21,7 @@ OPENED = "The circuit opened"
 CLOSED = "The circuit closed again"
 STAYED = "The circuit stayed closed"
 AGAIN = "Spans arrive again"
+NOTHING_LOST = "No span was lost"
 NAMED = "Every span has one named outcome"
 DELIVERED = "What counts as exported was delivered"
 ONCE = "No span was delivered twice"
@@ -35,7 +36,7 @@ def test_a_good_run_breaks_no_promise() -> None:
     verdict = promises(good_run())
 
     assert [promise.text for promise in verdict] == [
-        *(ANSWERED, FAST, STILL, OPENED, CLOSED, AGAIN, NAMED, DELIVERED, ONCE, STOPPED)
+        *(ANSWERED, FAST, STILL, OPENED, CLOSED, AGAIN, NOTHING_LOST, NAMED, DELIVERED, ONCE, STOPPED)
     ]
     assert all(promise.kept for promise in verdict)
     assert verdict[0].measured == "480 of 480"
@@ -84,7 +85,7 @@ def closed_while_the_fault_lasted(recording: Recording) -> None:
 
 
 def nothing_delivered_any_more(recording: Recording) -> None:
-    recording.ours.delivered = [Delivered(13.0, 900, 0), Delivered(24.0, 900, 0)]
+    recording.ours.delivered = [Delivered(13.0, 1000, 0), Delivered(24.0, 1000, 0)]
 
 
 def sums_that_do_not_agree(recording: Recording) -> None:
@@ -96,7 +97,15 @@ def one_span_that_nobody_saw(recording: Recording) -> None:
 
 
 def spans_in_flight_at_the_end(recording: Recording) -> None:
-    with_health(recording.ours, in_flight=1, failed=29)
+    with_health(recording.ours, in_flight=1, exported=999)
+
+
+def spans_kept_at_the_end(recording: Recording) -> None:
+    with_health(recording.ours, retained=1, exported=999)
+
+
+def one_span_that_never_came(recording: Recording) -> None:
+    recording.ours.delivered[-1] = Delivered(24.0, 999, 0)
 
 
 def no_last_word(recording: Recording) -> None:
@@ -104,11 +113,11 @@ def no_last_word(recording: Recording) -> None:
 
 
 def exported_without_being_delivered(recording: Recording) -> None:
-    recording.ours.delivered[-1] = Delivered(24.0, 899, 0)
+    recording.ours.delivered[-1] = Delivered(24.0, 999, 0)
 
 
 def delivered_twice(recording: Recording) -> None:
-    recording.ours.delivered[-1] = Delivered(24.0, 900, 1)
+    recording.ours.delivered[-1] = Delivered(24.0, 1000, 1)
 
 
 def slow_to_stop(recording: Recording) -> None:
@@ -134,6 +143,8 @@ def killed(recording: Recording) -> None:
         (sums_that_do_not_agree, NAMED),
         (one_span_that_nobody_saw, NAMED),
         (spans_in_flight_at_the_end, NAMED),
+        (spans_kept_at_the_end, NAMED),
+        (one_span_that_never_came, NOTHING_LOST),
         (no_last_word, NAMED),
         (exported_without_being_delivered, DELIVERED),
         (delivered_twice, ONCE),
@@ -195,7 +206,7 @@ def test_the_circuit_must_stay_closed_when_nothing_fails(fault: Fault) -> None:
 def test_spans_rejected_by_a_partial_success_break_no_promise() -> None:
     recording = good_run(replace(PLAN, fault=Fault.PARTIAL_SUCCESS))
 
-    assert DELIVERED not in [promise.text for promise in promises(recording)]
+    assert not {DELIVERED, NOTHING_LOST} & {promise.text for promise in promises(recording)}
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from bisect import bisect_right
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from .._harness.percentiles import percentile
 from .meter import REPORT
@@ -11,6 +13,8 @@ from .recording import Contender, Recording
 
 PROMPT = 1.0
 """Seconds in which an answer counts as prompt."""
+LATE = 10.0
+"""Seconds from which a span that has not arrived counts as delayed; the SDK's queue alone takes 5."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +44,36 @@ class PhaseFigures:
 
 @dataclass(frozen=True, slots=True)
 class SpanFigures:
-    """Counts of spans so far by outcome; ``None`` where nothing counts that outcome."""
+    """Counts of spans so far.
+
+    Attributes:
+        started: By the application.
+        delivered: The collector has them.
+        delayed: Delivered more than 10 s late, or still to come: as many as were that old at one moment.
+        losses: Those that are known to be lost, by what became of them; empty where nothing counts them.
+        dropped: By the SDK's queue; ``None`` where the SDK does not count them.
+    """
 
     started: int
     delivered: int
-    refused: int | None
-    failed: int | None
+    delayed: int
+    losses: Mapping[str, int]
     dropped: int | None
+
+    @property
+    def missing(self) -> int:
+        """Started and not delivered: once a service has ended, these are lost."""
+        return max(0, self.started - self.delivered)
+
+    @property
+    def lost(self) -> int | None:
+        """Known to be lost; ``None`` where nothing counts that."""
+        return sum(self.losses.values()) if self.losses else None
+
+    @property
+    def have_arrived(self) -> bool:
+        """True where nothing is on its way any more."""
+        return self.missing <= (self.lost or 0)
 
 
 def phase_figures(recording: Recording, name: str, phase: Phase) -> PhaseFigures:
@@ -63,23 +90,40 @@ def phase_figures(recording: Recording, name: str, phase: Phase) -> PhaseFigures
         p50=percentile(latencies, 50),
         p99=percentile(latencies, 99),
         longest=percentile(latencies, 100),
-        gap=longest_gap(contender, phase, now),
+        gap=longest_gap(contender, phase if phase != recording.plan.phases[-1] else _open(phase, now), now),
     )
 
 
 def span_figures(contender: Contender) -> SpanFigures:
-    """Return the outcomes of a service's spans, as far as they are known by now."""
+    """Return the counts of a service's spans, as far as they are known by now."""
     delivered = contender.delivered[-1].spans if contender.delivered else 0
     if not contender.beats:
-        return SpanFigures(0, delivered, None, None, None)
+        return SpanFigures(0, delivered, 0, {}, None)
     beat = contender.beats[-1]
-    if beat.health is None:
-        return SpanFigures(beat.started, delivered, None, beat.failed, beat.dropped)
+    known: dict[str, int | None]
     dropped = beat.dropped
-    if dropped is None and contender.stopped:
-        # Nothing is queued any more, so spans that did not reach the exporter were dropped before it.
-        dropped = beat.started - int(beat.health["received"])
-    return SpanFigures(beat.started, delivered, beat.health["refused"], beat.health["failed"], dropped)
+    if beat.health is None:
+        known = {"failed": beat.failed}
+    else:
+        known = {outcome: int(beat.health[outcome]) for outcome in ("refused", "failed", "dropped")}
+        if dropped is None and contender.stopped:
+            # Nothing is queued any more, so spans that did not reach the exporter were dropped before it.
+            dropped = beat.started - int(beat.health["received"])
+    known["dropped by the SDK's queue"] = dropped
+    losses = {outcome: number for outcome, number in known.items() if number is not None}
+    lost = beat.started - delivered if contender.stopped else sum(losses.values())
+    return SpanFigures(beat.started, delivered, max(0, _oldest(contender) - lost), losses, dropped)
+
+
+def _oldest(contender: Contender) -> int:
+    """The largest number of spans that were late at one moment, lost ones among them."""
+    moments = [beat.at for beat in contender.beats]
+    most = 0
+    for told in contender.delivered:
+        index = bisect_right(moments, told.at - LATE) - 1
+        if index >= 0:
+            most = max(most, contender.beats[index].started - told.spans)
+    return most
 
 
 def longest_gap(contender: Contender, phase: Phase, now: float) -> float:
@@ -90,3 +134,8 @@ def longest_gap(contender: Contender, phase: Phase, now: float) -> float:
         due = contender.beats[-1].at + REPORT
         gaps.append((due, max(0.0, now - due)))
     return max((gap for began, gap in gaps if phase.begin <= began + gap / 2 < phase.end), default=0.0)
+
+
+def _open(phase: Phase, now: float) -> Phase:
+    """The last phase, which lasts until what was kept has arrived."""
+    return replace(phase, end=max(phase.end, now))

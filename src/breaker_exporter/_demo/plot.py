@@ -42,9 +42,14 @@ def draw(recording: Recording, path: Path) -> None:
     _draw_latency(latency, recording)
     _draw_circuit(circuit, recording)
     _draw_spans(spans, recording)
-    spans.set_xlim(0, plan.total)
+    spans.set_xlim(0, _end(recording))
     spans.set_xlabel("time in s")
     figure.savefig(path, format="png", dpi=110)
+
+
+def _end(recording: Recording) -> float:
+    """Seconds: the load ends with the plan, what was kept may arrive after that."""
+    return max(recording.plan.total, recording.measured_until)
 
 
 def _shade(axes: Axes, recording: Recording) -> None:
@@ -53,6 +58,8 @@ def _shade(axes: Axes, recording: Recording) -> None:
     axes.axvspan(faulty.begin, faulty.end, color=_SHADE, alpha=0.22, lw=0)
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
+    if _end(recording) > plan.total:
+        axes.axvline(plan.total, color=_SHADE, lw=1, ls="--")
 
 
 def _draw_latency(axes: Axes, recording: Recording) -> None:
@@ -92,7 +99,7 @@ def _requests(recording: Recording, name: str) -> tuple[list[float], list[float]
 
 def _draw_circuit(axes: Axes, recording: Recording) -> None:
     changes = recording.ours.changes
-    moments = [0.0, *(change.at for change in changes), recording.plan.total]
+    moments = [0.0, *(change.at for change in changes), _end(recording)]
     states = ["closed", *(change.new for change in changes)]
     levels = [_LEVELS[state] for state in [*states, states[-1]]]
     axes.step(moments, levels, where="post", color=_COLOURS[OURS], lw=2)
@@ -119,10 +126,10 @@ def _draw_spans(axes: Axes, recording: Recording) -> None:
         )
     axes.plot(
         moments,
-        [beat.health["refused"] + beat.health["failed"] if beat.health else 0 for beat in beats],
+        [beat.health["retained"] if beat.health else 0 for beat in beats],
         color=_COLOURS[OURS],
         ls="--",
-        label=f"refused and failed, {LABELS[OURS]}",
+        label=f"kept, {LABELS[OURS]}",
     )
     axes.set_ylim(bottom=0)
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")

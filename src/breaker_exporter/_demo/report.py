@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from .._core.retention_settings import RETAIN_MEMORY
 from .._harness.work import SPANS_PER_REQUEST
-from .figures import PhaseFigures, SpanFigures, phase_figures, span_figures
+from .figures import LATE, PhaseFigures, SpanFigures, phase_figures, span_figures
 from .plan import BARE, LABELS, OURS, Plan
 from .plot import PROTOCOLS
 from .recording import Recording
@@ -18,40 +19,57 @@ from .screen import timed
 from .verdict import Promise
 from .words import count, seconds
 
-LATE = 0.25
+LOAD_LATE = 0.25
 """Seconds by which the load may send a request too late before the figures mean little."""
+BLOCKED = 1.0
+"""Seconds from which a gap of the hub counts as a blocked worker."""
+_EXPORTERS = {
+    "grpc": ("The official OTLPSpanExporter for gRPC", "breaker_exporter.otlp.OTLPGrpcSpanExporter"),
+    "http": ("The official OTLPSpanExporter for HTTP", "breaker_exporter.otlp.CooperativeOTLPSpanExporter"),
+}
+"""Of the two services, by protocol."""
+_DEFAULTS = {
+    BARE: "default settings",
+    OURS: f"default settings: up to {RETAIN_MEMORY.default >> 20} MiB of what cannot be delivered is kept",
+}
 
 
 def introduce(console: Console, plan: Plan) -> None:
     """Print what is about to be compared."""
-    settings = " ".join(f"{name}={value}" for name, value in plan.environment[OURS].items())
     course = ", ".join(f"{phase.name} {phase.end - phase.begin:g} s" for phase in plan.phases)
     console.print(
         f"Two Gunicorn gevent workers with the same application, {plan.rate:g} requests/s each, "
         f"{SPANS_PER_REQUEST} spans a request, OTLP over {PROTOCOLS[plan.protocol]}.\n",
         highlight=False,
     )
+    bare, ours = _EXPORTERS[plan.protocol]
     grid = Table.grid(padding=(0, 2))
     grid.add_row(
         Text(LABELS[BARE], style="bold"),
-        "BatchSpanProcessor(OTLPSpanExporter()), as in OpenTelemetry's documentation, "
-        "made after gevent's monkey patch",
+        f"{bare} in a BatchSpanProcessor, as in OpenTelemetry's documentation, made after gevent's monkey "
+        f"patch; {_settings(plan, BARE)}",
     )
     grid.add_row(
         Text(LABELS[OURS], style="bold"),
-        "this package's exporter behind its circuit breaker, by the hooks of breaker_exporter.gunicorn; "
-        f"{settings}, so that an outage and the way back fit into this run",
+        f"{ours} in a CircuitBreakerSpanExporter, by the hooks of breaker_exporter.gunicorn; "
+        f"{_settings(plan, OURS)}",
     )
-    grid.add_row(Text("collectors", style="bold"), course)
+    grid.add_row(Text("collectors", style="bold"), f"{course}; then until all has arrived")
     console.print(grid)
     console.print()
+
+
+def _settings(plan: Plan, name: str) -> str:
+    changed = " ".join(f"{variable}={value}" for variable, value in plan.environment[name].items())
+    return changed or _DEFAULTS[name]
 
 
 def conclude(console: Console, recording: Recording, verdict: Sequence[Promise]) -> None:
     """Print both services side by side, then each promise."""
     console.print(_side_by_side(recording))
-    console.print(_in_short(recording))
-    if recording.load_late > LATE:
+    for line in _in_short(recording):
+        console.print(line, highlight=False)
+    if recording.load_late > LOAD_LATE:
         console.print(
             f"The load itself was late by up to {seconds(recording.load_late)}: "
             "this machine is too busy for figures that mean much.",
@@ -82,9 +100,8 @@ def _side_by_side(recording: Recording) -> Table:
     spans = [span_figures(contender) for contender in recording.contenders.values()]
     table.add_row(Text("spans started", style="bold"), *(count(each.started) for each in spans))
     table.add_row("  delivered", *(count(each.delivered) for each in spans))
-    table.add_row("  refused, circuit open", *(count(each.refused) for each in spans))
-    table.add_row("  failed", *(count(each.failed) for each in spans))
-    table.add_row("  dropped by SDK's queue", *(count(each.dropped) for each in spans))
+    table.add_row(f"  delayed, over {LATE:g} s late", *(count(each.delayed) for each in spans))
+    table.add_row("  lost", *(_lost(each) for each in spans))
     table.add_section()
     table.add_row(
         "SIGTERM to the end",
@@ -94,6 +111,10 @@ def _side_by_side(recording: Recording) -> Table:
         ),
     )
     return table
+
+
+def _lost(spans: SpanFigures) -> Text:
+    return Text(count(spans.missing), style="bold red" if spans.missing else "green")
 
 
 def _latencies(figures: PhaseFigures) -> Text:
@@ -106,33 +127,27 @@ def _prompt(figures: PhaseFigures) -> Text:
     return Text(f"{count(figures.prompt)} of {count(figures.due)}", style=style)
 
 
-def _in_short(recording: Recording) -> Table:
-    grid = Table.grid(padding=(0, 2))
+def _in_short(recording: Recording) -> Iterator[str]:
+    """The difference between the two, as this run has measured it."""
     for name, label in LABELS.items():
-        figures = [phase_figures(recording, name, phase) for phase in recording.plan.phases]
-        grid.add_row(
-            Text(label, style="bold"),
-            Text.assemble(
-                *("slowest request ", timed(max(each.longest for each in figures))),
-                *(", largest hub gap ", timed(max(each.gap for each in figures))),
-                f", {count(_lost(span_figures(recording.contenders[name])))} spans not delivered",
-            ),
-        )
-    bare, ours = map(span_figures, recording.contenders.values())
-    if _lost(bare) < _lost(ours):
-        grid.add_row(
-            "",
-            "The bare exporter blocks, and what its queue holds survives a short outage; an open circuit "
-            "refuses spans, and counts them, until a probe finds the collector back.",
-        )
-    if bare.dropped is None:
-        grid.add_row(
-            "",
+        worst = max(phase_figures(recording, name, phase).gap for phase in recording.plan.phases)
+        if worst >= BLOCKED:
+            yield f"The {label} blocked its worker for {seconds(worst)}."
+        yield _of_spans(label, span_figures(recording.contenders[name]))
+    if span_figures(recording.contenders[BARE]).dropped is None:
+        yield (
             "This opentelemetry-sdk does not count what its queue drops (1.42 does): "
-            f"for {LABELS[OURS]} it is what was started less what the exporter received.",
+            f"for {LABELS[OURS]} it is what was started less what the exporter received."
         )
-    return grid
 
 
-def _lost(spans: SpanFigures) -> int:
-    return max(0, spans.started - spans.delivered)
+def _of_spans(label: str, spans: SpanFigures) -> str:
+    known = ", ".join(f"{count(number)} {outcome}" for outcome, number in spans.losses.items() if number)
+    if spans.missing:
+        share = f"{spans.missing / spans.started:.1%}"
+        lost = f"{count(spans.missing)} of {count(spans.started)} spans ({share})"
+        return f"The {label} lost {lost}{': ' if known else ''}{known}."
+    if spans.delayed:
+        late = f"at least {count(spans.delayed)} of them more than {LATE:g} s late"
+        return f"The {label} delivered every span, {late}."
+    return f"The {label} delivered every span."

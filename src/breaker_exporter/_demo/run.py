@@ -11,6 +11,7 @@ from pathlib import Path
 from .._harness.line_reader import LineReader
 from .._harness.processes import Child, allow_many_sockets, start_load, start_service
 from ..testing import FaultyCollector
+from .figures import span_figures
 from .intake import take
 from .plan import LABELS, WARM_UP, Plan
 from .recording import Delivered, Recording
@@ -62,6 +63,7 @@ def perform(plan: Plan, watch: Callable[[Recording], None], check: Callable[[], 
         run = _Run(plan, collectors, services, load, reader, watch, check)
         run.boot()
         run.through_phases()
+        run.until_all_has_arrived()
         run.stop()
         return run.recording
 
@@ -118,6 +120,12 @@ class _Run:
                 collector.fault = phase.fault
         self._pump_until(self.recording.plan.total)
         while _LOAD in self._reader.open:
+            self._pump()
+
+    def until_all_has_arrived(self) -> None:
+        """Wait for what the guarded service has kept, as long as the plan has patience."""
+        deadline = time.monotonic() + self.recording.plan.patience
+        while not span_figures(self.recording.ours).have_arrived and time.monotonic() < deadline:
             self._pump()
 
     def stop(self) -> None:

@@ -14,15 +14,15 @@ from rich.table import Table
 from rich.text import Text
 
 from ..testing import Fault
-from .figures import phase_figures, span_figures
+from .figures import LATE, phase_figures, span_figures
 from .plan import LABELS, OURS, Phase
 from .recording import Recording
 from .words import UNKNOWN, count, seconds
 
 _EVERY = 2.0
 """Seconds between two plain lines."""
-_EVENTS = 6
-"""Number of events that the live table shows."""
+_EVENTS = 5
+"""Number of events that the live table shows: it fits into 24 lines."""
 _SLOW = 0.5
 """Seconds; longer times are red."""
 
@@ -106,14 +106,13 @@ def _lines(recording: Recording) -> Iterator[str]:
     phase = _phase(recording)
     for name, label in LABELS.items():
         figures, spans = phase_figures(recording, name, phase), span_figures(recording.contenders[name])
-        known = {"refused": spans.refused, "failed": spans.failed, "dropped": spans.dropped}
-        counts = "".join(f", {count(value)} {word}" for word, value in known.items() if value is not None)
         state = f", circuit {circuit(recording)}" if name == OURS else ""
         yield (
             f"{max(0.0, recording.now):5.1f} s  {label:16}  "
             f"p50 {seconds(figures.p50)}, p99 {seconds(figures.p99)}, max {seconds(figures.longest)}, "
             f"hub gap {seconds(figures.gap)}{state}; "
-            f"spans: {count(spans.started)} started, {count(spans.delivered)} delivered{counts}"
+            f"spans: {count(spans.started)} started, {count(spans.delivered)} delivered, "
+            f"{count(spans.delayed)} delayed, {count(spans.lost)} lost"
         )
 
 
@@ -133,9 +132,13 @@ def _frame(recording: Recording) -> RenderableType:
     bar = ProgressBar(total=plan.total, completed=now, width=40)
     head = Table.grid(padding=(0, 2))
     head.add_row(course)
-    head.add_row(bar, Text(f"{now:.0f} of {plan.total:g} s"))
-    latest = list(events(recording))[-_EVENTS:]
-    return Group(head, _table(recording, phase), Text("\n".join(latest), style="dim"))
+    over = recording.now - plan.total
+    waits = f"{over:.0f} s more, until all has arrived" if over > 0 else f"{now:.0f} of {plan.total:g} s"
+    progress = Table.grid(padding=(0, 2))
+    progress.add_row(bar, Text(waits))
+    latest = "\n".join(list(events(recording))[-_EVENTS:])
+    told = Text(latest, style="dim", no_wrap=True, overflow="ellipsis")
+    return Group(head, progress, _table(recording, phase), told)
 
 
 def _style(phase: Phase) -> str:
@@ -160,9 +163,8 @@ def _table(recording: Recording, phase: Phase) -> Table:
     )
     table.add_row("spans started", *(count(each.started) for each in spans))
     table.add_row("      delivered", *(count(each.delivered) for each in spans))
-    table.add_row("      refused, circuit open", *(count(each.refused) for each in spans))
-    table.add_row("      failed", *(count(each.failed) for each in spans))
-    table.add_row("      dropped by the SDK's queue", *(count(each.dropped) for each in spans))
+    table.add_row(f"      delayed, over {LATE:g} s late", *(count(each.delayed) for each in spans))
+    table.add_row("      lost", *(count(each.lost) for each in spans))
     return table
 
 

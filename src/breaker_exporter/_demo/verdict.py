@@ -29,6 +29,9 @@ _UNCONFIRMED = frozenset(
 """Faults under which the collector takes spans, and a client that gets no answer sends them again."""
 
 
+_COUNTED = ("received", "exported", "failed", "refused", "dropped", "retained", "in_flight")
+
+
 @dataclass(frozen=True, slots=True)
 class Promise:
     """One promise.
@@ -97,15 +100,23 @@ def _spans(recording: Recording) -> Iterator[Promise]:
             spans.delivered > before,
             f"{count(spans.delivered - before)} delivered since the collector was back",
         )
+    if recording.plan.fault is not Fault.PARTIAL_SUCCESS:  # where the collector wants some of them lost
+        yield Promise(
+            "No span was lost",
+            0 < spans.started == spans.delivered,
+            f"{count(spans.delivered)} of {count(spans.started)} delivered, {count(spans.delayed)} delayed",
+        )
     snapshots = [beat.health for beat in ours.beats if beat.health]
     agree = sum(map(_agrees, snapshots))
-    last = snapshots[-1] if snapshots else {"received": 0, "exported": 0, "in_flight": 1}
-    accounted = last["in_flight"] == 0 and spans.started == last["received"] + (spans.dropped or 0)
+    last = snapshots[-1] if snapshots else dict.fromkeys(_COUNTED, 0)
+    is_settled = last["in_flight"] == last["retained"] == 0
+    accounted = is_settled and spans.started == last["received"] + (spans.dropped or 0)
     yield Promise(
         "Every span has one named outcome",
-        ours.stopped and accounted and agree == len(snapshots),
-        f"{count(spans.started)} = {count(last['exported'])} exported + {count(spans.refused)} refused + "
-        f"{count(spans.failed)} failed + {count(spans.dropped)} dropped by the queue; "
+        bool(snapshots) and ours.stopped and accounted and agree == len(snapshots),
+        f"{count(spans.started)} = {count(last['exported'])} exported + {count(last['refused'])} refused + "
+        f"{count(last['failed'])} failed + {count(last['dropped'])} dropped + "
+        f"{count(spans.dropped)} dropped by the SDK's queue; "
         f"sums agree in {agree} of {len(snapshots)} snapshots",
     )
     if recording.plan.fault is not Fault.PARTIAL_SUCCESS:  # where a success says that not all were taken
@@ -120,8 +131,7 @@ def _spans(recording: Recording) -> Iterator[Promise]:
 
 
 def _agrees(health: Mapping[str, Any]) -> bool:
-    parts = health["exported"] + health["failed"] + health["refused"] + health["in_flight"]
-    return bool(health["received"] == parts)
+    return bool(health["received"] == sum(health[part] for part in _COUNTED if part != "received"))
 
 
 def _end(recording: Recording) -> Promise:
