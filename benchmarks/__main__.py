@@ -18,7 +18,7 @@ from .compare import Side, compare, side
 from .installed import CannotInstall
 from .instructions import STEPS, CannotCount, counts
 from .measure import CellFailed
-from .plan import ALL, SUITES, cells, quick_cells
+from .plan import ALL, SUITES, USUAL, cells, quick_cells
 from .plots import draw
 from .report import markdown
 from .session import session
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     run = commands.add_parser("run", help="measure, then report")
     run.add_argument("--quick", action="store_true", help="few contenders, one round, into benchmarks/out")
     run.add_argument("--rounds", type=_positive, default=5, help="5 by default")
-    run.add_argument("--suites", type=_listed(SUITES), default=SUITES, help=f"of {','.join(SUITES)}")
+    run.add_argument("--suites", type=_listed(SUITES), default=USUAL, help=f"of {','.join(SUITES)}")
     run.add_argument("--only", type=_listed(ALL), default=(), help="contenders, with commas between")
     run.add_argument("--no-micro", action="store_true", help="leave the single steps out")
     run.add_argument("--resume", action="store_true", help="keep what was measured before")

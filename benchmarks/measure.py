@@ -37,7 +37,10 @@ Not for the suite ``growth``: a worker whose core is busy may take a second for 
 _TUNED = {
     "hooks-no-freeze": {"BREAKER_EXPORTER_GC_FREEZE": "0"},
     "hooks-batch-64": {"OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "64"},
+    "hooks-no-retention": {"BREAKER_EXPORTER_RETAIN_MEMORY": "0"},
 }
+_FOR_TEN_MINUTES = {"BREAKER_EXPORTER_RETAIN_MEMORY": str(96 << 20), "BREAKER_EXPORTER_REPLAY_RATE": "8"}
+"""More than ``python -m breaker_exporter retention --rate 1500 --minutes 10`` says, and a pace to match."""
 
 
 class CellFailed(RuntimeError):
@@ -104,6 +107,7 @@ def _start_service(
         **(_SHORT if cell.contender.startswith("hooks") and cell.suite == "outage" else {}),
         "TMPDIR": str(directory),  # removed with what a killed worker leaves there
         **_TUNED.get(cell.contender, {}),
+        **(_FOR_TEN_MINUTES if cell.suite == "retention-long" else {}),
     }
     return start_service(
         *(directory / "service", environment, "benchmarks.service.conf", "benchmarks.service.app:app"),

@@ -27,6 +27,7 @@ TUNED = {
     "wrapped-http-5ms": "`wrapped-http` with `switch_interval=None`",
     "hooks-no-freeze": "`hooks` with `BREAKER_EXPORTER_GC_FREEZE=0`",
     "hooks-batch-64": "`hooks` with `OTEL_BSP_MAX_EXPORT_BATCH_SIZE=64`",
+    "hooks-no-retention": "`hooks` with `BREAKER_EXPORTER_RETAIN_MEMORY=0`",
 }
 """Contenders with one setting changed: the difference is what that setting is worth."""
 ALL = {**CONTENDERS, **TUNED}
@@ -35,6 +36,7 @@ _MEETING_REFUSE = ("bare-http", "bare-grpc", "wrapped-http", "hooks")
 _MEETING_DRIP = ("bare-http", "wrapped-http", "hooks")
 _GROWING = ("none", "bare-http", "bare-grpc", "wrapped-http", "hooks")
 _PAYING = ("none", "bare-http", "hooks", "bare-grpc", "hooks-grpc")
+_LOSING = ("none", "bare-http", "logfire", "hooks-no-retention", "hooks", "hooks-grpc")
 _QUICK = ("none", "bare-http", "bare-grpc", "hooks")
 
 FAULTS = ("blackhole", "refuse", "drip")
@@ -45,6 +47,9 @@ _LONG = (8.0, 4.5, 2.5, 3.0)
 """Seconds of the phases where p99.9 counts: healthy for more than a thousand requests and heartbeats."""
 _COST = (20.0, 0.0, 0.0, 0.0)
 """Seconds of a cell that measures CPU alone: two contenders differ by half a second of CPU time."""
+_MINUTE = (10.0, 60.0, 0.0, 60.0)
+"""Seconds of the phases of an outage of a minute, and of the time that its backlog gets."""
+_TEN_MINUTES = (10.0, 600.0, 0.0, 150.0)
 _ELSE = 1.5
 """Seconds a cell takes besides its load, about: it boots, and is stopped."""
 
@@ -63,7 +68,7 @@ class Cell:
     """One service under one load, measured once.
 
     Attributes:
-        suite: ``outage``, ``cost`` or ``growth``.
+        suite: ``outage``, ``cost``, ``growth``, ``retention`` or ``retention-long``.
         contender: The contender that exports.
         worker: Gunicorn's worker class.
         fault: The collector's fault in the middle phases.
@@ -115,7 +120,7 @@ def cells(rounds: int, suites: Sequence[str], only: Sequence[str]) -> list[Cell]
 
     Args:
         rounds: Number of rounds.
-        suites: Some of ``outage``, ``tuning``, ``faults``, ``workers``, ``cost`` and ``growth``.
+        suites: Some of ``SUITES``.
         only: Contenders; all where empty.
     """
     found: list[Cell] = []
@@ -166,6 +171,18 @@ def _growth(number: int) -> Iterator[Cell]:
             yield Cell("growth", name, "gevent", "none", rate, number, seconds=(4.0, 0.0, 0.0, 0.0))
 
 
+def _retention(number: int) -> Iterator[Cell]:
+    for fault in ("refuse", "blackhole") if number == 0 else ():
+        for name in _LOSING:
+            yield Cell("retention", name, "gevent", fault, 150, number, seconds=_MINUTE)
+
+
+def _retention_long(number: int) -> Iterator[Cell]:
+    if number == 0:
+        for name in ("none", "hooks"):
+            yield Cell("retention-long", name, "gevent", "refuse", 150, number, seconds=_TEN_MINUTES)
+
+
 _SUITES: dict[str, Callable[[int], Iterable[Cell]]] = {
     "outage": _outage,
     "tuning": _tuning,
@@ -173,5 +190,9 @@ _SUITES: dict[str, Callable[[int], Iterable[Cell]]] = {
     "workers": _workers,
     "cost": cost_cells,
     "growth": _growth,
+    "retention": _retention,
+    "retention-long": _retention_long,
 }
 SUITES = tuple(_SUITES)
+USUAL = tuple(name for name in SUITES if name != "retention-long")
+"""Those of a run that names none."""

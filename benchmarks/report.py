@@ -58,6 +58,7 @@ def _lines(results: Results) -> Iterator[str]:
         yield from tables.titled_outage(results, f"{worker}, 60 requests/s, blackhole", worker, "blackhole")
     yield from tables.cost(results)
     yield from tables.growth(results)
+    yield from tables.retention(results)
     yield from tables.single_steps(results)
     yield from _doubts(results)
 

@@ -176,6 +176,60 @@ def growth(results: Results) -> Iterator[str]:
     )
 
 
+def retention(results: Results) -> Iterator[str]:
+    """Yield a section on what an outage costs, and what it costs to make up for it."""
+    cells = [cell for cell in results.cells.values() if cell["suite"].startswith("retention")]
+    if not cells:
+        return
+    yield from (
+        "## Data through an outage",
+        "",
+        "gevent, 1,500 spans/s, each with the settings that it ships with. Lost is what had not arrived at "
+        "the end: a minute after an outage of one minute, 150 s after one of ten. Ratios are to no exporter "
+        "in the same phase.",
+        "",
+    )
+    for suite in ("retention", "retention-long"):
+        for fault in ("refuse", "blackhole"):
+            of = [cell for cell in cells if (cell["suite"], cell["fault"]) == (suite, fault)]
+            names = [name for name in ALL if any(cell["contender"] == name for cell in of)]
+            if names:
+                yield from (f"{of[0]['seconds'][1]:g} s of {fault}:", "")
+                yield from _retention(results, suite, fault, [name for name in names if name != "none"])
+
+
+def _retention(results: Results, suite: str, fault: str, names: Sequence[str]) -> Iterator[str]:
+    where = {"suite": suite, "fault": fault}
+
+    def lost(name: str) -> list[float]:
+        found = (results.cell(name, number, **where) for number in results.rounds())
+        return [cell["spans_started"] - cell["spans_delivered"] for cell in found if cell]
+
+    def ratios(name: str, phase: str, figure: str) -> str:
+        return spread(results.ratios(phase, figure, name, "none", **where))
+
+    yield from _table(
+        ("", "spans lost", "p99 in the outage", "hub p99.9", "p99 after it", "hub p99.9", "MB at the end"),
+        (
+            (
+                f"`{name}`",
+                spread(lost(name)),
+                *(
+                    ratios(name, phase, figure)
+                    for phase in ("fault", "recovering")
+                    for figure in ("p99_ms", "hub_p99.9_ms")
+                ),
+                spread(
+                    megabytes
+                    for number in results.rounds()
+                    if (megabytes := results.figure(name, number, "recovering", "resident_mb", **where))
+                ),
+            )
+            for name in names
+        ),
+    )
+
+
 def single_steps(results: Results) -> Iterator[str]:
     """Yield a section on the time that single steps take."""
     if results.data["micro"]:

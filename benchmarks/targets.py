@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from statistics import median
 
 from .results import Results, divided
@@ -93,6 +95,7 @@ def verdicts(results: Results) -> list[Verdict]:
             results.largest_gaps(_DROP_INS),
         ),
         *cost_verdicts(results),
+        *_retention_verdicts(results),
         Verdict(
             "CPU with the circuit open, hooks / none",
             "<= 1.1",
@@ -146,6 +149,28 @@ def cost_verdicts(results: Results) -> list[Verdict]:
             "CPU of exporting, gRPC, hooks / bare", "<= 0.8", 0.8, results.costs("hooks-grpc", "bare-grpc")
         ),
     ]
+
+
+def _retention_verdicts(results: Results) -> Iterator[Verdict]:
+    for name in _HOOKS:
+        lost = results.per_round(partial(_lost, results, name))
+        yield Verdict(f"spans lost in an outage of 60 s, `{name}`", "0", 0, lost)
+    for phase, what, limits in (("fault", "outage", (1.2, 1.8)), ("recovering", "replay", (1.3, 2.0))):
+        for figure, said, limit in zip(
+            ("p99_ms", "hub_p99.9_ms"), ("request p99", "hub p99.9"), limits, strict=True
+        ):
+            values = tuple(
+                value
+                for name in _HOOKS
+                for value in results.ratios(phase, figure, name, "none", suite="retention", fault="refuse")
+            )
+            yield Verdict(f"{what} of 60 s, hooks: {said} / none", f"<= {limit:g}", limit, values)
+
+
+def _lost(results: Results, name: str, number: int) -> float | None:
+    cells = (results.cell(name, number, suite="retention", fault=fault) for fault in ("refuse", "blackhole"))
+    found = [float(cell["spans_started"] - cell["spans_delivered"]) for cell in cells if cell]
+    return max(found, default=None)
 
 
 def _p99(results: Results, contender: str, against: str) -> tuple[float, ...]:

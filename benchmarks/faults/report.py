@@ -23,8 +23,9 @@ _METHOD = (
 )
 _COUNTS = (
     "Spans: started by the application; dropped by the SDK's queue before any exporter; received by ours;",
-    "exported, failed and refused, which are those received; taken by the collector, more than exported",
-    "where its answer was lost; duplicates; unfounded: counted as exported and not at the collector, by ids.",
+    "exported, failed, refused and given up (kept, and lost all the same), which are those received; resent",
+    "(nobody knew what had become of them); taken by the collector, more than exported where its answer was",
+    "lost; duplicates; unfounded: taken over by our exporter and not at the collector, by ids.",
     "OpenTelemetry's own exporter, where it is wrapped, sends a batch again whose connection was lost, and",
     "takes a partial success for a whole one. The counts show that; it breaks no promise of ours. The counts",
     "of a killed worker are missing. Threads, descriptors and resident memory (MB): healthy, and at the end.",
@@ -74,7 +75,7 @@ def _cell(cell: Mapping[str, Any] | None) -> str:
 
 def _spans(cells: Sequence[Mapping[str, Any]]) -> list[str]:
     names = (
-        *("started", "dropped", "received", "exported", "failed", "refused"),
+        *("started", "dropped", "received", "exported", "failed", "refused", "given_up", "resent"),
         *("taken", "duplicates", "unfounded"),
     )
     return [
@@ -84,7 +85,7 @@ def _spans(cells: Sequence[Mapping[str, Any]]) -> list[str]:
         "| --- | --- |" + " --- |" * (len(names) + 3),
         *(
             f"| {cell['row']} | {cell['column']} | "
-            + " | ".join(f"{cell[name]:,}" for name in names)
+            + " | ".join(f"{cell.get(name, 0):,}" for name in names)
             + f" | {' to '.join(map(str, cell['threads']))} | {' to '.join(map(str, cell['descriptors']))} | "
             + f"{' to '.join(f'{bytes_ / 1e6:.0f}' for bytes_ in cell['resident'])} |"
             for cell in cells

@@ -63,11 +63,14 @@ class Soak:
     def broken(self) -> list[str]:
         """Return the promises that did not hold."""
         found = [text for pid, worker in self.workers.items() for text in _broken(pid, worker)]
-        exported = sum(worker.last.get("health", {}).get("exported", 0) for worker in self.workers.values())
+        exported, resent = (
+            sum(worker.last.get("health", {}).get(name, 0) for worker in self.workers.values())
+            for name in ("exported", "resent")
+        )
         checks = {
             f"{self.requests - self.answered} of {self.requests} requests were not answered": self.answered
             < self.requests * (1 - _UNANSWERED),
-            f"{self.duplicates} spans were delivered twice": self.duplicates > 0,
+            f"{self.duplicates} spans were delivered twice": self.duplicates > resent,
             f"{exported} spans count as exported, and the collector took {self.taken}": exported > self.taken,
             "an error of this package is in the output": "/breaker_exporter/" in self.output,
         }
@@ -92,8 +95,8 @@ def _broken(pid: int, worker: Worker) -> list[str]:
         return [f"worker {pid} wrote no last report"]
     health = last["health"]
     checks = {
-        "received is not exported + failed + refused": health["received"]
-        != health["exported"] + health["failed"] + health["refused"],
+        "received is not exported + failed + refused + dropped": health["received"]
+        != health["exported"] + health["failed"] + health["refused"] + health["dropped"],
     }
     if warm:
         grown = worker.latest["resident"] / warm["resident"]

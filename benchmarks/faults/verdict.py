@@ -33,8 +33,10 @@ class Outcome:
         opened_after: Seconds from the begin of the fault to the open circuit; ``None``: it stayed closed.
         failing_for: Seconds from the first failure to the open circuit, exact to a report (0.2 s).
         delivered_after: Seconds from the end of the fault to the next span that the collector took.
+        given_up: Spans that were kept and had to go, at the end of the service at the latest.
+        resent: Spans sent again that the collector may have had: nobody knew what had become of them.
         dropped: Spans that were started and never reached the exporter: the SDK's queue was full.
-        unfounded: Spans that count as exported and that the collector does not have.
+        unfounded: Spans for which `export` said SUCCESS and that the collector does not have.
         broken: The promises that did not hold, a sentence each.
     """
 
@@ -51,6 +53,8 @@ class Outcome:
     exported: int
     failed: int
     refused: int
+    given_up: int
+    resent: int
     taken: int
     duplicates: int
     dropped: int
@@ -72,7 +76,7 @@ def outcome_of(raw: Observations) -> Outcome:
     ours, none = raw.services[OURS], raw.services[NONE]
     counts = {
         name: sum(int((last["health"] or {}).get(name, 0)) for last in ours.lasts)
-        for name in ("received", "exported", "failed", "refused")
+        for name in ("received", "exported", "failed", "refused", "dropped", "resent")
     }
     started = sum(int(last["started"]) for last in ours.lasts)
     claimed = {span_id for last in ours.lasts for span_id in last["claimed"]}
@@ -92,6 +96,8 @@ def outcome_of(raw: Observations) -> Outcome:
         exported=counts["exported"],
         failed=counts["failed"],
         refused=counts["refused"],
+        given_up=counts["dropped"],
+        resent=counts["resent"],
         taken=len(raw.taken),
         duplicates=raw.duplicates,
         dropped=started - counts["received"],
@@ -119,12 +125,13 @@ def _broken(raw: Observations, it: Outcome) -> list[str]:
         f"the request for the event got status {ours.told}": ours.told not in (None, 200),
         "the worker's last report is missing": not ours.lasts,
         "no new worker replaced the old one": row.replaces and is_same,
-        "received is not exported + failed + refused": it.received != it.exported + it.failed + it.refused,
-        f"{it.duplicates} spans were delivered twice": it.duplicates > 0 and not official,
+        "received is not exported + failed + refused + given up": it.received
+        != it.exported + it.failed + it.refused + it.given_up,
+        f"{it.duplicates} spans were delivered twice": it.duplicates > it.resent and not official,
         f"{it.exported} spans count as exported, and the collector took {it.taken}": it.exported > it.taken
         and not unseen,
         f"{it.unfounded} spans count as exported and did not arrive": not unseen
-        and it.unfounded > (it.failed if rejected else 0),
+        and it.unfounded > it.given_up + (it.failed if rejected else 0),
         "no span was delivered after the fault": it.delivered_after is None and not row.ends,
         f"the first span arrived {it.delivered_after or 0:.1f} s after the fault": (it.delivered_after or 0)
         > MAX_COOLDOWN + TIMEOUT + _MARGIN,

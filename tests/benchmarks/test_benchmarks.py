@@ -303,7 +303,7 @@ def test_a_spread_is_the_median_with_the_least_and_the_greatest() -> None:
         (["instructions", "--steps", "fly"], "must be of encode, encode-varied"),
         (
             ["run", "--suites", "outage,all"],
-            "of outage, tuning, faults, workers, cost, growth, not 'all'",
+            "of outage, tuning, faults, workers, cost, growth, retention, retention-long, not 'all'",
         ),
     ],
 )

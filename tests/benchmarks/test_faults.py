@@ -121,7 +121,7 @@ def raised(raw: Observations) -> None:
     ("break_it", "words"),
     [
         (unanswered, ["1 requests were not answered"]),
-        (miscounted, ["received is not exported + failed + refused"]),
+        (miscounted, ["received is not exported + failed + refused + given up"]),
         (twice, ["1 spans were delivered twice"]),
         (
             lost,
