@@ -40,6 +40,14 @@ def _first(inner: Encoding) -> list[str]:
     return [sent[0] for sent in inner.sent]
 
 
+def _probe(exporter: CircuitBreakerSpanExporter, inner: Encoding, clock: ManualClock, *, times: int) -> None:
+    """After its one call so far, let the exporter make so many probes."""
+    for probes in range(1, times + 1):
+        until(lambda: exporter.state is CircuitState.OPEN)
+        clock.advance(60)
+        until(lambda: len(inner.sent) == 1 + probes)  # noqa: B023
+
+
 class _AtAnyPace(ReplayPace):
     def wait(self, now: float) -> float:
         return 0.0
@@ -105,10 +113,7 @@ def test_the_next_probe_is_another_batch_than_the_one_that_failed(
     for name in ("first", "second", "third"):
         exporter.export(batch(name))
 
-    for probes in range(1, 4):
-        until(lambda: exporter.state is CircuitState.OPEN)
-        clock.advance(60)
-        until(lambda: len(inner.sent) == 1 + probes)  # noqa: B023
+    _probe(exporter, inner, clock, times=3)
     assert _first(inner) == ["first", "third", "second", "third"]
 
 
@@ -119,10 +124,7 @@ def test_the_only_batch_there_is_is_probed_with_again(
     exporter = make(inner, failure_threshold=1, clock=clock, max_cooldown=60)
     exporter.export(batch("only"))
 
-    for probes in range(1, 9):
-        until(lambda: exporter.state is CircuitState.OPEN)
-        clock.advance(60)
-        until(lambda: len(inner.sent) == 1 + probes)  # noqa: B023
+    _probe(exporter, inner, clock, times=8)
     until(lambda: exporter.health().retained == 1)
     inner.default = DELIVERED
     clock.advance(60)
@@ -229,10 +231,7 @@ def test_a_backend_that_answers_every_probe_with_an_error_costs_nothing(
     for name in ("first", "second", "third"):
         exporter.export(batch(name))
 
-    for probes in range(1, 16):
-        until(lambda: exporter.state is CircuitState.OPEN)
-        clock.advance(60)
-        until(lambda: len(inner.sent) == 1 + probes)  # noqa: B023
+    _probe(exporter, inner, clock, times=15)
 
     until(lambda: exporter.health().retained == 3)
     assert exporter.health().failed == 0
@@ -245,9 +244,6 @@ def test_a_wrong_key_costs_nothing_though_one_batch_is_all_there_is(
     exporter = make(inner, clock=clock, max_cooldown=60)
     exporter.export(batch("only"))
 
-    for probes in range(1, 9):
-        until(lambda: exporter.state is CircuitState.OPEN)
-        clock.advance(60)
-        until(lambda: len(inner.sent) == 1 + probes)  # noqa: B023
+    _probe(exporter, inner, clock, times=8)
 
     until(lambda: exporter.health().retained == 1)

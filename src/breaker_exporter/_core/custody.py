@@ -300,8 +300,8 @@ class Custody:
             if batch.owed:  # interrupted before it was in custody
                 self._backlog.end_call(parcel, None)
             if not self._backlog.is_idle:
-                # That of an export, whoever starts the sender: what keeps its own posts out of the traces
-                # lives there (R3).
+                # The sender works in the context of an export, even where a flush starts it: that context
+                # keeps its own posts out of the traces (R3).
                 self._sender.context = contextvars.copy_context()
                 if not self._sender.wake() and not self._is_closed:  # else the shutdown sends it
                     self._drain(now + _ANSWER_WITHIN)

@@ -1,4 +1,4 @@
-"""What became of the items kept in an outage, for the line that says so when all of them are settled."""
+"""Counts the items kept in an outage that are settled, for the log line when all of them are."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def settlement_of(
     is_replay: bool,
     is_alone: bool,
 ) -> Settlement:
-    """What came of a call with `parcel`, which notes its errors.
+    """Turn the outcome of a call into a settlement, and count an error of the batch's own on `parcel`.
 
     Args:
         parcel: In the call.
@@ -79,7 +79,7 @@ def settlement_of(
 
 
 def _delivery_of(parcel: Parcel, outcome: Outcome) -> Delivery:
-    """What the call returned. Where that is no delivery, or no part of the parcel, all of it is left."""
+    """The delivery that the call returned. Without a valid one, all of the parcel is left."""
     payload = parcel.payload
     if not isinstance(outcome, Returned):
         return Delivery(report_of(outcome), payload)

@@ -37,7 +37,7 @@ class SpanSize:
 
 @dataclass(frozen=True, slots=True)
 class Sizing:
-    """What an outage takes.
+    """The memory and the time that an outage takes.
 
     Attributes:
         spans: Number of spans that end in it.
@@ -71,7 +71,7 @@ def measured(spans: int) -> SpanSize:
 
 
 def sizing(rate: float, seconds: float, replay_rate: float, size: SpanSize) -> Sizing:
-    """What an outage takes.
+    """Compute the memory and the time that an outage takes.
 
     Args:
         rate: Spans/s of one process.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .._base.environment import Environment
 
 _of_variables: dict[tuple[int, float, float], Retention] = {}
-"""By the values of the variables: whoever reads the same ones gets the same retention."""
+"""By the values of the variables: equal values share one retention."""
 
 
 def check_retention(value: object) -> None:

@@ -21,7 +21,7 @@ TRACES_METHOD = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 _RESOLVERS = frozenset(("dns", "ipv4", "ipv6", "unix", "unix-abstract", "vsock", "xds"))
 """Schemes of targets that gRPC itself reads; of any other, host and port are the target."""
 _SCHEMES = ("http", "https", "grpc", "grpcs", *sorted(_RESOLVERS))
-"""What may stand before ``://`` for gRPC. OpenTelemetry's exporter takes anything, and any typing error."""
+"""Schemes of a gRPC endpoint. OpenTelemetry's exporter takes any text, typing errors included."""
 
 
 def http_endpoint(name: str, value: object) -> str:
