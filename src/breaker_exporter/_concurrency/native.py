@@ -1,9 +1,10 @@
-"""Native locks, queues and thread identities, also where gevent has replaced them."""
+"""Native locks, queues, waits and thread identities, also where gevent has replaced them."""
 
 from __future__ import annotations
 
 import _thread
 import queue
+import time
 from typing import Protocol
 
 from .patched import gevent_module
@@ -44,3 +45,9 @@ def thread_ident() -> int:
     monkey = gevent_module("monkey")
     ident: int = (monkey.get_original("_thread", "get_ident") if monkey else _thread.get_ident)()
     return ident
+
+
+def sleep(seconds: float) -> None:
+    """Block this thread for so many seconds, and let go of the GIL meanwhile."""
+    monkey = gevent_module("monkey")
+    (monkey.get_original("time", "sleep") if monkey else time.sleep)(seconds)

@@ -25,6 +25,11 @@ def new_parker() -> Parker:
     return _HubParker() if hub.is_cooperative() else _ThreadParker()
 
 
+def new_blocking_parker() -> Parker:
+    """A place for the current thread to wait, with all its greenlets: for where nobody may switch."""
+    return _ThreadParker()
+
+
 class _ThreadParker:
     def __init__(self) -> None:
         self._lock = new_lock()
