@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from ._base.signatures import showing_no_arguments
-from ._core.payload import Encoder
+from ._core.payload import Encoder, StoringEncoder
 from ._core.report import ExportReport, Verdict
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _DELIVERED = ExportReport(Verdict.DELIVERED)
 _OF_ENCODER = {"encode_batch", "send_payload", "drop_payload"}
+_OF_STORING = {"signal", "join_payloads", "dump_payload", "release_payload", "load_payload"}
 _RETURNED_FAILURE = ExportReport(Verdict.FAILED, reason="returned FAILURE")
 
 
@@ -62,9 +63,24 @@ def encoder_of(exporter: SpanExporter) -> Encoder | None:
     That is a class with all methods of :class:`Encoder`. A subclass that overrides ``export`` or
     ``export_and_report`` without them means what it overrides: it is exported by.
     """
+    return cast(Encoder, exporter) if _encoding_class(exporter) is not None else None
+
+
+def storing_encoder_of(exporter: SpanExporter) -> StoringEncoder | None:
+    """`exporter` itself where what it encodes can lie on a disk, else ``None``.
+
+    The class that makes it an encoder has all of :class:`StoringEncoder`: one that encodes in a way of its
+    own inherits nothing that reads and writes another form.
+    """
+    kind = _encoding_class(exporter)
+    is_storing = kind is not None and vars(kind).keys() >= _OF_STORING
+    return cast(StoringEncoder, exporter) if is_storing else None
+
+
+def _encoding_class(exporter: SpanExporter) -> type | None:
     for kind in type(exporter).__mro__:
         if vars(kind).keys() >= _OF_ENCODER:
-            return cast(Encoder, exporter)
+            return kind
         if not vars(kind).keys().isdisjoint({"export", "export_and_report"}):
             break
     return None

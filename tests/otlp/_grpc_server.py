@@ -18,6 +18,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
+from breaker_exporter.otlp import OTLPGrpcSpanExporter
+
+MakeGrpc = Callable[..., OTLPGrpcSpanExporter]
 SERVICE = "opentelemetry.proto.collector.trace.v1.TraceService"
 METHOD = f"/{SERVICE}/Export"
 

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import trustme
 
-from breaker_exporter.otlp import CooperativeOTLPSpanExporter
+from breaker_exporter.otlp import CooperativeOTLPSpanExporter, OTLPGrpcSpanExporter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ._grpc_server import MakeGrpc
     from ._server import Make
 
 
@@ -25,6 +26,20 @@ def make() -> Iterator[Make]:
 
     def make(*args: Any, **kwargs: Any) -> CooperativeOTLPSpanExporter:
         made.append(CooperativeOTLPSpanExporter(*args, **kwargs))
+        return made[-1]
+
+    yield make
+    for exporter in made:
+        exporter.shutdown()
+
+
+@pytest.fixture
+def make_grpc() -> Iterator[MakeGrpc]:
+    """Makes exporters that are shut down at the end."""
+    made: list[OTLPGrpcSpanExporter] = []
+
+    def make(*args: Any, **kwargs: Any) -> OTLPGrpcSpanExporter:
+        made.append(OTLPGrpcSpanExporter(*args, **kwargs))
         return made[-1]
 
     yield make

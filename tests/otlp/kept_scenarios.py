@@ -6,6 +6,7 @@ import os
 
 import gevent
 
+from breaker_exporter import CircuitBreakerSpanExporter, Retention
 from breaker_exporter.otlp import CooperativeOTLPSpanExporter
 
 from ..semantics._heartbeat import Heartbeat, assert_no_stall, quiet_gap
@@ -13,6 +14,22 @@ from ..semantics._spans import spans
 from ..semantics._waiting import until
 
 ENDPOINT = "SCENARIO_ENDPOINT"
+
+
+def what_is_thrown_into_a_caller_that_encodes_goes_on_to_it() -> None:
+    for thrown in (gevent.GreenletExit, gevent.Timeout, ValueError):
+        exporter = CircuitBreakerSpanExporter(
+            CooperativeOTLPSpanExporter(os.environ[ENDPOINT]), retention=Retention()
+        )
+        caller = gevent.spawn(exporter.export, spans(1000) * 30)
+        until(lambda: exporter.health().in_flight)  # noqa: B023
+
+        caller.kill(thrown, timeout=20)
+
+        assert type(caller.exception or caller.value) is thrown
+        health = exporter.health()
+        assert (health.failed, health.in_flight, health.last_error) == (30_000, 0, "the caller was cancelled")
+        exporter.shutdown()
 
 
 def a_batch_is_encoded_and_packed_while_another_waits_for_its_answer() -> None:

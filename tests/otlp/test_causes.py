@@ -21,29 +21,14 @@ from breaker_exporter.testing import Connections, Fault, FaultyCollector
 
 from ..semantics._spans import spans
 from ..semantics._waiting import start, until
-from ._grpc_server import Act, abort, answering, details, retry, waiting
+from ._grpc_server import Act, MakeGrpc, abort, answering, details, retry, waiting
 from ._peer import peer, read_request
 from ._server import Make, answer, hang_up, leave_unread, reset, serving
 
 pytestmark = pytest.mark.usefixtures("no_variables_from_outside")
 
-MakeGrpc = Callable[..., OTLPGrpcSpanExporter]
 SUCCESS = SpanExportResult.SUCCESS
 Exporter = CooperativeOTLPSpanExporter | OTLPGrpcSpanExporter
-
-
-@pytest.fixture
-def make_grpc() -> Iterator[MakeGrpc]:
-    """Makes exporters that are shut down at the end."""
-    made: list[OTLPGrpcSpanExporter] = []
-
-    def make(*args: Any, **kwargs: Any) -> OTLPGrpcSpanExporter:
-        made.append(OTLPGrpcSpanExporter(*args, **kwargs))
-        return made[-1]
-
-    yield make
-    for exporter in made:
-        exporter.shutdown()
 
 
 @pytest.fixture(params=[False, True], ids=["own", "given"])

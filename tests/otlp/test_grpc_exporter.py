@@ -24,30 +24,15 @@ from breaker_exporter.testing import Fault, FaultyCollector
 
 from ..semantics._spans import spans
 from ..semantics._waiting import until
-from ._grpc_server import Act, abort, answering, details, partial, retry, waiting
+from ._grpc_server import Act, MakeGrpc, abort, answering, details, partial, retry, waiting
 from ._peer import peer
 from .test_exporter import ids
 
 pytestmark = pytest.mark.usefixtures("no_variables_from_outside")
 
-Make = Callable[..., OTLPGrpcSpanExporter]
 SUCCESS, FAILURE = SpanExportResult.SUCCESS, SpanExportResult.FAILURE
 DELIVERED = ExportReport(Verdict.DELIVERED)
 MIB = 1 << 20
-
-
-@pytest.fixture
-def make() -> Iterator[Make]:
-    """Makes exporters that are shut down at the end."""
-    made: list[OTLPGrpcSpanExporter] = []
-
-    def make(*args: Any, **kwargs: Any) -> OTLPGrpcSpanExporter:
-        made.append(OTLPGrpcSpanExporter(*args, **kwargs))
-        return made[-1]
-
-    yield make
-    for exporter in made:
-        exporter.shutdown()
 
 
 def large(count: int, size: int = 300_000) -> Sequence[ReadableSpan]:
@@ -65,9 +50,9 @@ def names(body: bytes) -> list[str]:
 
 @pytest.mark.parametrize("compression", ["none", "gzip", *grpc.Compression])
 def test_all_spans_of_a_batch_arrive_once(
-    collector: FaultyCollector, make: Make, compression: object
+    collector: FaultyCollector, make_grpc: MakeGrpc, compression: object
 ) -> None:
-    exporter = make(collector.grpc_endpoint, compression=compression)
+    exporter = make_grpc(collector.grpc_endpoint, compression=compression)
     batch = spans(700)
 
     assert exporter.export_and_report(batch) == DELIVERED
@@ -76,10 +61,10 @@ def test_all_spans_of_a_batch_arrive_once(
     assert (collector.duplicates, collector.counts().requests) == (0, 1)
 
 
-def test_a_healthy_collector_with_a_limit_keeps_the_circuit_closed(make: Make) -> None:
+def test_a_healthy_collector_with_a_limit_keeps_the_circuit_closed(make_grpc: MakeGrpc) -> None:
     """O3: three batches of 6 MB at a server that takes 4 MiB, then small ones."""
     with answering() as server:
-        guarded = CircuitBreakerSpanExporter(make(server.url))
+        guarded = CircuitBreakerSpanExporter(make_grpc(server.url))
         for _ in range(3):
             assert guarded.export(large(20)) is SUCCESS
         assert guarded.export(spans(10)) is SUCCESS
@@ -92,9 +77,11 @@ def test_a_healthy_collector_with_a_limit_keeps_the_circuit_closed(make: Make) -
 
 
 @pytest.mark.parametrize("limit", [0, 64 * MIB])
-def test_a_batch_that_the_server_finds_too_large_is_split_as_often_as_needed(make: Make, limit: int) -> None:
+def test_a_batch_that_the_server_finds_too_large_is_split_as_often_as_needed(
+    make_grpc: MakeGrpc, limit: int
+) -> None:
     with answering(options=(("grpc.max_receive_message_length", MIB),)) as server:
-        exporter = make(server.url, max_request_size=limit)
+        exporter = make_grpc(server.url, max_request_size=limit)
         assert exporter.export_and_report(large(20)) == DELIVERED
 
     assert sorted(name for body in server.requests for name in names(body)) == sorted(
@@ -102,14 +89,14 @@ def test_a_batch_that_the_server_finds_too_large_is_split_as_often_as_needed(mak
     )
 
 
-def test_a_span_that_is_too_large_alone_is_lost_alone(make: Make) -> None:
+def test_a_span_that_is_too_large_alone_is_lost_alone(make_grpc: MakeGrpc) -> None:
     """O3."""
     with answering() as server:
         batch = [*spans(3), *large(1, 5 * MIB)]
-        report = make(server.url).export_and_report(batch)
+        report = make_grpc(server.url).export_and_report(batch)
         assert (report.verdict, report.delivered) == (Verdict.DELIVERED, 3)
         assert sum(len(names(body)) for body in server.requests) == 3
-        assert make(server.url, max_request_size=0).export_and_report(batch).delivered == 3
+        assert make_grpc(server.url, max_request_size=0).export_and_report(batch).delivered == 3
 
 
 @pytest.mark.parametrize(
@@ -125,29 +112,29 @@ def test_a_span_that_is_too_large_alone_is_lost_alone(make: Make) -> None:
     ],
 )
 def test_partial_success_counts_what_the_collector_rejected_as_failed(
-    make: Make, rejected: int, message: str, expected: ExportReport
+    make_grpc: MakeGrpc, rejected: int, message: str, expected: ExportReport
 ) -> None:
     """P3, G4."""
     with answering(partial(rejected, message)) as server:
-        assert make(server.url).export_and_report(spans(5)) == expected
+        assert make_grpc(server.url).export_and_report(spans(5)) == expected
 
 
 def test_a_warning_of_a_collector_that_takes_all_is_said_when_it_begins(
-    make: Make, caplog: pytest.LogCaptureFixture
+    make_grpc: MakeGrpc, caplog: pytest.LogCaptureFixture
 ) -> None:
     script = [partial(0, "deprecated"), partial(0, "deprecated"), partial(0)]
     with answering(*script) as server:
-        exporter = make(server.url)
+        exporter = make_grpc(server.url)
         assert [exporter.export_and_report(spans(1)) for _ in script] == [DELIVERED] * 3
     assert caplog.messages == [f"grpc://{server.target}: the collector warns: deprecated"]
 
 
 def test_an_answer_in_other_words_is_a_success_and_said_once(
-    make: Make, caplog: pytest.LogCaptureFixture
+    make_grpc: MakeGrpc, caplog: pytest.LogCaptureFixture
 ) -> None:
     """O4: OpenTelemetry's exporter takes it so too, where it can read it at all."""
     with answering(*[lambda _: b"\xff"] * 2) as server:
-        exporter = make(server.url)
+        exporter = make_grpc(server.url)
         assert [exporter.export_and_report(spans(1)) for _ in range(2)] == [DELIVERED] * 2
     assert caplog.messages == [
         f"grpc://{server.target}: OK, but the answer is no OTLP: what was sent counts as exported; "
@@ -164,7 +151,7 @@ def _frames(connection: socket.socket) -> Iterator[tuple[int, int, bytes]]:
             yield head[3], head[4], head[5:]
 
 
-def test_a_server_that_says_ok_and_no_more_has_taken_all(make: Make) -> None:
+def test_a_server_that_says_ok_and_no_more_has_taken_all(make_grpc: MakeGrpc) -> None:
     """As to OpenTelemetry's exporter: headers that are trailers too, without a message between."""
     fields = {b":status": b"200", b"content-type": b"application/grpc", b"grpc-status": b"0"}
     said = b"".join(
@@ -178,7 +165,7 @@ def test_a_server_that_says_ok_and_no_more_has_taken_all(make: Make) -> None:
                 connection.sendall(len(said).to_bytes(3, "big") + b"\x01\x05" + stream + said)
 
     with peer(play) as port:
-        assert make(f"http://127.0.0.1:{port}").export_and_report(spans(2)) == DELIVERED
+        assert make_grpc(f"http://127.0.0.1:{port}").export_and_report(spans(2)) == DELIVERED
 
 
 @pytest.mark.parametrize(
@@ -194,12 +181,12 @@ def test_a_server_that_says_ok_and_no_more_has_taken_all(make: Make) -> None:
     ],
 )
 def test_status_words_and_pause_go_into_the_report(
-    make: Make, code: str, verdict: Verdict, hint: str, cause: Cause
+    make_grpc: MakeGrpc, code: str, verdict: Verdict, hint: str, cause: Cause
 ) -> None:
     """G4; the table of all of them is the sender's (test_grpc_sender.py)."""
     act = abort(grpc.StatusCode[code], "token  expired", (("grpc-status-details-bin", details(retry(7))),))
     with answering(act) as server:
-        report = make(server.url).export_and_report(spans(1))
+        report = make_grpc(server.url).export_and_report(spans(1))
     assert report == ExportReport(verdict, None, f"{code}: token expired{hint}", 7.0, cause)
 
 
@@ -212,11 +199,11 @@ def test_status_words_and_pause_go_into_the_report(
     ],
 )
 def test_a_status_reaches_the_circuit(
-    collector: FaultyCollector, make: Make, code: str, state: CircuitState, failures: int
+    collector: FaultyCollector, make_grpc: MakeGrpc, code: str, state: CircuitState, failures: int
 ) -> None:
     """O2."""
     collector.set_fault(Fault.STATUS, code=code)
-    guarded = CircuitBreakerSpanExporter(make(collector.grpc_endpoint))
+    guarded = CircuitBreakerSpanExporter(make_grpc(collector.grpc_endpoint))
 
     assert guarded.export(spans(1)) is FAILURE
 
@@ -229,11 +216,11 @@ def test_a_status_reaches_the_circuit(
     "act", [abort(grpc.StatusCode.UNKNOWN, "you sent hunter2-header\x1b[31m"), partial(1, "hunter2-header")]
 )
 def test_no_secret_comes_back_in_the_words_of_a_backend(
-    make: Make, act: Act, caplog: pytest.LogCaptureFixture
+    make_grpc: MakeGrpc, act: Act, caplog: pytest.LogCaptureFixture
 ) -> None:
     """G4. And nothing but us says anything of a failure."""
     with answering(act) as server:
-        reason = make(server.url, headers={"x-key": "hunter2-header"}).export_and_report(spans(2)).reason
+        reason = make_grpc(server.url, headers={"x-key": "hunter2-header"}).export_and_report(spans(2)).reason
     assert "***" in reason
     assert "hunter2" not in reason
     assert caplog.text == ""
@@ -251,11 +238,11 @@ NOT_ANSWERED = [
 
 @pytest.mark.parametrize(("fault", "says"), NOT_ANSWERED)
 def test_no_good_answer_is_a_failure_and_nothing_is_sent_again(
-    collector: FaultyCollector, make: Make, fault: Fault, says: str
+    collector: FaultyCollector, make_grpc: MakeGrpc, fault: Fault, says: str
 ) -> None:
     """O5."""
     collector.fault = fault
-    exporter = make(collector.grpc_endpoint)
+    exporter = make_grpc(collector.grpc_endpoint)
 
     report = exporter.export_and_report(spans(3))
 
@@ -269,9 +256,11 @@ def test_no_good_answer_is_a_failure_and_nothing_is_sent_again(
 
 
 @pytest.mark.parametrize("fault", [Fault.BLACKHOLE, Fault.DRIP, Fault.GOAWAY])
-def test_one_deadline_holds_for_the_whole_call(collector: FaultyCollector, make: Make, fault: Fault) -> None:
+def test_one_deadline_holds_for_the_whole_call(
+    collector: FaultyCollector, make_grpc: MakeGrpc, fault: Fault
+) -> None:
     collector.fault = fault
-    exporter = make(collector.grpc_endpoint, timeout=0.3)
+    exporter = make_grpc(collector.grpc_endpoint, timeout=0.3)
     began = time.monotonic()
 
     report = exporter.export_and_report(spans(300))
@@ -279,7 +268,7 @@ def test_one_deadline_holds_for_the_whole_call(collector: FaultyCollector, make:
     assert (report.verdict, report.accepted_of(300)) == (Verdict.FAILED, 0)
     assert time.monotonic() - began < 5
     collector.fault = Fault.NONE
-    assert make(collector.grpc_endpoint).export_and_report(spans(1)) == DELIVERED
+    assert make_grpc(collector.grpc_endpoint).export_and_report(spans(1)) == DELIVERED
 
 
 def processor_time(endpoint: str, kind: Callable[..., Any]) -> float:
@@ -301,10 +290,10 @@ def test_a_server_that_sends_away_is_not_stormed(collector: FaultyCollector) -> 
     assert ours < official / 2
 
 
-def test_shutdown_ends_a_call_that_is_under_way(make: Make) -> None:
+def test_shutdown_ends_a_call_that_is_under_way(make_grpc: MakeGrpc) -> None:
     stop = threading.Event()
     with answering(waiting(stop)) as server:
-        exporter = make(server.url, timeout=30)
+        exporter = make_grpc(server.url, timeout=30)
         reports: list[ExportReport] = []
         thread = threading.Thread(target=lambda: reports.append(exporter.export_and_report(spans(1))))
         thread.start()
@@ -319,10 +308,10 @@ def test_shutdown_ends_a_call_that_is_under_way(make: Make) -> None:
 
 
 def test_alone_it_says_once_that_it_fails(
-    collector: FaultyCollector, make: Make, caplog: pytest.LogCaptureFixture
+    collector: FaultyCollector, make_grpc: MakeGrpc, caplog: pytest.LogCaptureFixture
 ) -> None:
     collector.fault = Fault.UNAVAILABLE
-    exporter = make(collector.grpc_endpoint)
+    exporter = make_grpc(collector.grpc_endpoint)
 
     assert [exporter.export(spans(2)) for _ in range(3)] == [FAILURE] * 3
 
@@ -338,7 +327,7 @@ def test_the_module_has_both_names() -> None:
 
 @pytest.mark.parametrize("way", ["files", "variables", "credentials"])
 def test_certificates_come_from_the_environment_or_the_code(
-    make: Make, authority: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+    make_grpc: MakeGrpc, authority: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
     """Those of the client too, in both directions."""
     issued, client = authority.issue_cert("localhost"), authority.issue_cert("client")
@@ -366,14 +355,14 @@ def test_certificates_come_from_the_environment_or_the_code(
             monkeypatch.setenv(f"OTEL_EXPORTER_OTLP_{name.upper()}", path)
     with answering(credentials=tls) as server:
         endpoint = f"https://localhost:{server.target.rpartition(':')[2]}"
-        assert make(endpoint, **arguments).export_and_report(spans(1)) == DELIVERED
-        assert make(endpoint, insecure=True, **arguments).export_and_report(spans(1)) == DELIVERED
+        assert make_grpc(endpoint, **arguments).export_and_report(spans(1)) == DELIVERED
+        assert make_grpc(endpoint, insecure=True, **arguments).export_and_report(spans(1)) == DELIVERED
         monkeypatch.undo()
-        assert make(endpoint, timeout=2).export_and_report(spans(1)).verdict is Verdict.FAILED
+        assert make_grpc(endpoint, timeout=2).export_and_report(spans(1)).verdict is Verdict.FAILED
 
 
 def test_a_certificate_that_is_replaced_on_disk_is_used_by_the_next_connection(
-    make: Make, authority: Any, tmp_path: Path
+    make_grpc: MakeGrpc, authority: Any, tmp_path: Path
 ) -> None:
     issued = authority.issue_cert("localhost")
     chain = b"".join(blob.bytes() for blob in issued.cert_chain_pems)
@@ -382,7 +371,7 @@ def test_a_certificate_that_is_replaced_on_disk_is_used_by_the_next_connection(
     file.write_bytes(b"-----BEGIN CERTIFICATE----- of yesterday")
     with answering(credentials=tls) as server:
         endpoint = f"https://localhost:{server.target.rpartition(':')[2]}"
-        exporter = make(endpoint, certificate_file=str(file), timeout=5)
+        exporter = make_grpc(endpoint, certificate_file=str(file), timeout=5)
         assert exporter.export_and_report(spans(1)).verdict is Verdict.FAILED
         file.write_bytes(authority.cert_pem.bytes())
         assert exporter.export_and_report(spans(1)) == DELIVERED

@@ -347,6 +347,14 @@ def test_beside_the_hub_of_gevent_too(collector: FaultyCollector, monkeypatch: p
     run_patched(kept_scenarios.a_batch_is_encoded_and_packed_while_another_waits_for_its_answer)
 
 
+def test_what_is_thrown_into_a_caller_that_encodes_goes_on_to_it(
+    collector: FaultyCollector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """C3: whatever its class."""
+    monkeypatch.setenv(kept_scenarios.ENDPOINT, collector.http_endpoint)
+    run_patched(kept_scenarios.what_is_thrown_into_a_caller_that_encodes_goes_on_to_it)
+
+
 def test_after_a_shutdown_nothing_is_encoded_or_sent(make: Make, collector: FaultyCollector) -> None:
     exporter = make()
     payload = exporter.encode_batch(spans(3))

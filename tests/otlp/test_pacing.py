@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from breaker_exporter.otlp import _pacing
-from breaker_exporter.otlp._pacing import Pace, Stretch
+from breaker_exporter.otlp._pacing import Pace, Stretch, every_so_often
 
 
 class _Clock:
@@ -104,3 +104,13 @@ def test_a_batch_that_comes_when_the_call_before_it_has_just_ended_had_to_wait(t
         pace.go_on(time.now + 10).end()
 
     assert set(work(pace.go_on(time.now + 100), time, 0.01)) == {0.001}
+
+
+def test_others_are_let_in_where_work_has_gone_on_for_long_enough(time: _Clock) -> None:
+    rest = every_so_often(lambda: time.sleep(0.01))
+
+    for _ in range(100):
+        time.now += 0.0001
+        rest()
+
+    assert 20 <= len(time.slept) <= 25

@@ -11,6 +11,7 @@ from opentelemetry.metrics import NoOpMeterProvider
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
+from breaker_exporter import Verdict
 from breaker_exporter.otlp import CooperativeOTLPSpanExporter, OTLPGrpcSpanExporter
 from breaker_exporter.otlp._payload import EncodedPayload
 from breaker_exporter.testing import Fault, FaultyCollector
@@ -163,6 +164,20 @@ def test_instruments_that_raise_hurt_no_export(
     assert len(collector.span_ids) == 2
 
 
+@pytest.mark.parametrize("items", [5, None])
+def test_what_cannot_be_counted_fails_and_is_not_raised(
+    collector: FaultyCollector, monkeypatch: pytest.MonkeyPatch, items: Any
+) -> None:
+    monkeypatch.setenv(ENABLED, "true")
+    exporter = CooperativeOTLPSpanExporter(f"{collector.http_base}/v1/traces")
+
+    report = exporter.export_and_report(items)
+    exporter.shutdown()
+
+    assert report.verdict is Verdict.FAILED
+    assert "TypeError" in report.reason
+
+
 class Kept:
     """Exporters whose batches are kept, and what they count."""
 
@@ -241,6 +256,36 @@ def test_what_cannot_be_encoded_or_is_given_up_has_failed(kept: Kept) -> None:
     kept.exporter.drop_payload(payload)
 
     assert kept.counted() == (0, {"unsent": 1, "dropped": 2})
+
+
+def test_what_goes_to_a_disk_is_not_in_flight_and_has_not_failed(kept: Kept) -> None:
+    payloads = [kept.exporter.encode_batch(spans(count)) for count in (2, 3)]
+
+    kept.exporter.release_payload(kept.exporter.join_payloads(payloads, lambda: None))
+
+    assert kept.counted() == (0, {})
+
+
+def test_what_comes_from_a_disk_is_counted_when_it_is_settled_and_never_in_flight(
+    collector: FaultyCollector, kept: Kept
+) -> None:
+    batch = kept.exporter.encode_batch(spans(30))
+    first = batch.requests[0].items
+    payload = kept.exporter.load_payload(kept.exporter.dump_payload(batch), lambda: None)
+    kept.exporter.release_payload(batch)
+    collector.set_fault(Fault.PARTIAL_SUCCESS, rejected=2)
+    Between(kept.exporter, partial(collector.set_fault, Fault.UNAVAILABLE))
+
+    left = kept.exporter.send_payload(payload).left
+
+    assert isinstance(left, EncodedPayload)
+    counted = {None: first - 2, "rejected": 2}
+    assert kept.counted() == (0, counted)
+    kept.exporter.send_payload(left)
+    kept.exporter.release_payload(left)
+    assert kept.counted() == (0, counted)
+    kept.exporter.drop_payload(left.packed(lambda: None))
+    assert kept.counted() == (0, {**counted, "dropped": 30 - first})
 
 
 def test_each_attempt_has_its_duration(collector: FaultyCollector, kept: Kept) -> None:

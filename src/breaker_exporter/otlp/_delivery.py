@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from .._core.payload import Delivery
 from .._core.report import ExportReport, Verdict
@@ -68,7 +69,7 @@ def deliver(
             lost = min(max(answer.rejected, 0), request.items)
             accepted, rejected = accepted + request.items - lost, rejected + lost
     report = _report(answers, accepted, rejected, payload.items, left_out, unit)
-    return Delivery(report, EncodedPayload(tuple(waiting)) if waiting else None)
+    return Delivery(report, replace(payload, requests=tuple(waiting)) if waiting else None)
 
 
 def _below(size: int, request: Request) -> Iterator[Request]:

@@ -8,16 +8,19 @@ from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
 from .._base.log import say
+from .._concurrency.thrown import waiting
 from .._core.payload import Delivery
 from .._core.report import Cause, ExportReport, Verdict, raised
 from ._delivery import deliver
 from ._encode.batch import Encoded
 from ._encode.request import Request
-from ._pacing import Pace
+from ._joining import joined
+from ._pacing import Pace, every_so_often
 from ._payload import EncodedPayload
 from ._remarks import Remarks
 from ._self_metrics import SelfMetrics
 from ._send.sender import Answer, Deadline, Sender
+from ._stored import loaded
 
 Item = TypeVar("Item")
 
@@ -74,8 +77,10 @@ class OTLPExporter(Generic[Item]):
         deadline = Deadline.after(self._timeout)
         work = self._pace.begin(deadline.at)
         report = ExportReport(Verdict.FAILED)
-        count_it = self._metrics.counting(len(items)) if self._metrics else None
+        count_it = None
         try:
+            if self._metrics is not None:
+                count_it = self._metrics.counting(len(items))
             encoded = self._encode(items, self._max_request_size, work.rest)
             report = deliver(
                 EncodedPayload(encoded.requests),
@@ -103,8 +108,13 @@ class OTLPExporter(Generic[Item]):
         if self._is_shut_down:
             raise RuntimeError(_SHUT_DOWN.reason)
         work = self._pace.begin(time.monotonic() + self._timeout)
+
+        def rest() -> None:
+            with waiting():  # what is thrown into the caller is no error of its batch
+                work.rest()
+
         try:
-            encoded = self._encode(items, self._max_request_size, work.rest)
+            encoded = self._encode(items, self._max_request_size, rest)
         finally:
             work.end()
         if self._metrics is not None:
@@ -128,14 +138,37 @@ class OTLPExporter(Generic[Item]):
             )
         finally:
             work.end()
+        settled = payload.items - (delivery.left.items if delivery.left else 0)
+        self._end_flight(payload, settled)
         if count_it is not None:
-            count_it(delivery, payload.items - (delivery.left.items if delivery.left else 0))
+            count_it(delivery, settled)
         return delivery
 
     def _drop_payload(self, payload: EncodedPayload) -> None:
         """A batch, or what was left of it, will not be sent any more."""
+        self._end_flight(payload, payload.items)
         if self._metrics is not None:
             self._metrics.dropped(payload.items)
+
+    def _join_payloads(self, payloads: Sequence[EncodedPayload], rest: Callable[[], None]) -> EncodedPayload:
+        """All of `payloads` as one, in requests that the peer takes, packed."""
+        return joined(payloads, self._max_request_size, every_so_often(rest))
+
+    def _release_payload(self, payload: EncodedPayload) -> None:
+        """A batch will be sent by whoever reads it from a disk."""
+        self._end_flight(payload, payload.items)
+
+    def _load_payload(self, data: bytes, rest: Callable[[], None]) -> EncodedPayload:
+        """What was stored, in requests that the peer takes.
+
+        Raises:
+            ValueError: It is no payload.
+        """
+        return loaded(data, self._max_request_size, every_so_often(rest))
+
+    def _end_flight(self, payload: EncodedPayload, items: int) -> None:
+        if self._metrics is not None and payload.is_in_flight:
+            self._metrics.take_out(items)
 
     def force_flush(self, timeout_millis: float = 30_000) -> bool:
         """Nothing is kept here."""

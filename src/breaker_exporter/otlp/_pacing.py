@@ -17,6 +17,19 @@ _AT_ONCE = 0.01
 """Seconds: an export that follows the last one so closely had a queue waiting for it."""
 
 
+def every_so_often(rest: Callable[[], None]) -> Callable[[], None]:
+    """Return a function to be called often, which calls `rest` where work has gone on for long enough."""
+    at_work_since = time.monotonic()
+
+    def rest_if_due() -> None:
+        nonlocal at_work_since
+        if time.monotonic() - at_work_since >= _WORK:
+            rest()
+            at_work_since = time.monotonic()
+
+    return rest_if_due
+
+
 class Pace:
     """The pace of one exporter's batches.
 

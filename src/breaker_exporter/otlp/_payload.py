@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
 from ._encode.request import Levels, Request
+from ._protobuf import Malformed
 
 _LEVEL = 1
 """Of zlib: spans repeat themselves so much that more effort saves little."""
@@ -42,9 +43,11 @@ class EncodedPayload:
 
     Attributes:
         requests: Its requests; none where nothing of it could be encoded.
+        is_in_flight: True where its items are counted as in flight: where it was not read from a disk.
     """
 
     requests: tuple[Kept, ...]
+    is_in_flight: bool = True
 
     @property
     def items(self) -> int:
@@ -62,23 +65,40 @@ class EncodedPayload:
         Args:
             rest: Called between two pieces of work: lets others run.
         """
-        return EncodedPayload(tuple(_packed(request, rest) for request in self.requests))
+        return replace(self, requests=tuple(_packed(request, rest) for request in self.requests))
 
 
 def unpacked(request: Kept, rest: Callable[[], None]) -> Request:
     """Return `request` as it is sent; `rest` is called between two pieces of work."""
     if isinstance(request, Request):
         return request
-    stream, pieces = zlib.decompressobj(), list[bytes]()
-    for start in range(0, len(request.body), _PACKED_PIECE):
-        data = request.body[start : start + _PACKED_PIECE]
-        while data:
-            if pieces:
-                rest()
-            pieces.append(stream.decompress(data, _PIECE))
-            data = stream.unconsumed_tail
-    pieces.append(stream.flush())
+    pieces: list[bytes] = []
+    for piece in unpacked_pieces(request.body):
+        if pieces:
+            rest()
+        pieces.append(piece)
     return Request(b"".join(pieces), request.items, request.levels)
+
+
+def unpacked_pieces(body: bytes) -> Iterator[bytes]:
+    """Yield what was packed in `body`, 64 KiB at most at a time.
+
+    Raises:
+        Malformed: It was not, or it was cut off.
+    """
+    stream = zlib.decompressobj()
+    try:
+        for start in range(0, len(body), _PACKED_PIECE):
+            data = body[start : start + _PACKED_PIECE]
+            while data:
+                yield stream.decompress(data, _PIECE)
+                data = stream.unconsumed_tail
+            if stream.unused_data:
+                raise Malformed("something behind its end")
+    except zlib.error as error:
+        raise Malformed(str(error)) from None
+    if not stream.eof:
+        raise Malformed("cut off")
 
 
 def _packed(request: Kept, rest: Callable[[], None]) -> Kept:

@@ -66,25 +66,28 @@ class SelfMetrics:
         self._count_failed(left_out, Verdict.UNSENT.value)
 
     def sending(self) -> Callable[[Delivery, int], None]:
-        """A call with spans that are in flight begins.
+        """A call with spans that were encoded before begins.
 
         What is returned is to be told its result, and how many of them have been answered for good.
         """
         return partial(self._sent, time.monotonic())
 
     def dropped(self, count: int) -> None:
-        """So many spans in flight are given up."""
-        self._take_out(count)
+        """So many spans are given up."""
         self._count_failed(count, "dropped")
 
+    def take_out(self, count: int) -> None:
+        """So many spans are not in flight any more."""
+        with contextlib.suppress(Exception):
+            self._inflight.add(-count, self._attributes)
+
     def _ended(self, count: int, began: float, report: ExportReport) -> None:
-        self._take_out(count)
+        self.take_out(count)
         self._count(count, report, _error_of(report))
         self._measure(began, report)
 
     def _sent(self, began: float, delivery: Delivery, settled: int) -> None:
         report = delivery.report
-        self._take_out(settled)
         # Where some are left to be sent again, the others that were not accepted were rejected before.
         self._count(settled, report, _error_of(report) if delivery.left is None else _REJECTED)
         self._measure(began, report)
@@ -92,10 +95,6 @@ class SelfMetrics:
     def _take_in(self, count: int) -> None:
         with contextlib.suppress(Exception):  # instruments are the application's
             self._inflight.add(count, self._attributes)
-
-    def _take_out(self, count: int) -> None:
-        with contextlib.suppress(Exception):
-            self._inflight.add(-count, self._attributes)
 
     def _count(self, count: int, report: ExportReport, error: str) -> None:
         accepted = report.accepted_of(count)

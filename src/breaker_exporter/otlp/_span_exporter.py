@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
@@ -16,6 +16,7 @@ from ._exporter import OTLPExporter
 from ._payload import EncodedPayload
 from ._self_metrics import SelfMetrics
 from ._send.sender import Sender
+from ._stored import dumped
 
 
 class OTLPSpanExporter(OTLPExporter[ReadableSpan], SpanExporter):
@@ -28,6 +29,7 @@ class OTLPSpanExporter(OTLPExporter[ReadableSpan], SpanExporter):
         metrics: What the exporter counts of itself; ``None``: nothing.
     """
 
+    signal = "spans"
     _said_failing = False
 
     def __init__(
@@ -88,3 +90,36 @@ class OTLPSpanExporter(OTLPExporter[ReadableSpan], SpanExporter):
     def drop_payload(self, payload: EncodedPayload) -> None:
         """Say that `payload` will not be sent any more: its spans have failed."""
         self._drop_payload(payload)
+
+    def join_payloads(self, payloads: Sequence[EncodedPayload], rest: Callable[[], None]) -> EncodedPayload:
+        """Join what was encoded, for keeping: the same spans in fewer requests, packed.
+
+        Args:
+            payloads: All of this process, and in flight.
+            rest: Called between two pieces of long work: lets others run.
+        """
+        return self._join_payloads(payloads, rest)
+
+    def dump_payload(self, payload: EncodedPayload) -> bytes:
+        """Return `payload` as bytes, for a disk: its spans, and nothing of this exporter.
+
+        Raises:
+            ValueError: It is larger than what is loaded: 64 MiB or 131,072 spans.
+        """
+        return dumped(payload)
+
+    def release_payload(self, payload: EncodedPayload) -> None:
+        """Say that `payload` is on a disk now, and that whoever reads it there sends it."""
+        self._release_payload(payload)
+
+    def load_payload(self, data: bytes, rest: Callable[[], None]) -> EncodedPayload:
+        """Return the payload that `data` was made of, cut to what the collector of this exporter takes.
+
+        Args:
+            data: From a disk, and not trusted for any length or count in it.
+            rest: Called between two pieces of long work: lets others run.
+
+        Raises:
+            ValueError: `data` is not what :meth:`dump_payload` makes.
+        """
+        return self._load_payload(data, rest)

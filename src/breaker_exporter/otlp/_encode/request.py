@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -38,8 +38,13 @@ class Request:
 
         An item that is too large alone is a request of its own, above the limit.
         """
+        return tuple(self.split_one_by_one(limit))
+
+    def split_one_by_one(self, limit: int) -> Iterator[Request]:
+        """Yield what :meth:`split` returns, each when it is asked for: it may take memory many times."""
         if len(self.body) <= limit or self.items <= 1:
-            return (self,)
+            yield self
+            return
         parts: list[list[_Item]] = []
         size, groups = 0, tuple[_Group, ...]()
         for item in self._found():
@@ -50,7 +55,7 @@ class Request:
                 size, added = 0, item.size + sum(group.cost for group in item.groups)
             parts[-1].append(item)
             size, groups = size + added, item.groups
-        return tuple(map(self._part, parts))
+        yield from map(self._part, parts)
 
     def halved(self) -> tuple[Request, Request]:
         """Return two requests of about the same size that hold the same items, two at least."""
@@ -66,6 +71,30 @@ class Request:
 
     def _part(self, items: list[_Item]) -> Request:
         return Request(_joined(self.body, items, 0), len(items), self.levels)
+
+
+def count_items(
+    body: bytes, levels: Levels, seen: Callable[[], object], start: int = 0, end: int | None = None
+) -> int:
+    """The number of items that stand in a request, found by walking through it.
+
+    Args:
+        body: Its bytes.
+        levels: Where items stand in it.
+        seen: Called for each field on the way to items, and for each item.
+        start: Where the outermost level begins.
+        end: Where it ends; ``None``: with `body`.
+
+    Raises:
+        Malformed: It is no request.
+    """
+    tags, *inner = levels
+    found = 0
+    for tag, _, content, after in fields(body, start, end):
+        seen()
+        if tag in tags:
+            found += count_items(body, tuple(inner), seen, content, after) if inner else 1
+    return found
 
 
 class _Group:
