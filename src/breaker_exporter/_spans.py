@@ -23,9 +23,11 @@ from ._core.circuit_settings import (
 )
 from ._core.guarded_exporter import GuardedExporter
 from ._core.retention import Retention
-from ._span_results import ReportingSpanExporter, encoder_of, report_of_result
+from ._service import service_of, untraced_context
+from ._span_results import ReportingSpanExporter, encoder_of, report_of_result, storing_encoder_of
 
 if TYPE_CHECKING:
+    from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import ReadableSpan
 
 _SPAN_SIZE = 4096
@@ -130,6 +132,11 @@ class CircuitBreakerSpanExporter(SpanExporter):
         check.exporter("exporter", exporter, "span exporter")
         if retention is not None and not isinstance(retention, Retention):
             raise TypeError(f"retention must be a Retention, not {retention!r}")
+        if retention is not None and retention.directory is not None and storing_encoder_of(exporter) is None:
+            raise ValueError(
+                f"retention must have no directory for {type(exporter).__name__}, whose batches can be kept "
+                f"in memory alone, not {retention!r}"
+            )
         if isinstance(exporter, CircuitBreakerSpanExporter):
             raise ValueError(
                 f"exporter must not be wrapped twice: {exporter!r} is a CircuitBreakerSpanExporter"
@@ -153,6 +160,8 @@ class CircuitBreakerSpanExporter(SpanExporter):
             listeners=listeners,
             switch_interval=switch_interval,
             encoder=encoder_of(exporter),
+            storing_encoder=storing_encoder_of(exporter),
+            service_of=lambda spans: service_of(spans[0].resource),
             item_size=_SPAN_SIZE,
             retention=retention,
         )
@@ -221,6 +230,14 @@ class CircuitBreakerSpanExporter(SpanExporter):
     @property
     def _destination(self) -> str:
         return self._guarded.destination
+
+    def _look_on_disk(self, resource: Resource) -> None:
+        """For the start of a worker: send what lies on disk already."""
+        self._guarded.look_on_disk(service_of(resource), untraced_context())
+
+    def _open_disk(self, resource: Resource) -> str | None:
+        """For the start of a worker where mistakes are fatal: why the directory cannot be used, if so."""
+        return self._guarded.open_disk(service_of(resource))
 
     def _say_stopped(self) -> None:
         """For the end of a worker whose time is over before :meth:`shutdown` was."""

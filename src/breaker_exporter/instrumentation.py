@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["observe"]
 
 _STATE = "breaker_exporter.circuit.state"
+_DROP_REASON = "breaker_exporter.drop.reason"
 _TYPE = "breaker_exporter.CircuitBreakerSpanExporter"
 
 Read = Callable[[ExporterHealth], Iterable[tuple[float, Mapping[str, str]]]]
@@ -41,11 +42,14 @@ def observe(exporter: CircuitBreakerSpanExporter, meter_provider: MeterProvider 
     ======================================== ====================================================
     ``otel.sdk.exporter.span.exported``      spans by outcome: without ``error.type``, or with
                                              ``circuit_open`` (refused), ``dropped`` (kept, and then
-                                             given up) or ``_OTHER`` (failed)
+                                             given up; why: ``breaker_exporter.drop.reason``) or
+                                             ``_OTHER`` (failed)
     ``otel.sdk.exporter.span.inflight``      spans waiting, being exported or kept for later
     ``breaker_exporter.backlog.items``       spans kept for later: delayed, not lost
     ``breaker_exporter.backlog.bytes``       memory that they take
     ``breaker_exporter.backlog.age``         s since the oldest of them came; 0 where none is kept
+    ``breaker_exporter.spool.files``         files on disk, by the one process of a host that counts them
+    ``breaker_exporter.spool.bytes``         bytes that the service takes there, by the same process
     ``breaker_exporter.circuit.state``       1 for the state it is in, 0 for the others
     ``breaker_exporter.circuit.transitions`` times the circuit opened, a failed probe included
     ``breaker_exporter.circuit.cooldown``    s
@@ -180,6 +184,23 @@ def _make_instruments_of_backlog(meter: Meter, callback: Callable[[Read], Observ
         "s",
         "Time since the oldest span kept for later came",
     )
+    meter.create_observable_gauge(
+        "breaker_exporter.spool.files",
+        [callback(lambda health: _known(health.disk_files))],
+        "{file}",
+        "Files of spans kept on disk",
+    )
+    meter.create_observable_gauge(
+        "breaker_exporter.spool.bytes",
+        [callback(lambda health: _known(health.disk_bytes))],
+        "By",
+        "Disk that a service takes for what is kept",
+    )
+
+
+def _known(value: int | None) -> Iterator[tuple[float, Mapping[str, str]]]:
+    if value is not None:
+        yield value, {}
 
 
 def _age(health: ExporterHealth) -> float:
@@ -191,7 +212,8 @@ def _exported(health: ExporterHealth) -> Iterator[tuple[float, Mapping[str, str]
     yield health.exported, {}
     yield health.failed, {"error.type": "_OTHER"}
     yield health.refused, {"error.type": "circuit_open"}
-    yield health.dropped, {"error.type": "dropped"}
+    for reason, items in health.dropped_by_reason.items():
+        yield items, {"error.type": "dropped", _DROP_REASON: reason}
 
 
 def _state(health: ExporterHealth) -> Iterator[tuple[float, Mapping[str, str]]]:

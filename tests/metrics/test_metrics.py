@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gc
+import json
 import os
 import time
 from collections.abc import Iterator
+from dataclasses import asdict
 
 import pytest
 from opentelemetry.sdk.metrics import MeterProvider
@@ -15,10 +17,13 @@ from breaker_exporter import CircuitBreakerSpanExporter, CircuitState, ExporterH
 from breaker_exporter.instrumentation import observe
 from breaker_exporter.testing import ManualClock, ScriptedExporter, fail, succeed
 
+from ..semantics._deadlines import moved_by_hand
 from ..semantics._processes import run_code
 from ..semantics._spans import spans
+from ..semantics._waiting import until
 
 EXPORTED = "otel.sdk.exporter.span.exported"
+DROP_REASON = "breaker_exporter.drop.reason"
 STATE = "breaker_exporter.circuit.state"
 
 
@@ -48,7 +53,12 @@ def points(reader: InMemoryMetricReader, name: str) -> list[NumberDataPoint]:
 
 
 def by(reader: InMemoryMetricReader, name: str, attribute: str) -> dict[object, float]:
-    return {(point.attributes or {}).get(attribute): point.value for point in points(reader, name)}
+    """Sums by the values of an attribute."""
+    sums: dict[object, float] = {}
+    for point in points(reader, name):
+        value = (point.attributes or {}).get(attribute)
+        sums[value] = sums.get(value, 0) + point.value
+    return sums
 
 
 def guarded(name: str = "otlp") -> CircuitBreakerSpanExporter:
@@ -96,6 +106,39 @@ def test_what_is_kept_is_in_flight_and_delayed_until_it_is_given_up(
     assert by(reader, EXPORTED, "error.type") == {None: 0, "_OTHER": 0, "circuit_open": 0, "dropped": 7}
     assert by(reader, "otel.sdk.exporter.span.inflight", "error.type") == {None: 0}
     assert by(reader, "breaker_exporter.backlog.items", "error.type") == {None: 0}
+
+
+@pytest.fixture
+def deadlines() -> Iterator[ManualClock]:
+    with moved_by_hand() as deadlines:
+        yield deadlines
+
+
+def test_what_is_given_up_has_its_reason(
+    reader: InMemoryMetricReader, provider: MeterProvider, deadlines: ManualClock
+) -> None:
+    room = Retention(memory=5 * 4096, max_age=10.0)  # of five spans
+    exporter = CircuitBreakerSpanExporter(
+        ScriptedExporter(default=fail), failure_threshold=1, clock=ManualClock(), retention=room
+    )
+    observe(exporter, provider)
+    none: dict[object, float] = {"evicted": 0, "expired": 0, "shutdown": 0}
+    assert exporter.health().dropped_by_reason == none
+    assert by(reader, EXPORTED, DROP_REASON) == {None: 0, **none}
+
+    exporter.export(spans(2))
+    exporter.export(spans(4))
+    deadlines.advance(11)
+    exporter.export(spans(1))  # wakes the sender
+    until(lambda: exporter.health().retained == 1)
+    exporter.shutdown()
+
+    expected: dict[object, float] = {"evicted": 2, "expired": 4, "shutdown": 1}
+    health = exporter.health()
+    assert (health.dropped, health.dropped_by_reason) == (7, expected)
+    assert by(reader, EXPORTED, DROP_REASON) == {None: 0, **expected}
+    assert json.loads(json.dumps(asdict(health)))["dropped_by_reason"] == expected
+    assert hash(health)
 
 
 def test_the_circuit_is_in_one_state(reader: InMemoryMetricReader, provider: MeterProvider) -> None:
@@ -155,7 +198,7 @@ def test_a_forked_child_counts_from_zero_under_its_own_pid(
 
     if (child := os.fork()) == 0:
         found = [((point.attributes or {})["process.pid"], point.value) for point in points(reader, EXPORTED)]
-        os._exit(found != [(os.getpid(), 0)] * 4)
+        os._exit(found != [(os.getpid(), 0)] * 6)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
@@ -209,8 +252,8 @@ print({name: reader.get_metrics_data().to_json().count(f'"otel.component.name": 
 
 
 def test_the_global_provider_may_be_set_before_or_after_observing() -> None:
-    """4 outcomes, 3 states, 7 more, each once."""
-    assert run_code(SET_BETWEEN).strip() == "{'before': 14, 'after': 14}"
+    """6 outcomes, 3 states, 7 more, each once."""
+    assert run_code(SET_BETWEEN).strip() == "{'before': 16, 'after': 16}"
 
 
 BY_THE_ENVIRONMENT = """

@@ -37,7 +37,7 @@ class SteppedSender:
 
     made: ClassVar[list[SteppedSender]] = []
 
-    def __init__(self, step: Callable[[], float | None]) -> None:
+    def __init__(self, name: str, step: Callable[[], float | None]) -> None:
         self.step = step
         self.context = contextvars.Context()
         self.can_start = True

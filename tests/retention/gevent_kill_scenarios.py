@@ -26,14 +26,14 @@ class _Noted(Sender):
 
     greenlets: list[Any]
 
-    def __init__(self, step: Callable[[], float | None]) -> None:
+    def __init__(self, name: str, step: Callable[[], float | None]) -> None:
         self.greenlets = made
 
         def noting() -> float | None:
             self.greenlets.append(gevent.getcurrent())
             return step()
 
-        super().__init__(noting)
+        super().__init__(name, noting)
 
 
 made: list[Any] = []

@@ -96,12 +96,12 @@ class KillingRunningMachine(RunningMachine):
     def prepare(self) -> None:
         self.senders: list[Any] = []
 
-        def sender(step: Callable[[], float | None]) -> Sender:
+        def sender(name: str, step: Callable[[], float | None]) -> Sender:
             def noting() -> float | None:
                 self.senders.append(gevent.getcurrent())
                 return step()
 
-            return Sender(noting)
+            return Sender(name, noting)
 
         self.patch.setattr(custody, "Sender", sender)
 

@@ -94,7 +94,7 @@ class Custody:
     has_paused: bool = False
     last_call_at: float = 0.0
     paused_until: float = 0.0
-    failed_probe: Held | None = None
+    tried: list[Held] = field(default_factory=list)
     ended: bool = False
     cut: bool = False
 
@@ -188,8 +188,9 @@ class Custody:
         if not self.may_call or not self.waiting:
             return [], False
         if self.circuit.state is not CLOSED:
-            others = [held for held in self.waiting if held is not self.failed_probe]
-            return ((others or self.waiting)[-1:], True) if self.circuit.due else ([], False)
+            untried = [held for held in self.waiting if held not in self.tried]
+            again = [held for held in self.tried if held in self.waiting]
+            return (untried[-1:] or again[:1], True) if self.circuit.due else ([], False)
         if not self.new:
             return self.kept[:1], self.is_replay_due
         if self.passed_over > 3:
@@ -232,18 +233,20 @@ class Custody:
             lost, left, told = lost + left, (), Verdict.UNSENT
         elif comes_back and answer.cause is Cause.BUSY and held.replay and not held.probe:
             told, self.has_paused = Verdict.UNSENT, True
-            pause = answer.retry_after or max(self.circuit.cooldown, self.circuit.asked)
+            asked = min(answer.retry_after or 0.0, self.circuit.max_cooldown)
+            pause = asked or max(self.circuit.cooldown, self.circuit.asked)
             self.paused_until = max(self.paused_until, self.circuit.now + pause)
         self.exported += len(accepted)
         self.failed += len(lost)
         self.batches_accepted += answer.verdict is Verdict.DELIVERED
         self.last_call_at = self.circuit.now
-        if held.probe:
-            self.failed_probe = held if left else None
         if overran:
             self.circuit.overrun()
         else:
             self.circuit.learn(told, answer.retry_after, probe=held.probe)
+        self.tried = [other for other in self.tried if other is not held] if held.probe else []
+        if held.probe and left:
+            self.tried.append(held)
         if left:
             if len(left) < len(held.ids):
                 held.is_packed = False
@@ -294,8 +297,8 @@ class Custody:
             assert abs(health.retry_in - max(0.0, circuit.due_at - circuit.now)) < 1e-6, health
 
     def _is_at_fault(self, held: Held) -> bool:
-        is_alone = held.probe and not self.waiting
-        if is_alone or held.accepted != self.batches_accepted:
+        is_last_hope = held.probe and all(other in self.tried for other in self.waiting)
+        if is_last_hope or held.accepted != self.batches_accepted:
             held.errors += 1
             held.accepted = self.batches_accepted
         return held.errors >= MOST_ERRORS

@@ -313,7 +313,7 @@ def test_our_flush_waits_for_what_was_there_when_it_was_called(make: Make) -> No
 
     flush = start(lambda: exporter.force_flush(20_000))
     custody = exporter._guarded.guard.custody
-    until(lambda: custody and custody._waiting)
+    until(lambda: custody and custody._change._waiting)
     callers.append(start(lambda: exporter.export(batch("came after"))))
     until(lambda: exporter.health().received == 3)
     inner.let_out(0)
@@ -334,6 +334,27 @@ def test_our_flush_comes_back_in_time_while_nothing_is_delivered(make: Make) -> 
     began = time.monotonic()
     assert exporter.force_flush(50) is False
     assert time.monotonic() - began < 5
+
+
+def test_our_flush_in_an_outage_waits_for_the_probes_that_are_due_within_its_time(
+    make: Make, clock: ManualClock, looks_often: None
+) -> None:
+    """K1."""
+    exporter = make(ScriptedExporter([fail, fail]), failure_threshold=1, clock=clock, cooldown=10)
+    custody = exporter._guarded.guard.custody
+    exporter.export(spans(1))
+    assert exporter.force_flush(9_000) is False
+
+    flush = start(lambda: exporter.force_flush(15_000))
+    until(lambda: custody and custody._change._waiting)
+    clock.advance(10)  # the probe fails, and the next one is due in 20 s
+    assert flush.result(10) is False
+
+    flush = start(lambda: exporter.force_flush(25_000))
+    until(lambda: custody and custody._change._waiting)
+    clock.advance(20)
+    assert flush.result(10) is True
+    assert exporter.health().exported == 1
 
 
 def test_our_flush_of_an_empty_backlog_asks_the_wrapped_exporter(make: Make) -> None:

@@ -356,12 +356,12 @@ def test_a_payload_that_cannot_be_packed_is_sent_as_it_is(
             return NotPacked(super().encode_batch(given).names)  # type: ignore[arg-type]
 
     monkeypatch.setattr(sender, "_AFTER_ERROR", 0.01)
-    exporter = make(Odd([UNREACHABLE, UNREACHABLE]), failure_threshold=5)
+    exporter = make(Odd([UNREACHABLE, UNREACHABLE]), name="otlp", failure_threshold=5)
 
     assert exporter.export(batch("a", 3)) is SUCCESS
 
     until(lambda: exporter.health().exported == 3)
-    assert caplog.text.count("trying again every second") == 1
+    assert caplog.text.count("otlp: what is kept could not be sent; trying again every second") == 1
 
 
 def test_a_caller_interrupted_before_its_batch_is_in_custody_leaves_nothing_behind(

@@ -73,7 +73,7 @@ def test_what_is_gone_when_its_turn_comes_is_left_out(
     inner.sent.clear()
 
     assert not custody._backlog.take(gone)
-    assert custody._send_waiting(gone, 0.0)
+    assert custody._last_sends._send(gone, 0.0)
     with monkeypatch.context() as chosen:
         chosen.setattr(custody._choice, "next", lambda probe_in, now: (gone, 0.0))
         assert custody._stepped() == 0.0
@@ -119,8 +119,8 @@ def test_the_last_calls_wait_for_what_another_has_in_hand(make: Make) -> None:
     inner.sent.clear()
 
     ending = start(lambda: exporter.shutdown(20_000))
-    until(lambda: custody._waiting)
-    custody.take_back(second)
+    until(lambda: custody._change._waiting)
+    custody._calls.take_back(second)
     ending.result(20)
 
     assert inner.sent == [("first",), ("second",)]

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Literal
 import pytest
 
 from breaker_exporter import CircuitBreakerSpanExporter, CircuitState, Retention
+from breaker_exporter._core import retention
 from breaker_exporter._core.backlog import Backlog
 from breaker_exporter._core.budget import Budget
 from breaker_exporter._core.retention_settings import Keep
 
 from ..semantics._exporters import FAILURE, SUCCESS
-from ..semantics._waiting import start, until
+from ..semantics._waiting import Gate, start, until
 from ._retaining import DELIVERED, UNREACHABLE, Encoded, Encoding, batch, sum_agrees
 
 if TYPE_CHECKING:
@@ -190,17 +191,104 @@ def test_what_is_too_old_is_dropped(make: Make, clock: ManualClock, moved: Manua
     assert (exporter.health().retained_bytes, exporter.health().oldest_at) == (0, None)
 
 
-def test_what_had_to_go_is_said_once_and_not_for_each_batch(
+def _warnings(caplog: pytest.LogCaptureFixture, last: str = "") -> list[str]:
+    """What was said since this was asked last, without the name; `last` is waited for."""
+    until(lambda: last in caplog.text)
+    found = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    caplog.clear()
+    return [text.partition(": ")[2] for text in found]
+
+
+def test_what_had_to_go_is_said_once_an_outage_and_counted_at_its_end(
+    make: Make, clock: ManualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """K6."""
+    inner, exporter = _outage(make, Retention(memory=250), clock=clock, cooldown=500)
+    for _ in range(3):
+        exporter.export(batch("x"))
+    began = _warnings(caplog, "dropped")
+    for _ in range(4):
+        exporter.export(batch("x"))
+        clock.advance(61)
+        exporter.health()
+    assert _warnings(caplog) == []
+    inner.default = DELIVERED
+    clock.advance(500)
+    exporter.force_flush(20_000)
+    ended = _warnings(caplog, "backlog of")
+    inner.default = UNREACHABLE
+    for _ in range(3):
+        exporter.export(batch("x"))
+
+    full = (
+        "1 span dropped: the memory for what is kept is full (250 bytes), and the oldest go; raise "
+        "BREAKER_EXPORTER_RETAIN_MEMORY to keep more; the line at the end of this outage counts all of them"
+    )
+    assert began[1:] == [full]
+    assert ended[0] == (
+        "circuit closed after 744.0 s; 1 span kept, replaying them; 5 lost in this outage, 5 of them dropped"
+    )
+    assert ended[1:] == ["backlog of 1 span: 1 delivered, 0 lost"]
+    assert _warnings(caplog, "dropped")[1:] == [full]
+
+
+def test_the_end_of_a_replay_says_how_many_had_to_go_meanwhile(
+    make: Make, clock: ManualClock, moved: ManualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    inner, exporter = _outage(make, Retention(memory=350), clock=clock)
+    for _ in range(3):
+        exporter.export(batch("kept"))
+    inner.default = DELIVERED
+    clock.advance(60)
+    until(lambda: exporter.health().exported == 1)
+    gate = Gate()
+    inner.default = lambda _: gate.wait() and DELIVERED
+    caller = start(lambda: exporter.export(batch("live", 2)))
+    until(lambda: len(inner.sent) == 3)
+    assert exporter.health().dropped == 1
+
+    gate.open()
+    inner.default = DELIVERED
+    assert caller.result(20) is SUCCESS
+    until(lambda: moved.advance(1) or not exporter.health().retained)  # type: ignore[func-returns-value]
+
+    said = _warnings(caplog, "backlog of")
+    assert "backlog of 2 spans: 1 delivered, 1 lost, 1 of them dropped" in said
+    assert any(text.startswith("1 span lost: the memory") and "opens no circuit" in text for text in said)
+
+
+@pytest.mark.parametrize(
+    ("keep", "limit", "said"),
+    [
+        ("newest", None, "the oldest go; raise BREAKER_EXPORTER_RETAIN_MEMORY to keep more"),
+        ("oldest", 1 << 40, "the newest go; raise BREAKER_EXPORTER_RETAIN_MEMORY to keep more"),
+        ("newest", 64 * 200, "the oldest go; the cgroup allows no more"),
+    ],
+)
+def test_the_line_says_which_go_and_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, keep: Literal["newest", "oldest"], limit: int | None, said: str
+) -> None:
+    monkeypatch.setattr(retention, "memory_limit", lambda: limit)
+
+    assert Retention(memory=250, keep=keep).full().endswith(said)
+
+
+def test_loss_of_another_kind_does_not_claim_to_open_no_circuit_where_it_is_open(
     make: Make, caplog: pytest.LogCaptureFixture
 ) -> None:
-    _, exporter = _outage(make, Retention(memory=250))
-    for _ in range(50):
-        exporter.export(batch("x"))
-    until(lambda: "250 bytes" in caplog.text)
-    exporter.health()
+    inner, exporter = _outage(make, Retention())
+    exporter.export(batch("x"))
 
-    lines = [record.getMessage() for record in caplog.records if "memory" in record.getMessage()]
-    assert len([line for line in lines if "stopped" not in line]) == 1
+    def throw() -> None:
+        raise ValueError("no such attribute")
+
+    inner.when_encoding = throw
+    exporter.export(batch("x", 3))
+
+    (said,) = _warnings(caplog, "ValueError")[1:]
+    assert said.startswith("3 spans lost: raised ValueError")
+    assert said.endswith("; a line a minute follows while it lasts")
+    assert "circuit" not in said
 
 
 def test_what_had_to_go_for_its_age_is_said_without_waiting_for_an_export(

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from breaker_exporter import CircuitState
-from breaker_exporter._core.backlog import Backlog
+from breaker_exporter._core.backlog import Backlog, Parcel
 from breaker_exporter._core.budget import Budget
 from breaker_exporter._core.choice import Choice
+from breaker_exporter._core.no_disk import NoDisk
 from breaker_exporter._core.replay_pace import ReplayPace
 from breaker_exporter._core.retention_settings import Keep
 
@@ -40,12 +41,14 @@ def _first(inner: Encoding) -> list[str]:
     return [sent[0] for sent in inner.sent]
 
 
-def _probe(exporter: CircuitBreakerSpanExporter, inner: Encoding, clock: ManualClock, *, times: int) -> None:
-    """After its one call so far, let the exporter make so many probes."""
+def _probe(
+    exporter: CircuitBreakerSpanExporter, inner: Encoding, clock: ManualClock, *, times: int, calls: int = 1
+) -> None:
+    """After so many calls, let the exporter make so many probes."""
     for probes in range(1, times + 1):
         until(lambda: exporter.state is CircuitState.OPEN)
         clock.advance(60)
-        until(lambda: len(inner.sent) == 1 + probes)  # noqa: B023
+        until(lambda: len(inner.sent) == calls + probes)  # noqa: B023
 
 
 class _AtAnyPace(ReplayPace):
@@ -55,7 +58,7 @@ class _AtAnyPace(ReplayPace):
 
 def test_new_batches_go_first_and_every_fourth_call_the_oldest_kept() -> None:
     backlog = Backlog(Budget(10_000, Keep.NEWEST), lambda parcel: None)
-    choice = Choice(backlog, _AtAnyPace(4.0))
+    choice = Choice(backlog, _AtAnyPace(4.0), NoDisk())
     for number in range(20):
         parcel = backlog.take_in(Encoded((str(number),)), 100.0, 0.0, 0)
         assert parcel is not None
@@ -104,17 +107,41 @@ def test_the_probe_is_the_newest_batch(make: Make, clock: ManualClock, looks_oft
     assert _first(inner) == ["first", "third"]
 
 
-def test_the_next_probe_is_another_batch_than_the_one_that_failed(
+def test_the_next_probe_is_another_batch_than_those_that_failed_in_this_outage(
     make: Make, clock: ManualClock, looks_often: None
 ) -> None:
-    """K14: it may be why."""
+    """K14: they may be why. Where none is left, they take turns."""
     inner = Encoding(default=UNREACHABLE)
     exporter = make(inner, failure_threshold=1, clock=clock, max_cooldown=60)
     for name in ("first", "second", "third"):
         exporter.export(batch(name))
 
-    _probe(exporter, inner, clock, times=3)
-    assert _first(inner) == ["first", "third", "second", "third"]
+    _probe(exporter, inner, clock, times=5)
+    until(lambda: exporter.health().retained == 3)
+    exporter.export(batch("fourth"))
+    _probe(exporter, inner, clock, times=3, calls=6)
+
+    probes = ["third", "second", "first", "third", "second", "fourth", "first", "third"]
+    assert _first(inner) == ["first", *probes]
+
+
+def test_a_new_outage_begins_with_the_newest_batch_whatever_failed_in_the_last_one(
+    make: Make, clock: ManualClock, moved: ManualClock
+) -> None:
+    inner = Encoding(default=UNREACHABLE)
+    exporter = make(inner, failure_threshold=1, clock=clock, max_cooldown=60)
+    for name in ("first", "second", "third"):
+        exporter.export(batch(name))
+    _probe(exporter, inner, clock, times=1)
+    until(lambda: exporter.health().retained == 3)
+    inner.script = [DELIVERED]  # "second"; then "first" is replayed, and fails
+    _probe(exporter, inner, clock, times=1, calls=2)
+    until(lambda: exporter.state is CircuitState.CLOSED)
+    until(lambda: moved.advance(1) or exporter.state is CircuitState.OPEN)  # type: ignore[func-returns-value]
+
+    _probe(exporter, inner, clock, times=1, calls=4)
+
+    assert _first(inner) == ["first", "third", "second", "first", "third"]
 
 
 def test_the_only_batch_there_is_is_probed_with_again(
@@ -221,12 +248,63 @@ def test_a_batch_that_fails_five_probes_with_its_own_error_has_failed_and_counts
     assert exporter.state is CircuitState.CLOSED
 
 
-@pytest.mark.parametrize("report", [ANSWERED, MISCONFIGURED], ids=["500", "401"])
-def test_a_backend_that_answers_every_probe_with_an_error_costs_nothing(
-    make: Make, clock: ManualClock, looks_often: None, report: ExportReport
+def test_batches_at_fault_that_are_alone_end_and_the_circuit_with_them(
+    make: Make, clock: ManualClock, looks_often: None
 ) -> None:
-    """K2: somebody may mend the key, or the backend, however many probes it takes."""
-    inner = Encoding(default=report)
+    """K3: in a service without traffic, no other batch comes that would show whose fault it is."""
+    inner = _poisoned(ANSWERED)
+    exporter = make(inner, failure_threshold=1, clock=clock, max_cooldown=60)
+    for count in (1, 2):
+        exporter.export(batch("poison", count))
+
+    _probe(exporter, inner, clock, times=7)
+    until(lambda: exporter.health().retained == 3)
+    assert exporter.health().failed == 0
+    clock.advance(60)
+
+    until(lambda: exporter.health().failed == 3)
+    health = exporter.health()
+    assert (health.state, health.retry_in, health.retained) == (CircuitState.OPEN, 0.0, 0)
+    assert [len(sent) for sent in inner.sent] == [1, 2] * 5
+    assert exporter.export(batch("healthy")) is SUCCESS
+    until(lambda: exporter.state is CircuitState.CLOSED)
+
+
+def test_a_batch_is_no_last_hope_while_a_probe_can_be_made_with_another() -> None:
+    """K2: somebody may mend the backend; an error counts against a batch only where all others had theirs."""
+    backlog = Backlog(Budget(10_000, Keep.NEWEST), lambda parcel: None)
+    choice = Choice(backlog, ReplayPace(4.0), NoDisk())
+
+    def put(name: str, *, is_new: bool = False) -> Parcel:
+        parcel = backlog.take_in(Encoded((name,)), 100.0, 0.0, 0)
+        assert parcel is not None
+        backlog.end_call(parcel, parcel.payload, is_new=is_new)
+        return parcel
+
+    for name in ("a", "b", "c"):
+        choice.settled(put(name), 100.0, was_probe=False, failed=True)
+
+    def probe() -> tuple[int, bool]:
+        """The number of the parcel, and whether another waits that had no probe yet."""
+        parcel = choice.next(0.0, 100.0)[0]
+        assert parcel is not None
+        assert backlog.take(parcel)
+        has_untried = choice.has_untried
+        backlog.end_call(parcel, parcel.payload)
+        choice.settled(parcel, 100.0, was_probe=True, failed=True)
+        return parcel.number, has_untried
+
+    assert [probe() for _ in range(5)] == [(3, True), (2, True), (1, False), (3, False), (2, False)]
+    put("new", is_new=True)
+    assert choice.has_untried
+    assert [probe() for _ in range(3)] == [(4, False), (1, False), (3, False)]
+
+
+def test_a_wrong_key_costs_nothing_however_many_probes_it_takes(
+    make: Make, clock: ManualClock, looks_often: None
+) -> None:
+    """K2: somebody may mend it."""
+    inner = Encoding(default=MISCONFIGURED)
     exporter = make(inner, failure_threshold=1, clock=clock, max_cooldown=60)
     for name in ("first", "second", "third"):
         exporter.export(batch(name))

@@ -230,6 +230,27 @@ def test_without_a_word_on_how_long_the_pause_is_the_cooldown(
     until(lambda: exporter.health().retained == 0)
 
 
+def test_no_pause_is_longer_than_the_longest_cooldown(
+    make: Make, clock: ManualClock, moved: ManualClock
+) -> None:
+    """As the circuit has it: a backend that asks for a day is looked at all the same."""
+    inner, exporter = _outage(make, clock, 2, cooldown=10, max_cooldown=20)
+    inner.default = DELIVERED
+    inner.script = [DELIVERED, replace(BUSY, retry_after=86_400.0)]
+    clock.advance(10)
+    until(lambda: exporter.state is CircuitState.CLOSED)
+    moved.advance(1)
+    until(lambda: len(inner.sent) == 3)
+    until(lambda: exporter.health().retained == 1)
+
+    moved.advance(19)
+    exporter.export(batch("live"))
+    until(lambda: "live" in inner.accepted)
+    assert exporter.health().retained == 1
+    moved.advance(2)
+    until(lambda: exporter.health().retained == 0)
+
+
 def test_busy_to_a_live_batch_counts_towards_the_circuit(make: Make) -> None:
     exporter = make(Encoding(default=BUSY), failure_threshold=1)
 

@@ -12,6 +12,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from breaker_exporter import CircuitState
+from breaker_exporter._core.backlog import Backlog
 from breaker_exporter.testing import ScriptedExporter, fail, hang
 
 from ..semantics._exporters import FAILURE, SUCCESS, Gated
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from breaker_exporter import CircuitBreakerSpanExporter
+    from breaker_exporter._core.backlog import Parcel
     from breaker_exporter.testing import ManualClock
 
     Make = Callable[..., CircuitBreakerSpanExporter]
@@ -66,6 +68,48 @@ def test_it_sends_at_once_whatever_the_pace(make: Make, clock: ManualClock, look
 
     assert time.monotonic() - began < 10
     assert exporter.health().exported == 30
+
+
+def test_it_waits_no_longer_for_a_call_that_has_ended(make: Make, looks_often: None) -> None:
+    """The caller of that call has left, and nothing else waits whose turn would come."""
+    inner, exporter = _behind_a_call(make, 0)
+    custody = exporter._guarded.guard.custody
+    assert custody is not None
+    custody._sender.stop()
+    until(lambda: custody._sender._worker is None)
+    inner.let_all_out()
+
+    began = time.monotonic()
+    exporter.shutdown(40_000)
+
+    assert time.monotonic() - began < 10, "half of its time"
+    assert exporter.health().exported == 1
+
+
+def test_it_does_not_look_over_all_that_waits_for_each_call(
+    make: Make, clock: ManualClock, looks_often: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of thousands of batches, that would take longer than the calls."""
+    inner = Encoding(default=UNREACHABLE)
+    exporter = make(inner, failure_threshold=1, clock=clock)
+    for number in range(30):
+        exporter.export(batch(str(number)))
+    inner.default = DELIVERED
+    clock.advance(60)
+    until(lambda: exporter.state is CircuitState.CLOSED)
+    looks: list[int] = []
+
+    def waiting(backlog: Backlog) -> list[Parcel]:
+        looks.append(1)
+        return look(backlog)
+
+    look = Backlog.waiting
+    monkeypatch.setattr(Backlog, "waiting", waiting)
+
+    exporter.shutdown()
+
+    assert exporter.health().exported == 30
+    assert len(looks) <= 3
 
 
 def test_in_an_outage_what_is_kept_is_dropped_and_said(make: Make, caplog: pytest.LogCaptureFixture) -> None:
@@ -272,7 +316,7 @@ def test_ctrl_c_in_a_flush_goes_on_as_it_is(make: Make) -> None:
     assert custody is not None
 
     def interrupt() -> None:
-        until(lambda: custody._waiting)
+        until(lambda: custody._change._waiting)
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
     interrupting = start(interrupt)

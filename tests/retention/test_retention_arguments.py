@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import inspect
 import math
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from breaker_exporter import Retention
 
-NUMBERS = ["memory", "max_age", "replay_rate"]
+NUMBERS = ["memory", "disk", "max_age", "replay_rate"]
 
 
 @pytest.mark.parametrize("argument", NUMBERS)
@@ -30,6 +31,15 @@ def test_a_number_out_of_its_range_or_no_number_is_refused(argument: str, value:
     [
         ("memory", 1.5),
         ("memory", 16.0),
+        ("disk", 0),
+        ("disk", 2.5),
+        ("directory", ""),
+        ("directory", "spool"),
+        ("directory", "./spool"),
+        ("directory", "/spool\0"),
+        ("directory", 1),
+        ("directory", b"/spool"),
+        ("directory", True),
         ("max_age", 0),
         ("max_age", 0.0),
         ("replay_rate", 0),
@@ -61,10 +71,17 @@ def test_the_defaults_are_those_of_the_design() -> None:
 
     assert (retention.memory, retention.max_age, retention.replay_rate) == (16 << 20, 86_400.0, 4.0)
     assert retention.keep == "newest"
+    assert (retention.directory, retention.disk) == (None, 256 << 20)
+
+
+def test_the_directory_may_be_a_path() -> None:
+    assert Retention(directory=Path("/var/spool/shop")).directory == "/var/spool/shop"
 
 
 def test_none_means_the_default() -> None:
-    arguments: dict[str, Any] = dict.fromkeys(["memory", "max_age", "replay_rate", "keep"])
+    arguments: dict[str, Any] = dict.fromkeys(
+        ["memory", "directory", "disk", "max_age", "replay_rate", "keep"]
+    )
 
     assert repr(Retention(**arguments)) == repr(Retention())
 
@@ -73,13 +90,28 @@ def test_every_argument_is_keyword_only() -> None:
     parameters = inspect.signature(Retention).parameters.values()
 
     assert {parameter.kind for parameter in parameters} == {inspect.Parameter.KEYWORD_ONLY}
-    assert [parameter.name for parameter in parameters] == ["memory", "max_age", "replay_rate", "keep"]
+    assert [parameter.name for parameter in parameters] == [
+        "memory",
+        "directory",
+        "disk",
+        "max_age",
+        "replay_rate",
+        "keep",
+    ]
 
 
 def test_it_shows_its_arguments() -> None:
     shown = repr(Retention(memory=5, max_age=60, replay_rate=2, keep="oldest"))
 
     assert shown == "Retention(memory=5, max_age=60, replay_rate=2, keep='oldest')"
+    assert repr(eval(shown)) == shown
+
+    shown = repr(Retention(directory="/var/spool/shop", disk=1 << 20))
+
+    assert shown == (
+        "Retention(memory=16777216, directory='/var/spool/shop', disk=1048576, max_age=86400, "
+        "replay_rate=4, keep='newest')"
+    )
     assert repr(eval(shown)) == shown
 
 

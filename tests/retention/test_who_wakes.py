@@ -225,7 +225,7 @@ def test_a_wake_in_the_last_step_is_followed_by_another_one() -> None:
         steps.append(len(steps) == 0 and sender.wake())
         return None if len(steps) < 3 else 0.0
 
-    sender = Sender(step)
+    sender = Sender("otlp", step)
     sender.wake()
     until(lambda: len(steps) == 2)
     until(lambda: sender._worker is None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import sys
+import tempfile
 import time
 import traceback
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from breaker_exporter import CircuitBreakerSpanExporter, CircuitState
+from breaker_exporter._concurrency.disk_thread import run_here, start_job
 from breaker_exporter.testing import ScriptedExporter
 
 from ._deadlines import moved_by_hand
@@ -150,3 +152,36 @@ def batch_processor_drained_at_exit() -> None:
     atexit.unregister(provider.shutdown)
     _at_exit(check)
     atexit.register(provider.shutdown)
+
+
+def with_a_disk_that_hangs() -> None:
+    """K13: with one piece of work that hangs in the kernel, and one behind it."""
+    folder = tempfile.TemporaryDirectory()
+    _KEPT.append(folder)
+    fifo = os.path.join(folder.name, "fifo")
+    os.mkfifo(fifo)
+    begun: list[bool] = []
+
+    def work(_: object) -> int:
+        begun.append(True)
+        return os.open(fifo, os.O_WRONLY)
+
+    start_job(work, lambda: None)
+    start_job(lambda _: None, lambda: None)
+    until(lambda: begun)
+
+
+def disk_work_at_exit() -> None:
+    """K13: Python 3.12 starts no thread by then: the work is done in place."""
+
+    def check() -> None:
+        done: list[bool] = []
+        try:
+            job = start_job(lambda _: "on the thread", lambda: done.append(True))
+        except RuntimeError:
+            assert run_here(lambda _: "here") == "here"
+        else:
+            until(lambda: done)
+            assert job.result() == "on the thread"
+
+    _at_exit(check)

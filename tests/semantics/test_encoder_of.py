@@ -1,4 +1,4 @@
-"""Which exporters are kept as what they encode, and which as the objects that they get (K5)."""
+"""Which exporters are kept as what they encode (K5), on a disk too (K15), and which as objects."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SpanExporter, Sp
 
 from breaker_exporter import ExportReport, Verdict
 from breaker_exporter._core.payload import Delivery, ObjectPayload, Payload
-from breaker_exporter._span_results import encoder_of
+from breaker_exporter._span_results import encoder_of, storing_encoder_of
 from breaker_exporter.otlp import CooperativeOTLPSpanExporter, OTLPGrpcSpanExporter
 
 
@@ -111,3 +111,41 @@ def test_an_exporter_that_cannot_encode_has_no_encoder() -> None:
     assert encoder_of(SpanExporter()) is None
     delegating: Any = Delegating(Encoding())
     assert encoder_of(delegating) is None
+
+
+class EncodingInAnotherForm(CooperativeOTLPSpanExporter):
+    """Its payloads are none that the inherited methods write."""
+
+    def encode_batch(self, batch: object) -> Any:
+        return ObjectPayload(batch, 5, 5)
+
+    def send_payload(self, payload: Payload) -> Delivery:
+        return Delivery(ExportReport(Verdict.DELIVERED))
+
+    def drop_payload(self, payload: Payload) -> None:
+        pass
+
+
+class NamedOTLP(CooperativeOTLPSpanExporter):
+    """Overrides nothing."""
+
+
+@pytest.mark.parametrize("kind", [CooperativeOTLPSpanExporter, OTLPGrpcSpanExporter, NamedOTLP])
+def test_what_those_of_this_package_encode_can_lie_on_a_disk(kind: type[CooperativeOTLPSpanExporter]) -> None:
+    exporter = kind("http://127.0.0.1:9")
+    found: object = storing_encoder_of(exporter)
+    assert found is exporter
+    assert exporter.signal == "spans"
+    exporter.shutdown()
+
+
+@pytest.mark.parametrize("kind", [Filtering, EncodingInAnotherForm])
+def test_a_subclass_with_a_way_of_its_own_stays_in_memory(kind: type[CooperativeOTLPSpanExporter]) -> None:
+    exporter = kind("http://127.0.0.1:9")
+    assert storing_encoder_of(exporter) is None
+    exporter.shutdown()
+
+
+@pytest.mark.parametrize("exporter", [Encoding(), AllOtherwise(), ConsoleSpanExporter(), SpanExporter()])
+def test_other_exporters_stay_in_memory(exporter: SpanExporter) -> None:
+    assert storing_encoder_of(exporter) is None

@@ -1,4 +1,4 @@
-"""R1-R5, R7, C3 and S1-S5 in processes that gevent patches; the scenario modules have what runs there."""
+"""R1-R5, R7, C3, K13, S1-S5 in processes that gevent patches; the scenario modules have what runs there."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from . import (
     exit_scenarios,
     gevent_cancellation_scenarios,
     gevent_cooperative_scenarios,
+    gevent_disk_scenarios,
     gevent_exit_scenarios,
     gevent_interruption_scenarios,
     gevent_lifetime_scenarios,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     scenarios(
         gevent_scenarios,
         gevent_cooperative_scenarios,
+        gevent_disk_scenarios,
         gevent_cancellation_scenarios,
         gevent_interruption_scenarios,
         gevent_lifetime_scenarios,

@@ -531,6 +531,8 @@ def test_a_finalizer_that_exports_while_we_export_does_not_deadlock(clock: Manua
         exit_scenarios.later_export_at_exit,
         exit_scenarios.export_from_a_finalizer_at_exit,
         exit_scenarios.batch_processor_drained_at_exit,
+        exit_scenarios.with_a_disk_that_hangs,
+        exit_scenarios.disk_work_at_exit,
     ],
     ids=lambda scenario: scenario.__name__,
 )

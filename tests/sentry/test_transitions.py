@@ -23,6 +23,7 @@ from breaker_exporter.testing import (
 
 from ..semantics._processes import run_code
 from ..semantics._spans import spans
+from ..semantics._waiting import until
 from ._sentry import Connected, arrived, connect, end_a_span, init_as_the_application, payload
 from .test_ignored_loggers import crumbs
 
@@ -127,6 +128,7 @@ def test_the_circuit_of_sentrys_exporter_is_reported_where_asked(
 
     assert exporter is not None
     assert exporter.state is CircuitState.OPEN
+    until(lambda: told)  # by the thread whose export it was
     (event,) = told
     assert event["tags"] == {"circuit": "sentry"}
 

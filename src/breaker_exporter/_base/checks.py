@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import threading
 from collections.abc import Callable, Iterable
 from typing import TypeVar
@@ -130,6 +131,22 @@ def text(argument: str, value: object) -> str:
     if not value.strip():
         raise ValueError(f"{argument} must not be empty, not {value!r}")
     return value
+
+
+def path(argument: str, value: object) -> str:
+    """Return an absolute path, given as a string or as a path.
+
+    Raises:
+        TypeError: Neither.
+        ValueError: Empty, relative, or with a null byte.
+    """
+    allowed = "must be an absolute path"
+    if not isinstance(value, str | os.PathLike):
+        raise TypeError(f"{argument} {allowed}, not {value!r}")
+    found = os.fspath(value)
+    if not isinstance(found, str) or not os.path.isabs(found) or "\0" in found:
+        raise ValueError(f"{argument} {allowed}, not {shown(found)}")
+    return found
 
 
 def one_of(*words: str) -> Callable[[str, object], str]:

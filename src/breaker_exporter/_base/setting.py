@@ -96,6 +96,7 @@ POSITIVE = Kind("a finite number above 0", check.positive, float)
 RATIO = Kind("a number from 0 to 1", check.ratio, float)
 SHARE = Kind("a number from 0 to below 1", check.share, float)
 TEXT = Kind("a string", check.text)
+PATH = Kind("an absolute path", check.path)
 
 
 def seconds(longest: float) -> Kind[float]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 class CircuitState(enum.StrEnum):
@@ -18,6 +19,17 @@ class CircuitState(enum.StrEnum):
     """Exports are refused at once; after the cooldown the next export is the probe."""
     HALF_OPEN = "half-open"
     """The probe is out; all other exports are refused."""
+
+
+class DropReason(enum.StrEnum):
+    """Reasons for which items are given up that were kept, as health and metrics name them."""
+
+    EVICTED = "evicted"
+    """There was no room for them."""
+    EXPIRED = "expired"
+    """They were too old."""
+    SHUTDOWN = "shutdown"
+    """The process ended."""
 
 
 PROBE_CANCELLED = "probe cancelled before it was sent"
@@ -51,9 +63,9 @@ class CircuitTransition:
 class ExporterHealth:
     """A consistent snapshot of an exporter.
 
-    In every snapshot ``received == exported + failed + refused + dropped + retained + in_flight``. All counts
-    are of this process: a forked child starts at zero. Without retention, the fields that speak of what is
-    kept are zero.
+    In every snapshot ``received + recovered == exported + failed + refused + dropped + spooled + retained +
+    in_flight``. All counts are of this process: a forked child starts at zero. Without retention, the fields
+    that speak of what is kept are zero, without a directory those that speak of the disk.
 
     Attributes:
         name: The exporter's name.
@@ -66,9 +78,15 @@ class ExporterHealth:
         failed: Items whose export failed, overran or was cut off.
         refused: Items turned away without a call: circuit open, queue, shutdown.
         dropped: Items that were kept and had to go: no room, too old, or the process ended.
-        retained: Items that are kept and wait for a call.
+        dropped_by_reason: The same by each of ``evicted``, ``expired`` and ``shutdown``.
+        spooled: Items written to disk, from where any process of the service delivers them.
+        recovered: Items from the disk, of this process or another, that this one has settled.
+        retained: Items that are kept in memory and wait for a call.
         retained_bytes: Memory that they take, as measured or estimated.
-        oldest_at: Unix seconds at which the oldest of them came in, or ``None``.
+        disk_files: Files of this exporter on disk, those of all processes, where this one has counted them
+            within the last 30 s: one process of a host does so. Else ``None``.
+        disk_bytes: Bytes of all files of the service there; ``None`` as above.
+        oldest_at: Unix seconds at which the oldest item in memory, or in those files, came in, or ``None``.
         resent: Items sent again that the backend may have: nobody knows what became of the call before.
         in_flight: Items being encoded, waiting in ``export``, or in a call now.
         hung_calls: Number of calls given up and still stuck.
@@ -89,8 +107,15 @@ class ExporterHealth:
     failed: int
     refused: int
     dropped: int
+    spooled: int
+    recovered: int
+    dropped_by_reason: Mapping[str, int] = field(
+        default_factory=lambda: {reason.value: 0 for reason in DropReason}, hash=False, kw_only=True
+    )
     retained: int
     retained_bytes: int
+    disk_files: int | None
+    disk_bytes: int | None
     oldest_at: float | None
     resent: int
     in_flight: int

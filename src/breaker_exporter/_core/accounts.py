@@ -27,6 +27,7 @@ from .runner import RunnerStatus
 from .turn import Outcome, Refused
 
 if TYPE_CHECKING:
+    from .disk_order import Census
     from .settlement import Settlement
 
 Answer = TypeVar("Answer")
@@ -201,6 +202,60 @@ class Accounts:
                 self._ledger.settle_parcel(outage, found, 0, self._now())
                 self._collect(self._now())
 
+    def spool(self, items: int, end: Callable[[], bool]) -> bool:
+        """So many kept items lie on disk now.
+
+        Args:
+            items: Number of them.
+            end: Called under the lock; ends their custody in memory, or returns false.
+
+        Returns:
+            What `end` returned.
+        """
+        with self._lock:
+            if is_done := end():
+                self._ledger.spool(items, were_kept=True)
+                self._collect(self._now())
+        return is_done
+
+    def spool_call(self, items: int, attach: Callable[[], bool]) -> bool:
+        """So many items in a call lie on disk too now, which is what is kept of them.
+
+        Args:
+            items: Number of them.
+            attach: Called under the lock; notes the file, or returns false.
+
+        Returns:
+            What `attach` returned.
+        """
+        with self._lock:
+            if is_done := attach():
+                self._ledger.spool(items, were_kept=False)
+        return is_done
+
+    def fail_file(self, found: Settlement, resent: int) -> None:
+        """Account for a call with a file that stays as it is."""
+        with self._lock:
+            self._ledger.fail_file(found, resent)
+
+    def recover(self, items: int, found: Settlement, resent: int) -> None:
+        """Account for a file that is removed since a call with its items was made."""
+        with self._lock:
+            self._ledger.recover(items, found, resent, self._now())
+            self._collect(self._now())
+
+    def recover_dropped(self, items: int, kind: Loss, reason: str) -> None:
+        """Account for the items of a file that had to go."""
+        with self._lock:
+            self._ledger.recover_dropped(items, reason, kind, self._now())
+            self._collect(self._now())
+
+    def disk_is_empty(self) -> None:
+        """Nothing lies on disk any more."""
+        with self._lock:
+            self._ledger.disk_is_empty()
+            self._collect(self._now())
+
     def drop(self, items: int, outage: int, kind: Loss, reason: str) -> None:
         """Account for kept items that had to go."""
         with self._lock:
@@ -236,10 +291,9 @@ class Accounts:
         """True where the circuit was closed as last seen."""
         return self._circuit.is_closed
 
-    @property
-    def cooldown(self) -> float:
-        """The cooldown in force, in seconds."""
-        return self._circuit.cooldown
+    def pause(self, asked: float | None) -> float:
+        """Seconds to leave the backend alone for that asks for `asked`; for none: the cooldown."""
+        return self._circuit.pause(asked)
 
     def probe_in(self) -> float | None:
         """Seconds until the circuit takes a probe; ``None`` where it is closed.
@@ -254,7 +308,11 @@ class Accounts:
         return self._read(lambda: state_of(self._circuit))
 
     def health(
-        self, runner: RunnerStatus, retained_bytes: int = 0, oldest_at: float | None = None
+        self,
+        runner: RunnerStatus,
+        retained_bytes: int = 0,
+        oldest_at: float | None = None,
+        census: Census | None = None,
     ) -> ExporterHealth:
         """A consistent snapshot."""
         return self._read(
@@ -265,6 +323,7 @@ class Accounts:
                 runner,
                 retained_bytes=retained_bytes,
                 oldest_at=oldest_at,
+                census=census,
             )
         )
 
@@ -295,8 +354,9 @@ class Accounts:
     def _collect(self, now: float) -> None:
         """Hand transitions and lines to the announcer, under the lock, so that they stay in order."""
         for transition in self._circuit.transitions.take():
-            lost, kept = self._ledger.lost_in_outage, self._ledger.retained if self.retains else None
-            self._announcer.add(transition, lost=lost, kept=kept, now=now)
+            lost, dropped = self._ledger.lost_in_outage, self._ledger.dropped_in_outage
+            kept = self._ledger.kept if self.retains else None
+            self._announcer.add(transition, lost=lost, dropped=dropped, kept=kept, now=now)
             if transition.new is CircuitState.OPEN:
                 self._ledger.open()
             elif transition.new is CircuitState.CLOSED:

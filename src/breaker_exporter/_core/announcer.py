@@ -15,6 +15,7 @@ from typing import NamedTuple
 from .._base.log import Line, counted, say
 from .._base.values import PROBE_CANCELLED, CircuitState, CircuitTransition
 from .._concurrency import hub
+from .drops import of_them_dropped
 
 Listener = Callable[[CircuitTransition], object]
 
@@ -27,6 +28,7 @@ class _Told(NamedTuple):
 
     transition: CircuitTransition
     lost: int
+    dropped: int
     kept: int | None
     now: float
 
@@ -60,16 +62,19 @@ class Announcer:
         """For a forked child: the same listeners, an outage that goes on, nothing pending."""
         return Announcer(self._name, self._unit, self._listeners, self._outage_began)
 
-    def add(self, transition: CircuitTransition, *, lost: int, kept: int | None, now: float) -> None:
+    def add(
+        self, transition: CircuitTransition, *, lost: int, dropped: int, kept: int | None, now: float
+    ) -> None:
         """Queue a transition.
 
         Args:
             transition: What has changed.
             lost: Items lost in the outage so far.
+            dropped: Number of these that were kept before.
             kept: Items kept for another call; ``None`` where nothing is ever kept.
             now: Time on the circuit's clock.
         """
-        self._pending.append(_Told(transition, lost, kept, now))
+        self._pending.append(_Told(transition, lost, dropped, kept, now))
 
     def add_line(self, line: Line) -> None:
         """Queue a line."""
@@ -99,7 +104,7 @@ class Announcer:
         say(line.level, "%s: " + line.text, self._name(), *line.args)
 
     def _line_of(self, told: _Told) -> Line:
-        transition, lost, kept, now = told
+        transition, lost, dropped, kept, now = told
         items = counted(lost, self._unit) if kept is None else f"{counted(kept, self._unit)} kept, {lost}"
         then = "exports are refused" if kept is None else "what comes is kept"
         if transition.new is CircuitState.OPEN and self._outage_began is None:
@@ -115,9 +120,8 @@ class Announcer:
             self._outage_began = None
             if kept:
                 items = f"{counted(kept, self._unit)} kept, replaying them; {lost}"
-            return Line(
-                logging.WARNING, "circuit closed after %.1f s; %s lost in this outage", (outage, items)
-            )
+            text = "circuit closed after %.1f s; %s lost in this outage%s"
+            return Line(logging.WARNING, text, (outage, items, of_them_dropped(dropped)))
         is_failed_probe = transition.new is CircuitState.OPEN and transition.reason != PROBE_CANCELLED
         if is_failed_probe and self._outage_began is not None:
             return Line(

@@ -1,7 +1,7 @@
-"""The batches of one exporter that are in its custody: new, kept for later, or in a call.
+"""The batches of one exporter that are in its custody: new, kept for later, being written, or in a call.
 
 New ones wait for a first call that is due at once. Kept ones are in the order in which they came, whatever
-happened to them since.
+happened to them since. Where there is a disk, kept ones are on their way to it.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from bisect import insort
 from collections import deque
 from collections.abc import Callable
 from operator import attrgetter
+from typing import NamedTuple
 
 from .budget import Budget
 from .payload import Payload
@@ -21,8 +22,18 @@ class Place(enum.Enum):
 
     NEW = enum.auto()
     KEPT = enum.auto()
+    WRITING = enum.auto()
     CALL = enum.auto()
     GONE = enum.auto()
+
+
+class Past(NamedTuple):
+    """The calls with a parcel so far; the fields are those of :class:`Parcel`."""
+
+    errors: int
+    accepted: int
+    may_be_there: bool
+    probed_at: int
 
 
 class Parcel:
@@ -43,6 +54,9 @@ class Parcel:
         is_lost: True where it had to go.
         errors: Times the backend answered to it with an error of its own.
         accepted: Number of parcels that the backend had accepted when it last did so.
+        probed_at: Number of the call that was a probe with it and failed; 0 where none was.
+        stays: True where it cannot be written to disk.
+        file: The file that it lies in on disk, which is then what is kept of it; ``None``: it does not.
     """
 
     __slots__ = (
@@ -50,6 +64,7 @@ class Parcel:
         "came",
         "came_at",
         "errors",
+        "file",
         "is_left",
         "is_lost",
         "may_be_there",
@@ -57,6 +72,8 @@ class Parcel:
         "outage",
         "payload",
         "place",
+        "probed_at",
+        "stays",
         "was_kept",
     )
 
@@ -73,6 +90,19 @@ class Parcel:
         self.may_be_there = False
         self.errors = 0
         self.accepted = -1
+        self.probed_at = 0
+        self.stays = False
+        self.file: str | None = None
+
+    @property
+    def past(self) -> Past:
+        """What calls with it have shown so far; keeps no payload alive."""
+        return Past(self.errors, self.accepted, self.may_be_there, self.probed_at)
+
+    def learn_from(self, past: Past | None) -> None:
+        """Take over what calls with the same batch have shown before."""
+        if past is not None:
+            self.errors, self.accepted, self.may_be_there, self.probed_at = past
 
 
 class Backlog:
@@ -93,6 +123,7 @@ class Backlog:
         self._new: deque[Parcel] = deque()
         self._kept: list[Parcel] = []
         self._in_call: set[Parcel] = set()
+        self._in_writing: set[Parcel] = set()
         self._unpacked: deque[Parcel] = deque()
         self._number = 0
         self._is_closed = False
@@ -112,8 +143,8 @@ class Backlog:
 
     @property
     def is_idle(self) -> bool:
-        """True where nothing waits, and nothing is in a call."""
-        return self.is_empty and not self._in_call
+        """True where nothing waits, and nothing is being written or in a call."""
+        return self.is_empty and not self._in_call and not self._in_writing
 
     @property
     def has_left(self) -> bool:
@@ -135,7 +166,8 @@ class Backlog:
     def has_any_until(self, number: int) -> bool:
         """True where a parcel that came no later than this one is still in custody."""
         with self._budget.lock:
-            return any(parcel.number <= number for parcel in (*self._ends(0), *self._in_call))
+            others = (*self._in_call, *self._in_writing)
+            return any(parcel.number <= number for parcel in (*self._ends(0), *others))
 
     def take_in(self, payload: Payload, now: float, came: float, outage: int) -> Parcel | None:
         """A new parcel, as if it were in a call; ``None`` after :meth:`take_all`.
@@ -181,6 +213,71 @@ class Backlog:
             else:
                 self._keep(parcel)
             return True
+
+    def lend(self, payload: Payload, file: str, came_at: float, came: float) -> Parcel | None:
+        """A parcel for a file that was read, as if it were in a call; ``None`` after :meth:`take_all`."""
+        size = payload.size
+        with self._budget.lock:
+            if self._is_closed:
+                return None
+            parcel = Parcel(payload, 0, came_at, came, 0)  # before all that came to this process
+            parcel.file, parcel.is_left, parcel.was_kept = file, True, True
+            self._in_call.add(parcel)
+            self.size += size
+        return parcel
+
+    def take_for_disk(self, most: int) -> list[Parcel]:
+        """Take kept parcels out to be written, oldest first, of so many bytes about."""
+        taken: list[Parcel] = []
+        with self._budget.lock:
+            for parcel in [each for each in self._kept if not each.stays]:
+                if most <= 0:
+                    break
+                size = parcel.payload.size
+                self.remove(parcel)
+                parcel.place = Place.WRITING
+                self._in_writing.add(parcel)
+                self.size += size
+                most -= size
+                taken.append(parcel)
+        return taken
+
+    def end_writing(self, parcel: Parcel, *, is_written: bool) -> bool:
+        """End the writing of a parcel: it is on disk, or kept here as before.
+
+        Returns:
+            False where it was not being written (any more).
+        """
+        size = parcel.payload.size
+        with self._budget.lock:
+            if parcel.place is not Place.WRITING:
+                return False
+            self._in_writing.discard(parcel)
+            if is_written:
+                parcel.place = Place.GONE
+                self.size -= size
+            else:
+                self.waiting_bytes += size
+                self._keep(parcel)
+            return True
+
+    def attach(self, parcel: Parcel, file: str, items: int) -> bool:
+        """So many items of a parcel in a call lie in a file now; false where it is in no call, or shorter."""
+        with self._budget.lock:
+            if parcel.place is not Place.CALL or parcel.payload.items != items:
+                return False
+            parcel.file = file
+            return True
+
+    def has_call_since(self, before: float) -> bool:
+        """True where a parcel is in a call that came to this process before this time (monotonic seconds)."""
+        with self._budget.lock:
+            return any(each.number and each.came_at < before for each in self._in_call)
+
+    def calls_since(self, before: float) -> list[Parcel]:
+        """The parcels in calls that came before this time (monotonic seconds), and are in no file."""
+        with self._budget.lock:
+            return [each for each in self._in_call if not (each.file or each.stays) and each.came_at < before]
 
     def make_room(self) -> None:
         """Evict what does not fit."""
@@ -231,12 +328,14 @@ class Backlog:
         """Remove all parcels, and take none in any more: those that waited, and those in calls."""
         with self._budget.lock:
             self._is_closed = True
+            for parcel in list(self._in_writing):
+                self.end_writing(parcel, is_written=False)
             waiting, in_call = [*self._kept, *self._new], list(self._in_call)
             for parcel in waiting:
                 self.remove(parcel)
             for parcel in in_call:
                 self.end_call(parcel, None)
-        return waiting, in_call
+        return waiting, [parcel for parcel in in_call if parcel.file is None]
 
     def evict(self, *, newest: bool) -> Parcel | None:
         """Remove the newest or the oldest parcel that waits. The lock is held."""
@@ -261,11 +360,19 @@ class Backlog:
         with self._budget.lock:
             return [*self._new, *self._kept]
 
-    def newest(self, unlike: Parcel | None) -> Parcel | None:
-        """The parcel that came last of those that wait; `unlike` only where it is the only one."""
+    def has_unprobed(self, since: int) -> bool:
+        """True where a parcel waits with which no probe failed after the call of this number."""
         with self._budget.lock:
-            last = sorted((*self._kept[-2:], *list(self._new)[-2:]), key=_number, reverse=True)
-        return next((parcel for parcel in last if parcel is not unlike), last[0] if last else None)
+            return bool(self._new) or any(parcel.probed_at <= since for parcel in self._kept)
+
+    def to_probe(self, since: int) -> Parcel | None:
+        """The newest kept parcel with which no probe failed after the call of this number.
+
+        Where one did with each, it is the parcel whose probe was the first of these.
+        """
+        with self._budget.lock:
+            unprobed = (parcel for parcel in reversed(self._kept) if parcel.probed_at <= since)
+            return next(unprobed, None) or min(self._kept, key=attrgetter("probed_at"), default=None)
 
     def pack(self, rest: Callable[[], None]) -> None:
         """Pack what is kept and not packed yet.

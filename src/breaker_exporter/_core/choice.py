@@ -5,12 +5,18 @@ from __future__ import annotations
 import math
 
 from .backlog import Backlog, Parcel
+from .disk_order import Reading
+from .no_disk import Disk
 from .replay_pace import ReplayPace
 
 _STAYS_NEW = 1.0
 """Seconds."""
 _EVERY = 4
 """Calls, of which one is for what was kept while new parcels wait too."""
+_READ_AHEAD = 0.05
+"""Seconds."""
+_ASK_DISK_AGAIN = 1.0
+"""Seconds: who has read something says so."""
 _FIRST_RETRY, _LONGEST_RETRY = 0.1, 5.0
 """Seconds from a failure that left the circuit closed to the next call for what was kept."""
 
@@ -21,15 +27,24 @@ class Choice:
     Args:
         backlog: What waits.
         pace: Of the replay.
+
+    Attributes:
+        disk: What lies on disk.
     """
 
-    def __init__(self, backlog: Backlog, pace: ReplayPace) -> None:
+    def __init__(self, backlog: Backlog, pace: ReplayPace, disk: Disk) -> None:
         self._backlog = backlog
         self._pace = pace
+        self.disk = disk
         self._calls = 0
         self._retry_after = _FIRST_RETRY
         self._retry_at = 0.0
-        self._failed_probe: Parcel | None = None
+        self._closed_at = 0  # the last call with a closed circuit
+
+    @property
+    def has_untried(self) -> bool:
+        """True where a parcel waits with which no probe has failed since the circuit opened."""
+        return self.disk.has_untried or self._backlog.has_unprobed(self._closed_at)
 
     def next(self, probe_in: float | None, now: float) -> tuple[Parcel | None, float]:
         """The parcel to send now, or none, and the seconds until it is worth asking again.
@@ -38,24 +53,44 @@ class Choice:
             probe_in: Seconds until the circuit takes a probe; ``None`` where it is closed.
             now: Monotonic seconds.
         """
-        if probe_in is not None:
-            self._pace.end()
-            self._backlog.keep_new(math.inf)
-            # The newest: the backend is asked for what it will get next. Not the one that it has just failed
-            # on, which may be why.
-            return (None, probe_in) if probe_in > 0 else (self._backlog.newest(self._failed_probe), 0.0)
+        if probe_in is None:
+            return self._next_in_turn(now)
+        self._pace.end()
+        self._backlog.keep_new(math.inf)
+        if probe_in > 0:
+            self.disk.want_nothing()
+            return None, probe_in
+        # The newest: the backend is asked for what it gets next. Not one that it has failed on since the
+        # circuit opened: that may be why.
+        newest = self._backlog.to_probe(self._closed_at)
+        return (newest, 0.0) if newest is not None else self._from_disk(Reading.NEWEST)
+
+    def _next_in_turn(self, now: float) -> tuple[Parcel | None, float]:
         self._backlog.keep_new(now - _STAYS_NEW)
         new, kept = self._backlog.first_new(), self._backlog.oldest_kept()
-        wait = max(self._pace.wait(now), self._retry_at - now) if kept else math.inf
+        is_any_kept = kept is not None or self.disk.has_files
+        wait = max(self._pace.wait(now), self._retry_at - now) if is_any_kept else math.inf
+        on_disk, ask_again = self._from_disk(Reading.OLDEST) if wait <= _READ_AHEAD else (None, math.inf)
         if new is not None and (wait > 0 or self._calls % _EVERY != _EVERY - 1):
             return new, 0.0
-        return (kept, 0.0) if wait <= 0 else (None, wait)
+        if wait > 0:
+            return None, wait
+        oldest = on_disk or kept
+        return (oldest, 0.0) if oldest is not None else (None, ask_again)
+
+    def _from_disk(self, reading: Reading) -> tuple[Parcel | None, float]:
+        """The parcel that was read, else the seconds until it is worth asking again."""
+        if self.disk.has_files and self.disk.ahead is None:
+            self.disk.want(reading)
+        return self.disk.ahead, _ASK_DISK_AGAIN
 
     def settled(self, parcel: Parcel, now: float, *, was_probe: bool, failed: bool) -> None:
         """Learn from a call that was made."""
         self._calls += 1
-        if was_probe:
-            self._failed_probe = parcel if failed else None
+        if not was_probe:
+            self._closed_at = self._calls
+        elif failed:
+            parcel.probed_at = self._calls
         if failed:
             self._retry_at = now + self._retry_after
             self._retry_after = min(self._retry_after * 2, _LONGEST_RETRY)

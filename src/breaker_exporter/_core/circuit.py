@@ -80,6 +80,10 @@ class Circuit:
         """Seconds, before jitter; longer where the backend has asked for it."""
         return self._period.cooldown
 
+    def pause(self, asked: float | None) -> float:
+        """Seconds to leave the backend alone for that asks for `asked`; for none: the cooldown."""
+        return self._period.pause(asked)
+
     @property
     def retry_in(self) -> float | None:
         """Seconds until a probe may run; ``None`` while closed."""

@@ -89,8 +89,11 @@ class OpenPeriod:
 
     def lengthen(self, seconds: float) -> None:
         """Let no period that begins within `seconds` end before them: the backend wants to be left alone."""
-        asked = min(seconds, self._cooldown.longest)
-        self._asked_until = max(self._asked_until, self._clock() + asked)
+        self._asked_until = max(self._asked_until, self._clock() + self.pause(seconds))
+
+    def pause(self, seconds: float | None) -> float:
+        """Seconds to leave the backend alone for that asks for `seconds`; for none: the cooldown."""
+        return min(seconds, self._cooldown.longest) if seconds else self.cooldown
 
     def take_back(self) -> None:
         """Forget what the backend asked for: it has answered since."""

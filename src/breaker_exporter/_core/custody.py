@@ -12,47 +12,40 @@ import logging
 import os
 import time as wall
 from collections.abc import Callable
-from typing import Protocol
+from functools import partial
 
 from .._base.log import counted, say
 from .._concurrency import hub
-from .._concurrency.parker import Parker, new_parker
 from .._concurrency.thrown import passing_on, waiting
 from . import deadline_clock as time
 from .accounts import Accounts
 from .backlog import Backlog, Parcel
 from .batch import Batch
+from .change import LOOKS_AGAIN, Change
 from .choice import Choice
+from .disk_order import Census
+from .disk_place import DiskPlace
+from .last_sends import LastSends
 from .ledger import Loss
-from .parcel_attempt import ParcelAttempt
-from .payload import Delivery, Payload
+from .no_disk import Disk, NoDisk
+from .parcel_calls import Destination, ParcelCalls
+from .payload import Payload
 from .replay_pace import ReplayPace
 from .report import Verdict, raised
 from .retention import Retention
+from .retention_settings import RETAIN_DIRECTORY
 from .runner import Runner
 from .sender import Sender
-from .settlement import COMES_BACK, Settlement, settlement_of
-from .turn import CannotStart, Outcome, Refused, Returned
 
 _ANSWER_WITHIN = 1.0
 """Seconds that ``export`` waits for the answer to its batch."""
 _LOOK_AGAIN = 1.0
 """Seconds at most until the sender looks again, whatever it waits for: a clock may jump."""
-_LOOKS_AGAIN = 0.25
-"""Seconds."""
+_SHARE_OF_DISK = 0.2
+"""Part of the time of a shutdown that is kept for writing (K10)."""
+_WRITTEN_WITHIN = 0.2
+"""Seconds that the end of a process waits for what it keeps on disk at last."""
 _SHUT_DOWN = "exporter is shut down"
-
-
-class Destination(Protocol):
-    """The exporter that payloads go to."""
-
-    def send_of(self, payload: Payload) -> Callable[[], Delivery]:
-        """The call that sends `payload` once."""
-        ...
-
-    def drop(self, payload: Payload) -> None:
-        """`payload` will not be sent any more."""
-        ...
 
 
 class Custody:
@@ -69,6 +62,8 @@ class Custody:
 
     Attributes:
         is_drained: True once the shutdown has sent what it had the time for.
+        can_use_disk: True where batches could lie on disk if the user named a directory.
+        has_looked: True once it was asked whether anything lies on disk.
     """
 
     def __init__(
@@ -90,19 +85,38 @@ class Custody:
         self._retention = retention
         self._backlog = Backlog(retention.budget, self._evicted)
         self._pace = ReplayPace(retention.replay_rate)
-        self._choice = Choice(self._backlog, self._pace)
-        self._sender = Sender(self._step)
-        self._accepted = 0
+        self._sender = Sender(name, self._step)
         self._is_closed = False
         self.is_drained = False
-        self._said_no_thread = False
-        self._waiting: list[Parker] = []
+        self.can_use_disk = self.has_looked = False
+        self._change = Change()
+        self._place: DiskPlace | None = None
+        self._disk: Disk = NoDisk()
+        self._choice = Choice(self._backlog, self._pace, self._disk)
+        self._calls = ParcelCalls(
+            name,
+            accounts,
+            runner,
+            destination,
+            self._backlog,
+            self._disk,
+            self._pace,
+            self._choice,
+            attempt_timeout,
+            self._change,
+        )
+        self._last_sends = LastSends(accounts, runner, self._backlog, self._calls, self._change)
         self._pid = os.getpid()
 
     @property
     def retained_bytes(self) -> int:
         """Memory that waiting batches take."""
         return self._backlog.waiting_bytes
+
+    @property
+    def census(self) -> Census | None:
+        """Of the files on disk, if this process has just counted them."""
+        return self._disk.census
 
     @property
     def oldest_at(self) -> float | None:
@@ -121,7 +135,41 @@ class Custody:
             self._retention,
         )
         child._is_closed = child.is_drained = self._is_closed
+        child.can_use_disk = self.can_use_disk
+        if self._place is not None:
+            child.use_disk(self._place)
         return child
+
+    @property
+    def is_on_disk(self) -> bool:
+        """True after :meth:`use_disk`."""
+        return self._place is not None
+
+    def use_disk(self, place: DiskPlace) -> None:
+        """Keep on disk too, from now on."""
+        self._place = place
+        self._disk = place.backlog(
+            self._backlog,
+            self._accounts,
+            self._attempt_timeout + 1.0,
+            self._change.happened,
+            self._sender.wake,
+        )
+        self._choice.disk = self._calls.disk = self._disk
+
+    def look(self, context: contextvars.Context) -> None:
+        """Send what lies on disk already, from before a restart or from another process (K14).
+
+        Args:
+            context: The context that it is sent in.
+        """
+        self.has_looked = True
+        self._sender.context = context
+        self._disk.look()
+
+    def open_disk(self) -> str | None:
+        """Open the files now, and wait for that: the reason why they cannot be used, or ``None``."""
+        return self._disk.open()
 
     def export(self, items: int, encode: Callable[[], Payload]) -> bool:
         """Take a batch of so many items into custody.
@@ -154,10 +202,14 @@ class Custody:
             False where it was not: the time was too short, or the circuit is open for longer than that.
         """
         if self._must_not_wait() or self._sender.is_here():
-            return self._backlog.is_idle
+            return self._backlog.is_idle and self._disk.is_clear
         last, deadline = self._backlog.last_number, time.monotonic() + timeout
+
+        def is_over() -> bool:
+            return not self._backlog.has_any_until(last) and self._disk.is_clear
+
         with passing_on():
-            while self._backlog.has_any_until(last):
+            while not is_over():
                 left = deadline - time.monotonic()
                 if left <= 0 or (self._accounts.probe_in() or 0.0) > left or os.getpid() != self._pid:
                     return False
@@ -165,7 +217,7 @@ class Custody:
                     self._runner.settle_late()
                     if not self._drain(deadline):
                         return False
-                self._wait_for_change(lambda: not self._backlog.has_any_until(last), min(left, _LOOKS_AGAIN))
+                self._change.wait(is_over, min(left, LOOKS_AGAIN))
         return True
 
     def close(self, deadline: float) -> bool:
@@ -182,19 +234,24 @@ class Custody:
             if not self._must_not_wait():
                 with passing_on():
                     if is_first:
-                        self._drain(deadline, is_last=True)
+                        for_disk = (deadline - time.monotonic()) * _SHARE_OF_DISK if self._place else 0.0
+                        self._drain(deadline - for_disk, is_last=True)
+                        self._disk.finish(min(deadline, time.monotonic() + for_disk))
                     while not (is_first or self.is_drained) and (left := deadline - time.monotonic()) > 0:
-                        self._wait_for_change(lambda: self.is_drained, min(left, _LOOKS_AGAIN))
+                        self._change.wait(lambda: self.is_drained, min(left, LOOKS_AGAIN))
         finally:
             if is_first:
                 self.is_drained = True
-                self._changed()
+                self._change.happened()
         return is_first
 
     def drop_rest(self) -> None:
         """Give up what is still here: the process ends."""
         self._is_closed = True
         self._sender.stop()
+        with passing_on():
+            self._disk.finish(time.monotonic() + _WRITTEN_WITHIN)
+        self._disk.stop()
         waiting, in_call = self._backlog.take_all()
         for parcel in in_call:
             self._accounts.keep(parcel.payload.items, lambda: True)
@@ -203,63 +260,13 @@ class Custody:
             items += parcel.payload.items
             self._drop(parcel, Loss.STOPPED, "the process ended")
         if items:
-            text = "%s: %s in memory could not be delivered before the end and are lost"
-            say(logging.WARNING, text, self._name, counted(items, self._unit))
+            text = "%s: %s in memory could not be delivered before the end and are lost%s"
+            say(logging.WARNING, text, self._name, counted(items, self._unit), self._advice())
 
-    def settle(self, attempt: ParcelAttempt, outcome: Outcome) -> None:
-        """Account for a call that has ended or is given up, and keep what is left of its parcel."""
-        parcel, permit, now = attempt.parcel, attempt.permit, time.monotonic()
-        assert permit is not None
-        sent = parcel.payload
-        resent = sent.items if parcel.may_be_there else 0
-        found = settlement_of(
-            parcel,
-            outcome,
-            self._accepted,
-            is_probe=permit.probe,
-            is_replay=attempt.is_replay,
-            is_alone=self._backlog.is_empty,
-        )
-        attempt.verdict = found.report.verdict if found.left is None else None
-
-        def account(_: object) -> None:
-            # The probe that ends an outage is none of what is kept then.
-            outage = self._accounts.outages if permit.probe else parcel.outage
-            if self._backlog.end_call(parcel, found.left):  # else given up at the end of the process
-                self._accounts.account_parcel(outage, found, resent)
-
-        self._accounts.settle(permit, outcome, found.told, account)
-        self._backlog.make_room()
-        self._learn(attempt, found, sent.items, now)
-        if found.left is None and found.lost and found.report.verdict in COMES_BACK:
-            self._destination.drop(sent)
-        self._changed()
-
-    def settle_abandoned(self, attempt: ParcelAttempt, outcome: Outcome) -> None:
-        """A call that was given up was a success after all: what waits to be sent again need not be."""
-        parcel = attempt.parcel
-        if not isinstance(outcome, Returned):
-            return
-        found = settlement_of(
-            parcel, outcome, self._accepted, is_probe=False, is_replay=False, is_alone=False
-        )
-        # Where a part is left, all of it is sent again. Another call may have shortened what waits: then the
-        # answer says nothing of that, unless all was accepted.
-        is_settled = found.report.verdict is Verdict.DELIVERED and found.left is None
-        is_same = parcel.payload.items == attempt.items
-        if is_settled and (is_same or found.report.accepted_of(attempt.items) == attempt.items):
-            self._accounts.account_late(parcel.outage, found, lambda: self._backlog.remove(parcel))
-            self._changed()
-
-    def take_back(self, parcel: Parcel) -> None:
-        """No call was made with the parcel: it waits again."""
-        is_new = self._accounts.is_closed and not parcel.was_kept
-        self._accounts.keep(
-            parcel.payload.items,
-            # Not done where it was given up at the end of the process.
-            lambda: self._backlog.end_call(parcel, parcel.payload, is_new=is_new),
-        )
-        self._backlog.make_room()
+    def _advice(self) -> str:
+        if self._place is not None:
+            return ": they could not be written to disk in time either"
+        return f"; {RETAIN_DIRECTORY.variable} names a directory that keeps them" if self.can_use_disk else ""
 
     def _export(self, batch: Batch, encode: Callable[[], Payload]) -> bool:
         try:
@@ -290,21 +297,23 @@ class Custody:
             self._accounts.take_over(batch, parcel.payload.items)
             if is_live:
                 self._backlog.make_room()
-                attempt = self._attempt(parcel, now + _ANSWER_WITHIN)
+                attempt = self._calls.make(parcel, now + _ANSWER_WITHIN)
                 if attempt.verdict is not None:
                     return attempt.verdict is Verdict.DELIVERED
             else:
-                self.take_back(parcel)
+                self._calls.take_back(parcel)
         finally:
             parcel.is_left = True
             if batch.owed:  # interrupted before it was in custody
                 self._backlog.end_call(parcel, None)
             if not self._backlog.is_idle:
+                self._disk.wake()
                 # The sender works in the context of an export, even where a flush starts it: that context
                 # keeps its own posts out of the traces (R3).
                 self._sender.context = contextvars.copy_context()
                 if not self._sender.wake() and not self._is_closed:  # else the shutdown sends it
                     self._drain(now + _ANSWER_WITHIN)
+                    self._disk.write_all(now + _ANSWER_WITHIN)
         return not parcel.is_lost
 
     def _refusal(self) -> str | None:
@@ -322,20 +331,6 @@ class Custody:
         """True where what the caller would wait for goes on when it has returned."""
         return hub.must_not_wait() or self._runner.is_inside() or self._runner.is_interrupted()
 
-    def _changed(self) -> None:
-        """Wake those who wait for a batch to be settled."""
-        for parker in list(self._waiting):
-            parker.unpark()
-
-    def _wait_for_change(self, is_over: Callable[[], bool], timeout: float) -> None:
-        parker = new_parker()
-        self._waiting.append(parker)
-        try:
-            if not is_over():
-                parker.park(timeout)
-        finally:
-            self._waiting.remove(parker)
-
     def _step(self) -> float | None:
         """One step of the sender: the seconds until the next one; ``None`` where nothing is here."""
         with passing_on():
@@ -347,7 +342,7 @@ class Custody:
         self._runner.settle_late()
         now = time.monotonic()
         self._drop_expired(now)
-        if self._backlog.is_empty:
+        if self._backlog.is_empty and not self._disk.has_files:
             self._pace.end()
             if self._backlog.is_idle:
                 self._sender.context = contextvars.Context()  # keeps nothing of the application alive
@@ -360,92 +355,21 @@ class Custody:
             return None
         if parcel is None:
             return min(wait, _LOOK_AGAIN)
-        if not self._backlog.take(parcel):
+        if not self._calls.take(parcel):
             return 0.0
-        self._accounts.take_out(parcel.payload.items)
         # The call's own time is shorter: it is over when this ends.
-        attempt = self._attempt(parcel, now + 4 * self._attempt_timeout)
+        attempt = self._calls.make(parcel, now + 4 * self._attempt_timeout)
         return 0.0 if attempt.permit is not None else _LOOK_AGAIN
 
     def _drain(self, until: float, *, is_last: bool = False) -> bool:
-        """Make the calls for what waits here and now, while the circuit is closed; true where none waits.
-
-        Args:
-            until: Monotonic seconds.
-            is_last: True where what others have in a call is waited for too: it may come back.
-        """
-        return self._sender.context.copy().run(self._send_all, until, is_last)
-
-    def _send_all(self, until: float, is_last: bool) -> bool:
-        tried: set[Parcel] = set()  # each once: one that fails comes back
-        calls_end_by = None
-        while os.getpid() == self._pid and self._accounts.is_closed and (now := time.monotonic()) < until:
-            parcel = next((parcel for parcel in self._backlog.waiting() if parcel not in tried), None)
-            if parcel is not None:
-                tried.add(parcel)
-                if not self._send_waiting(parcel, until):
-                    break
-                continue
-            # A call that hangs leaves time for the end of the wrapped exporter.
-            calls_end_by = calls_end_by or now + (min(until, self._runner.cut_at) - now) / 2
-            if not (is_last and self._backlog.has_calls and now < calls_end_by):
-                break
-            self._wait_for_change(lambda: not self._backlog.has_calls, min(calls_end_by - now, _LOOKS_AGAIN))
-        return self._backlog.is_empty
-
-    def _send_waiting(self, parcel: Parcel, until: float) -> bool:
-        """Send one that waits, unless it is gone; false where no more can be sent now."""
-        if not self._backlog.take(parcel):
-            return True
-        self._accounts.take_out(parcel.payload.items)
-        attempt = self._attempt(parcel, until)
-        return attempt.permit is not None and not attempt.pauses_replay
-
-    def _attempt(self, parcel: Parcel, deadline: float) -> ParcelAttempt:
-        attempt = ParcelAttempt(
-            self,
-            self._accounts,
-            parcel,
-            self._destination.send_of(parcel.payload),
-            deadline=deadline,
-            timeout=self._attempt_timeout,
-        )
-        try:
-            self._runner.run(attempt)
-        except Refused as reason:
-            say(logging.DEBUG, "%s: not sent now: %s", self._name, reason)
-        except CannotStart as reason:
-            if not self._said_no_thread:
-                self._said_no_thread = True
-                say(logging.WARNING, "%s: not sent now: no thread can be started: %s", self._name, reason)
-        except Exception as error:
-            self._accounts.say_breaker_raised(error)
-        return attempt
-
-    def _learn(self, attempt: ParcelAttempt, found: Settlement, items: int, now: float) -> None:
-        took = now - attempt.began_at
-        if found.report.verdict is Verdict.DELIVERED:
-            self._accepted += 1
-            if attempt.is_replay:
-                self._pace.replayed(items, took, now)
-            else:
-                self._pace.live_answered(took)
-        elif attempt.is_replay and found.left is not None:
-            self._pace.failed(now)
-        attempt.pauses_replay = found.pauses_replay
-        if found.pauses_replay:
-            self._pace.pause(found.report.retry_after or self._accounts.cooldown, now)
-        assert attempt.permit is not None
-        is_failed = found.left is not None
-        self._choice.settled(attempt.parcel, now, was_probe=attempt.permit.probe, failed=is_failed)
+        return self._sender.context.copy().run(partial(self._last_sends.send, until, is_last=is_last))
 
     def _drop_expired(self, now: float) -> None:
         for parcel in self._backlog.take_expired(now - self._retention.max_age):
-            self._drop(parcel, Loss.EXPIRED, f"not delivered within {self._retention.max_age:g} s")
+            self._drop(parcel, Loss.EXPIRED, self._retention.too_old())
 
     def _evicted(self, parcel: Parcel) -> None:
-        text = f"the memory for what is kept is full ({self._retention.budget.limit} bytes)"
-        self._drop(parcel, Loss.EVICTED, text)
+        self._drop(parcel, Loss.EVICTED, self._retention.full())
 
     def _drop(self, parcel: Parcel, kind: Loss, reason: str) -> None:
         parcel.is_lost = True

@@ -75,7 +75,7 @@ class Guard:
         status, custody = self._runner.status(), self.custody
         if custody is None:
             return self._accounts.health(status)
-        return self._accounts.health(status, custody.retained_bytes, custody.oldest_at)
+        return self._accounts.health(status, custody.retained_bytes, custody.oldest_at, custody.census)
 
     def export(self, items: int, call: Callable[[], ExportReport]) -> bool:
         """Make `call` for a batch of so many items, if the circuit lets it through.

@@ -6,6 +6,7 @@ else is here.
 
 from __future__ import annotations
 
+import contextvars
 import logging
 import os
 from collections.abc import Callable, Iterable
@@ -22,8 +23,9 @@ from .announcer import Announcer
 from .chosen_circuit import circuit_of
 from .circuit_settings import EXPORT_TIMEOUT, SWITCH_INTERVAL
 from .custody import Custody
+from .disk_place import DiskPlace
 from .guard import Guard
-from .payload import Encoder
+from .payload import Encoder, StoringEncoder
 from .report import ExportReport
 from .retention import Retention
 from .runner import Runner
@@ -58,6 +60,8 @@ class GuardedExporter(Generic[Batch]):
         listeners: Called with each transition.
         switch_interval: Seconds, or ``None``; see :class:`Runner`.
         encoder: The wrapped exporter, where it can encode a batch and send it later.
+        storing_encoder: The same, where it can also make bytes of what it encoded, and the reverse.
+        service_of: The name of the service that a batch is of.
         item_size: Bytes of memory that an item takes as it is, by estimate.
         retention: What is kept; ``None``: nothing.
 
@@ -86,9 +90,13 @@ class GuardedExporter(Generic[Batch]):
         listeners: Iterable[Callable[[CircuitTransition], object]] | None,
         switch_interval: float | None,
         encoder: Encoder | None,
+        storing_encoder: StoringEncoder | None,
+        service_of: Callable[[Batch], str],
         item_size: int,
         retention: Retention | None,
     ) -> None:
+        self._service_of = service_of
+        self._place_in: Callable[[str], DiskPlace] | None = None
         self._wrapped = Wrapped(exporter, export, judge, secrets, encoder, size_of, item_size)
         self._size_of = size_of
         self._unit = unit
@@ -116,9 +124,12 @@ class GuardedExporter(Generic[Batch]):
             switch_interval=None if switch_interval is None else SWITCH_INTERVAL.accept(switch_interval),
         )
         custody = None
-        if retention is not None and retention.memory:
+        if retention is not None and retention.is_on:
             accounts.retains = True
             custody = Custody(self.name, unit, accounts, runner, self._wrapped, timeout, retention)
+            custody.can_use_disk = storing_encoder is not None
+            if retention.directory is not None and storing_encoder is not None:
+                self._place_in = partial(DiskPlace, retention, exporter=self.name, encoder=storing_encoder)
         guard = Guard(self.name, timeout, accounts, runner, unit, custody)
         self._guards = {os.getpid(): guard}
         self._said_no_size = False
@@ -166,11 +177,34 @@ class GuardedExporter(Generic[Batch]):
             return True
         guard = self.guard
         if guard.custody is not None:
+            if self._place_in is not None and not guard.custody.has_looked:
+                self._use_disk(guard.custody, self._service_of(batch))
+                guard.custody.look(contextvars.copy_context())
             succeeded = guard.custody.export(items, partial(self._wrapped.payload_of, batch))
         else:
             succeeded = guard.export(items, self._wrapped.export_of(batch))
         free_slowly(batch)
         return succeeded
+
+    def look_on_disk(self, service: str, context: contextvars.Context) -> None:
+        """Send what lies on disk already, from before a restart or from another process.
+
+        Args:
+            service: The name of the service.
+            context: The context that it is sent in.
+        """
+        custody = self.guard.custody
+        if custody is not None and self._place_in is not None:
+            self._use_disk(custody, service)
+            custody.look(context)
+
+    def open_disk(self, service: str) -> str | None:
+        """Make and open the files of a service now: the reason why they cannot be used, or ``None``."""
+        custody = self.guard.custody
+        if custody is None or self._place_in is None:
+            return None
+        self._use_disk(custody, service)
+        return custody.open_disk()
 
     def force_flush(self, timeout_millis: float) -> bool:
         """Flush the wrapped exporter, for `timeout_millis` milliseconds at most.
@@ -202,6 +236,10 @@ class GuardedExporter(Generic[Batch]):
     def say_stopped(self) -> None:
         """Log what this process exported and lost, unless :meth:`shutdown` did: its time is over."""
         self.guard.say_stopped()
+
+    def _use_disk(self, custody: Custody, service: str) -> None:
+        if self._place_in is not None and not custody.is_on_disk:
+            custody.use_disk(self._place_in(service))
 
     def _say_no_size(self, kind: type, error: Exception) -> None:
         if not self._said_no_size:

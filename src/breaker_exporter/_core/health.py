@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from .._base.values import CircuitState, ExporterHealth
 from .circuit import Circuit
 from .ledger import Ledger
 from .runner import RunnerStatus
+
+if TYPE_CHECKING:
+    from .disk_order import Census
 
 Value = TypeVar("Value")
 
@@ -21,6 +24,7 @@ def snapshot(
     *,
     retained_bytes: int,
     oldest_at: float | None,
+    census: Census | None,
 ) -> ExporterHealth:
     """The state of an exporter now, whatever a given breaker's storage raises."""
     return ExporterHealth(
@@ -34,9 +38,14 @@ def snapshot(
         failed=ledger.failed,
         refused=ledger.refused,
         dropped=ledger.dropped,
+        dropped_by_reason=ledger.dropped_by_reason,
         retained=ledger.retained,
         retained_bytes=retained_bytes,
-        oldest_at=oldest_at,
+        disk_files=None if census is None else census.files,
+        disk_bytes=None if census is None else census.bytes,
+        oldest_at=_earlier(oldest_at, None if census is None else census.oldest_at),
+        spooled=ledger.spooled,
+        recovered=ledger.recovered,
         resent=ledger.resent,
         in_flight=ledger.in_flight,
         hung_calls=runner.hung_calls,
@@ -56,6 +65,10 @@ def state_of(circuit: Circuit) -> CircuitState:
 def probe_in_of(circuit: Circuit) -> float | None:
     """Seconds until the next probe may run; ``None`` while the circuit is closed."""
     return _or(lambda: circuit.retry_in, None if circuit.is_closed else 0.0)
+
+
+def _earlier(first: float | None, second: float | None) -> float | None:
+    return min((at for at in (first, second) if at is not None), default=None)
 
 
 def _or(question: Callable[[], Value], otherwise: Value) -> Value:

@@ -12,13 +12,13 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from .._base.log import Line, counted
+from .._base.values import DropReason
+from .drops import Drops
+from .loss_summary import SUMMARY_EVERY, Pending, Summary
 from .replay import Replay
 
 if TYPE_CHECKING:
     from .settlement import Settlement
-
-_SUMMARY_EVERY = 60.0
-"""Seconds."""
 
 
 class Loss(enum.StrEnum):
@@ -34,6 +34,13 @@ class Loss(enum.StrEnum):
     STOPPED = "dropped since the process ended"
 
 
+_DROPS = {
+    DropReason.EVICTED: Loss.EVICTED,
+    DropReason.EXPIRED: Loss.EXPIRED,
+    DropReason.SHUTDOWN: Loss.STOPPED,
+}
+
+
 class Ledger:
     """Counts of items: each received item ends in exactly one of exported, failed, refused (P3).
 
@@ -44,6 +51,8 @@ class Ledger:
     Attributes:
         lost_in_outage: Items lost to failures since the last success, and refused since the circuit opened.
         retained: Items that are kept for another call.
+        spooled: Items written to disk.
+        recovered: Items of files on disk that this process has settled.
         resent: Items sent again that the backend may have had already.
         outages: Number of outages that have ended.
     """
@@ -54,8 +63,9 @@ class Ledger:
         self.exported = 0
         self.failed = 0
         self.refused = 0
-        self.dropped = 0
         self.retained = 0
+        self.spooled = 0
+        self.recovered = 0
         self.resent = 0
         self.lost_in_outage = 0
         self.last_error: str | None = None
@@ -63,15 +73,34 @@ class Ledger:
         self.last_failure_at: float | None = None
         self.outages = 0
         self._in_outage = in_outage
+        self._drops = Drops(unit)
         self._replay = Replay(unit)
         self._losses: Counter[Loss] = Counter()
-        self._summary = _Summary(unit)
-        self._pending = _Pending()
+        self._summary = Summary(unit)
+        self._pending = Pending()
 
     @property
     def in_flight(self) -> int:
-        ended = self.exported + self.failed + self.refused + self.dropped
-        return self.received - ended - self.retained
+        ended = self.exported + self.failed + self.refused + self.dropped + self.spooled
+        return self.received + self.recovered - ended - self.retained
+
+    @property
+    def kept(self) -> int:
+        """Items that wait for another call: in memory, or on disk and of this process."""
+        return self.retained + self._replay.on_disk
+
+    @property
+    def dropped(self) -> int:
+        return sum(self.dropped_by_reason.values())
+
+    @property
+    def dropped_by_reason(self) -> dict[str, int]:
+        return {reason.value: self._losses[kind] for reason, kind in _DROPS.items()}
+
+    @property
+    def dropped_in_outage(self) -> int:
+        """Items of `lost_in_outage` that were kept before."""
+        return self._drops.items
 
     def receive(self, items: int) -> None:
         self.received += items
@@ -114,14 +143,53 @@ class Ledger:
     def drop(self, items: int, outage: int, reason: str, kind: Loss, now: float) -> None:
         """Account for items that were kept until they had to go."""
         self.retained -= items
-        self.dropped += items
         self._losses[kind] += items
+        if outage < self.outages:
+            self._replay.settle(0, items, dropped=items)
         if self._in_outage:
             self.lost_in_outage += items
-        if outage < self.outages:
-            self._replay.settle(0, items)
-        if kind is not Loss.STOPPED:
+        if kind is Loss.STOPPED:
+            return  # another line counts them
+        if self._in_outage:
+            self._drops.add(items, reason, kind)
+        else:
             self._summary.add(items, reason, now)
+
+    def spool(self, items: int, *, were_kept: bool) -> None:
+        """Account for items that lie on disk now, and are no longer this process's."""
+        self.spooled += items
+        if were_kept:
+            self.retained -= items
+        self._replay.spool(items, were_kept=were_kept)
+
+    def fail_file(self, found: Settlement, resent: int) -> None:
+        """Account for a call with a file that stays as it is: its items are counted when it goes."""
+        self.resent += resent
+        self.last_error, self.last_failure_at = found.report.reason, time.time()
+
+    def recover(self, items: int, found: Settlement, resent: int, now: float) -> None:
+        """Account for the items of a file that is removed, since a call with it was made."""
+        self.recovered += items
+        self.resent += resent
+        left = items - found.accepted - found.lost
+        self.spooled += left
+        self._replay.recover(found.accepted, found.lost)
+        self.settle(found.accepted, found.lost, found.report.reason, found.kind, now)
+
+    def recover_dropped(self, items: int, reason: str, kind: Loss, now: float) -> None:
+        """Account for the items of a file that had to go."""
+        self.recovered += items
+        self._losses[kind] += items
+        self._replay.recover(0, items)
+        if self._in_outage:
+            self.lost_in_outage += items
+            self._drops.add(items, reason, kind)
+        else:
+            self._summary.add(items, reason, now)
+
+    def disk_is_empty(self) -> None:
+        """Nothing lies on disk any more."""
+        self._replay.disk_is_empty()
 
     def refuse(self, items: int, reason: str, now: float) -> None:
         self.refused += items
@@ -134,6 +202,8 @@ class Ledger:
 
     def open(self) -> None:
         """Note that the circuit has opened: from now on, losses are part of this outage."""
+        if not self._in_outage:
+            self._drops.begin()
         self._in_outage = True
         self._pending.taken()
 
@@ -145,10 +215,10 @@ class Ledger:
         self._replay.begin(self.retained)
 
     def due(self, now: float) -> Line | None:
-        """The line about loss that has opened no circuit, if one is due (G3)."""
-        if self._pending.since is not None and now - self._pending.since >= _SUMMARY_EVERY:
+        """The next line about loss, if one is due (G3), or about the end of a replay."""
+        if self._pending.since is not None and now - self._pending.since >= SUMMARY_EVERY:
             self._summary.add(*self._pending.taken(), now)
-        return self._replay.due() or self._summary.due(now)
+        return self._drops.due() or self._replay.due() or self._summary.due(now, in_outage=self._in_outage)
 
     def balance(self) -> Line:
         """The line at the stop (G2)."""
@@ -164,67 +234,3 @@ class Ledger:
             "stopped: %s exported, %d lost since this process began: %s%s%s",
             (exported, lost, kinds, waiting, f"; the last error: {self.last_error}" if has_failed else ""),
         )
-
-
-class _Pending:
-    """Failures while the circuit is closed: it may still open, and then they are part of that outage."""
-
-    def __init__(self) -> None:
-        self.since: float | None = None
-        self._items = 0
-        self._reason = ""
-
-    def add(self, items: int, reason: str, now: float) -> None:
-        self.since = now if self.since is None else self.since
-        self._items += items
-        self._reason = reason
-
-    def taken(self) -> tuple[int, str]:
-        taken = self._items, self._reason
-        self.since, self._items, self._reason = None, 0, ""
-        return taken
-
-
-class _Summary:
-    """Loss that opens no circuit: a line as it begins, one a minute while it lasts, one when it is over."""
-
-    def __init__(self, unit: str) -> None:
-        self._unit = unit
-        self._items = 0
-        self._reason = ""
-        self._told = 0
-        self._began: float | None = None
-        self._last_at = 0.0
-        self._said_at = 0.0
-
-    def add(self, items: int, reason: str, now: float) -> None:
-        if items:
-            self._items += items
-            self._reason = reason
-            self._last_at = now
-
-    def due(self, now: float) -> Line | None:
-        if self._began is None:
-            if not self._items:
-                return None
-            self._began = now
-            text = "%s lost: %s; this opens no circuit, a line a minute follows while it lasts"
-            return self._line(now, text, counted(self._items, self._unit), self._reason)
-        elapsed = now - self._said_at
-        if elapsed < _SUMMARY_EVERY:
-            return None
-        if self._items:
-            text = "%s lost in the last %.0f s, %d since this began %.0f s ago; the last reason: %s"
-            lost, total = counted(self._items, self._unit), self._told + self._items
-            return self._line(now, text, lost, elapsed, total, now - self._began, self._reason)
-        text = "the loss that opened no circuit is over: %s lost in %.0f s; the last reason: %s"
-        lost = counted(self._told, self._unit)
-        line = self._line(now, text, lost, self._last_at - self._began, self._reason)
-        self._told, self._began = 0, None
-        return line
-
-    def _line(self, now: float, text: str, *args: object) -> Line:
-        self._told += self._items
-        self._items = 0
-        self._said_at = now
-        return Line(logging.WARNING, text, args)

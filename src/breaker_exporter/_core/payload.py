@@ -5,7 +5,7 @@ Where an exporter can encode, that is bytes: small to keep, and nothing of the a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -82,5 +82,46 @@ class Encoder(Protocol):
         ...
 
     def drop_payload(self, payload: Payload) -> None:
-        """`payload` will not be sent any more."""
+        """`payload`, in flight or not, will not be sent any more: it has failed."""
+        ...
+
+
+class StoringEncoder(Encoder, Protocol):
+    """An encoder whose payloads can lie on a disk, and be sent by another process than made them.
+
+    What it gets as ``rest`` is called between two pieces of long work: lets others run.
+
+    Attributes:
+        signal: The name of the signal that all its payloads are of, such as ``spans``.
+    """
+
+    signal: str
+
+    def join_payloads(self, payloads: Sequence[Payload], rest: Callable[[], None]) -> Payload:
+        """All items of `payloads`, which are in flight, in the same order, packed.
+
+        Whoever exports items one by one would else have a file for each.
+        """
+        ...
+
+    def dump_payload(self, payload: Payload) -> bytes:
+        """`payload` as bytes, without headers, endpoint or credentials.
+
+        Raises:
+            ValueError: It is larger than what is loaded.
+        """
+        ...
+
+    def release_payload(self, payload: Payload) -> None:
+        """`payload` is on a disk now: it is no longer in flight here, and has not failed."""
+        ...
+
+    def load_payload(self, data: bytes, rest: Callable[[], None]) -> Payload:
+        """The payload that `data` was made of, ready to be sent by this exporter. It is not in flight.
+
+        No length and no count in it is trusted.
+
+        Raises:
+            ValueError: `data` is not what :meth:`dump_payload` makes.
+        """
         ...

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 
-from .._base.setting import COUNT_OR_ZERO, POSITIVE, Setting, members, seconds
+from .._base.setting import COUNT, COUNT_OR_ZERO, PATH, POSITIVE, Setting, members, seconds
 
 
 class Keep(enum.StrEnum):
@@ -21,7 +21,22 @@ RETAIN_MEMORY = Setting(
     default=16 << 20,
     unit="bytes",
     about="memory of a process for what could not be delivered yet, all its exporters together; "
-    "0: nothing is kept",
+    "0: nothing is kept there",
+)
+RETAIN_DIRECTORY: Setting[str | None] = Setting(
+    variables=("BREAKER_EXPORTER_RETAIN_DIRECTORY",),
+    argument="directory",
+    kind=PATH,
+    default=None,
+    about="where it is kept on disk too, so that it survives the process; all processes of a host share it",
+)
+RETAIN_DISK = Setting(
+    variables=("BREAKER_EXPORTER_RETAIN_DISK",),
+    argument="disk",
+    kind=COUNT,
+    default=256 << 20,
+    unit="bytes",
+    about="disk that a service may take there, all its processes and exporters together",
 )
 RETAIN_MAX_AGE = Setting(
     variables=("BREAKER_EXPORTER_RETAIN_MAX_AGE",),
@@ -44,4 +59,4 @@ KEEP = Setting(
     default=Keep.NEWEST,
     about="`newest` drops the oldest items where not all fit, `oldest` keeps the start of an outage",
 )
-DECLARED = (RETAIN_MEMORY, RETAIN_MAX_AGE, REPLAY_RATE, KEEP)
+DECLARED = (RETAIN_MEMORY, RETAIN_DIRECTORY, RETAIN_DISK, RETAIN_MAX_AGE, REPLAY_RATE, KEEP)

@@ -30,6 +30,7 @@ class Sender:
     """Makes steps until there is nothing more to do. A forked child makes its own.
 
     Args:
+        name: The exporter's name.
         step: Makes one step, and returns the seconds until the next one is due, or ``None`` where nothing
             is left to do.
 
@@ -37,7 +38,8 @@ class Sender:
         context: The context that steps are made in, from the next start on.
     """
 
-    def __init__(self, step: Callable[[], float | None]) -> None:
+    def __init__(self, name: str, step: Callable[[], float | None]) -> None:
+        self._name = name
         self._step = step
         self.context = contextvars.Context()
         self._pid = os.getpid()
@@ -113,7 +115,8 @@ class Sender:
         except Exception as error:  # of a given breaker, its storage, or a clock
             if not self._said_broken:
                 self._said_broken = True
-                say(logging.WARNING, "what is kept could not be sent; trying again every second", cause=error)
+                text = "%s: what is kept could not be sent; trying again every second"
+                say(logging.WARNING, text, self._name, cause=error)
             return _AFTER_ERROR
 
     def _is_over(self, worker: object) -> bool:

@@ -47,7 +47,7 @@ def settlement_of(
     *,
     is_probe: bool,
     is_replay: bool,
-    is_alone: bool,
+    are_others_tried: bool,
 ) -> Settlement:
     """Turn the outcome of a call into a settlement, and count an error of the batch's own on `parcel`.
 
@@ -57,7 +57,7 @@ def settlement_of(
         others_accepted: Number of parcels that the backend has accepted so far.
         is_probe: True where the call was a probe.
         is_replay: True where the parcel had been kept before.
-        is_alone: True where no other parcel waits.
+        are_others_tried: True where a probe has failed with each other parcel that waits, if there is any.
     """
     delivery = _delivery_of(parcel, outcome)
     report, left = delivery.report, delivery.left
@@ -65,7 +65,7 @@ def settlement_of(
     if left is not None and report.verdict in COMES_BACK:
         parcel.may_be_there |= report.cause in (Cause.UNKNOWN, Cause.GATEWAY)
         is_error = report.verdict is Verdict.FAILED and report.cause is Cause.ANSWERED
-        if is_error and _is_at_fault(parcel, others_accepted, is_last_hope=is_probe and is_alone):
+        if is_error and _is_at_fault(parcel, others_accepted, is_last_hope=is_probe and are_others_tried):
             reason = f"{report.reason} (the answer to this batch {parcel.errors} times)"
             report, left = replace(report, reason=reason), None
             told = replace(report, verdict=Verdict.UNSENT)
@@ -96,7 +96,7 @@ def _delivery_of(parcel: Parcel, outcome: Outcome) -> Delivery:
 def _is_at_fault(parcel: Parcel, others_accepted: int, *, is_last_hope: bool) -> bool:
     """True where the backend has often answered to this one with an error, and accepts others.
 
-    Or no other is there to be tried: then this one alone may be what keeps the circuit open.
+    Or no other is left to be tried: then such parcels alone may be what keeps the circuit open.
     """
     if is_last_hope or parcel.accepted != others_accepted:
         parcel.errors += 1

@@ -5,6 +5,7 @@ Safe to import before gevent's monkey patch: what brings ``ssl`` along is import
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint
@@ -14,6 +15,7 @@ from opentelemetry.sdk.trace import SpanProcessor
 from opentelemetry.sdk.trace.export import SpanExporter
 
 from .._base.environment import TelemetryError
+from .._base.log import say
 from .._base.meter_provider import metered
 from .._base.redaction import origin, shown
 from ..otlp import _credentials
@@ -71,8 +73,13 @@ def guarded(name: str, exporter: SpanExporter, settings: Settings) -> Pipeline:
 
 def with_circuit(name: str, exporter: SpanExporter, settings: Settings) -> CircuitBreakerSpanExporter:
     """Put the exporter behind a circuit of its own."""
+    from .._span_results import storing_encoder_of
     from .._spans import CircuitBreakerSpanExporter
 
+    retention = settings.retention
+    if retention.directory is not None and storing_encoder_of(exporter) is None:
+        say(logging.INFO, "%s: what cannot be delivered is kept in memory alone, not on disk", name)
+        retention = retention.in_memory()
     return CircuitBreakerSpanExporter(
         exporter,
         name=name,
@@ -82,7 +89,7 @@ def with_circuit(name: str, exporter: SpanExporter, settings: Settings) -> Circu
         export_timeout=settings.export_timeout,
         listeners=settings.listeners,
         switch_interval=settings.switch_interval,
-        retention=settings.retention,
+        retention=retention,
     )
 
 

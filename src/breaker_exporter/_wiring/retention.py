@@ -8,12 +8,18 @@ from typing import TYPE_CHECKING
 from .._base.log import say
 from .._base.redaction import shown
 from .._core.retention import Retention
-from .._core.retention_settings import REPLAY_RATE, RETAIN_MAX_AGE, RETAIN_MEMORY
+from .._core.retention_settings import (
+    REPLAY_RATE,
+    RETAIN_DIRECTORY,
+    RETAIN_DISK,
+    RETAIN_MAX_AGE,
+    RETAIN_MEMORY,
+)
 
 if TYPE_CHECKING:
     from .._base.environment import Environment
 
-_of_variables: dict[tuple[int, float, float], Retention] = {}
+_of_variables: dict[tuple[object, ...], Retention] = {}
 """By the values of the variables: equal values share one retention."""
 
 
@@ -38,13 +44,14 @@ def in_force(given: Retention | None, environment: Environment) -> Retention:
     memory = environment.in_force(RETAIN_MEMORY)
     max_age = environment.in_force(RETAIN_MAX_AGE)
     replay_rate = environment.in_force(REPLAY_RATE)
-    made = Retention(memory=memory, max_age=max_age, replay_rate=replay_rate)
-    return _of_variables.setdefault((memory, max_age, replay_rate), made)
+    directory, disk = environment.in_force(RETAIN_DIRECTORY), environment.in_force(RETAIN_DISK)
+    made = Retention(memory=memory, directory=directory, disk=disk, max_age=max_age, replay_rate=replay_rate)
+    return _of_variables.setdefault((memory, directory, disk, max_age, replay_rate), made)
 
 
 def say_where_off(retention: Retention) -> None:
     """Log one INFO line where nothing is kept."""
-    if retention.memory == 0:
+    if not retention.is_on:
         say(
             logging.INFO,
             "retention is off, its memory is 0 bytes: spans that a backend cannot take now are lost",

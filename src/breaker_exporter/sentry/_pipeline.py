@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from .._base.address import place
@@ -44,7 +45,8 @@ def pipeline(
         return Pipeline(SilencedProcessor(SentrySpanProcessor()), None)
     if url := collector_of(client):
         return _by_collector(url, settings, environment, provider)
-    every_trace = guarded("sentry", _exporter(client, settings), settings)
+    in_memory = replace(settings, retention=settings.retention.in_memory())  # what Sentry refuses is final
+    every_trace = guarded("sentry", _exporter(client, settings), in_memory)
     if sentry.traces_sample_rate == 1.0:
         return every_trace
     return Pipeline(SamplingProcessor(every_trace.processor, sentry.traces_sample_rate), every_trace.exporter)

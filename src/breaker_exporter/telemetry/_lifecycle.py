@@ -117,6 +117,9 @@ class Lifecycle:
             # Exit handlers run in reverse order: before those of all that was imported or made until now.
             atexit.register(self.stop)
             say_started(process.provider, started.exporters, started.settings)
+            if process.provider is not None:
+                for exporter in started.exporters:
+                    exporter._look_on_disk(process.provider.resource)
 
     def stop(self, timeout: float | None = None) -> None:
         """Export what is queued and shut down, within `timeout` (s); see ``Telemetry.stop``."""

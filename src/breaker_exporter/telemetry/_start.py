@@ -104,6 +104,10 @@ def start(
                     pipelines = (*pipelines, connection.pipeline)
                     processor.switch_to(pipelines, seconds)
         exporters = tuple(pipeline.exporter for pipeline in pipelines if pipeline.exporter)
+        if environment.strict and provider is not None:
+            for exporter in exporters:
+                if (reason := exporter._open_disk(provider.resource)) is not None:
+                    environment.complain(f"nothing can be kept on disk: {reason}")
         if environment.in_force(METRICS):
             from ..instrumentation import observe
 

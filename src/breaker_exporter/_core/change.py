@@ -1,0 +1,32 @@
+"""Waiting for something to change, by greenlets and by threads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from .._concurrency.parker import Parker, new_parker
+
+LOOKS_AGAIN = 0.25
+"""Seconds after which who waits looks for itself: a clock may jump, and a fork may have come between."""
+
+
+class Change:
+    """Wakes all who wait for it."""
+
+    def __init__(self) -> None:
+        self._waiting: list[Parker] = []
+
+    def happened(self) -> None:
+        """Wake those who wait. Any thread may call this."""
+        for parker in list(self._waiting):
+            parker.unpark()
+
+    def wait(self, is_over: Callable[[], bool], timeout: float) -> None:
+        """Wait until it has happened, unless `is_over` already, for so many seconds at most."""
+        parker = new_parker()
+        self._waiting.append(parker)
+        try:
+            if not is_over():
+                parker.park(timeout)
+        finally:
+            self._waiting.remove(parker)

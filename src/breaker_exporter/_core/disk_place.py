@@ -1,0 +1,72 @@
+"""The place on disk where the batches of one exporter are kept, for all processes of a host."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from .._spool.spool import Spool
+from .accounts import Accounts
+from .backlog import Backlog
+from .disk_backlog import DiskBacklog
+from .disk_health import DiskHealth
+from .disk_run import DiskRun
+from .disk_work import DiskWork
+from .payload import StoringEncoder
+from .retention import Retention
+from .retention_settings import Keep
+
+
+@dataclass(frozen=True, slots=True)
+class DiskPlace:
+    """Where the batches of one exporter lie, and in which form.
+
+    Attributes:
+        retention: With a directory.
+        service: ``service.namespace/service.name``, or the name alone.
+        exporter: The exporter's name.
+        encoder: Makes bytes of payloads, and the reverse.
+    """
+
+    retention: Retention
+    service: str
+    exporter: str
+    encoder: StoringEncoder
+
+    def spool(self) -> Spool:
+        """The files, opened by whoever uses them first."""
+        assert self.retention.directory is not None
+        return Spool(
+            self.retention.directory,
+            self.service,
+            self.encoder.signal,
+            self.exporter,
+            limit=self.retention.disk,
+            keep_newest=self.retention.keep is Keep.NEWEST,
+        )
+
+    def backlog(
+        self,
+        backlog: Backlog,
+        accounts: Accounts,
+        longest_call: float,
+        changed: Callable[[], object],
+        wake_sender: Callable[[], object],
+    ) -> DiskBacklog:
+        """The backlog on disk of a process, beside the one in memory.
+
+        Args:
+            backlog: In memory.
+            accounts: Of the exporter.
+            longest_call: Seconds that a call may take.
+            changed: Called when a parcel is settled or written.
+            wake_sender: Called when something was read.
+        """
+        spool = self.spool()
+        work = DiskWork(spool, self.encoder, self.retention.max_age, longest_call)
+        run = DiskRun(work)
+        health = DiskHealth(self.exporter, spool, self.retention.disk)
+        release = self.encoder.release_payload
+        return DiskBacklog(
+            self.exporter, self.retention, backlog, accounts, run, health, release, changed, wake_sender
+        )

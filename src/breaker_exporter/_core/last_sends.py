@@ -1,0 +1,68 @@
+"""Sends what waits on the caller's own time: at the shutdown, and where no thread can be started any more."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+
+from . import deadline_clock as time
+from .accounts import Accounts
+from .backlog import Backlog, Parcel
+from .change import LOOKS_AGAIN, Change
+from .parcel_calls import ParcelCalls
+from .runner import Runner
+
+
+class LastSends:
+    """Makes the calls for what waits, while the circuit is closed.
+
+    Args:
+        accounts: Of the exporter, with its circuit.
+        runner: Knows when all calls are to be over.
+        backlog: Holds what waits.
+        calls: Makes them.
+        change: Happens when a parcel is settled.
+    """
+
+    def __init__(
+        self, accounts: Accounts, runner: Runner, backlog: Backlog, calls: ParcelCalls, change: Change
+    ) -> None:
+        self._accounts = accounts
+        self._runner = runner
+        self._backlog = backlog
+        self._calls = calls
+        self._change = change
+        self._pid = os.getpid()
+
+    def send(self, until: float, *, is_last: bool) -> bool:
+        """Send what waits, each once; true where nothing does then.
+
+        Args:
+            until: Monotonic seconds.
+            is_last: True where what others have in a call is waited for too: it may come back.
+        """
+        tried: set[Parcel] = set()  # each once: one that fails comes back
+        untried: deque[Parcel] = deque()
+        calls_end_by = None
+        while os.getpid() == self._pid and self._accounts.is_closed and (now := time.monotonic()) < until:
+            if not untried:
+                untried.extend(parcel for parcel in self._backlog.waiting() if parcel not in tried)
+                tried.update(untried)
+            if untried:
+                if not self._send(untried.popleft(), until):
+                    break
+                continue
+            # A call that hangs leaves time for the end of the wrapped exporter.
+            calls_end_by = calls_end_by or now + (min(until, self._runner.cut_at) - now) / 2
+            if not (is_last and self._backlog.has_calls and now < calls_end_by):
+                break
+            self._runner.settle_late()
+            self._change.wait(lambda: not self._backlog.has_calls, min(calls_end_by - now, LOOKS_AGAIN))
+        return self._backlog.is_empty
+
+    def _send(self, parcel: Parcel, until: float) -> bool:
+        """Send one that waits, unless it is gone; false where no more can be sent now."""
+        if not self._calls.take(parcel):
+            return True
+        attempt = self._calls.make(parcel, until)
+        return attempt.permit is not None and not attempt.pauses_replay
