@@ -10,6 +10,7 @@ from ._base.command_line import until_nobody_reads
 from ._demo import command as demo
 from ._doctor import command as doctor
 from ._sizing import command as retention
+from ._spool_command import command as spool
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,6 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     demo.configure(commands.add_parser("demo", help="run two services through one outage, side by side"))
     doctor.configure(commands.add_parser("doctor", help="find mistakes in the telemetry of this environment"))
     retention.configure(commands.add_parser("retention", help="compute the memory that an outage takes"))
+    spool.configure(commands.add_parser("spool", help="show, send or delete what an outage left on disk"))
     options = parser.parse_args(arguments)
     if "run" not in options:
         parser.print_help()

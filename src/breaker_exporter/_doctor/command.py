@@ -29,9 +29,9 @@ _INTERRUPTED = 130
 _ABOUT = (
     "Looks at the telemetry as it is set up here: versions, Gunicorn's configuration and its hooks, the "
     "settings in force and where each comes from, the way to the collector (name, TCP, TLS, an empty OTLP "
-    "request) and to Sentry, the memory for an outage and the time for stopping. Each finding has an "
-    "advice. No span and no event is sent, and no credentials are shown. Exit status: 0 where all is well, "
-    "1 with warnings, 2 where something is broken."
+    "request) and to Sentry, the memory and the disk for an outage and the time for stopping. Each finding "
+    "has an advice. No span and no event is sent, and no credentials are shown. Exit status: 0 where all "
+    "is well, 1 with warnings, 2 where something is broken."
 )
 _CONF = (
     "Gunicorn's configuration, as its --config takes it: a file, or python:MODULE (default: as Gunicorn "
@@ -88,6 +88,7 @@ def examine(report: Report, conf_path: str | None, step: float) -> None:
             return
         _try(report, "the time for stopping", stopping.examine(conf, effective.settings.shutdown_timeout))
         _try(report, "the memory of retention", memory.examine(conf.workers, effective.settings.retention))
+        _try(report, "the directory of retention", _directory(conf, effective))
         _try(report, "the way to the collector", collector.examine(effective, step))
         _try(report, "Sentry", _sentry(report, effective, step))
 
@@ -118,6 +119,13 @@ def _settings(report: Report, conf: Conf) -> Steps[EffectiveSettings]:
     found = yield from effective.examine(conf.given, _hide_secrets(report, conf.given))
     report.settings.extend(found.rows)
     return found
+
+
+def _directory(conf: Conf, effective: EffectiveSettings) -> Steps[None]:
+    from .disk import directory
+
+    retention, is_fatal = effective.settings.retention, effective.environment.strict
+    return directory.examine(conf.workers, retention, effective.service, is_fatal=is_fatal)
 
 
 def _sentry(report: Report, effective: EffectiveSettings, step: float) -> Steps[None]:

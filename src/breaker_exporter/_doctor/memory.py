@@ -21,12 +21,13 @@ def examine(workers: int, retention: Retention, root: Path = Path("/")) -> Steps
         retention: That of each of them.
         root: The folder with ``proc`` and ``sys``.
     """
-    if retention.memory == 0:
+    if not retention.is_on:
         text = f"nothing is kept in an outage: {RETAIN_MEMORY.variable} is 0, or Retention has memory=0"
         yield ok("retention", text)
         return
     limit = memory_limit(root)
     each = retention.memory if limit is None else min(retention.memory, limit // SHARE_OF_CGROUP)
+    each = max(each, retention.least)
     together = each * max(workers, 1)
     text = f"each process keeps up to {_mib(each)} in an outage"
     if each < retention.memory:

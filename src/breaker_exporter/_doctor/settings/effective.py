@@ -25,6 +25,7 @@ class EffectiveSettings:
         settings: Their values.
         given: What was given in code.
         environment: The variables.
+        service: ``namespace/name`` of the service, or its name, as far as the environment tells.
         protocols: Those of the OTLP exporters; empty where spans go nowhere by OTLP.
         rows: The table for the report, without Sentry's.
     """
@@ -32,6 +33,7 @@ class EffectiveSettings:
     settings: Settings
     given: Given
     environment: RecordingEnvironment
+    service: str
     protocols: tuple[Protocol, ...]
     rows: tuple[Setting, ...]
 
@@ -77,4 +79,5 @@ def examine(given: Given, environment: RecordingEnvironment) -> Steps[EffectiveS
         yield from values.check_credentials(protocol, environment)
     yield from values.check_endpoint(given, environment, protocols)
     yield from names.check(variables, strict=environment.strict)
-    return EffectiveSettings(settings, given, environment, protocols, tuple(rows))
+    named = service_name.with_namespace(service[0], environment)
+    return EffectiveSettings(settings, given, environment, named, protocols, tuple(rows))

@@ -25,13 +25,17 @@ def of(given: Given, environment: RecordingEnvironment) -> tuple[str, str]:
         return given.service_name, "code"
     if name := environment.value(_NAME):
         return name, _NAME
-    pairs = [pair.partition("=") for pair in (environment.value(_ATTRIBUTES) or "").split(",")]
-    found = [unquote(value.strip()) for key, _, value in pairs if key.strip() == "service.name"]
-    if found and found[-1]:
-        return found[-1], _ATTRIBUTES
+    if found := _attribute("service.name", environment):
+        return found, _ATTRIBUTES
     detectors = {name.strip() for name in (environment.value(_DETECTORS) or "").split(",")}
     # Other detectors may name it, and they may ask over the network.
     return _UNKNOWN, "default" if detectors <= _NAMELESS else _DETECTORS
+
+
+def with_namespace(name: str, environment: RecordingEnvironment) -> str:
+    """Return ``namespace/name``, or the name alone; a namespace that is given in code is not seen."""
+    namespace = _attribute("service.namespace", environment)
+    return f"{namespace}/{name}" if namespace else name
 
 
 def check_attributes(environment: RecordingEnvironment) -> Steps[None]:
@@ -55,3 +59,9 @@ def check(service: tuple[str, str], *, sees_code: bool) -> Steps[None]:
     elif source == "code" and is_quoted(name):
         text = f"the service's name, given in code, has quotation marks as a part of it: {name}"
         yield warning("value-quoted", text, "remove them where it comes from")
+
+
+def _attribute(name: str, environment: RecordingEnvironment) -> str:
+    pairs = [pair.partition("=") for pair in (environment.value(_ATTRIBUTES) or "").split(",")]
+    found = [unquote(value.strip()) for key, _, value in pairs if key.strip() == name]
+    return found[-1] if found else ""
