@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+from ._lists import Listed
+from ._measuring import ChildProcesses
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +26,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("dist", "no") == "no":  # this process runs tests, and does not only hand them out
         _prepend_to_pythonpath(Path(__file__).parent / "children")
         if "COVERAGE_PROCESS_CONFIG" in os.environ:
-            _measure_greenlets_in_children()
+            config.pluginmanager.register(ChildProcesses())
 
 
 def _prepend_to_pythonpath(folder: Path) -> None:
@@ -30,36 +34,17 @@ def _prepend_to_pythonpath(folder: Path) -> None:
     os.environ["PYTHONPATH"] = f"{folder}{os.pathsep}{paths}" if paths else str(folder)
 
 
-def _measure_greenlets_in_children() -> None:
-    """Measure child processes as pyproject.toml says, with greenlets.
-
-    `make coverage` measures this process without: it runs none, and they make coverage three times as slow.
-    """
-    from coverage import Coverage
-
-    running = Coverage.current()
-    assert running is not None
-    del os.environ["COVERAGE_PROCESS_CONFIG"]
-    os.environ["COVERAGE_PROCESS_START"] = str(Path(__file__).parents[1] / "pyproject.toml")
-    os.environ["COVERAGE_FILE"] = str(Path(str(running.get_option("run:data_file"))).absolute())
-
-
-def _listed(name: str) -> frozenset[str]:
-    """Return the lines of a list: node ids of files, and of tests without their parameters."""
-    lines = (Path(__file__).parent / name).read_text().splitlines()
-    return frozenset(line for line in lines if not line.startswith("#"))
-
-
-def _is_in(item: pytest.Item, tests: frozenset[str]) -> bool:
-    test = item.nodeid.partition("[")[0]
-    return not tests.isdisjoint({test, test.partition("::")[0]})
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    slow = _listed("slow.txt")
+    slow = Listed("slow.txt")
     for item in items:
-        if _is_in(item, slow):
+        if item.nodeid in slow:
             item.add_marker(pytest.mark.slow)
+
+
+def pytest_collection_finish() -> None:
+    # Thousands of collected tests, which each later collection of garbage would look through.
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

@@ -1,8 +1,9 @@
-"""``python -m tools.extras``: runs all checks, two environments at a time, and reports them."""
+"""``python -m tools.extras``: runs all checks, three environments at a time, and reports them."""
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import sys
 import time
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from typing import TypeVar
 from breaker_exporter._harness.interruption import Interrupted, Interruption
 
 from .check import Check
-from .environment import Environment, build
+from .environment import Environment, build, fetch
 from .plan import CASES, Case
 from .processes import Failed, Processes
 
@@ -56,7 +57,7 @@ def main() -> int:
         sys.stderr.write(f"{interrupted}; no process is left\n")
         return interrupted.status
     except Failed as failure:
-        _say(failure.log, f"the wheel cannot be built: {failure}")
+        _say(failure.log, f"the wheel cannot be built, or what it requires not be fetched: {failure}")
         return 1
     return _concluded(results, time.monotonic() - began)
 
@@ -70,8 +71,20 @@ def _tried(cases: list[Case], jobs: int, check: Callable[[], None]) -> list[Resu
         try:
             _say("building the wheel")
             (wheel,) = _watched([lanes.submit(build, processes, directory)], check)
+            _say("fetching what it requires")
+            # Apart, as instrumentations lag behind the newest SDK: the others are tried with that.
+            kinds = sorted({bool(case.more) for case in cases})
+            fetched = _watched(
+                [lanes.submit(fetch, processes, directory, _required(cases, kind, wheel)) for kind in kinds],
+                check,
+            )
+            wheels = dict(zip(kinds, fetched, strict=True))
             _watched(
-                [lanes.submit(_try, processes, directory, wheel, case, results) for case in cases], check
+                [
+                    lanes.submit(_try, processes, directory, wheel, wheels[bool(case.more)], case, results)
+                    for case in cases
+                ],
+                check,
             )
         except BaseException:
             processes.end()
@@ -88,11 +101,19 @@ def _watched(futures: list[Future[T]], check: Callable[[], None]) -> list[T]:
     return [future.result() for future in futures]
 
 
-def _try(processes: Processes, directory: Path, wheel: Path, case: Case, results: list[Result]) -> None:
+def _required(cases: list[Case], has_more: bool, wheel: Path) -> list[str]:
+    """Return the requirements of all cases with more packages than this one, or of all without."""
+    found = (case.requirements(wheel) for case in cases if bool(case.more) is has_more)
+    return sorted(set(itertools.chain.from_iterable(found)))
+
+
+def _try(
+    processes: Processes, directory: Path, wheel: Path, wheels: Path, case: Case, results: list[Result]
+) -> None:
     """Install a case and run its checks; print each result at once."""
     with TemporaryDirectory(dir=directory, ignore_cleanup_errors=True) as name:
         environment = Environment(processes, Path(name))
-        steps = [Check(INSTALL, lambda made: made.install(wheel, case.extras, case.more)), *case.checks]
+        steps = [Check(INSTALL, lambda made: made.install(case.requirements(wheel), wheels)), *case.checks]
         for step in steps:
             began = time.monotonic()
             failure = _failure_of(step, environment)
@@ -143,7 +164,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tools.extras", description=__doc__)
     parser.add_argument("--only", default="", metavar="TEXT", help="only the cases whose name contains this")
     parser.add_argument(
-        "--jobs", type=int, default=2, metavar="N", help="environments at a time (default: 2)"
+        "--jobs", type=int, default=3, metavar="N", help="environments at a time (default: 3)"
     )
     return parser
 

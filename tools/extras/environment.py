@@ -7,9 +7,10 @@ import itertools
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
+from tempfile import mkdtemp
 
 from breaker_exporter.testing import FaultyCollector
 
@@ -31,6 +32,16 @@ def build(processes: Processes, directory: Path) -> Path:
     return wheel
 
 
+def fetch(processes: Processes, directory: Path, requirements: Sequence[str]) -> Path:
+    """Fetch the wheels of all requirements, and of what these require; return their new directory.
+
+    An index takes longer to answer than pip to install, and would be asked by each environment.
+    """
+    wheels = Path(mkdtemp(dir=directory))
+    processes.run([*_PIP, "wheel", "--quiet", "--wheel-dir", wheels, *requirements], wheels, seconds=600.0)
+    return wheels
+
+
 class Environment:
     """A virtual environment without pip: the one that runs this installs into it.
 
@@ -45,14 +56,14 @@ class Environment:
         self._bin = directory / "venv" / "bin"
         self._numbers = itertools.count(1)
 
-    def install(self, wheel: Path, extras: str, more: tuple[str, ...]) -> None:
-        """Make the environment, with the wheel, its `extras` and `more` packages."""
+    def install(self, requirements: Sequence[str], wheels: Path) -> None:
+        """Make the environment with these requirements, from a directory of wheels."""
         venv = ("-m", "venv", "--without-pip", str(self._bin.parent))
         self._processes.run([sys.executable, *venv], self._directory)
-        required = f"{wheel}[{extras}]" if extras else str(wheel)
         # Without bytecode: most of what is installed is never imported.
         options = ("--python", str(self._bin / "python"), "install", "--quiet", "--no-compile")
-        self._processes.run([*_PIP, *options, required, *more], self._directory, seconds=600.0)
+        places = ("--no-index", "--find-links", wheels)
+        self._processes.run([*_PIP, *options, *places, *requirements], self._directory, seconds=600.0)
 
     def run(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from . import checks, services
 from .check import Check
@@ -24,6 +25,10 @@ class Case:
     def name(self) -> str:
         """The installation as on pip's command line."""
         return " ".join((f"[{self.extras}]" if self.extras else "no extra", *self.more))
+
+    def requirements(self, wheel: Path) -> list[str]:
+        """Return what pip has to install: the wheel with the extras, and more."""
+        return [f"{wheel}[{self.extras}]" if self.extras else str(wheel), *self.more]
 
 
 # The longest first, so that both lanes end at about the same time.
