@@ -107,6 +107,7 @@ def _start_service(
         **(_SHORT if cell.contender.startswith("hooks") and cell.suite == "outage" else {}),
         "TMPDIR": str(directory),  # removed with what a killed worker leaves there
         **_TUNED.get(cell.contender, {}),
+        **({"BREAKER_EXPORTER_RETAIN_DIRECTORY": str(directory / "spool")} if _keeps_on_disk(cell) else {}),
         **(_FOR_TEN_MINUTES if cell.suite == "retention-long" else {}),
     }
     return start_service(
@@ -115,6 +116,10 @@ def _start_service(
         *("--threads", "4" if cell.worker == "gthread" else "1", "--graceful-timeout", str(_GRACE)),
         python=sys.executable if side is None else str(side.python),
     )
+
+
+def _keeps_on_disk(cell: Cell) -> bool:
+    return cell.contender == "hooks-directory"
 
 
 class _Observer:

@@ -27,6 +27,7 @@ TUNED = {
     "wrapped-http-5ms": "`wrapped-http` with `switch_interval=None`",
     "hooks-no-freeze": "`hooks` with `BREAKER_EXPORTER_GC_FREEZE=0`",
     "hooks-batch-64": "`hooks` with `OTEL_BSP_MAX_EXPORT_BATCH_SIZE=64`",
+    "hooks-directory": "`hooks` with `BREAKER_EXPORTER_RETAIN_DIRECTORY`",
     "hooks-no-retention": "`hooks` with `BREAKER_EXPORTER_RETAIN_MEMORY=0`",
 }
 """Contenders with one setting changed: the difference is what that setting is worth."""
@@ -36,7 +37,8 @@ _MEETING_REFUSE = ("bare-http", "bare-grpc", "wrapped-http", "hooks")
 _MEETING_DRIP = ("bare-http", "wrapped-http", "hooks")
 _GROWING = ("none", "bare-http", "bare-grpc", "wrapped-http", "hooks")
 _PAYING = ("none", "bare-http", "hooks", "bare-grpc", "hooks-grpc")
-_LOSING = ("none", "bare-http", "logfire", "hooks-no-retention", "hooks", "hooks-grpc")
+_LOSING = ("none", "bare-http", "logfire", "hooks-no-retention", "hooks", "hooks-directory", "hooks-grpc")
+_KEEPING = ("none", "hooks", "hooks-directory", "hooks-grpc")
 _QUICK = ("none", "bare-http", "bare-grpc", "hooks")
 
 FAULTS = ("blackhole", "refuse", "drip")
@@ -47,9 +49,9 @@ _LONG = (8.0, 4.5, 2.5, 3.0)
 """Seconds of the phases where p99.9 counts: healthy for more than a thousand requests and heartbeats."""
 _COST = (20.0, 0.0, 0.0, 0.0)
 """Seconds of a cell that measures CPU alone: two contenders differ by half a second of CPU time."""
-_MINUTE = (10.0, 60.0, 0.0, 60.0)
-"""Seconds of the phases of an outage of a minute, and of the time that its backlog gets."""
-_TEN_MINUTES = (10.0, 600.0, 0.0, 150.0)
+_MINUTE = (10.0, 60.0, 0.0, 150.0)
+"""Seconds of an outage of a minute, and of the time after it: until the next probe, and of the replay."""
+_TEN_MINUTES = (10.0, 600.0, 0.0, 240.0)
 _ELSE = 1.5
 """Seconds a cell takes besides its load, about: it boots, and is stopped."""
 
@@ -172,14 +174,14 @@ def _growth(number: int) -> Iterator[Cell]:
 
 
 def _retention(number: int) -> Iterator[Cell]:
-    for fault in ("refuse", "blackhole") if number == 0 else ():
-        for name in _LOSING:
+    for fault, names in (("refuse", _LOSING), ("blackhole", _KEEPING)) if number == 0 else ():
+        for name in names:
             yield Cell("retention", name, "gevent", fault, 150, number, seconds=_MINUTE)
 
 
 def _retention_long(number: int) -> Iterator[Cell]:
     if number == 0:
-        for name in ("none", "hooks"):
+        for name in ("none", "hooks", "hooks-directory"):
             yield Cell("retention-long", name, "gevent", "refuse", 150, number, seconds=_TEN_MINUTES)
 
 

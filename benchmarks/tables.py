@@ -185,7 +185,7 @@ def retention(results: Results) -> Iterator[str]:
         "## Data through an outage",
         "",
         "gevent, 1,500 spans/s, each with the settings that it ships with. Lost is what had not arrived at "
-        "the end: a minute after an outage of one minute, 150 s after one of ten. Ratios are to no exporter "
+        "the end: 150 s after an outage of one minute, 240 s after one of ten. Ratios are to no exporter "
         "in the same phase.",
         "",
     )

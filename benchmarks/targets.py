@@ -12,6 +12,7 @@ from .results import Results, divided
 from .spreads import interval
 
 _HOOKS = ("hooks", "hooks-grpc")
+_KEEPING = ("hooks", "hooks-directory", "hooks-grpc")
 _DROP_INS = ("wrapped-http", "wrapped-grpc", "wrapped-cooperative")
 
 
@@ -152,7 +153,7 @@ def cost_verdicts(results: Results) -> list[Verdict]:
 
 
 def _retention_verdicts(results: Results) -> Iterator[Verdict]:
-    for name in _HOOKS:
+    for name in _KEEPING:
         lost = results.per_round(partial(_lost, results, name))
         yield Verdict(f"spans lost in an outage of 60 s, `{name}`", "0", 0, lost)
     for phase, what, limits in (("fault", "outage", (1.2, 1.8)), ("recovering", "replay", (1.3, 2.0))):
@@ -161,7 +162,7 @@ def _retention_verdicts(results: Results) -> Iterator[Verdict]:
         ):
             values = tuple(
                 value
-                for name in _HOOKS
+                for name in _KEEPING
                 for value in results.ratios(phase, figure, name, "none", suite="retention", fault="refuse")
             )
             yield Verdict(f"{what} of 60 s, hooks: {said} / none", f"<= {limit:g}", limit, values)

@@ -62,6 +62,8 @@ def _measure(store: Store, planned: Sequence[Cell], check: Callable[[], None]) -
         for cell in with_progress(planned, check):
             if cell.row.front == "name" and not can_be():
                 store.skip(cell.key, "mounting and port 53 take privileges")
+            elif cell.disk and not cell.disk.can_be():
+                store.skip(cell.key, cell.disk.needs or "")
             elif not store.has(cell.key):
                 outcome = _measured(cell, collector, check)
                 store.add({"key": cell.key, **outcome})

@@ -12,6 +12,7 @@ from typing import Literal
 from breaker_exporter.testing import Connections, Fault
 
 from .conditions import FAULTY, HEALTHY, IDLE, RECOVERING, WARM_UP
+from .disk.directory import Directory
 from .front import Fronting
 
 _AROUND = 4.0
@@ -25,6 +26,7 @@ class Event(enum.Enum):
     STOP_BUSY = "SIGTERM, a request in flight"
     QUIT = "SIGQUIT"
     KILL = "SIGKILL to the worker"
+    FREEZE = "SIGSTOP to the lease's holder"
     FORK = "os.fork in a request"
     CLOCK = "the clock set back an hour"
 
@@ -83,6 +85,12 @@ class Row:
         at: Seconds from the begin of the fault to the event.
         ways: Names of the columns that have this row; all of them where empty.
         replaces: True where another worker takes over in the fault.
+        disk: The directory that batches are kept in, and its fault; ``None``: a healthy one, where the column
+            has one.
+        disk_at: Seconds from the begin of the fault to that of the disk.
+        workers: Number of workers of each service.
+        beside: Names of other services that keep batches in the same directory; ``shop`` is one more of the
+            same service.
     """
 
     name: str
@@ -94,6 +102,10 @@ class Row:
     at: float = 2.0
     ways: tuple[str, ...] = ()
     replaces: bool = False
+    disk: type[Directory] | None = None
+    disk_at: float = 0.0
+    workers: int = 1
+    beside: tuple[str, ...] = ()
 
     @property
     def ends(self) -> bool:
@@ -118,6 +130,8 @@ class Column:
         protocol: ``http`` or ``grpc``.
         preload: True where Gunicorn's arbiter loads the application.
         init_gevent: True where the application calls ``grpc.experimental.gevent.init_gevent()``.
+        on_disk: True where a directory is given to keep batches in.
+        rows: Names of the rows that it has, those with a fault of the disk aside; all of them where empty.
     """
 
     name: str
@@ -126,6 +140,8 @@ class Column:
     protocol: str = "http"
     preload: bool = False
     init_gevent: bool = False
+    on_disk: bool = False
+    rows: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +154,11 @@ class Cell:
     @property
     def key(self) -> str:
         return f"{self.row.name} / {self.column.name}"
+
+    @property
+    def disk(self) -> type[Directory] | None:
+        """The directory that batches are kept in, and its fault; ``None``: there is no directory."""
+        return (self.row.disk or Directory) if self.column.on_disk else None
 
     @property
     def estimate(self) -> float:

@@ -14,9 +14,12 @@ from breaker_exporter.testing import FaultyCollector
 
 from .cell import Cell, Column
 from .conditions import RATE, SETTINGS
+from .disk.contents import SERVICE
+from .disk.journal import VARIABLE, ended_spans
 from .front import NAME, Front
+from .happenings import GRACE
 from .observations import NONE, OURS, Observations
-from .observer import GRACE, LAST_ANSWERS, LOAD, Observer
+from .observer import LAST_ANSWERS, LOAD, Observer
 
 
 def measure(cell: Cell, collector: FaultyCollector, check: Callable[[], None]) -> Observations:
@@ -33,6 +36,9 @@ def measure(cell: Cell, collector: FaultyCollector, check: Callable[[], None]) -
     collector.renew()
     with contextlib.ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="breaker-exporter-faults-")))
+        disk = stack.enter_context(cell.disk((directory / "disk").resolve())) if cell.disk else None
+        journal = directory / "journal"
+        journal.mkdir()
         front, place = None, _place(cell.column, collector)
         before: tuple[str, ...] = ()
         if cell.row.front:
@@ -42,21 +48,28 @@ def measure(cell: Cell, collector: FaultyCollector, check: Callable[[], None]) -
             from .names import Names
 
             before = stack.enter_context(Names(front, directory)).command
-        environment = _environment(cell, place, directory)
+        environment = {**_environment(cell, place, directory), **(disk.environment if disk else {})}
         children, ports = {}, {}
-        for name in (OURS, NONE):
-            wiring = {"FAULTS_WIRING": cell.column.wiring if name == OURS else "none"}
+        beside = {f"{OURS} {number}": name for number, name in enumerate(cell.row.beside, 2)}
+        for name in (OURS, *beside, NONE):
+            wiring = {"FAULTS_WIRING": cell.column.wiring if name != NONE else "none"}
+            wiring["FAULTS_SERVICE"] = beside.get(name, SERVICE)
+            if disk and name != NONE:
+                wiring[VARIABLE] = str(journal)
             threads = "4" if cell.column.worker == "gthread" else "1"
             child, ports[name] = service(
                 *(directory / name, {**environment, **wiring}, cell.column.worker),
-                *("--workers", "1", "--threads", threads),
+                *("--workers", str(cell.row.workers), "--threads", threads),
                 before=before,
             )
             children[name] = stack.enter_context(child)
         load = stack.enter_context(start_load(directory / "load", ports, RATE, cell.row.load, LAST_ANSWERS))
         lines = {name: child.lines for name, child in {**children, LOAD: load}.items()}
         reader = stack.enter_context(LineReader(lines))
-        return Observer(cell, collector, front, children, ports, load, reader, check).observe()
+        observer = Observer(cell, collector, front, children, ports, load, reader, check, disk)
+        raw = observer.observe()
+        raw.ended = ended_spans(journal)
+        return raw
 
 
 def _place(column: Column, collector: FaultyCollector) -> int:
@@ -89,8 +102,12 @@ def service(
     before: tuple[str, ...] = (),
 ) -> tuple[Child, int]:
     """Start Gunicorn with this matrix's application; return its process and its port."""
-    return start_service(
-        *(directory, environment, "benchmarks.faults.service", "benchmarks.faults.app:app"),
-        *("--worker-class", worker, "--graceful-timeout", str(GRACE), *arguments),
-        before=before,
+    return start_service(directory, environment, *gunicorn_for(worker), *arguments, before=before)
+
+
+def gunicorn_for(worker: str) -> tuple[str, ...]:
+    """Return configuration, application and arguments of Gunicorn."""
+    return (
+        *("benchmarks.faults.service", "benchmarks.faults.app:app"),
+        *("--worker-class", worker, "--graceful-timeout", str(GRACE)),
     )

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import http.client
-import os
 import signal
-import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -18,15 +14,15 @@ from breaker_exporter.testing import Fault, FaultyCollector
 from ..measure import CellFailed
 from .cell import Cell, Event, Step
 from .conditions import FAULTY, HEALTHY, RECOVERING, WARM_UP
+from .disk.directory import Directory
 from .front import Front, Fronting
-from .observations import OURS, Observations, Service
+from .happenings import GRACE, Happenings
+from .observations import Observations, Service
 
 LOAD = "load"
 """Name of the load among the processes whose lines are read."""
 LAST_ANSWERS = 5.0
 """Seconds that the load waits for answers after its last request."""
-GRACE = 10
-"""Seconds that Gunicorn gives a worker to stop."""
 _READ_EVERY = 0.1
 """Seconds between two readings of the collector's counts."""
 _TICK = 0.02
@@ -48,10 +44,11 @@ class Observer:
         load: Child,
         reader: LineReader,
         check: Callable[[], None],
+        disk: Directory | None = None,
     ) -> None:
-        self._raw = Observations(cell)
+        self._raw = Observations(cell, {name: Service() for name in children})
+        self._disk = disk
         self._row = cell.row
-        self._ports = ports
         self._collector = collector
         self._front = front
         self._children = children
@@ -60,34 +57,43 @@ class Observer:
         self._check = check
         self._start = 0.0
         self._looked = 0.0
-        self._tellers: list[threading.Thread] = []
+        self._happenings = Happenings(self._raw.services, ports, disk)
 
     def observe(self) -> Observations:
         """Lead the cell through its phases and stop its services."""
         while not self._start:
             self._pump()
         self._until(HEALTHY)
+        if self._disk:
+            self._raw.lay_there = frozenset(self._disk.ids_before)
+            self._raw.files_while_healthy = len(self._disk.files() - self._disk.files_before)
         for step in self._row.steps:
             self._until(HEALTHY + step.at)
             self._switch(step)
             if step.requests:
                 self._until_requests(step.requests)
+        if self._disk:
+            self._until(HEALTHY + self._row.disk_at)
+            self._disk.spoil()
         if self._row.event:
             self._until(HEALTHY + self._row.at)
-            self._happen(self._row.event)
+            self._happenings.begin(self._row.event)
             self._until(HEALTHY + self._row.at + _UNDER_WAY)
         if not self._row.ends:
             self._until(HEALTHY + FAULTY)
             self._switch(Step(Fronting.RELAY if self._front else Fault.NONE))
+            self._happenings.end()
             self._until(HEALTHY + FAULTY + RECOVERING)
         deadline = time.monotonic() + LAST_ANSWERS + 2
         while not self._load.ended and time.monotonic() < deadline:
             self._pump()
         self._stop()
-        for told in self._tellers:
-            told.join()
+        self._happenings.join()
         self._raw.taken, self._raw.duplicates = self._collector.span_ids, self._collector.duplicates
-        self._raw.output = self._children[OURS].output
+        for name, service in self._raw.services.items():
+            service.output = self._children[name].output
+        if self._disk:
+            self._raw.left, self._raw.littered = self._disk.contents(), tuple(self._disk.broken())
         return self._raw
 
     def _switch(self, step: Step) -> None:
@@ -103,15 +109,6 @@ class Observer:
             self._pump()
             if self._collector.counts().requests >= wanted:
                 break
-
-    def _happen(self, event: Event) -> None:
-        for name, service in self._raw.services.items():
-            if event is Event.KILL:
-                os.kill(service.latest["pid"], signal.SIGKILL)
-            elif event.path:
-                teller = threading.Thread(target=_tell, args=(self._ports[name], event.path, service))
-                teller.start()
-                self._tellers.append(teller)
 
     def _stop(self) -> None:
         """Stop both services as an orchestrator does, and time their ends."""
@@ -163,12 +160,3 @@ class Observer:
                     service.gaps.append((at, line["gap"]))
                 if at <= HEALTHY:
                     service.first = line
-
-
-def _tell(port: int, path: str, service: Service) -> None:
-    service.told = 0
-    with contextlib.suppress(OSError, http.client.HTTPException):
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=GRACE)
-        connection.request("GET", path, headers={"Connection": "close"})
-        service.told = connection.getresponse().status
-        connection.close()

@@ -20,12 +20,18 @@ _METHOD = (
     "stayed closed); seconds from the end of the fault to the next delivered span (`-`: the service ended",
     "before); seconds that the service took to stop. An event of processes happens to both services, in the",
     "fault. **Broken**: a promise did not hold.",
+    "",
+    "On disk: with a directory to keep batches in. Its promises are judged by ids of spans: each that ended",
+    "is at the collector or on disk, but for the last moments of a killed worker; what is lost is counted;",
+    "where the disk cannot be used, the log says so once. EIO, a full quota, a disk that hangs and a wall",
+    "clock that is set are made by a library loaded into both services, some by FUSE in the kernel besides.",
 )
 _COUNTS = (
     "Spans: started by the application; dropped by the SDK's queue before any exporter; received by ours;",
     "exported, failed, refused and given up (kept, and lost all the same), which are those received; resent",
-    "(nobody knew what had become of them); taken by the collector, more than exported where its answer was",
-    "lost; duplicates; unfounded: taken over by our exporter and not at the collector, by ids.",
+    "(nobody knew what had become of them); spooled to disk, recovered from it, left on it at the end; taken",
+    "by the collector, more than exported where its answer was lost; duplicates; unfounded: taken over by",
+    "our exporter and neither at the collector nor on disk, by ids.",
     "OpenTelemetry's own exporter, where it is wrapped, sends a batch again whose connection was lost, and",
     "takes a partial success for a whole one. The counts show that; it breaks no promise of ours. The counts",
     "of a killed worker are missing. Threads, descriptors and resident memory (MB): healthy, and at the end.",
@@ -57,6 +63,7 @@ def markdown(data: Mapping[str, Any]) -> str:
         if any(cells):
             lines.append(f"| {row.name} | " + " | ".join(map(_cell, cells)) + " |")
     lines += ["", f"{len(found)} cells, {len(broken)} promises broken.", "", *broken]
+    lines += [f"* not measured here: {key}: {why}" for key, why in data.get("skipped", {}).items()]
     lines += ["", "## Where the spans went", "", *_spans(list(found.values()))]
     return "\n".join(lines).rstrip() + "\n"
 
@@ -76,7 +83,7 @@ def _cell(cell: Mapping[str, Any] | None) -> str:
 def _spans(cells: Sequence[Mapping[str, Any]]) -> list[str]:
     names = (
         *("started", "dropped", "received", "exported", "failed", "refused", "given_up", "resent"),
-        *("taken", "duplicates", "unfounded"),
+        *("spooled", "recovered", "left", "taken", "duplicates", "unfounded"),
     )
     return [
         *_COUNTS,

@@ -6,6 +6,7 @@ from breaker_exporter.testing import Connections, Fault
 
 from .cell import Event, Row, Step
 from .conditions import HEALTHY, RATE, WARM_UP
+from .disk.rows import DISK_ROWS
 from .front import Fronting
 
 
@@ -105,4 +106,5 @@ ROWS = (
     ),
     # As Python sees it: gRPC, which hands Python's clock to its own in C, would be set apart from itself.
     Row(Event.CLOCK.value, (Step(Fault.BLACKHOLE),), ("http",), event=Event.CLOCK, ways=_PROCESSES),
+    *DISK_ROWS,
 )

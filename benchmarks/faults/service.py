@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from breaker_exporter.gunicorn import hooks
 from breaker_exporter.telemetry import Telemetry
 
+from .disk.journal import VARIABLE
 from .facts import facts
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ preload_app = bool(os.environ.get("FAULTS_PRELOAD"))
 max_requests = int(os.environ.get("FAULTS_MAX_REQUESTS", "0"))
 
 _wiring = os.environ["FAULTS_WIRING"]
-_telemetry = Telemetry(service_name="shop", listeners=[facts.note])
+_telemetry = Telemetry(service_name=os.environ.get("FAULTS_SERVICE", "shop"), listeners=[facts.note])
 _hooks = hooks(_telemetry)
 
 
@@ -44,6 +45,8 @@ def post_worker_init(worker: Any) -> None:
         facts.exporters = _telemetry.exporters
     else:
         _provide(_wiring)
+    if os.environ.get(VARIABLE):
+        _keep_journal()
     facts.start()
 
 
@@ -60,6 +63,17 @@ def worker_exit(server: Any, worker: Any) -> None:
         if isinstance(provider, TracerProvider):
             provider.shutdown()
     facts.last()
+
+
+def _keep_journal() -> None:
+    from opentelemetry import trace
+    from opentelemetry.sdk.trace import TracerProvider
+
+    from .disk.journal import Journal
+
+    provider = trace.get_tracer_provider()
+    assert isinstance(provider, TracerProvider)
+    provider.add_span_processor(Journal())
 
 
 def _spoil_stderr(how: str) -> None:

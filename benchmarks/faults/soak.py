@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import os
 import random
-import signal
 import sys
 import tempfile
 import time
@@ -14,27 +12,24 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from breaker_exporter._harness.interruption import Interrupted, Interruption
-from breaker_exporter._harness.line_reader import LineReader
-from breaker_exporter._harness.processes import Child, allow_many_sockets, start_load
+from breaker_exporter._harness.processes import allow_many_sockets
 from breaker_exporter.testing import Fault, FaultyCollector
 
 from ..measure import CellFailed
 from .cell import Step
 from .conditions import SETTINGS
-from .measure import service as start_service
+from .disk.directory import Directory
+from .disk.journal import VARIABLE, ended_spans
 from .rows import ROWS
 from .soak_observations import Soak
-
-_RATE = 200.0
-"""Requests a second, to all workers together."""
-_WORKERS = 2
+from .soak_run import Blow, SoakRun
 
 
 def soak(minutes: float, seed: int, check: Callable[[], None], say: Callable[[str], None]) -> Soak:
-    """Run services through random faults and restarts.
+    """Run services through random faults and restarts, with batches kept on disk.
 
     Args:
-        minutes: The time it takes.
+        minutes: The time it takes, and a minute at most for what is on disk then.
         seed: The same seed gives the same faults and restarts.
         check: Called many times a second; an exception of it ends the run.
         say: Called with a line for each fault.
@@ -43,82 +38,66 @@ def soak(minutes: float, seed: int, check: Callable[[], None], say: Callable[[st
         CellFailed: Service or load did not run.
     """
     chance = random.Random(seed)
+    seconds = minutes * 60
     with contextlib.ExitStack() as stack:
         collector = stack.enter_context(FaultyCollector())
-        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="breaker-exporter-soak-")))
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="breaker-exporter-soak-")))
+        disk = stack.enter_context(Directory(folder / "disk"))
+        journal = folder / "journal"
+        journal.mkdir()
         environment = {
             **SETTINGS,
+            **disk.environment,
             "OTEL_EXPORTER_OTLP_ENDPOINT": collector.http_base,
             "FAULTS_WIRING": "hooks",
             "FAULTS_PRELOAD": "",
+            VARIABLE: str(journal),
         }
-        service, port = start_service(
-            directory / "service", environment, "gevent", "--workers", str(_WORKERS)
-        )
-        stack.enter_context(service)
-        load = stack.enter_context(
-            start_load(directory / "load", {"it": port}, _RATE, minutes * 60, wait=10.0)
-        )
-        reader = stack.enter_context(LineReader({"service": service.lines, "load": load.lines}))
-        run = _Run(Soak(), service, load, reader, check)
-        end = time.monotonic() + minutes * 60
-        while time.monotonic() < end:
-            left = end - time.monotonic()
-            step = chance.choice(STEPS)
-            say(f"{left / 60:.1f} minutes left; {step.fault.value} {dict(step.settings) or ''}")
-            collector.set_fault(step.fault, connections=step.connections, **step.settings_now())  # type: ignore[arg-type]
-            run.seen.faults += 1
-            if chance.random() < 0.3 and run.alive:
-                os.kill(chance.choice(run.alive), signal.SIGTERM)
-                run.seen.restarts += 1
-            run.pump(min(left, chance.uniform(1, 6)))
-            collector.set_fault(Fault.NONE)
-            run.pump(min(max(0.0, end - time.monotonic()), chance.uniform(2, 6)))
-        run.pump(12.0, until=lambda: load.ended)
-        service.terminate()
-        run.pump(20.0, until=lambda: service.ended)
-        counts = collector.counts()
-        run.seen.taken, run.seen.duplicates = len(collector.span_ids), counts.duplicates
-        run.seen.requests = int(_RATE * minutes * 60)
-        run.seen.output = service.output
+        run = stack.enter_context(SoakRun(folder, environment, seconds, chance, check))
+        end = time.monotonic() + seconds
+        while (left := end - min(_QUIET, seconds / 4) - time.monotonic()) > 0:
+            _one_fault(run, collector, chance, left, say)
+        run.pump(end + 12.0 - time.monotonic(), until=lambda: not run.has_load)
+        run.pump(_PATIENCE, until=lambda: not disk.files())
+        run.stop()
+        run.seen.taken, run.seen.duplicates = collector.span_ids, collector.counts().duplicates
+        run.seen.ended, run.seen.left = ended_spans(journal), disk.contents()
         return run.seen
 
 
+def _one_fault(
+    run: SoakRun, collector: FaultyCollector, chance: random.Random, left: float, say: Callable[[str], None]
+) -> None:
+    """Go through a fault in which something happens to the processes, and the seconds after."""
+    step, blow = chance.choice(STEPS), chance.choice([None, *Blow])
+    before, after, healthy = chance.uniform(0.5, 3), chance.uniform(0.5, 3), chance.uniform(2, 6)
+    fault = f"{step.fault.value} {dict(step.settings) or ''}".rstrip()
+    say(f"{left / 60:.1f} minutes left; {fault}{f'; {blow.value}' if blow else ''}")
+    collector.set_fault(step.fault, connections=step.connections, **step.settings_now())  # type: ignore[arg-type]
+    run.seen.faults += 1
+    run.pump(min(left, before))
+    if blow:
+        run.strike(blow)
+        run.seen.blows[blow.value] += 1
+    run.pump(after)
+    collector.set_fault(Fault.NONE)
+    run.pump(healthy)
+
+
+_QUIET = 30.0
+"""Seconds of load at the end without a fault: what is on disk is replayed beside it."""
+_PATIENCE = 60.0
+"""Seconds in which the rest of it has to arrive."""
 STEPS: tuple[Step, ...] = tuple(
-    step for row in ROWS if len(row.steps) == 1 for step in row.steps if isinstance(step.fault, Fault)
+    step
+    for row in ROWS
+    if len(row.steps) == 1 and not row.disk
+    for step in row.steps
+    if isinstance(step.fault, Fault)
+    and step.fault is not Fault.PARTIAL_SUCCESS
+    and step.settings.get("status") not in (400, 413)
 )
-"""The faults that it draws from."""
-
-
-class _Run:
-    def __init__(
-        self,
-        seen: Soak,
-        service: Child,
-        load: Child,
-        reader: LineReader,
-        check: Callable[[], None],
-    ) -> None:
-        self.seen = seen
-        self._service = service
-        self._load = load
-        self._reader = reader
-        self._check = check
-
-    @property
-    def alive(self) -> list[int]:
-        """Process ids of the workers that have not ended."""
-        return [pid for pid, worker in self.seen.workers.items() if not worker.last]
-
-    def pump(self, seconds: float, until: Callable[[], bool] = lambda: False) -> None:
-        """Record what the processes report for so many seconds, or until `until` is true."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end and not until():
-            self._check()
-            if self._load.failed:
-                raise CellFailed(f"{self._service.output}\n{self._load.output}")
-            for _, line in self._reader.read(0.05):
-                self.seen.record(line)
+"""The faults that it draws from: those after which everything can be delivered."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -146,9 +125,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"{begin['resident'] / 1e6:.1f} to {end['resident'] / 1e6:.1f} MB"
         )
     print(
-        f"{seen.requests:,} requests, {seen.faults} faults, {seen.restarts} restarts, "
-        f"{len(seen.workers)} workers; {seen.taken:,} spans at the collector"
+        f"{seen.requests:,} requests, {seen.faults} faults, {len(seen.workers)} workers; "
+        f"{', '.join(f'{number} times {blow}' for blow, number in seen.blows.items()) or 'no blow'}"
     )
+    print(
+        f"{len(seen.ended):,} spans ended, {len(seen.taken):,} arrived, {seen.duplicates:,} of them twice; "
+        f"{len(seen.missing):,} are missing, {len(seen.lost):,} of these not in the last moments of a killed "
+        "worker"
+    )
+    print("counted as lost:", ", ".join(f"{number} {how}" for how, number in seen.counted_lost.items()))
+    print(f"{seen.counted('spooled'):,} spooled, {seen.counted('recovered'):,} recovered,", end=" ")
+    print(f"{seen.counted('resent'):,} resent")
     print(*(broken or ["every promise held"]), sep="\n")
     return int(bool(broken))
 

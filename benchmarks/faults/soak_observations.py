@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from .disk.contents import NOTHING, Contents
+from .disk.journal import Ended
+from .disk.lost import IN_HAND, lost_of
 
 _WARM_UP = 30.0
 """Seconds after which the memory of a worker whose queue was once full must not grow. Until then it
@@ -15,6 +21,8 @@ _GROWTH = 1.05
 """Memory at the end may be this many times that of a warm worker."""
 _MORE = 12
 """Threads or descriptors that may be there at the end and not at the beginning."""
+_CUT = 50
+"""Requests that may be lost with a killed worker."""
 _UNANSWERED = 0.001
 """Share of the requests that may meet a worker which is just ending."""
 
@@ -37,6 +45,12 @@ class Worker:
     latest: Mapping[str, Any] = field(default_factory=dict)
     last: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def health(self) -> Mapping[str, Any]:
+        """The latest health."""
+        health: Mapping[str, Any] = (self.last or self.latest).get("health", {})
+        return health
+
     def record(self, line: Mapping[str, Any]) -> None:
         """Record a report."""
         self.latest = line
@@ -52,26 +66,56 @@ class Soak:
     """The observations of a run."""
 
     workers: dict[int, Worker] = field(default_factory=dict)
+    killed: dict[int, float] = field(default_factory=dict)
+    """Monotonic seconds at which workers were killed, by process id."""
     requests: int = 0
     answered: int = 0
     faults: int = 0
-    restarts: int = 0
-    taken: int = 0
+    blows: Counter[str] = field(default_factory=Counter)
+    ended: Mapping[str, Ended] = field(default_factory=dict)
+    taken: frozenset[str] = frozenset()
+    left: Contents = NOTHING
     duplicates: int = 0
     output: str = ""
 
+    @property
+    def alive(self) -> list[int]:
+        """Process ids of the workers that have neither ended nor been killed."""
+        return [pid for pid, worker in self.workers.items() if not worker.last and pid not in self.killed]
+
+    @property
+    def missing(self) -> set[str]:
+        """The spans that ended and did not arrive."""
+        return {*self.ended} - self.taken
+
+    @property
+    def lost(self) -> set[str]:
+        """Those of them that a killed worker may not lose."""
+        return lost_of(self.missing, self.ended, self.killed)
+
+    def note_killed(self, pids: Iterable[int]) -> None:
+        """Note that these workers are killed now."""
+        self.killed.update(dict.fromkeys(pids, time.monotonic()))
+
     def broken(self) -> list[str]:
         """Return the promises that did not hold."""
-        found = [text for pid, worker in self.workers.items() for text in _broken(pid, worker)]
-        exported, resent = (
-            sum(worker.last.get("health", {}).get(name, 0) for worker in self.workers.values())
-            for name in ("exported", "resent")
-        )
+        found = [
+            text
+            for pid, worker in self.workers.items()
+            if pid not in self.killed
+            for text in _broken(pid, worker)
+        ]
+        exported, resent = self.counted("exported"), self.counted("resent")
+        counted, took = sum(self.counted_lost.values()), len(self.taken)
         checks = {
             f"{self.requests - self.answered} of {self.requests} requests were not answered": self.answered
-            < self.requests * (1 - _UNANSWERED),
-            f"{self.duplicates} spans were delivered twice": self.duplicates > resent,
-            f"{exported} spans count as exported, and the collector took {self.taken}": exported > self.taken,
+            < self.requests * (1 - _UNANSWERED) - _CUT * len(self.killed),
+            f"{self.duplicates} spans were delivered twice": self.duplicates
+            > resent + IN_HAND * len(self.killed),
+            f"{exported} spans count as exported, and the collector took {took}": exported > took,
+            f"{len(self.lost)} spans were lost, and {counted} count as lost": len(self.lost) > counted,
+            f"{len(self.left.ids)} spans still lie on disk": bool(self.left.ids),
+            f"{self.left.damaged} files are damaged": self.left.damaged > 0,
             "an error of this package is in the output": "/breaker_exporter/" in self.output,
         }
         return found + [text for text, holds in checks.items() if holds]
@@ -82,8 +126,22 @@ class Soak:
             self.answered += sum(status == 200 for *_, status in line["done"])
         elif line["kind"] == "last":
             self._worker(line).last = line
-        elif line["kind"] == "facts":
+        elif line["kind"] == "facts" and line["health"]:
             self._worker(line).record(line)
+
+    def counted(self, name: str) -> int:
+        """Return a count of the exporter's health, over all workers."""
+        return sum(worker.health.get(name, 0) for worker in self.workers.values())
+
+    @property
+    def counted_lost(self) -> dict[str, int]:
+        """The spans that count as lost, by how."""
+        lasts = [worker.last for worker in self.workers.values() if worker.last]
+        queue = sum(last["started"] - last["health"]["received"] for last in lasts)
+        return {
+            **{name: self.counted(name) for name in ("failed", "refused", "dropped")},
+            "dropped by the SDK's queue": queue,
+        }
 
     def _worker(self, line: Mapping[str, Any]) -> Worker:
         return self.workers.setdefault(line["pid"], Worker(line["at"]))
@@ -95,8 +153,9 @@ def _broken(pid: int, worker: Worker) -> list[str]:
         return [f"worker {pid} wrote no last report"]
     health = last["health"]
     checks = {
-        "received is not exported + failed + refused + dropped": health["received"]
-        != health["exported"] + health["failed"] + health["refused"] + health["dropped"],
+        "received + recovered is not exported + failed + refused + dropped + spooled": health["received"]
+        + health["recovered"]
+        != sum(health[name] for name in ("exported", "failed", "refused", "dropped", "spooled")),
     }
     if warm:
         grown = worker.latest["resident"] / warm["resident"]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
-
 from breaker_exporter._harness.percentiles import percentile
 from breaker_exporter.testing import Fault
 
 from .cell import Row
 from .conditions import FAULTY, HEALTHY, MAX_COOLDOWN, RATE, SHUTDOWN_TIMEOUT, TIMEOUT, WARM_UP
+from .disk.judge import broken_on_disk, in_hand
 from .observations import NONE, OURS, Observations, Service
+from .outcome import Outcome
 
 _MARGIN = 3.0
 """Seconds that recovery may take beyond a cooldown and a timeout: a batch's delay, a busy machine."""
@@ -19,67 +19,18 @@ _RATIO, _FELT = 3.0, 0.05
 """A hub delay breaks a promise where it is this many times that of the other service, and this many s."""
 _CUT = 10
 """Requests that may be lost with a killed or replaced worker, more than the other service lost."""
+_COUNTS = ("received", "exported", "failed", "refused", "dropped", "resent", "spooled", "recovered")
 _MORE = 12
 """Threads or descriptors that may be there at the end and not at the beginning: gRPC makes its own."""
-
-
-@dataclass(slots=True)
-class Outcome:
-    """The result of a cell; times in seconds.
-
-    Attributes:
-        p99_ratio: Request p99 in and after the fault, as a ratio to the service without an exporter.
-        gap_ratio: The hub's longest delay, likewise; ``None`` without a hub.
-        opened_after: Seconds from the begin of the fault to the open circuit; ``None``: it stayed closed.
-        failing_for: Seconds from the first failure to the open circuit, exact to a report (0.2 s).
-        delivered_after: Seconds from the end of the fault to the next span that the collector took.
-        given_up: Spans that were kept and had to go, at the end of the service at the latest.
-        resent: Spans sent again that the collector may have had: nobody knew what had become of them.
-        dropped: Spans that were started and never reached the exporter: the SDK's queue was full.
-        unfounded: Spans for which `export` said SUCCESS and that the collector does not have.
-        broken: The promises that did not hold, a sentence each.
-    """
-
-    row: str
-    column: str
-    p99_ratio: float
-    gap_ratio: float | None
-    gap: float | None
-    opened_after: float | None
-    failing_for: float | None
-    delivered_after: float | None
-    started: int
-    received: int
-    exported: int
-    failed: int
-    refused: int
-    given_up: int
-    resent: int
-    taken: int
-    duplicates: int
-    dropped: int
-    unfounded: int
-    threads: tuple[int, int]
-    descriptors: tuple[int, int]
-    resident: tuple[int, int]
-    seconds_to_end: float
-    returncode: int | None
-    broken: list[str] = field(default_factory=list)
-
-    def as_json(self) -> dict[str, object]:
-        """Return all fields, ready for JSON."""
-        return asdict(self)
 
 
 def outcome_of(raw: Observations) -> Outcome:
     """Return the outcome of a cell."""
     ours, none = raw.services[OURS], raw.services[NONE]
-    counts = {
-        name: sum(int((last["health"] or {}).get(name, 0)) for last in ours.lasts)
-        for name in ("received", "exported", "failed", "refused", "dropped", "resent")
-    }
-    started = sum(int(last["started"]) for last in ours.lasts)
-    claimed = {span_id for last in ours.lasts for span_id in last["claimed"]}
+    lasts = [last for service in raw.exporting for last in service.lasts]
+    counts = {name: sum(int((last["health"] or {}).get(name, 0)) for last in lasts) for name in _COUNTS}
+    started = sum(int(last["started"]) for last in lasts)
+    claimed = {span_id for last in lasts for span_id in last["claimed"]}
     gap, other = _longest(ours), _longest(none)
     opened = next((at for at, new in ours.changes if new == "open" and at >= HEALTHY), None)
     outcome = Outcome(
@@ -98,17 +49,21 @@ def outcome_of(raw: Observations) -> Outcome:
         refused=counts["refused"],
         given_up=counts["dropped"],
         resent=counts["resent"],
+        spooled=counts["spooled"],
+        recovered=counts["recovered"],
+        left=len(raw.left.ids),
+        p99=_p99(ours, raw.cell.row),
         taken=len(raw.taken),
         duplicates=raw.duplicates,
         dropped=started - counts["received"],
-        unfounded=len(claimed - raw.taken),
+        unfounded=len(claimed - raw.taken - {*raw.left.ids}),
         threads=_before_and_after(ours, "threads"),
         descriptors=_before_and_after(ours, "descriptors"),
         resident=_before_and_after(ours, "resident"),
         seconds_to_end=ours.seconds_to_end,
         returncode=ours.returncode,
     )
-    outcome.broken = list(_broken(raw, outcome))
+    outcome.broken = [*_broken(raw, outcome), *broken_on_disk(raw)]
     return outcome
 
 
@@ -125,9 +80,15 @@ def _broken(raw: Observations, it: Outcome) -> list[str]:
         f"the request for the event got status {ours.told}": ours.told not in (None, 200),
         "the worker's last report is missing": not ours.lasts,
         "no new worker replaced the old one": row.replaces and is_same,
-        "received is not exported + failed + refused + given up": it.received
-        != it.exported + it.failed + it.refused + it.given_up,
-        f"{it.duplicates} spans were delivered twice": it.duplicates > it.resent and not official,
+        "received is not exported + failed + refused + given up": it.received + it.recovered
+        != it.exported + it.failed + it.refused + it.given_up + it.spooled,
+        f"{it.duplicates} spans were delivered twice": it.duplicates > it.resent + in_hand(raw)
+        and not official,
+        f"request p99 was {it.p99:.3f} s, {it.p99_ratio:.1f} times that without an exporter": raw.cell.disk
+        is not None
+        and not row.replaces
+        and it.p99 > _FELT
+        and it.p99_ratio > _RATIO,
         f"{it.exported} spans count as exported, and the collector took {it.taken}": it.exported > it.taken
         and not unseen,
         f"{it.unfounded} spans count as exported and did not arrive": not unseen
