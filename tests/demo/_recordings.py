@@ -82,6 +82,8 @@ def health(
         "dropped": dropped,
         "retained": retained,
         "in_flight": in_flight,
+        "spooled": 0,
+        "recovered": 0,
     }
 
 

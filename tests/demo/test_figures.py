@@ -172,6 +172,7 @@ def test_lines_from_before_the_start_are_left_out() -> None:
     recording = Recording(PLAN)
     told = {
         "at": 99.0,
+        "pid": 7,
         "gap_began": 98.0,
         "gap": 1.0,
         "started": 5,
@@ -202,7 +203,7 @@ def test_each_line_becomes_an_entry_of_the_recording() -> None:
         OURS,
         {
             "kind": "beat", "at": 102.0, "gap_began": 101.0, "gap": 0.1, "started": 5,
-            "dropped": 0, "failed": 0, "health": None, "last": True,
+            "dropped": 0, "failed": 0, "health": None, "last": True, "pid": 7,
         },
     )  # fmt: skip
 

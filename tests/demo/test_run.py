@@ -22,6 +22,9 @@ from breaker_exporter._demo.command import demo
 from breaker_exporter._demo.plan import BARE, OURS, Plan
 
 plot, protocol, *queue = sys.argv[1:]
+kill = queue == ["kill"]
+if kill:
+    queue = []
 quick = {"OTEL_BSP_SCHEDULE_DELAY": "200", "OTEL_BSP_MAX_QUEUE_SIZE": queue[0] if queue else "2048"}
 plan = Plan(
     protocol=protocol,
@@ -36,6 +39,7 @@ plan = Plan(
         },
     },
     patience=30.0,
+    kill=kill,
 )
 sys.exit(demo(plan, Path(plot)))
 """
@@ -117,7 +121,7 @@ Start = Callable[..., Demo]
 
 @pytest.fixture
 def demos(tmp_path: Path) -> Iterator[Start]:
-    """Starts a demo; its arguments are the protocol and, where it is another, the size of the queue."""
+    """Starts a demo; its arguments are the protocol, and ``kill`` or another size of the queue."""
     started: list[Demo] = []
 
     def start(*arguments: str) -> Demo:
@@ -144,6 +148,25 @@ def test_every_promise_is_kept_in_a_real_run(demos: Start) -> None:
     # A bare gRPC export holds the hub for the whole of its timeout, 2 s here, and a busy machine for longer.
     assert re.search(r"largest hub gap +[1-9]\d*\.\d+ s ", said), said
     assert demo.left_behind() == set()
+
+
+@pytest.mark.alone
+def test_killed_workers_lose_their_last_moments_and_nothing_else(demos: Start) -> None:
+    demo = demos("http", "kill")
+
+    said, complaints = demo.process.communicate(timeout=60)
+
+    assert complaints == ""
+    assert "both workers killed (SIGKILL)" in said
+    assert re.search(r"^ok +No span was lost but those of the last moments", said, re.M), said
+    assert re.search(r"The breaker-exporter lost [\d,]+ of .*: [\d,]+ in the memory of the killed", said), (
+        said
+    )
+    broken = set(re.findall(r"^broken +(\S.*?)  ", said, re.M))
+    assert broken <= {"Every request was answered but those in the killed"}, said
+    assert demo.process.returncode == bool(broken)
+    assert demo.left_behind() == set()
+    assert list(demo.directory.iterdir()) == []
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])

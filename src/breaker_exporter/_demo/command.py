@@ -52,6 +52,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help=f"requests a second to each service, {_RATES[0]} to {_RATES[1]} (default: {plan.rate:g})",
     )
+    parser.add_argument(
+        "--kill",
+        action="store_true",
+        help="kill both workers (SIGKILL) in the middle of the outage; ours keeps spans in a directory",
+    )
     picture = parser.add_mutually_exclusive_group()
     picture.add_argument(
         "--plot",
@@ -65,7 +70,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    return demo(Plan(options.protocol, Fault(options.fault), options.rate), options.plot)
+    plan = Plan(options.protocol, Fault(options.fault), options.rate, kill=options.kill)
+    return demo(plan, options.plot)
 
 
 def demo(plan: Plan, plot: Path | None, perform: Perform | None = None) -> int:

@@ -17,6 +17,11 @@ LATE = 10.0
 """Seconds from which a span that has not arrived counts as delayed; the SDK's queue alone takes 5."""
 
 
+SETTLED = ("received", "recovered", "exported", "failed", "refused", "dropped", "spooled")
+"""Counts of an exporter's health that only grow."""
+HELD = "in the memory of the killed worker"
+
+
 @dataclass(frozen=True, slots=True)
 class PhaseFigures:
     """Requests due in a phase, and the hub in it. Latencies and gaps in seconds.
@@ -108,11 +113,26 @@ def span_figures(contender: Contender) -> SpanFigures:
         known = {outcome: int(beat.health[outcome]) for outcome in ("refused", "failed", "dropped")}
         if dropped is None and contender.stopped:
             # Nothing is queued any more, so spans that did not reach the exporter were dropped before it.
-            dropped = beat.started - int(beat.health["received"])
+            dropped = beat.started - int(beat.health["received"]) - contender.held
     known["dropped by the SDK's queue"] = dropped
     losses = {outcome: number for outcome, number in known.items() if number is not None}
+    if contender.held:
+        losses[HELD] = contender.held
     lost = beat.started - delivered if contender.stopped else sum(losses.values())
     return SpanFigures(beat.started, delivered, max(0, _oldest(contender) - lost), losses, dropped)
+
+
+def held_now(contender: Contender) -> int:
+    """Return the number of spans that the worker has in its memory alone."""
+    if not contender.beats:
+        return 0
+    beat = contender.beats[-1]
+    if (health := beat.health) is None:
+        gone = contender.delivered[-1].spans if contender.delivered else 0
+        gone += beat.failed or 0
+    else:
+        gone = int(health["received"]) - int(health["retained"]) - int(health["in_flight"])
+    return max(0, beat.started - gone - (beat.dropped or 0))
 
 
 def _oldest(contender: Contender) -> int:

@@ -39,6 +39,7 @@ class Plan:
             The outage is long enough for three calls that time out, and so for the circuit to open; what
             follows it for the replay, which is slow at first.
         patience: Seconds after the last request in which what was kept has to arrive.
+        kill: True where both workers are killed in the middle of the fault, and ours has a directory.
     """
 
     protocol: Protocol = "grpc"
@@ -47,6 +48,7 @@ class Plan:
     seconds: tuple[float, float, float] = (6.0, 20.0, 45.0)
     environment: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: {BARE: {}, OURS: {}})
     patience: float = 60.0
+    kill: bool = False
 
     @property
     def phases(self) -> tuple[Phase, Phase, Phase]:
@@ -58,6 +60,12 @@ class Plan:
             Phase(middle, before, before + during, self.fault),
             Phase("healthy again", before + during, before + during + after, Fault.NONE),
         )
+
+    @property
+    def kill_at(self) -> float | None:
+        """The second of the run at which both workers are killed, if they are."""
+        _, during, _ = self.phases
+        return (during.begin + during.end) / 2 if self.kill else None
 
     @property
     def total(self) -> float:

@@ -58,6 +58,8 @@ def _shade(axes: Axes, recording: Recording) -> None:
     axes.axvspan(faulty.begin, faulty.end, color=_SHADE, alpha=0.22, lw=0)
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
+    if recording.killed is not None:
+        axes.axvline(recording.killed, color="black", lw=1, ls=":")
     if _end(recording) > plan.total:
         axes.axvline(plan.total, color=_SHADE, lw=1, ls="--")
 

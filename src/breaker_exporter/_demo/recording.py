@@ -68,6 +68,12 @@ class Contender:
     """True once its last line has come."""
     stopped_after: float | None = None
     """Seconds from ``SIGTERM`` to the end of the process; ``None`` where it had to be killed."""
+    worker: int | None = None
+    """Process id of the worker whose lines come."""
+    earlier: dict[str, int] = field(default_factory=dict)
+    """Counts of the workers before it."""
+    held: int = 0
+    """Spans that a killed worker had in its memory, and nobody else anywhere."""
 
 
 @dataclass(slots=True)
@@ -81,6 +87,7 @@ class Recording:
         load_late: Largest number of seconds by which the load sent a request too late.
         now: The second of the run up to which it has been measured.
         told_to_stop: The second at which both services were told to stop; ``None`` before.
+        killed: The second at which both workers were killed; ``None`` before, and where they are not.
     """
 
     plan: Plan
@@ -89,6 +96,7 @@ class Recording:
     load_late: float = 0.0
     now: float = -WARM_UP
     told_to_stop: float | None = None
+    killed: float | None = None
 
     @property
     def ours(self) -> Contender:

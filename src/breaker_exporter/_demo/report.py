@@ -55,13 +55,17 @@ def introduce(console: Console, plan: Plan) -> None:
         f"{_settings(plan, OURS)}",
     )
     grid.add_row(Text("collectors", style="bold"), f"{course}; then until all has arrived")
+    if plan.kill_at is not None:
+        killed = f"both killed by SIGKILL {plan.kill_at - plan.phases[1].begin:g} s into the outage"
+        grid.add_row(Text("workers", style="bold"), f"{killed}, and replaced by Gunicorn")
     console.print(grid)
     console.print()
 
 
 def _settings(plan: Plan, name: str) -> str:
     changed = " ".join(f"{variable}={value}" for variable, value in plan.environment[name].items())
-    return changed or _DEFAULTS[name]
+    kept = "; what still cannot be delivered after a second is kept in a directory"
+    return f"{changed or _DEFAULTS[name]}{kept if plan.kill and name == OURS else ''}"
 
 
 def conclude(console: Console, recording: Recording, verdict: Sequence[Promise]) -> None:

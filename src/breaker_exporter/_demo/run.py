@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -12,8 +14,8 @@ from .._harness.line_reader import LineReader
 from .._harness.processes import Child, allow_many_sockets, start_load, start_service
 from ..testing import FaultyCollector
 from .figures import span_figures
-from .intake import take
-from .plan import LABELS, WARM_UP, Plan
+from .intake import note_kill, take
+from .plan import LABELS, OURS, WARM_UP, Plan
 from .recording import Delivered, Recording
 
 _READ_EVERY = 0.25
@@ -22,6 +24,8 @@ _TICK = 0.05
 """Longest time, in seconds, between two checks for an interruption."""
 _GRACE = 10
 """Seconds that Gunicorn gives a worker to stop."""
+_LINE = 1.0
+"""Seconds in which a line comes from a worker whose hub does not stand still."""
 _LAST_ANSWERS = 10.0
 """Seconds that the load waits for answers after its last request."""
 _LOAD = "load"
@@ -52,9 +56,11 @@ def perform(plan: Plan, watch: Callable[[Recording], None], check: Callable[[], 
         for name in LABELS:
             check()
             collectors[name] = stack.enter_context(FaultyCollector())
+        kept = directory / "kept"
+        kept.mkdir(mode=0o700)
         services, ports = {}, {}
         for name, collector in collectors.items():
-            service, ports[name] = _service(name, plan, collector, directory / name)
+            service, ports[name] = _service(name, plan, collector, directory / name, kept)
             services[name] = stack.enter_context(service)
         seconds = WARM_UP + plan.total
         load = stack.enter_context(start_load(directory / "load", ports, plan.rate, seconds, _LAST_ANSWERS))
@@ -68,12 +74,15 @@ def perform(plan: Plan, watch: Callable[[Recording], None], check: Callable[[], 
         return run.recording
 
 
-def _service(name: str, plan: Plan, collector: FaultyCollector, directory: Path) -> tuple[Child, int]:
+def _service(
+    name: str, plan: Plan, collector: FaultyCollector, directory: Path, kept: Path
+) -> tuple[Child, int]:
     is_grpc = plan.protocol == "grpc"
     environment = {
         "OTEL_EXPORTER_OTLP_ENDPOINT": collector.grpc_endpoint if is_grpc else collector.http_base,
         "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc" if is_grpc else "http/protobuf",
         "OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED": "true",
+        **({"BREAKER_EXPORTER_RETAIN_DIRECTORY": str(kept)} if plan.kill and name == OURS else {}),
         **plan.environment[name],
     }
     return start_service(
@@ -118,9 +127,28 @@ class _Run:
             self._pump_until(phase.begin)
             for collector in self._collectors.values():
                 collector.fault = phase.fault
+            kill_at = self.recording.plan.kill_at
+            if kill_at is not None and phase.begin <= kill_at < phase.end:
+                self._pump_until(kill_at)
+                self._kill()
         self._pump_until(self.recording.plan.total)
         while _LOAD in self._reader.open:
             self._pump()
+
+    def _kill(self) -> None:
+        """Kill both workers, each when its next line has come: then its counts are exact."""
+        deadline = time.monotonic() + _LINE
+        waiting = {name: len(self.recording.contenders[name].beats) for name in self._services}
+        while waiting:
+            self._pump(0.002)
+            is_late = time.monotonic() > deadline  # a worker that stands still counts nothing either
+            for name, contender in self.recording.contenders.items():
+                if name in waiting and (is_late or len(contender.beats) > waiting[name]):
+                    del waiting[name]
+                    assert contender.worker is not None
+                    os.kill(contender.worker, signal.SIGKILL)
+                    note_kill(self.recording, name)
+        self.recording.killed = time.monotonic() - self.recording.start
 
     def until_all_has_arrived(self) -> None:
         """Wait for what the guarded service has kept, as long as the plan has patience."""

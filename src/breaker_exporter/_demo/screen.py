@@ -79,6 +79,8 @@ def events(recording: Recording) -> Iterator[str]:
         (change.at, f"circuit: {change.old} to {change.new} ({change.reason})")
         for change in recording.ours.changes
     ]
+    if recording.killed is not None:
+        happened.append((recording.killed, "both workers killed (SIGKILL)"))
     if recording.told_to_stop is not None:
         happened.append((recording.told_to_stop, "both services told to stop (SIGTERM)"))
     for moment, text in sorted(happened, key=itemgetter(0)):

@@ -19,9 +19,9 @@ class LineReader:
 
     def __init__(self, processes: Mapping[str, Lines]) -> None:
         self._selector = selectors.DefaultSelector()
-        self._open = set(processes)
+        self._open = set[str]()
         for name, lines in processes.items():
-            self._selector.register(lines, selectors.EVENT_READ, name)
+            self.add(name, lines)
 
     def __enter__(self) -> LineReader:
         return self
@@ -30,6 +30,11 @@ class LineReader:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._selector.close()
+
+    def add(self, name: str, lines: Lines) -> None:
+        """Read the lines of one more process."""
+        self._open.add(name)
+        self._selector.register(lines, selectors.EVENT_READ, name)
 
     @property
     def open(self) -> frozenset[str]:

@@ -63,9 +63,7 @@ class Child:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait(_KILL)
+        self.kill()
         self.lines.close()
 
     @property
@@ -92,6 +90,12 @@ class Child:
         """Send SIGTERM, as an orchestrator does."""
         self.send(signal.SIGTERM)
 
+    def kill(self) -> None:
+        """Kill the whole group, and wait for the end of the process itself."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait(_KILL)
+
     def send(self, number: signal.Signals) -> None:
         """Send a signal."""
         self._process.send_signal(number)
@@ -116,6 +120,8 @@ def start_service(
 ) -> tuple[Child, int]:
     """Start Gunicorn on a free loopback port.
 
+    Use :func:`start_service_on` for one that follows another on the same port.
+
     Args:
         directory: Directory for its output; made here.
         environment: Variables on top of those that it inherits.
@@ -128,16 +134,37 @@ def start_service(
     Returns:
         The process and its port.
     """
-    directory.mkdir()
-    with socket.create_server(("127.0.0.1", 0), backlog=2048) as listener:
-        os.set_inheritable(listener.fileno(), True)
-        command = [
-            *(*before, python, "-m", "gunicorn", "--config", f"python:{config}"),
-            # The default, 30 s, would kill a worker whose hub stands still that long, and its counts with it.
-            *("--bind", f"fd://{listener.fileno()}", "--timeout", "120", *arguments, app),
-        ]
-        child = Child(command, environment, directory, [listener.fileno()])
+    with listen() as listener:
+        child = start_service_on(
+            listener, directory, environment, config, app, *arguments, before=before, python=python
+        )
         return child, int(listener.getsockname()[1])
+
+
+def listen() -> socket.socket:
+    """Return a socket that listens on a free loopback port."""
+    return socket.create_server(("127.0.0.1", 0), backlog=2048)
+
+
+def start_service_on(
+    listener: socket.socket,
+    directory: Path,
+    environment: Mapping[str, str],
+    config: str,
+    app: str,
+    *arguments: str,
+    before: Sequence[str] = (),
+    python: str = sys.executable,
+) -> Child:
+    """As :func:`start_service`, on a socket that listens already, and that the caller closes."""
+    directory.mkdir()
+    os.set_inheritable(listener.fileno(), True)
+    command = [
+        *(*before, python, "-m", "gunicorn", "--config", f"python:{config}"),
+        # The default, 30 s, would kill a worker whose hub stands still that long, and its counts with it.
+        *("--bind", f"fd://{listener.fileno()}", "--timeout", "120", *arguments, app),
+    ]
+    return Child(command, environment, directory, [listener.fileno()])
 
 
 def start_load(directory: Path, ports: Mapping[str, int], rate: float, seconds: float, wait: float) -> Child:
