@@ -9,7 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]
-LANGUAGES = {"json", "promql", "python", "sh", "text", "yaml"}
+LANGUAGES = {"ini", "json", "promql", "python", "sh", "text", "yaml"}
 CONTINUES = "<!-- continues -->"
 """Stands above a block that needs the blocks before it on its page."""
 
