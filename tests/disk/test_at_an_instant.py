@@ -12,7 +12,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 from breaker_exporter._concurrency import hub
 from breaker_exporter._concurrency.disk_thread import DiskHangs
-from breaker_exporter._core import disk_run
+from breaker_exporter._core import change, disk_run
 from breaker_exporter._core.backlog import Backlog, Parcel
 from breaker_exporter._core.budget import Budget
 from breaker_exporter._core.disk_backlog import DiskBacklog
@@ -195,7 +195,7 @@ def test_an_order_that_ends_before_anybody_waits_is_not_waited_for(tmp_path: Pat
 
 def test_where_nobody_may_switch_the_thread_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hub, "must_not_wait", lambda: True)
-    parker = disk_run._new_parker()
+    parker = change._place_to_wait()
 
     parker.unpark()
 

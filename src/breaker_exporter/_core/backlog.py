@@ -96,7 +96,7 @@ class Parcel:
 
     @property
     def past(self) -> Past:
-        """What calls with it have shown so far; keeps no payload alive."""
+        """The results of the calls with it so far, without its payload, which may then be freed."""
         return Past(self.errors, self.accepted, self.may_be_there, self.probed_at)
 
     def learn_from(self, past: Past | None) -> None:

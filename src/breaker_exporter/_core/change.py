@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .._concurrency.parker import Parker, new_parker
+from .._concurrency import hub
+from .._concurrency.parker import Parker, new_blocking_parker, new_parker
 
 LOOKS_AGAIN = 0.25
 """Seconds after which who waits looks for itself: a clock may jump, and a fork may have come between."""
@@ -23,10 +24,19 @@ class Change:
 
     def wait(self, is_over: Callable[[], bool], timeout: float) -> None:
         """Wait until it has happened, unless `is_over` already, for so many seconds at most."""
-        parker = new_parker()
+        parker = _place_to_wait()
         self._waiting.append(parker)
         try:
             if not is_over():
                 parker.park(timeout)
         finally:
             self._waiting.remove(parker)
+
+    def pause(self, timeout: float) -> None:
+        """Wait so many seconds, or until it has happened."""
+        self.wait(lambda: False, timeout)
+
+
+def _place_to_wait() -> Parker:
+    """Of the caller; of its whole thread where it may not switch to others."""
+    return new_blocking_parker() if hub.must_not_wait() else new_parker()

@@ -224,7 +224,7 @@ class DiskBacklog:
 
         Args:
             until: Monotonic seconds.
-            before: Monotonic seconds: what came earlier is written, be it new or in a call.
+            before: Monotonic seconds. Batches that came earlier are written, also those in a call.
         """
         if (left := until - time.monotonic()) <= 0:
             return False

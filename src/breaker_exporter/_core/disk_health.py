@@ -1,4 +1,4 @@
-"""What the disk can do now, by what it did last; and the log lines when that changes."""
+"""Whether the disk can be used now, as its last orders showed, and the log lines when that changes."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ class DiskHealth:
     Args:
         name: The exporter's name.
         spool: Of the exporter.
-        room: The bytes that it may take.
+        limit: Bytes that the service may take there.
     """
 
-    def __init__(self, name: str, spool: Spool, room: int) -> None:
+    def __init__(self, name: str, spool: Spool, limit: int) -> None:
         self._name = name
         self._spool = spool
-        self._room = room
+        self._limit = limit
         self._retry_at = 0.0
         self._write_at = 0.0
         self._is_broken = False
@@ -68,11 +68,11 @@ class DiskHealth:
             if not self._is_full:
                 self._is_full = True
                 text = "%s: no room on disk for more (%d bytes in all, some of the file system stay free): %s"
-                say(logging.WARNING, text, self._name, self._room, self._spool.path)
+                say(logging.WARNING, text, self._name, self._limit, self._spool.path)
         elif found.written:
             self._is_full = False
 
     def why(self, error: Exception) -> str:
-        """What is wrong, and where."""
+        """The error's text, with the path of the spool."""
         text = error.strerror if isinstance(error, OSError) and error.strerror else message(str(error))
         return text if self._spool.path in text else f"{text}: {self._spool.path}"

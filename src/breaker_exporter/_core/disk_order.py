@@ -127,7 +127,7 @@ class Census:
 
 @dataclass(slots=True)
 class Found:
-    """What has come of an order.
+    """The result of an order.
 
     Attributes:
         removed: Files that were there until now, so that nobody else has accounted for them.

@@ -19,7 +19,7 @@ from .retention_settings import Keep
 
 @dataclass(frozen=True, slots=True)
 class DiskPlace:
-    """Where the batches of one exporter lie, and in which form.
+    """The folder of one exporter's batches, and the encoder that reads and writes them.
 
     Attributes:
         retention: With a directory.
@@ -34,7 +34,7 @@ class DiskPlace:
     encoder: StoringEncoder
 
     def spool(self) -> Spool:
-        """The files, opened by whoever uses them first."""
+        """The spool, which opens its files at its first use."""
         assert self.retention.directory is not None
         return Spool(
             self.retention.directory,

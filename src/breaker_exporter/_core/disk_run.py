@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from functools import partial
 
-from .._concurrency import hub
 from .._concurrency.disk_thread import DiskHangs, DiskJob, run_here, start_job
 from .._concurrency.interpreter_exit import is_exit_error
-from .._concurrency.parker import Parker, new_blocking_parker, new_parker
 from .._concurrency.state_lock import new_state_lock
 from . import deadline_clock as time
+from .change import Change
 from .disk_order import Found, Order
 from .disk_work import DiskWork
 
@@ -27,7 +26,7 @@ class DiskRun:
         self._lock = new_state_lock()
         self._order: Order | None = None
         self._job: DiskJob[Found] | None = None
-        self._waiting: list[Parker] = []
+        self._change = Change()
 
     @property
     def is_busy(self) -> bool:
@@ -52,7 +51,7 @@ class DiskRun:
         """
         work = partial(self._work.carry_out, order)
         try:
-            job = start_job(work, self._ended, undo=partial(self._work.undo, order))
+            job = start_job(work, self._change.happened, undo=partial(self._work.undo, order))
         except DiskHangs as error:
             return Found(error=error)
         except RuntimeError as error:
@@ -66,19 +65,12 @@ class DiskRun:
     def wait(self, timeout: float) -> None:
         """Wait until the order is carried out, for so many seconds at most."""
         job = self._job
-        if job is None or job.is_done:
-            return
-        parker = _new_parker()
-        self._waiting.append(parker)
-        try:
-            if not job.is_done:
-                parker.park(timeout)
-        finally:
-            self._waiting.remove(parker)
+        if job is not None and not job.is_done:
+            self._change.wait(lambda: job.is_done, timeout)
 
     def wait_for_other(self, timeout: float) -> None:
-        """Wait a moment for whoever has the claim."""
-        _new_parker().park(timeout)
+        """Wait so many seconds at most for the caller that has the claim."""
+        self._change.pause(timeout)
 
     def take(self, *, is_last: bool = False) -> tuple[Order, Found] | None:
         """The order that has ended, and what came of it, once.
@@ -105,11 +97,3 @@ class DiskRun:
         """Have the files closed, now or when the disk answers; nobody waits for that."""
         self._work.is_over = True
         self.start(Order(closes=True))
-
-    def _ended(self) -> None:
-        for parker in list(self._waiting):
-            parker.unpark()
-
-
-def _new_parker() -> Parker:
-    return new_blocking_parker() if hub.must_not_wait() else new_parker()

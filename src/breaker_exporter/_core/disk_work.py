@@ -140,11 +140,10 @@ class DiskWork:
                 if self.spool.needs_tidying():
                     self._tidy(found)
                 elif order.read is Reading.NEWEST:
-                    self._names.clear()  # the newest of those that are known may be old
-                    self._names.extend(self.spool.names(rest))
+                    self._list()  # the newest of those that are known may be old
                 found.read = self._first_of(order, found)
                 if found.read is None and not self._names:  # only what has gone was known
-                    self._names.extend(self.spool.names(rest))
+                    self._list()
                     found.read = self._first_of(order, found)
                 found.files = len(self._names)
         elif order.read is not None:
@@ -156,11 +155,14 @@ class DiskWork:
     def _tidy(self, found: Found) -> None:
         """With the lease held, remove what is too old or too much, and count what is left, for all."""
         found.dropped += self.spool.tidy(self._max_age, rest)
-        self._names = deque(self.spool.names(rest))
+        self._list()
         oldest = FileName.parsed(self._names[0]) if self._names else None
         found.census = Census(
             len(self._names), self.spool.used, None if oldest is None else oldest.written.unix / 1e9
         )
+
+    def _list(self) -> None:
+        self._names = deque(self.spool.names(rest))
 
     def _first_of(self, order: Order, found: Found) -> Read | None:
         """Read the file that is wanted; those that are gone are forgotten."""
@@ -189,7 +191,8 @@ class DiskWork:
         record = self.spool.read(name)
         if record is None:
             return None
-        if record.written.age_at(Stamp.now()) > self._max_age:
+        age = record.written.age_at(Stamp.now())
+        if age > self._max_age:
             if self.spool.remove(name):
                 found.dropped.append(Removed(record.items, "expired"))
             return None
@@ -198,7 +201,6 @@ class DiskWork:
         except ValueError:
             self.spool.put_aside(name)
             return None
-        age = record.written.age_at(Stamp.now())
         return Read(name, payload, time.monotonic() - age, wall.time() - age, record.may_be_there)
 
 
