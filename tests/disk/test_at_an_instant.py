@@ -14,13 +14,17 @@ from breaker_exporter._concurrency import hub
 from breaker_exporter._concurrency.disk_thread import DiskHangs
 from breaker_exporter._core import change, disk_run
 from breaker_exporter._core.backlog import Backlog, Parcel
+from breaker_exporter._core.batch import Batch
 from breaker_exporter._core.budget import Budget
 from breaker_exporter._core.disk_backlog import DiskBacklog
-from breaker_exporter._core.disk_order import Order, Read, Reading
+from breaker_exporter._core.disk_order import Order, Read, Reading, Written
 from breaker_exporter._core.disk_run import DiskRun
 from breaker_exporter._core.disk_work import DiskWork
 from breaker_exporter._core.ledger import Loss
+from breaker_exporter._core.payload import Delivery
 from breaker_exporter._core.retention_settings import Keep
+from breaker_exporter._core.settlement import settlement_of
+from breaker_exporter._core.turn import Returned
 from breaker_exporter._spool import bound
 from breaker_exporter._spool.spool import Spool
 from breaker_exporter.instrumentation import observe
@@ -150,6 +154,40 @@ def test_a_step_that_goes_on_in_a_child_takes_nothing_up(make: Make) -> None:
 
     disk._pid = os.getpid()
     until(lambda: disk._advance(time.monotonic() + 5, before=0.0) is False)
+
+
+def test_a_call_that_fails_as_its_file_is_noted_leaves_that_to_be_read(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exporter = make(Storing())
+    disk, custody = _disk_of(exporter), exporter._guarded.guard.custody
+    assert custody is not None
+    parcel = custody._backlog.take_in(Encoded(("a", "b")), 0.0, 0.0, 0)
+    assert parcel is not None
+    exporter._guarded.guard._accounts.receive(Batch(), 2)
+    real, failed = (
+        disk._accounts.spool_call,
+        settlement_of(
+            parcel,
+            Returned(Delivery(UNREACHABLE, parcel.payload)),
+            0,
+            is_probe=False,
+            is_replay=False,
+            are_others_tried=False,
+        ),
+    )
+
+    def then_fails(items: int, attach: Callable[[], bool]) -> bool:
+        is_attached = real(items, attach)
+        custody._backlog.end_call(parcel, None)
+        disk.settle(parcel, failed, 0)
+        return is_attached
+
+    monkeypatch.setattr(disk._accounts, "spool_call", then_fails)
+    disk._written(Written("file", (parcel,), 2))
+
+    assert parcel.file == "file"
+    assert "file" not in disk._in_hand, "nobody would ever read it"
 
 
 def test_the_end_waits_for_who_takes_an_order_up_but_not_for_long(make: Make) -> None:

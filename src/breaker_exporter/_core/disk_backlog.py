@@ -356,15 +356,16 @@ class DiskBacklog:
             if self._accounts.spool(items, partial(backlog.end_writing, parcel, is_written=True)):
                 self._release(parcel.payload)
                 continue
+            with self._lock:  # first: its call may fail as the file is noted, and then it is to be read
+                self._in_hand.add(written.name)
             if self._accounts.spool_call(items, partial(backlog.attach, parcel, written.name, written.items)):
-                with self._lock:
-                    self._in_hand.add(written.name)
                 continue
             # Its call has ended meanwhile: it failed, or the file has to go again.
             is_whole = items == written.items
             if is_whole and self._accounts.spool(items, partial(backlog.remove, parcel)):
+                with self._lock:
+                    self._in_hand.discard(written.name)
                 self._release(parcel.payload)
             else:
                 with self._lock:
-                    self._in_hand.add(written.name)
                     self._removals.append(Removal(written.name, items, None, 0, parcel.came_at))
