@@ -349,6 +349,29 @@ def test_a_batch_at_fault_fails_though_it_lies_on_disk(
     until(lambda: files(tmp_path) == [])
 
 
+def test_a_second_file_that_could_not_be_removed_is_not_sent(
+    work: DiskWork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rest of a batch was written, and then the disk failed: the first file is still what counts."""
+    whole = work.carry_out(Order(write=(_parcel("a", 3),)), _never).written[0]
+    rest = Removal(whole.name, 3, _partly(Encoded(("a",)), 2), 0, time.monotonic())
+
+    def fails(*_: object) -> bool:
+        raise OSError("as told")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Spool, "remove", fails)
+        assert work.carry_out(Order(remove=(rest,)), _never).error is not None
+        assert len(files(tmp_path)) == 2
+        read = work.carry_out(Order(read=Reading.NEWEST), _never).read
+        assert read is not None
+        assert read.name == whole.name
+
+    work.carry_out(Order(), _never)
+
+    assert [file.name for file in files(tmp_path)] == [whole.name]
+
+
 def test_what_had_no_known_answer_is_counted_as_resent_from_the_disk_too(
     make: Make, clock: ManualClock, looks_often: None, tmp_path: Path, moved: ManualClock
 ) -> None:

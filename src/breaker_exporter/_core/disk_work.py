@@ -43,10 +43,13 @@ class DiskWork:
         self.is_over = False
         self._removed_unheard: set[str] = set()
         self._dropped_unheard: list[Removed] = []
+        self._unwanted: set[str] = set()
 
     def carry_out(self, order: Order, is_given_up: Callable[[], bool]) -> Found:
         """Carry out `order`, or as much of it as can be."""
         found = Found()
+        for name in list(self._unwanted):
+            self._take_away(name)
         try:
             if order.checks:
                 self.spool.check()
@@ -73,12 +76,18 @@ class DiskWork:
         if not order.keeps_lease:
             self.spool.give_back()
         for written in found.written:
-            with suppress(OSError):
-                self.spool.remove(written.name)
+            self._take_away(written.name)
         self._removed_unheard.update(removal.name for removal in found.removed)
         self._dropped_unheard += found.dropped
         if self.is_over:
             self.spool.close()
+
+    def _take_away(self, name: str) -> None:
+        """Remove a file that nobody has counted. Where that fails it is not read, and tried again later."""
+        self._unwanted.add(name)
+        with suppress(OSError):
+            self.spool.remove(name)
+            self._unwanted.remove(name)
 
     def _remove(self, removals: tuple[Removal, ...], found: Found) -> None:
         for removal in removals:
@@ -98,8 +107,7 @@ class DiskWork:
                 is_removed = self.spool.remove(removal.name)
             finally:
                 if left is not None and not is_removed:  # who has removed it has accounted for all of it
-                    with suppress(OSError):
-                        self.spool.remove(left)
+                    self._take_away(left)
             (found.removed if is_removed else found.gone).append(removal)
 
     def _write(self, order: Order, found: Found, is_given_up: Callable[[], bool]) -> None:
@@ -171,7 +179,7 @@ class DiskWork:
             avoided = [name for name in order.avoid if name in names]
             names = [*(name for name in names if name not in avoided), *avoided]
         for name in names:
-            if name in order.skip:
+            if name in order.skip or name in self._unwanted:
                 continue
             read = self._read_file(name, found)
             if read is None:
