@@ -162,7 +162,7 @@ BAD: list[tuple[Any, dict[str, Any], str]] = [
     (Fault.STATUS, {"retry_after": -2}, "retry_after must be .*, not -2"),
     (Fault.STATUS, {"code": "out_of_range"}, "code must be one of OK, .*, not 'out_of_range'"),
     (Fault.TOO_LARGE, {"limit": True}, "limit must be a number of bytes, at least 0, not True"),
-    (Fault.PARTIAL_SUCCESS, {"rejected": -1}, "rejected must be a number of spans, at least 0, not -1"),
+    (Fault.PARTIAL_SUCCESS, {"rejected": -1}, "rejected must be a number of items, at least 0, not -1"),
     (Fault.PARTIAL_SUCCESS, {"rejected": 1.5}, "rejected must be .*, not 1.5"),
     (Fault.NONE, {"status": 500}, "status=500 is no setting of fault 'none', which takes no settings"),
     (Fault.SLOW, {"interval": 1.0}, "interval=1.0 is no setting of fault 'slow', which takes seconds"),

@@ -173,7 +173,7 @@ def test_a_request_that_is_not_otlp_is_refused_and_not_counted(
     ("request_bytes", "status"),
     [
         (b"GET /v1/traces HTTP/1.1\r\n\r\n", 405),
-        (b"POST /v1/metrics HTTP/1.1\r\n\r\n", 404),
+        (b"POST /v1/profiles HTTP/1.1\r\n\r\n", 404),
         (b"POST /v1/traces HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400),
         (b"POST /v1/traces HTTP/1.1\r\nContent-Length: 999999999\r\n\r\n", 413),
         (b"POST /v1/traces HTTP/3\r\n\r\n", 505),

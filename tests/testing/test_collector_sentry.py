@@ -14,6 +14,7 @@ import pytest
 import sentry_sdk
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from sentry_sdk.consts import EndpointType
@@ -28,6 +29,7 @@ Send = Callable[..., Answer]
 
 ENVELOPE = "/api/1/envelope/"
 TRACES = "/api/1/integration/otlp/v1/traces/"
+LOGS = "/api/1/integration/otlp/v1/logs/"
 PROTOBUF = {"Content-Type": "application/x-protobuf"}
 EVENT_ID = "9ec79c33ec9942ab8353589fcb2e04dc"
 
@@ -142,6 +144,18 @@ class TestTheRealClient:
         exporter.shutdown()
         assert (collector.spans_received, collector.counts().requests) == (3, 1)
         assert collector.latest_spans[0].resource["service.name"] == "shop"
+
+
+def test_the_otlp_endpoint_of_the_project_takes_log_records(
+    collector: FaultyCollector, send: Send, auth: dict[str, str]
+) -> None:
+    request = ExportLogsServiceRequest()
+    request.resource_logs.add().scope_logs.add().log_records.add().body.string_value = "sold"
+
+    status, _, _ = send(request.SerializeToString(), LOGS, {**auth, **PROTOBUF})
+
+    assert status == 200
+    assert collector.log_bodies == {"sold"}
 
 
 def test_the_dsn_names_the_http_port_and_does_not_change(collector: FaultyCollector) -> None:

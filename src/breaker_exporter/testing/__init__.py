@@ -1,4 +1,4 @@
-"""Fakes to test your own wiring with: a scripted exporter, a clock that tests move, a faulty collector.
+"""Fakes to test your own wiring with: scripted exporters, a clock that tests move, a faulty collector.
 
 Names are resolved on first use (PEP 562): nothing here loads ``ssl``, ``grpc`` or ``asyncio`` into the
 process under test, and the collector's own process does not load the SDK.
@@ -13,10 +13,18 @@ if TYPE_CHECKING:
     from ._call_record import Call
     from ._clock import ManualClock
     from ._collector import FaultyCollector
-    from ._faults import Connections, Fault
+    from ._faults import Connections, Fault, Signal
     from ._outcomes import Outcome, Playable, fail, hang, hang_then, succeed, take, throw
     from ._scripted import ScriptedExporter
-    from ._values import ReceivedCounts, ReceivedSentryItem, ReceivedSpan
+    from ._scripted_logs import ScriptedLogRecordExporter
+    from ._scripted_metrics import ScriptedMetricExporter
+    from ._values import (
+        ReceivedCounts,
+        ReceivedDataPoint,
+        ReceivedLogRecord,
+        ReceivedSentryItem,
+        ReceivedSpan,
+    )
 
 __all__ = [
     "Call",
@@ -27,9 +35,14 @@ __all__ = [
     "Outcome",
     "Playable",
     "ReceivedCounts",
+    "ReceivedDataPoint",
+    "ReceivedLogRecord",
     "ReceivedSentryItem",
     "ReceivedSpan",
     "ScriptedExporter",
+    "ScriptedLogRecordExporter",
+    "ScriptedMetricExporter",
+    "Signal",
     "fail",
     "hang",
     "hang_then",
@@ -42,10 +55,18 @@ _MODULES = {
     "_call_record": ("Call",),
     "_clock": ("ManualClock",),
     "_collector": ("FaultyCollector",),
-    "_faults": ("Connections", "Fault"),
+    "_faults": ("Connections", "Fault", "Signal"),
     "_outcomes": ("Outcome", "Playable", "fail", "hang", "hang_then", "succeed", "take", "throw"),
     "_scripted": ("ScriptedExporter",),
-    "_values": ("ReceivedCounts", "ReceivedSentryItem", "ReceivedSpan"),
+    "_scripted_logs": ("ScriptedLogRecordExporter",),
+    "_scripted_metrics": ("ScriptedMetricExporter",),
+    "_values": (
+        "ReceivedCounts",
+        "ReceivedDataPoint",
+        "ReceivedLogRecord",
+        "ReceivedSentryItem",
+        "ReceivedSpan",
+    ),
 }
 
 

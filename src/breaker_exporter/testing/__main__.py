@@ -127,7 +127,7 @@ def _fault(text: str) -> Fault:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m breaker_exporter.testing",
-        description="An OTLP trace receiver on loopback ports whose fault is switched at run time.",
+        description="An OTLP receiver of all signals on loopback ports, whose fault is switched at run time.",
     )
     parser.add_argument(
         "--http-port", type=_port, default=HTTP_PORT, help="OTLP/HTTP port (default: %(default)s)"

@@ -6,11 +6,14 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-
-from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.sdk.trace.export import SpanExportResult
+from typing import TYPE_CHECKING
 
 from ._native import native
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk._logs import ReadableLogRecord
+    from opentelemetry.sdk.metrics.export import MetricsData
+    from opentelemetry.sdk.trace import ReadableSpan
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,17 +21,23 @@ class Call:
     """One call of ``export``.
 
     Attributes:
-        spans: The spans it was given.
+        spans: The spans it was given; none for an exporter of another signal.
         thread: The operating system's id of the thread it ran on (``threading.get_native_id()``), which
             greenlets of one thread share.
         started: When it began, in seconds of ``time.monotonic``.
         ended: When it returned or raised; ``None`` while it runs.
+        log_records: The log records it was given, likewise.
+        metrics_data: The metrics it was given, or ``None``.
+        timeout_millis: The time it was given for its metrics, in ms, or ``None``.
     """
 
     spans: tuple[ReadableSpan, ...]
     thread: int
     started: float
     ended: float | None = None
+    log_records: tuple[ReadableLogRecord, ...] = ()
+    metrics_data: MetricsData | None = None
+    timeout_millis: float | None = None
 
 
 class CallRecord:
@@ -40,13 +49,26 @@ class CallRecord:
         self._calls: list[Call] = []
         self._running: dict[int, int] = {}
         self._max_concurrency = 0
-        self._spans: list[ReadableSpan] = []
+        self._successful: list[Call] = []
         self._shutdown_calls = 0
         self._flush_calls = 0
 
-    def begin(self, spans: tuple[ReadableSpan, ...]) -> int:
+    def begin(
+        self,
+        spans: tuple[ReadableSpan, ...] = (),
+        log_records: tuple[ReadableLogRecord, ...] = (),
+        metrics_data: MetricsData | None = None,
+        timeout_millis: float | None = None,
+    ) -> int:
         """Record that a call of ``export`` begins; return its number, from 0."""
-        call = Call(spans, threading.get_native_id(), time.monotonic())
+        call = Call(
+            spans,
+            threading.get_native_id(),
+            time.monotonic(),
+            log_records=log_records,
+            metrics_data=metrics_data,
+            timeout_millis=timeout_millis,
+        )
         with self._guard:
             number = len(self._calls)
             self._calls.append(call)
@@ -54,14 +76,13 @@ class CallRecord:
             self._max_concurrency = max(self._max_concurrency, len(self._running))
             return number
 
-    def end(self, number: int, answer: object) -> None:
-        """Record the answer of a call; ``None`` for one that raised."""
+    def end(self, number: int, *, succeeded: bool) -> None:
+        """Record the end of a call."""
         with self._guard:
-            call = self._calls[number]
+            call = self._calls[number] = replace(self._calls[number], ended=time.monotonic())
             self._running.pop(number, None)  # not there where a fork came between
-            if answer is SpanExportResult.SUCCESS:
-                self._spans.extend(call.spans)
-            self._calls[number] = replace(call, ended=time.monotonic())
+            if succeeded:
+                self._successful.append(call)
 
     def shutdown(self) -> None:
         """Record a call of ``shutdown``."""
@@ -80,10 +101,10 @@ class CallRecord:
             return list(self._calls)
 
     @property
-    def spans(self) -> list[ReadableSpan]:
-        """The spans of all calls that returned ``SUCCESS``, in the order in which they returned."""
+    def successful(self) -> list[Call]:
+        """The calls that returned ``SUCCESS``, in the order in which they returned."""
         with self._guard:
-            return list(self._spans)
+            return list(self._successful)
 
     @property
     def max_concurrency(self) -> int:

@@ -6,28 +6,32 @@ import atexit
 from types import TracebackType
 from urllib.parse import urlsplit
 
-from ._fault_settings import FaultSetting, connections_mode
-from ._faults import Connections, Fault
+from ._fault_settings import FaultSetting, connections_mode, signal_alone
+from ._faults import Connections, Fault, Signal
 from ._process import CollectorProcess
 from ._reception import Reception
 
 
 class FaultyCollector(Reception):
-    """A real OTLP trace receiver on loopback ports, HTTP and gRPC, whose fault is switched at run time.
+    """A real OTLP receiver of all signals on loopback ports, whose fault is switched at run time.
 
     It runs in a process of its own, is started by ``with`` or ``start()``, and ends with ``close()`` or with
-    this process, however that ends. HTTP takes ``POST /v1/traces`` with protobuf, plain, gzip or deflate;
-    gRPC takes ``TraceService/Export``. A process forked from this one may use it and cannot end it.
+    this process, however that ends. HTTP takes ``POST`` to ``/v1/traces``, ``/v1/logs`` and ``/v1/metrics``
+    with protobuf, plain, gzip or deflate; gRPC takes ``Export`` of the three services. A process forked from
+    this one may use it and cannot end it.
 
-    The HTTP port is a fake Sentry server too, for ``sentry_dsn``: it takes envelopes and OTLP traces below
-    ``/api/1/`` with the DSN's key, likewise plain, gzip or deflate. No brotli, which ``sentry_sdk`` uses
-    where it is installed; ``_experiments={"transport_compression_algo": "gzip"}`` switches it off.
+    The HTTP port is a fake Sentry server too, for ``sentry_dsn``: it takes envelopes, and traces and logs by
+    OTLP, below ``/api/1/`` with the DSN's key, likewise plain, gzip or deflate. No brotli, which
+    ``sentry_sdk`` uses where it is installed;
+    ``_experiments={"transport_compression_algo": "gzip"}`` switches it off.
 
-    ```python
-    with FaultyCollector() as collector:
-        exporter = OTLPSpanExporter(collector.http_endpoint)
-        collector.fault = Fault.BLACKHOLE
-    ```
+    Used as a context manager::
+
+        with FaultyCollector() as collector:
+            exporter = OTLPSpanExporter(collector.http_endpoint)
+            collector.fault = Fault.BLACKHOLE
+
+    One signal may have a fault alone: ``collector.set_fault(Fault.STATUS, status=404, signal=Signal.LOGS)``.
 
     The same by hand: ``curl -d '{"fault": "slow", "seconds": 3}' $CONTROL_URL/fault``.
 
@@ -84,6 +88,10 @@ class FaultyCollector(Reception):
         """The URL traces are posted to, as ``OTLPSpanExporter(endpoint=...)`` takes it."""
         return str(self._running.state["http_endpoint"])
 
+    def http_endpoint_of(self, signal: Signal) -> str:
+        """Return the URL that requests of `signal` are posted to, as its exporter's ``endpoint`` takes it."""
+        return f"{self.http_base}/v1/{Signal(signal).value}"
+
     @property
     def http_base(self) -> str:
         """The URL without a path, as ``OTEL_EXPORTER_OTLP_ENDPOINT`` takes it."""
@@ -116,7 +124,7 @@ class FaultyCollector(Reception):
 
     @property
     def fault(self) -> Fault:
-        """The fault in force. Setting it is ``set_fault`` with that fault's defaults."""
+        """The fault that was set last for all signals. Setting it is ``set_fault`` with its defaults."""
         return Fault(self._running.ask("GET", "/state")["fault"])
 
     @fault.setter
@@ -135,10 +143,11 @@ class FaultyCollector(Reception):
         code: str | None = None,
         limit: int | None = None,
         connections: Connections | None = None,
+        signal: Signal | None = None,
     ) -> None:
         """Switch the fault; it is in force when this returns.
 
-        ``Fault`` says what each does, which of these settings it takes, and whether the spans count.
+        ``Fault`` says what each does, which of these settings it takes, and whether the items count.
 
         Args:
             fault: The fault.
@@ -146,11 +155,13 @@ class FaultyCollector(Reception):
             interval: Seconds between the bytes of a ``DRIP``.
             status: HTTP status of ``STATUS``.
             retry_after: Seconds, or an HTTP date, for the client to wait.
-            rejected: Spans that ``PARTIAL_SUCCESS`` rejects.
+            rejected: Items of each request that ``PARTIAL_SUCCESS`` rejects.
             code: Status of gRPC's for ``STATUS``, such as ``OUT_OF_RANGE``.
             limit: Bytes above which a request is ``TOO_LARGE``.
             connections: The fate of open connections; by default ``BLACKHOLE`` keeps them (and they fall
-                silent), every other fault drops them.
+                silent), and so does a fault of one signal alone; every other fault drops them.
+            signal: The one signal whose fault it is, the others being as before; ``None`` for all of them,
+                which ends what one had alone.
 
         Raises:
             ValueError: A value is not allowed, or a setting is not one of this fault's.
@@ -165,8 +176,10 @@ class FaultyCollector(Reception):
             "limit": limit,
         }
         setting = FaultSetting.of(fault, given)
-        mode = connections_mode(connections, setting.fault)
-        self._running.ask("POST", "/fault", {**setting.as_json(), "connections": mode.value})
+        alone = signal_alone(signal, setting.fault)
+        mode = connections_mode(connections, setting.fault, alone)
+        fields = {**setting.as_json(), "connections": mode.value}
+        self._running.ask("POST", "/fault", fields if alone is None else {**fields, "signal": alone.value})
 
     def renew(self) -> None:
         """Make it as new: no fault, nothing received, no connections, and other ports.

@@ -5,20 +5,23 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import fields as fields_of
+from functools import partial
 from urllib.parse import parse_qsl, urlsplit
 
-from ._fault_settings import FaultSetting, connections_mode
-from ._faults import Connections
+from ._fault_settings import FaultSetting, connections_mode, signal_alone
+from ._faults import Connections, Signal
 from ._http1 import BadRequest, Head, read_body, read_head, response
 from ._inbox import Inbox
 from ._tcp import Connection
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _ROUTES = (
-    "GET /state, /span_ids, /latest_spans, /latest_sentry_items, /wait?for=spans&count=N&timeout=S; "
+    "GET /state, /span_ids, /log_bodies, /latest_spans, /latest_log_records, /latest_data_points, "
+    "/latest_sentry_items, /wait?for=spans&count=N&timeout=S; "
     "POST /fault, /clear, /renew"
 )
-_COUNTED = ("spans", "requests", "connections", "sentry_items")
+_COUNTED = ("spans", "log_records", "data_points", "requests", "connections", "sentry_items")
+_BESIDE_THE_SETTING = ("connections", "signal")
 _MAX_WAIT = 3600.0
 """Longest wait of a request, in seconds."""
 
@@ -27,7 +30,7 @@ class Control:
     """Serves connections of the control port.
 
     Args:
-        inbox: The received spans and items.
+        inbox: What was received.
         state: Returns the collector's state.
         set_fault: Switches its fault.
         renew: Resets it.
@@ -37,10 +40,18 @@ class Control:
         self,
         inbox: Inbox,
         state: Callable[[], dict[str, object]],
-        set_fault: Callable[[FaultSetting, Connections], Awaitable[None]],
+        set_fault: Callable[[FaultSetting, Connections, Signal | None], Awaitable[None]],
         renew: Callable[[], Awaitable[None]],
     ) -> None:
         self._inbox = inbox
+        self._received: dict[str, Callable[[], object]] = {
+            "/span_ids": inbox.span_ids,
+            "/log_bodies": inbox.log_bodies,
+            "/latest_spans": partial(inbox.latest, Signal.TRACES),
+            "/latest_log_records": partial(inbox.latest, Signal.LOGS),
+            "/latest_data_points": partial(inbox.latest, Signal.METRICS),
+            "/latest_sentry_items": inbox.latest_sentry_items,
+        }
         self._state = state
         self._set_fault = set_fault
         self._renew = renew
@@ -64,12 +75,8 @@ class Control:
         match head.method, url.path:
             case "GET", "/" | "/state":
                 return self._state()
-            case "GET", "/span_ids":
-                return self._inbox.span_ids()
-            case "GET", "/latest_spans":
-                return self._inbox.latest_spans()
-            case "GET", "/latest_sentry_items":
-                return self._inbox.latest_sentry_items()
+            case "GET", path if path in self._received:
+                return self._received[path]()
             case "GET", "/wait":
                 return await self._wait(dict(parse_qsl(url.query)))
             case "POST", "/fault":
@@ -83,18 +90,21 @@ class Control:
         return self._state()
 
     async def _switch(self, fields: Mapping[str, object]) -> None:
-        known = {"connections", *(field.name for field in fields_of(FaultSetting))}
+        known = {*_BESIDE_THE_SETTING, *(field.name for field in fields_of(FaultSetting))}
         if unknown := sorted(fields.keys() - known):
             raise BadRequest(
                 400, f"unknown fields {', '.join(unknown)}; known are {', '.join(sorted(known))}"
             )
-        settings = {name: value for name, value in fields.items() if name not in ("fault", "connections")}
+        settings = {
+            name: value for name, value in fields.items() if name not in ("fault", *_BESIDE_THE_SETTING)
+        }
         try:
             setting = FaultSetting.of(fields.get("fault"), settings)
-            mode = connections_mode(fields.get("connections"), setting.fault)
+            signal = signal_alone(fields.get("signal"), setting.fault)
+            mode = connections_mode(fields.get("connections"), setting.fault, signal)
         except ValueError as error:
             raise BadRequest(400, str(error)) from None
-        await self._set_fault(setting, mode)
+        await self._set_fault(setting, mode, signal)
 
     async def _wait(self, query: Mapping[str, str]) -> dict[str, bool]:
         what, kind = query.get("for", "spans"), query.get("kind")

@@ -9,7 +9,7 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
-from ._faults import Connections, Fault
+from ._faults import Connections, Fault, Signal
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,18 +69,32 @@ class FaultSetting:
         return max(0.0, _moment(self.retry_after) - now)
 
 
-def connections_mode(value: object, fault: Fault) -> Connections:
+def connections_mode(value: object, fault: Fault, signal: Signal | None = None) -> Connections:
     """Return the mode that `value` names.
 
-    ``None`` is the fault's default: a blackhole keeps connections (one that closed them would be none), every
-    other fault drops them.
+    ``None`` is the default: a blackhole keeps connections (one that closed them would be none), and so does
+    any fault of one signal alone (the others use them); every other fault drops them.
 
     Raises:
         ValueError: It names none.
     """
     if value is None:
-        return Connections.KEEP if fault is Fault.BLACKHOLE else Connections.DROP
+        keeps = fault is Fault.BLACKHOLE or signal is not None
+        return Connections.KEEP if keeps else Connections.DROP
     return _member(Connections, "connections", value)
+
+
+def signal_alone(value: object, fault: Fault) -> Signal | None:
+    """Return the signal that `value` names; ``None``, which stands for all, is returned as it is.
+
+    Raises:
+        ValueError: It names none, or `fault` is one of all signals only.
+    """
+    if value is None:
+        return None
+    if fault is Fault.REFUSE:
+        raise ValueError(f"signal={value!r} cannot have fault 'refuse' alone: all signals share the ports")
+    return _member(Signal, "signal", value)
 
 
 STATUS_OF_CODE = {
@@ -145,7 +159,7 @@ def _bytes(name: str, value: object) -> int:
 def _count(name: str, value: object) -> int:
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         return value
-    raise ValueError(f"{name} must be a number of spans, at least 0, not {value!r}")
+    raise ValueError(f"{name} must be a number of items, at least 0, not {value!r}")
 
 
 def _retry_after(name: str, value: object) -> float | str:

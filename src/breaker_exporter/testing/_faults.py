@@ -1,4 +1,4 @@
-"""The faults that a collector can have, and the fate of open connections when one is switched."""
+"""The faults that a collector can have, the signals that meet them, and the fate of open connections."""
 
 from __future__ import annotations
 
@@ -6,19 +6,26 @@ import enum
 
 
 class Fault(enum.Enum):
-    """A fault of a collector, on its HTTP and its gRPC port alike.
+    """A fault of a collector, on its HTTP and its gRPC port alike, of all signals or of one alone.
 
-    "Taken" says whether the spans of a request that meets the fault (or the items of an envelope) count as
-    received. A fault of one protocol has its nearest relative in the other, named with each.
+    "Taken" says whether the items of a request that meets the fault (spans, log records, data points, or what
+    is in an envelope) count as received. A fault of one protocol has its nearest relative in the other, named
+    with each.
+
+    A fault of one signal alone begins where the signal is known: by HTTP with the path, by gRPC with the
+    call, so that nothing happens to a handshake. What breaks a connection breaks it for all calls on it;
+    clients of gRPC in one process may share one.
     """
 
     NONE = "none"
     """Nothing. Taken."""
     REFUSE = "refuse"
-    """The ports are closed, connecting is refused; later the same ports are opened again. Not taken."""
+    """The ports are closed, connecting is refused; later the same ports are opened again. Not taken.
+    A fault of all signals only: they share the ports."""
     BLACKHOLE = "blackhole"
     """Connections are accepted and read, nothing is ever answered. Not taken. gRPC: below HTTP/2, so that
-    neither the connection's handshake nor a request on an older connection gets through."""
+    neither the connection's handshake nor a request on an older connection gets through; of one signal
+    alone, its calls are never answered."""
     DRIP = "drip"
     """The answer comes one byte in ``interval`` seconds (default 1.0). Taken, once the request is read.
     gRPC: all bytes of the server drip, so on a new connection the handshake does too, and no request comes
@@ -49,9 +56,9 @@ class Fault(enum.Enum):
     UNAVAILABLE, any other UNKNOWN; ``retry_after`` as in ``RESOURCE_EXHAUSTED``."""
     TRUNCATED = "truncated"
     """The answer ends in the middle of its body (``Content-Length`` says more than comes), and with it the
-    connection. Taken: the collector has the spans, its client does not know."""
+    connection. Taken: the collector has the items, its client does not know."""
     PARTIAL_SUCCESS = "partial_success"
-    """A good answer whose ``partial_success`` says that ``rejected`` spans (default 1, at most all of the
+    """A good answer whose ``partial_success`` says that ``rejected`` items (default 1, at most all of the
     request) were rejected. Taken but for the last ``rejected`` (a Sentry envelope: whole)."""
     UNAVAILABLE = "unavailable"
     """gRPC: UNAVAILABLE, ``retry_after`` as in ``RESOURCE_EXHAUSTED``. HTTP: 503. Not taken."""
@@ -65,6 +72,17 @@ class Fault(enum.Enum):
     gRPC: RESOURCE_EXHAUSTED in the words of gRPC's own server. HTTP: 413. Taken up to the limit."""
 
 
+class Signal(enum.Enum):
+    """A signal of OpenTelemetry, by its word in variables and in the paths of OTLP."""
+
+    TRACES = "traces"
+    """Its items are spans."""
+    LOGS = "logs"
+    """Its items are log records."""
+    METRICS = "metrics"
+    """Its items are data points."""
+
+
 class Connections(enum.Enum):
     """The fate of open connections when the fault changes."""
 
@@ -73,4 +91,5 @@ class Connections(enum.Enum):
     KEEP = "keep"
     """They stay open. One that has met a fault stays under that fault for as long as it lives (what fell into
     a blackhole is never answered); one that has met none meets the new fault with the next bytes on it.
-    But ``BLACKHOLE`` silences every one, and ``REFUSE`` is about new connections alone."""
+    But ``BLACKHOLE`` silences every one, and ``REFUSE`` is about new connections alone. While the signals do
+    not all have the same fault, each request meets the one that its signal has then."""

@@ -3,46 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 import grpc
 import grpc.aio
-from google.protobuf.any_pb2 import Any as AnyMessage
-from google.rpc.error_details_pb2 import RetryInfo
-from google.rpc.status_pb2 import Status
 
 from ._fault_settings import FaultSetting
-from ._faults import Fault
+from ._faults import Fault, Signal
+from ._grpc_status import code_of, refuse
 from ._http2 import DATA, HEADERS, LEAVING, PREFACE, SENT_AWAY, Frames
-from ._inbox import Inbox, Malformed
+from ._inbox import Inbox
+from ._messages import MESSAGES
+from ._taken import Malformed
 from ._tcp import CHUNK, Connection
 
 if TYPE_CHECKING:
-    from typing import NoReturn
-
-    Context = grpc.aio.ServicerContext[bytes, bytes]
-
-_SERVICE = "opentelemetry.proto.collector.trace.v1.TraceService"
-_CODE_OF_STATUS = {
-    400: grpc.StatusCode.INVALID_ARGUMENT,
-    401: grpc.StatusCode.UNAUTHENTICATED,
-    403: grpc.StatusCode.PERMISSION_DENIED,
-    404: grpc.StatusCode.UNIMPLEMENTED,
-    413: grpc.StatusCode.RESOURCE_EXHAUSTED,
-    429: grpc.StatusCode.RESOURCE_EXHAUSTED,
-    500: grpc.StatusCode.INTERNAL,
-    502: grpc.StatusCode.UNAVAILABLE,
-    503: grpc.StatusCode.UNAVAILABLE,
-    504: grpc.StatusCode.UNAVAILABLE,
-}
-"""As the OpenTelemetry Collector translates (``internal/httphelper``), with 413 and 500 added."""
-
-_CODE_OF_FAULT = {
-    Fault.UNAVAILABLE: grpc.StatusCode.UNAVAILABLE,
-    Fault.DEADLINE: grpc.StatusCode.DEADLINE_EXCEEDED,
-    Fault.RESOURCE_EXHAUSTED: grpc.StatusCode.RESOURCE_EXHAUSTED,
-}
+    from ._grpc_status import Context
 
 
 class GRPCReceiver:
@@ -54,10 +31,13 @@ class GRPCReceiver:
         self._server = grpc.aio.server(
             options=[("grpc.max_receive_message_length", 64 * 1024 * 1024), ("grpc.so_reuseport", 0)]
         )
-        # Bytes in, bytes out, so that malformed requests are answered here and not by grpc.
-        export: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_unary_rpc_method_handler(self._export)
-        service = grpc.method_handlers_generic_handler(_SERVICE, {"Export": export})
-        self._server.add_generic_rpc_handlers([service])
+        for signal, messages in MESSAGES.items():
+            # Bytes in, bytes out, so that malformed requests are answered here and not by grpc.
+            export: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_unary_rpc_method_handler(
+                partial(self._export, signal)
+            )
+            service = grpc.method_handlers_generic_handler(messages.service, {"Export": export})
+            self._server.add_generic_rpc_handlers([service])
         self._inner_port = self._server.add_insecure_port("127.0.0.1:0")
 
     async def start(self) -> None:
@@ -116,25 +96,27 @@ class GRPCReceiver:
             if setting.fault is Fault.DRIP:
                 await connection.drip(chunk, setting.interval or 0.0)
             elif setting.fault is Fault.TRUNCATED and answers:
-                # An answer without spans to report is 5 bytes of DATA: 2 of them are a part of any.
+                # An answer without items to report is 5 bytes of DATA: 2 of them are a part of any.
                 await connection.send(chunk[: answers[0].payload_at + 2])
                 return
             else:
                 await connection.send(chunk)
 
-    async def _export(self, body: bytes, context: Context) -> bytes:
+    async def _export(self, signal: Signal, body: bytes, context: Context) -> bytes:
         connection = self._fronts.get(int(context.peer().rpartition(":")[2]))
         # A request may outlive, by a moment, the connection it came on.
-        setting = FaultSetting(Fault.UNAVAILABLE) if connection is None else connection.meet()
-        code = _code(setting)
+        setting = (
+            FaultSetting(Fault.UNAVAILABLE) if connection is None else await self._met(connection, signal)
+        )
+        code = code_of(setting)
         if code is not grpc.StatusCode.OK:
-            await _refuse(context, code, setting)
+            await refuse(context, code, setting)
         if setting.limit is not None and len(body) > setting.limit:
             # As gRPC's own server says it.
             words = f"SERVER: Received message larger than max ({len(body)} vs. {setting.limit})"
             await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, words)
         try:
-            message = self._inbox.take(body, setting)
+            message = self._inbox.take(signal, body, setting)
         except Malformed as error:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
         if setting.fault is Fault.TAKEN_THEN_RESET and connection is not None:
@@ -146,30 +128,21 @@ class GRPCReceiver:
             await asyncio.sleep(setting.seconds or 0.0)
         return message
 
-
-def _code(setting: FaultSetting) -> grpc.StatusCode:
-    if setting.code is not None:
-        return grpc.StatusCode[setting.code]
-    if setting.status is None:
-        return _CODE_OF_FAULT.get(setting.fault, grpc.StatusCode.OK)
-    if 200 <= setting.status < 300:
-        return grpc.StatusCode.OK
-    return _CODE_OF_STATUS.get(setting.status, grpc.StatusCode.UNKNOWN)
-
-
-async def _refuse(context: Context, code: grpc.StatusCode, setting: FaultSetting) -> NoReturn:
-    details = "the fault of this collector"
-    delay = setting.retry_after_seconds(time.time())
-    if delay is None:
-        await context.abort(code, details)
-    retry = RetryInfo()
-    retry.retry_delay.FromNanoseconds(round(delay * 1e9))
-    packed = AnyMessage()
-    packed.Pack(retry)
-    status = Status(code=code.value[0], message=details, details=[packed])
-    # The OTLP specification wants the first; OpenTelemetry Python's exporter reads the second.
-    metadata = (
-        ("grpc-status-details-bin", status.SerializeToString()),
-        ("google.rpc.retryinfo-bin", retry.SerializeToString()),
-    )
-    await context.abort(code, details, metadata)
+    @staticmethod
+    async def _met(connection: Connection, signal: Signal) -> FaultSetting:
+        """Return the fault of a call; what is below HTTP/2 is done here where the signal has it alone."""
+        setting = connection.meet_request(signal)
+        match setting.fault:
+            case Fault.BLACKHOLE:
+                await asyncio.get_running_loop().create_future()  # the end of the call cancels it
+            case Fault.DRIP | Fault.TRUNCATED:
+                connection.befall(setting)
+            case Fault.RESET:
+                connection.reset()
+            case Fault.GARBAGE:
+                await connection.send_garbage()
+                connection.close()
+            case Fault.GOAWAY:
+                await connection.send(SENT_AWAY)
+                connection.close()
+        return setting

@@ -8,13 +8,13 @@ import json
 from google.rpc.status_pb2 import Status
 
 from ._fault_settings import FaultSetting
-from ._faults import Fault
+from ._faults import Fault, Signal
 from ._http1 import BadRequest, Head, body_length, read_body, read_head, response
-from ._inbox import Inbox, Malformed
+from ._inbox import Inbox
 from ._sentry import SentryPath, is_admitted, sentry_path
+from ._taken import Malformed
 from ._tcp import Connection
 
-PATH = "/v1/traces"
 _PROTOBUF = "application/x-protobuf"
 _JSON = "application/json"
 _MISSING = 64
@@ -25,6 +25,17 @@ _STATUS_OF = {
     Fault.DEADLINE: 504,
     Fault.RESOURCE_EXHAUSTED: 429,
 }
+
+
+_SIGNAL_OF_SENTRY = {SentryPath.TRACES: Signal.TRACES, SentryPath.LOGS: Signal.LOGS}
+
+
+def path_of(signal: Signal) -> str:
+    """Return the path that requests of `signal` are posted to."""
+    return f"/v1/{signal.value}"
+
+
+_SIGNALS = {path_of(signal): signal for signal in Signal}
 
 
 class HTTPReceiver:
@@ -40,14 +51,16 @@ class HTTPReceiver:
             while (head := await read_head(connection.reader)) is not None:
                 target = head.target
                 self._inbox.note_requests(1)
-                if not await self._exchange(connection, head, connection.meet()):
+                if not await self._exchange(connection, head, _signal_of(target)):
                     return
         except BadRequest as refusal:
             await connection.send(_refusal(target, refusal.status, refusal.text, {"Connection": "close"}))
 
-    async def _exchange(self, connection: Connection, head: Head, setting: FaultSetting) -> bool:
+    async def _exchange(self, connection: Connection, head: Head, signal: Signal | None) -> bool:
         """Answer one request; return whether the connection goes on."""
+        setting = connection.meet_request(signal)
         if setting.fault is Fault.BLACKHOLE:
+            connection.befall(setting)
             return False
         if setting.fault is Fault.RESET:
             # Half the body; of a chunked one, whose length is unknown, the first byte.
@@ -65,7 +78,7 @@ class HTTPReceiver:
             return False
         status = _status(setting, len(body))
         if 200 <= status < 300:
-            answer = self._taken(head, body, setting, status)
+            answer = self._taken(head, signal, body, setting, status)
         else:
             again = {} if (header := setting.retry_after_header) is None else {"Retry-After": header}
             answer = _refusal(head.target, status, "the fault of this collector", again)
@@ -82,28 +95,36 @@ class HTTPReceiver:
         # After an informational status the client would wait for a final one that never comes.
         return head.keep_alive and setting.fault is not Fault.TRUNCATED and status >= 200
 
-    def _taken(self, head: Head, body: bytes, setting: FaultSetting, status: int) -> bytes:
+    def _taken(
+        self, head: Head, signal: Signal | None, body: bytes, setting: FaultSetting, status: int
+    ) -> bytes:
         target, sentry = head.target, sentry_path(head.target)
         path = target.partition("?")[0]
-        if sentry is None and path != PATH:
-            return _refusal(target, 404, f"traces go to {PATH}, or where the Sentry DSN says", {})
+        if sentry is None and signal is None:
+            known = ", ".join(_SIGNALS)
+            return _refusal(target, 404, f"OTLP goes to {known}, or where the Sentry DSN says", {})
         if head.method != "POST":
             return _refusal(target, 405, f"{path} takes POST", {"Allow": "POST"})
         if sentry is not None and not is_admitted(target, head.headers.get("x-sentry-auth", "")):
             return _refusal(target, 403, "project or X-Sentry-Auth is not what the Sentry DSN says", {})
         given = head.headers.get("content-type", "").partition(";")[0].strip().lower()
         # Sentry asks for no media type of an envelope, and clients have sent several.
-        if sentry is not SentryPath.ENVELOPE and given != _PROTOBUF:
+        if signal is not None and given != _PROTOBUF:
             return _refusal(target, 415, f"Content-Type is {given!r}, not {_PROTOBUF!r}", {})
         try:
-            if sentry is SentryPath.ENVELOPE:
+            if signal is None:
                 media_type, message = _JSON, _json({"id": self._inbox.take_envelope(body)})
             else:
-                media_type, message = _PROTOBUF, self._inbox.take(body, setting)
+                media_type, message = _PROTOBUF, self._inbox.take(signal, body, setting)
         except Malformed as error:
             return _refusal(target, 400, str(error), {})
         missing = _MISSING if setting.fault is Fault.TRUNCATED else 0
         return response(status, {"Content-Type": media_type}, message, missing=missing)
+
+
+def _signal_of(target: str) -> Signal | None:
+    sentry = sentry_path(target)
+    return _SIGNALS.get(target.partition("?")[0]) if sentry is None else _SIGNAL_OF_SENTRY.get(sentry)
 
 
 def _status(setting: FaultSetting, size: int) -> int:

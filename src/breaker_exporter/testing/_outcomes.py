@@ -1,14 +1,17 @@
-"""The outcomes of a scripted exporter, one for each call."""
+"""The outcomes of a scripted exporter of any signal, one for each call."""
 
 from __future__ import annotations
 
+import enum
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
-from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.sdk.trace.export import SpanExportResult
+if TYPE_CHECKING:
+    from opentelemetry.sdk._logs.export import LogRecordExportResult
+    from opentelemetry.sdk.metrics.export import MetricExportResult
+    from opentelemetry.sdk.trace.export import SpanExportResult
 
 
 class Outcome:
@@ -21,25 +24,22 @@ class Outcome:
     __slots__ = ()
 
 
-Playable: TypeAlias = (
-    Outcome
-    | SpanExportResult
-    | BaseException
-    | type[BaseException]
-    | Callable[[Sequence[ReadableSpan]], object]
-)
-"""One entry of a script: an outcome, a result to return, an exception or exception class to raise, or a
-function of the spans whose return value is passed on as it is, however wrong."""
+Result: TypeAlias = "SpanExportResult | LogRecordExportResult | MetricExportResult"
+"""What exporters return: one enumeration a signal, with the same two members."""
+
+Playable: TypeAlias = Outcome | enum.Enum | BaseException | type[BaseException] | Callable[[Any], object]
+"""One entry of a script: an outcome, a result of an exporter to return, an exception or exception class to
+raise, or a function of what is exported, whose return value is passed on as it is, however wrong."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer(Outcome):
-    """Return `result` at once."""
+    """Return the member `result` of the exporter's results at once."""
 
-    result: SpanExportResult
+    result: str
 
     def __repr__(self) -> str:
-        return "succeed" if self.result is SpanExportResult.SUCCESS else "fail"
+        return "succeed" if self.result == "SUCCESS" else "fail"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +74,9 @@ class Throw(Outcome):
         return f"throw({self.error.__name__ if isinstance(self.error, type) else repr(self.error)})"
 
 
-succeed = Answer(SpanExportResult.SUCCESS)
+succeed = Answer("SUCCESS")
 """The call returns ``SUCCESS`` at once."""
-fail = Answer(SpanExportResult.FAILURE)
+fail = Answer("FAILURE")
 """The call returns ``FAILURE`` at once."""
 hang = Hang(succeed)
 """The call blocks its operating system thread until ``release()``, then returns ``SUCCESS``."""
@@ -118,7 +118,7 @@ def throw(error: BaseException | type[BaseException]) -> Outcome:
 
 def written(outcome: Playable) -> str:
     """The outcome as a script has it: a class or a function by its name, without an address."""
-    if isinstance(outcome, SpanExportResult):
+    if is_result(outcome):
         return str(outcome)
     return str(getattr(outcome, "__qualname__", None) or repr(outcome))
 
@@ -129,9 +129,14 @@ def checked(outcome: Playable) -> Playable:
     Raises:
         TypeError: `outcome` cannot be played.
     """
-    if callable(outcome) or isinstance(outcome, Outcome | SpanExportResult | BaseException):
+    if callable(outcome) or isinstance(outcome, Outcome | BaseException) or is_result(outcome):
         return outcome
     raise TypeError(
-        "an outcome is succeed, fail, hang, take(...), throw(...), an exception, a SpanExportResult "
-        f"or a function of the spans, not {outcome!r}"
+        "an outcome is succeed, fail, hang, take(...), throw(...), an exception, a result such as "
+        f"SpanExportResult.FAILURE or a function of what is exported, not {outcome!r}"
     )
+
+
+def is_result(outcome: object) -> TypeGuard[Result]:
+    """True for a result of an exporter of any signal, whose modules need not be loaded to see that."""
+    return isinstance(outcome, enum.Enum) and list(type(outcome).__members__) == ["SUCCESS", "FAILURE"]

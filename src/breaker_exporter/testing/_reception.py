@@ -1,19 +1,27 @@
-"""The half of the collector's interface that shows the received spans and items."""
+"""The half of the collector's interface that shows what was received."""
 
 from __future__ import annotations
 
 from urllib.parse import urlencode
 
 from ._process import CollectorProcess
-from ._values import ReceivedCounts, ReceivedSentryItem, ReceivedSpan
+from ._totals import total
+from ._values import (
+    ReceivedCounts,
+    ReceivedDataPoint,
+    ReceivedLogRecord,
+    ReceivedSentryItem,
+    ReceivedSpan,
+)
 
 
 class Reception:
-    """The received half of ``FaultyCollector``: numbers, ids, and the records themselves.
+    """The received half of ``FaultyCollector``: numbers, ids, and the items themselves.
 
     * ``counts()``: numbers of everything since it was last cleared, taken at one moment.
-    * ``span_ids``: the id of every span since then.
-    * ``latest_spans`` and ``latest_sentry_items``: what was sent, decoded; the latest 10,000.
+    * ``span_ids``, ``log_bodies``: the id of every span, and the body of every log record, since then.
+    * ``latest_spans``, ``latest_log_records``, ``latest_data_points``, ``latest_sentry_items``: what was
+      sent, decoded; the latest 10,000 of each.
     """
 
     def __init__(self) -> None:
@@ -24,7 +32,11 @@ class Reception:
         state = self._running.ask("GET", "/state")
         return ReceivedCounts(
             spans=state["spans"],
-            duplicates=state["duplicates"],
+            duplicates=state["duplicate_spans"],
+            log_records=state["log_records"],
+            duplicate_log_records=state["duplicate_log_records"],
+            data_points=state["data_points"],
+            duplicate_data_points=state["duplicate_data_points"],
             requests=state["requests"],
             connections=state["connections"],
             open_connections=state["open_connections"],
@@ -34,6 +46,11 @@ class Reception:
     def span_ids(self) -> frozenset[str]:
         """The ids of all spans taken since it was last cleared, 16 hex digits each."""
         return frozenset(self._running.ask("GET", "/span_ids"))
+
+    @property
+    def log_bodies(self) -> frozenset[str]:
+        """The bodies of all log records taken since it was last cleared; one that is no text as JSON."""
+        return frozenset(self._running.ask("GET", "/log_bodies"))
 
     @property
     def spans_received(self) -> int:
@@ -51,6 +68,25 @@ class Reception:
         return tuple(ReceivedSpan(**span) for span in self._running.ask("GET", "/latest_spans"))
 
     @property
+    def latest_log_records(self) -> tuple[ReceivedLogRecord, ...]:
+        """The latest 10,000 log records taken, likewise."""
+        found = self._running.ask("GET", "/latest_log_records")
+        return tuple(ReceivedLogRecord(**record) for record in found)
+
+    @property
+    def latest_data_points(self) -> tuple[ReceivedDataPoint, ...]:
+        """The latest 10,000 data points taken, likewise."""
+        return tuple(ReceivedDataPoint(**point) for point in self._running.ask("GET", "/latest_data_points"))
+
+    def counter_total(self, metric: str) -> float:
+        """Return the total of a counter over its series and all processes, as a backend adds it up.
+
+        From ``latest_data_points``: by cumulative points the latest of each series and start, by delta points
+        all. What came twice counts once. 0 for a metric of which nothing came.
+        """
+        return total(point for point in self.latest_data_points if point.metric == metric)
+
+    @property
     def latest_sentry_items(self) -> tuple[ReceivedSentryItem, ...]:
         """The latest 10,000 items taken in Sentry's envelopes, oldest first."""
         return tuple(ReceivedSentryItem(**item) for item in self._running.ask("GET", "/latest_sentry_items"))
@@ -58,6 +94,14 @@ class Reception:
     def wait_for_spans(self, count: int, timeout: float = 10.0) -> bool:
         """Wait until ``count`` different spans are taken; ``False`` if ``timeout`` seconds pass first."""
         return self._wait_for("spans", count, timeout)
+
+    def wait_for_log_records(self, count: int, timeout: float = 10.0) -> bool:
+        """Wait until ``count`` different log records are taken; else ``False``."""
+        return self._wait_for("log_records", count, timeout)
+
+    def wait_for_data_points(self, count: int, timeout: float = 10.0) -> bool:
+        """Wait until ``count`` different data points are taken; else ``False``."""
+        return self._wait_for("data_points", count, timeout)
 
     def wait_for_requests(self, count: int, timeout: float = 10.0) -> bool:
         """Wait until ``count`` export requests have begun, with any outcome; else ``False``."""

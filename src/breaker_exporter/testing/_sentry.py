@@ -17,6 +17,8 @@ class SentryPath(enum.Enum):
     """Envelopes, Sentry's own format, of any items."""
     TRACES = "integration/otlp/v1/traces"
     """OTLP trace requests."""
+    LOGS = "integration/otlp/v1/logs"
+    """OTLP log requests."""
 
 
 _PATH = re.compile(rf"/api/([^/]+)/({'|'.join(path.value for path in SentryPath)})/?")

@@ -6,8 +6,8 @@ import os
 
 from ._control import Control
 from ._fault_settings import FaultSetting
-from ._faults import Connections, Fault
-from ._http import PATH, HTTPReceiver
+from ._faults import Connections, Fault, Signal
+from ._http import HTTPReceiver, path_of
 from ._inbox import Inbox
 from ._port import Port
 from ._sentry import dsn
@@ -68,8 +68,9 @@ class CollectorServer:
         """Return process id, URLs, fault and counts, ready for JSON."""
         return {
             "pid": os.getpid(),
-            **self._switch.setting.as_json(),
-            "http_endpoint": f"http://127.0.0.1:{self._http.number}{PATH}",
+            **self._switch.of(None).as_json(),
+            "alone": {signal.value: setting.as_json() for signal, setting in self._switch.alone.items()},
+            "http_endpoint": f"http://127.0.0.1:{self._http.number}{path_of(Signal.TRACES)}",
             "grpc_endpoint": None if self._grpc is None else f"http://127.0.0.1:{self._grpc.number}",
             "sentry_dsn": dsn(self._http.number),
             "control_url": f"http://127.0.0.1:{self._control.number}",
@@ -77,20 +78,23 @@ class CollectorServer:
             "open_connections": sum(port.open_connections for port in self._ports),
         }
 
-    async def set_fault(self, setting: FaultSetting, connections: Connections) -> None:
-        """Switch the fault; in force for all new connections when this returns."""
-        self._switch.setting = setting
+    async def set_fault(
+        self, setting: FaultSetting, connections: Connections, signal: Signal | None = None
+    ) -> None:
+        """Switch the fault, of one signal or of all; in force for all new connections when this returns."""
+        self._switch.set(setting, signal)
+        is_refused = self._switch.of(None).fault is Fault.REFUSE
         for port in self._ports:
-            if setting.fault is Fault.REFUSE:
+            if is_refused:
                 port.refuse()
             if connections is Connections.DROP:
                 await port.drop()
-            if setting.fault is not Fault.REFUSE:
+            if not is_refused:
                 port.listen()
 
     async def renew(self) -> None:
         """Start anew: no fault, nothing received, no connections, other ports unless asked for by number."""
-        self._switch.setting = FaultSetting()
+        self._switch.set(FaultSetting())
         for port in self._ports:
             await port.renew()
         self._inbox.clear()

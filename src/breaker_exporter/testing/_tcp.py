@@ -7,7 +7,7 @@ import socket
 import struct
 
 from ._fault_settings import FaultSetting
-from ._faults import Fault
+from ._faults import Fault, Signal
 
 _HEALTHY = FaultSetting()
 _GARBAGE = b"\x00\xff\x16\x03 this is neither HTTP nor HTTP/2 \xfe\r\n\r\n\x00"
@@ -16,10 +16,30 @@ CHUNK = 65_536
 
 
 class Switch:
-    """The collector's switch: the fault that is in force now."""
+    """The collector's switch: the fault that is in force now, for all signals or for each."""
 
     def __init__(self) -> None:
-        self.setting = _HEALTHY
+        self._of: dict[Signal | None, FaultSetting] = dict.fromkeys((None, *Signal), _HEALTHY)
+
+    def set(self, setting: FaultSetting, signal: Signal | None = None) -> None:
+        """Put `setting` in force, for one signal or, with ``None``, for all and for what has no signal."""
+        if signal is None:
+            self._of = dict.fromkeys(self._of, setting)
+        else:
+            self._of[signal] = setting
+
+    def of(self, signal: Signal | None) -> FaultSetting:
+        """Return the setting of `signal`; with ``None``, the one that was set last for all."""
+        return self._of[signal]
+
+    @property
+    def alone(self) -> dict[Signal, FaultSetting]:
+        """The settings of signals that have another one than was set last for all."""
+        return {
+            signal: setting
+            for signal, setting in self._of.items()
+            if signal is not None and setting != self._of[None]
+        }
 
 
 class Connection:
@@ -32,13 +52,24 @@ class Connection:
         self._met: FaultSetting | None = None
 
     def meet(self) -> FaultSetting:
-        """Return the fault for bytes that pass now: the first one met here, or a blackhole, for good."""
-        now = self._switch.setting
+        """Return the fault for bytes that pass now: the first one met here, or a blackhole, for good.
+
+        While signals differ, bytes meet no new one: whose they are is known with the request alone.
+        """
+        now = _HEALTHY if self._switch.alone else self._switch.of(None)
         if now.fault is Fault.BLACKHOLE or (
             self._met is None and now.fault not in (Fault.NONE, Fault.REFUSE)
         ):
             self._met = now
         return self._met or _HEALTHY
+
+    def meet_request(self, signal: Signal | None) -> FaultSetting:
+        """Return the fault for a request of `signal`; while signals differ, the one that it has now."""
+        return self._switch.of(signal) if self._switch.alone else self.meet()
+
+    def befall(self, setting: FaultSetting) -> None:
+        """Put all bytes that pass from now on under `setting`, for good."""
+        self._met = setting
 
     async def send(self, data: bytes) -> None:
         """Send `data`, or nothing where a blackhole is in force; return when the transport takes more."""

@@ -1,8 +1,8 @@
-"""Values that travel from the collector's process to the test: counts, spans, items of envelopes."""
+"""Values that travel from the collector's process to the test: counts, items of signals and envelopes."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -13,6 +13,10 @@ class ReceivedCounts:
     Attributes:
         spans: Span records taken, those of the same span counted each time.
         duplicates: Records of a span (trace id and span id) that had been taken before.
+        log_records: Log records taken, each as often as it came.
+        duplicate_log_records: Those that had been taken before with the same bytes, times included.
+        data_points: Data points taken, likewise.
+        duplicate_data_points: Those that had been taken before, likewise.
         requests: Export requests that began, with any outcome, Sentry's envelopes included. gRPC requests are
             counted before the fault applies, so those in a blackhole count.
         connections: Connections accepted.
@@ -21,6 +25,10 @@ class ReceivedCounts:
 
     spans: int
     duplicates: int
+    log_records: int
+    duplicate_log_records: int
+    data_points: int
+    duplicate_data_points: int
     requests: int
     connections: int
     open_connections: int
@@ -52,6 +60,74 @@ class ReceivedSpan:
     status: str
     start_time_unix_nano: int
     end_time_unix_nano: int
+    scope: str
+    resource: Mapping[str, object]
+    attributes: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedLogRecord:
+    """One log record as it came over the wire.
+
+    Attributes:
+        body: Its body: text, or any other value an attribute may have.
+        severity_number: 1 to 24; 9 is INFO, 13 WARN, 17 ERROR; 0 for none.
+        severity_text: The level's name at its source.
+        event_name: The name of the event that it is, or ``None``.
+        trace_id: 32 hex digits, or ``None`` outside any span.
+        span_id: 16 hex digits, likewise.
+        time_unix_nano: Time of the event in nanoseconds since the Unix epoch; 0 for none.
+        observed_time_unix_nano: Time at which it was collected, likewise.
+        scope: The name of the instrumentation scope, which for Python's ``logging`` is the logger's.
+        resource: The resource's attributes; a ``bytes`` value is shown as hex digits.
+        attributes: The record's attributes, likewise.
+    """
+
+    body: object
+    severity_number: int
+    severity_text: str
+    event_name: str | None
+    trace_id: str | None
+    span_id: str | None
+    time_unix_nano: int
+    observed_time_unix_nano: int
+    scope: str
+    resource: Mapping[str, object]
+    attributes: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedDataPoint:
+    """One data point of a metric as it came over the wire.
+
+    Attributes:
+        metric: The metric's name.
+        kind: ``gauge``, ``sum``, ``histogram``, ``exponential_histogram`` or ``summary``.
+        unit: The metric's unit, such as ``s``, or an empty string.
+        temporality: ``delta``, ``cumulative`` or ``unspecified``; ``None`` for a gauge or a summary.
+        is_monotonic: False for a sum that may fall; ``None`` for what is no sum.
+        value: The number of a gauge's or a sum's point, else ``None``.
+        count: Number of values in a point of any other kind, else ``None``.
+        sum: Their sum, likewise.
+        bucket_counts: Numbers of values in the buckets of a histogram, in order; else empty.
+        start_time_unix_nano: Begin of the interval in nanoseconds since the Unix epoch; 0 for none.
+        time_unix_nano: End of the interval, likewise.
+        scope: The name of the instrumentation scope.
+        resource: The resource's attributes; a ``bytes`` value is shown as hex digits.
+        attributes: The point's attributes, likewise.
+    """
+
+    metric: str
+    kind: str
+    unit: str
+    temporality: str | None
+    is_monotonic: bool | None
+    value: int | float | None
+    count: int | None
+    sum: float | None
+    bucket_counts: Sequence[int]
+    start_time_unix_nano: int
+    time_unix_nano: int
     scope: str
     resource: Mapping[str, object]
     attributes: Mapping[str, object]

@@ -1,0 +1,1 @@
+"""Collectors and exporters that others have made."""
