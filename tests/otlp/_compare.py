@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING
+import dataclasses
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from opentelemetry.exporter.otlp.proto.common._log_encoder import encode_logs
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from breaker_exporter.otlp._encode.batch import Encoded
+from breaker_exporter.otlp._encode.log_records import encode_log_records
 from breaker_exporter.otlp._encode.spans import encode_spans as encode_directly
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
+    from opentelemetry.sdk._logs import ReadableLogRecord
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import ReadableSpan
 
-
-def read(body: bytes) -> bytes:
-    """Return ``body`` as protobuf writes what it read: comparable; NaN, -0.0 and unknown fields too."""
-    return bytes(ExportTraceServiceRequest.FromString(body).SerializeToString(deterministic=True))
+Item = TypeVar("Item")
 
 
 class _ByIdentity:
@@ -31,47 +33,78 @@ class _ByIdentity:
         self.schema_url = resource.schema_url
 
 
-def encodable(spans: Iterable[ReadableSpan]) -> list[ReadableSpan]:
-    """Return the spans that the official encoder can encode, each tried alone.
+@dataclass(frozen=True)
+class Encoders(Generic[Item]):
+    """Both encoders of one signal."""
 
-    Ours goes further where a resource has no hash: there, the official one gets another with the same data.
-    """
-    good = []
-    twins: dict[int, _ByIdentity] = {}
-    for span in spans:
-        try:
-            hash(span.resource)
-        except TypeError:
-            resource, span = span.resource, copy.copy(span)  # noqa: PLW2901
-            span._resource = twins.setdefault(id(resource), _ByIdentity(resource))  # type: ignore[assignment]
-        except Exception:
-            continue
-        try:
-            encode_spans([span]).SerializeToString()
-        except Exception:
-            continue
-        good.append(span)
-    return good
+    request: Any
+    officially: Callable[[Sequence[Item]], Any]
+    directly: Callable[[Sequence[Item], int, Callable[[], None]], Encoded]
+    with_resource: Callable[[Item, Any], Item]
+
+    def read(self, body: bytes) -> bytes:
+        """Return ``body`` as protobuf writes what it read: comparable; NaN, -0.0 and unknown fields too."""
+        return bytes(self.request.FromString(body).SerializeToString(deterministic=True))
+
+    def encodable(self, items: Iterable[Item]) -> list[Item]:
+        """Return the items that the official encoder can encode, each tried alone.
+
+        Ours goes further where a resource has no hash: there, the official one gets another with the same
+        data.
+        """
+        good = []
+        twins: dict[int, _ByIdentity] = {}
+        for item in items:
+            resource: Any = getattr(item, "resource", None)
+            try:
+                hash(resource)
+            except TypeError:
+                item = self.with_resource(item, twins.setdefault(id(resource), _ByIdentity(resource)))  # noqa: PLW2901
+            except Exception:
+                continue
+            try:
+                self.officially([item]).SerializeToString()
+            except Exception:
+                continue
+            good.append(item)
+        return good
+
+    def encoded(self, items: Sequence[Item], limit: int = 0) -> Encoded:
+        """Return ``items`` encoded by this package."""
+        return self.directly(items, limit, lambda: None)
+
+    def body_of(self, items: Sequence[Item]) -> bytes:
+        """Return the body of their one request; empty where there is none."""
+        return b"".join([request.body for request in self.encoded(items).requests])
+
+    def official(self, items: Sequence[Item]) -> bytes:
+        """Return what the official encoder makes of ``items``."""
+        return bytes(self.officially(items).SerializeToString())
+
+    def assert_alike(self, items: Sequence[Item]) -> None:
+        """Encode both ways, and compare by decoding; what is official's to leave out costs only itself."""
+        good = self.encodable(items)
+        batch = self.encoded(items)
+        assert self.read(self.body_of(items)) == self.read(self.official(good))
+        assert (batch.items, batch.left_out) == (len(good), len(items) - len(good))
 
 
-def encoded(spans: Sequence[ReadableSpan], limit: int = 0) -> Encoded:
-    """Return ``spans`` encoded by this package."""
-    return encode_directly(spans, limit, lambda: None)
+def _span_with_resource(span: ReadableSpan, resource: Any) -> ReadableSpan:
+    other = copy.copy(span)
+    other._resource = resource
+    return other
 
 
-def body_of(spans: Sequence[ReadableSpan]) -> bytes:
-    """Return the body of their one request; empty where there is none."""
-    return b"".join([request.body for request in encoded(spans).requests])
+def _record_with_resource(record: ReadableLogRecord, resource: Any) -> ReadableLogRecord:
+    return dataclasses.replace(record, resource=resource)
 
 
-def official(spans: Sequence[ReadableSpan]) -> bytes:
-    """Return what the official encoder makes of ``spans``."""
-    return bytes(encode_spans(spans).SerializeToString())
+SPANS = Encoders(ExportTraceServiceRequest, encode_spans, encode_directly, _span_with_resource)
+LOG_RECORDS = Encoders(ExportLogsServiceRequest, encode_logs, encode_log_records, _record_with_resource)
 
-
-def assert_like_the_official(spans: Sequence[ReadableSpan]) -> None:
-    """Encode both ways, and compare by decoding; what is official's to leave out costs only itself."""
-    good = encodable(spans)
-    batch = encoded(spans)
-    assert read(body_of(spans)) == read(official(good))
-    assert (batch.items, batch.left_out) == (len(good), len(spans) - len(good))
+read = SPANS.read
+encodable = SPANS.encodable
+encoded = SPANS.encoded
+body_of = SPANS.body_of
+official = SPANS.official
+assert_like_the_official = SPANS.assert_alike

@@ -47,10 +47,12 @@ def bare_deflate(body: bytes) -> bytes:
         {"partialSuccess": {"rejectedSpans": 2, "errorMessage": "quota used up"}},
         {"partial_success": {"rejected_spans": "2", "error_message": "quota used up"}},
         {"partial_success": {"rejected_spans": 2.0, "error_message": "quota used up"}, "more": []},
+        {"partialSuccess": {"rejectedLogRecords": "2", "errorMessage": "quota used up"}},
+        {"partial_success": {"rejected_data_points": 2, "error_message": "quota used up"}},
     ],
 )
 @pytest.mark.parametrize("content_type", [JSON, PROTOBUF, f"{JSON};charset=UTF-8", "text/plain"])
-def test_rejected_spans_told_in_json_are_counted(make: Make, told: dict[str, Any], content_type: str) -> None:
+def test_rejected_items_told_in_json_are_counted(make: Make, told: dict[str, Any], content_type: str) -> None:
     """P3. The server breaks the specification, and many do."""
     with serving(answer(200, json.dumps(told).encode(), Content_Type=content_type)) as server:
         report = make(server.url).export_and_report(spans(5))

@@ -16,6 +16,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExportResult
 
 from breaker_exporter import ExportReport, Verdict
+from breaker_exporter._core.report import Cause
 
 from ..semantics._spans import spans
 from ..semantics._waiting import until
@@ -44,7 +45,8 @@ def test_what_a_peer_has_read_before_it_ends_the_connection_is_not_sent_again(
         assert len(server.requests) == 1 + kept_alive
     place = server.base.removeprefix("http://")
     whole = "" if given else " after the whole request was sent"  # who else connects does not tell us
-    assert report == ExportReport(Verdict.FAILED, reason=f"connection {how} by {place}{whole}")
+    reason = f"connection {how} by {place}{whole}"
+    assert report == ExportReport(Verdict.FAILED, reason=reason, cause=Cause.UNANSWERED)
 
 
 def test_what_a_peer_has_read_a_part_of_is_not_sent_again(make: Make) -> None:

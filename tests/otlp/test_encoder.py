@@ -15,7 +15,7 @@ from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceState
 
-from breaker_exporter.otlp._encode import attributes, spans
+from breaker_exporter.otlp._encode import attributes, items
 from breaker_exporter.otlp._encode.batch import Encoded
 from breaker_exporter.otlp._encode.spans import encode_spans
 
@@ -193,7 +193,7 @@ def attributes_of(one: ReadableSpan) -> list[tuple[str, Any]]:
 
 @pytest.fixture
 def said(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
-    monkeypatch.setattr(spans, "_said", [])
+    monkeypatch.setattr(items, "_said", {})
     monkeypatch.setattr(attributes, "_said", [])
     caplog.set_level(logging.DEBUG, logger="breaker_exporter")
     return caplog
@@ -358,11 +358,13 @@ def test_neither_protobuf_nor_the_official_encoder_is_loaded() -> None:
     run_code(
         "import sys\n"
         "sys.modules['opentelemetry.exporter.otlp.proto'] = sys.modules['google.protobuf'] = None\n"
+        "from breaker_exporter.otlp._encode.log_records import encode_log_records\n"
         "from breaker_exporter.otlp._encode.spans import encode_spans\n"
-        "from tests.otlp._odd import odd_spans\n"
-        "batch = encode_spans(odd_spans(), 0, lambda: None)\n"
-        "assert (batch.items, batch.left_out) == (len(odd_spans()), 0)\n"
-        "assert b'shop' in batch.requests[0].body\n"
+        "from tests.otlp._odd import odd_log_records, odd_spans\n"
+        "for encode, odd in ((encode_spans, odd_spans()), (encode_log_records, odd_log_records())):\n"
+        "    batch = encode(odd, 0, lambda: None)\n"
+        "    assert (batch.items, batch.left_out) == (len(odd), 0)\n"
+        "    assert b'shop' in batch.requests[0].body\n"
     )
 
 
@@ -451,7 +453,10 @@ def test_a_count_that_has_no_place_costs_its_span_as_it_does_officially(dropped:
 
 def test_texts_of_all_sizes_and_numbers_are_read_as_the_official_ones_twice_over() -> None:
     """The batch is large enough for the encoder to empty its caches in between."""
-    batch = [span({"text": "x" * size, "number": size, "few": "y" * (size % 3)}) for size in range(1200)]
+    batch = [
+        span({"text": "x" * size, "number": size, "large": size << 40, "few": "y" * (size % 3)})
+        for size in range(1200)
+    ]
 
     assert_like_the_official(batch)
     assert_like_the_official(batch[::-1])

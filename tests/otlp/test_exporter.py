@@ -403,7 +403,7 @@ def test_the_deadline_holds_for_a_body_that_drips(make: Make) -> None:
     ("fault", "says", "cause"),
     [
         (Fault.REFUSE, "connection refused by {}", Cause.UNREACHABLE),
-        (Fault.RESET, "connection reset by {} after the whole request was sent", Cause.UNKNOWN),
+        (Fault.RESET, "connection reset by {} after the whole request was sent", Cause.UNANSWERED),
         (Fault.GARBAGE, "the answer of {} is not HTTP (BadStatusLine)", Cause.UNKNOWN),
         (Fault.TRUNCATED, "connection closed by {} in the middle of its answer", Cause.UNKNOWN),
     ],

@@ -262,7 +262,8 @@ def test_a_silent_server_costs_the_time_that_there_is_and_no_more(collector: Fau
     with sending(collector.grpc_endpoint) as send:
         assert send() == TAKEN
         collector.fault = Fault.BLACKHOLE
-        assert send(seconds=0.25) == Answer(Verdict.FAILED, "DEADLINE_EXCEEDED: no answer in 0.25 s")
+        reason = "DEADLINE_EXCEEDED: no answer in 0.25 s"
+        assert send(seconds=0.25) == Answer(Verdict.FAILED, reason, cause=Cause.UNANSWERED)
         collector.set_fault(Fault.NONE, connections=Connections.KEEP)
         assert send(seconds=5) == TAKEN
 

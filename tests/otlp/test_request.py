@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
@@ -97,35 +93,6 @@ def test_a_part_can_be_split_again() -> None:
     once = [again for part in whole.split(1200) for again in part.split(300)]
 
     assert [placed(part.body) for part in once] == [placed(part.body) for part in whole.split(300)]
-
-
-def test_levels_say_where_items_stand_as_the_points_of_metrics_do() -> None:
-    """Each part has all that is beside the points, such as a metric's name and temporality."""
-    request = ExportMetricsServiceRequest()
-    scoped = request.resource_metrics.add().scope_metrics.add()
-    for name in ("a", "b"):
-        metric = scoped.metrics.add(name=name, unit="s")
-        metric.sum.aggregation_temporality = AggregationTemporality.AGGREGATION_TEMPORALITY_CUMULATIVE
-        metric.sum.is_monotonic = True
-        for value in range(5):
-            metric.sum.data_points.add(as_int=value)
-    to_points: Any = tuple(frozenset(tags) for tags in ({0x0A}, {0x12}, {0x12}, {0x2A, 0x3A, 0x4A}, {0x0A}))
-
-    parts = Request(request.SerializeToString(), 10, to_points).split(60)
-
-    assert len(parts) > 2
-    found = []
-    for part in parts:
-        for metric in (
-            ExportMetricsServiceRequest.FromString(part.body).resource_metrics[0].scope_metrics[0].metrics
-        ):
-            assert (metric.unit, metric.sum.aggregation_temporality, metric.sum.is_monotonic) == (
-                "s",
-                2,
-                True,
-            )
-            found += [(metric.name, point.as_int) for point in metric.sum.data_points]
-    assert found == [(name, value) for name in ("a", "b") for value in range(5)]
 
 
 @pytest.mark.parametrize(

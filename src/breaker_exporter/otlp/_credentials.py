@@ -9,42 +9,46 @@ from typing import TYPE_CHECKING, TypeVar
 from .._base.redaction import origin, shown
 from ._packages import cause_of
 from ._settings import GRPC_CREDENTIALS, HTTP_CREDENTIALS
+from ._signals import for_signal
 
 if TYPE_CHECKING:
     from .._base.environment import Environment
     from ._settings import Protocol
+    from ._signals import Signal
 
 T = TypeVar("T")
 
 _GROUP = "opentelemetry_otlp_credential_provider"
-VARIABLES: dict[Protocol, tuple[str, ...]] = {
-    "http/protobuf": HTTP_CREDENTIALS.variables,
-    "grpc": GRPC_CREDENTIALS.variables,
-}
-"""By protocol, in the order in which OpenTelemetry's exporters ask them."""
 
 
-def check(environment: Environment, protocol: Protocol) -> None:
+def variables(protocol: Protocol, signal: Signal) -> tuple[str, ...]:
+    """The variables that name a provider, in the order in which OpenTelemetry's exporters ask them."""
+    setting = GRPC_CREDENTIALS if protocol == "grpc" else HTTP_CREDENTIALS
+    return for_signal(setting, signal).variables
+
+
+def check(environment: Environment, protocol: Protocol, signal: Signal) -> None:
     """Complain of a provider that is named and not installed, without loading it.
 
     Raises:
         TelemetryError: It is not, where strict.
     """
-    _found(environment, protocol)
+    _found(environment, protocol, signal)
 
 
-def load(environment: Environment, protocol: Protocol, kind: type[T]) -> T | None:
+def load(environment: Environment, protocol: Protocol, signal: Signal, kind: type[T]) -> T | None:
     """Credentials from the provider; ``None`` where none is named, or where it is of no use.
 
     Args:
         environment: The variables.
         protocol: Whose provider.
+        signal: For which signal.
         kind: What it must give: ``requests.Session`` or ``grpc.ChannelCredentials``.
 
     Raises:
         TelemetryError: It is not installed, fails, or gives something else, where strict.
     """
-    found = _found(environment, protocol)
+    found = _found(environment, protocol, signal)
     if found is None:
         return None
     name, entry_point = found
@@ -67,8 +71,8 @@ def load(environment: Environment, protocol: Protocol, kind: type[T]) -> T | Non
     return None
 
 
-def _found(environment: Environment, protocol: Protocol) -> tuple[str, EntryPoint] | None:
-    for name in VARIABLES[protocol]:
+def _found(environment: Environment, protocol: Protocol, signal: Signal) -> tuple[str, EntryPoint] | None:
+    for name in variables(protocol, signal):
         if value := environment.value(name):
             installed = entry_points(group=_GROUP, name=value)
             if installed:

@@ -26,6 +26,7 @@ def deliver(
     limit: int,
     unit: str,
     left_out: int = 0,
+    most_items: int = 0,
 ) -> Delivery:
     """Send the requests of a batch up to the first one that fails; that and those behind it are left.
 
@@ -39,6 +40,7 @@ def deliver(
         limit: Bytes of a request at most, 0: any number. What is above it is one item alone, and is lost.
         unit: What items are called, in the plural: ``spans``.
         left_out: Number of items of the batch that cannot be encoded; the report counts them as lost.
+        most_items: Number of items of a request at most, 0: any number. What has more is cut.
     """
     if not payload.requests:
         return Delivery(ExportReport(Verdict.UNSENT, reason=f"none of its {unit} can be encoded"))
@@ -48,6 +50,9 @@ def deliver(
     while waiting:
         kept = waiting.popleft()
         request = unpacked(kept, rest)
+        if 0 < most_items < request.items:
+            waiting.extendleft(reversed([*request.split_by_items(most_items, rest)]))
+            continue
         size = len(request.body)
         if 0 < limit < size:
             answer = Answer(Verdict.UNSENT, f"{size} bytes are above max_request_size")
@@ -58,7 +63,7 @@ def deliver(
         if answer.is_too_large:
             if request.items > 1:
                 wholes = [request, *(unpacked(one, rest) for one in waiting)]
-                waiting = deque(part for whole in wholes for part in _below(size, whole))
+                waiting = deque(part for whole in wholes for part in _below(size, whole, rest))
                 continue
             refused.append(size)
         answers.append(answer)
@@ -72,12 +77,12 @@ def deliver(
     return Delivery(report, replace(payload, requests=tuple(waiting)) if waiting else None)
 
 
-def _below(size: int, request: Request) -> Iterator[Request]:
+def _below(size: int, request: Request, rest: Callable[[], None]) -> Iterator[Request]:
     if len(request.body) < size or request.items == 1:
         yield request
     else:
-        for half in request.halved():
-            yield from _below(size, half)
+        for half in request.halved(rest):
+            yield from _below(size, half, rest)
 
 
 def _report(

@@ -10,13 +10,12 @@ from urllib.parse import urldefrag, urlsplit, urlunsplit
 from .._base import checks as check
 from .._base.address import place
 from .._base.redaction import shown
+from ._signals import SIGNALS, Signal
 
 HTTP_PORT = 4318
 GRPC_PORT = 4317
 HTTP_ENDPOINT = f"http://localhost:{HTTP_PORT}"
 GRPC_ENDPOINT = f"http://localhost:{GRPC_PORT}"
-TRACES_PATH = "/v1/traces"
-TRACES_METHOD = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 
 _RESOLVERS = frozenset(("dns", "ipv4", "ipv6", "unix", "unix-abstract", "vsock", "xds"))
 """Schemes of targets that gRPC itself reads; of any other, host and port are the target."""
@@ -75,11 +74,12 @@ def target_place(target: str) -> str:
     return rest.rpartition("/")[2] if scheme in ("dns", "ipv4", "ipv6") else place(target)
 
 
-def with_traces_path(endpoint: str) -> str:
-    """A base URL's place for traces, with its query; a URL that names the place already is kept."""
+def with_path(endpoint: str, signal: Signal) -> str:
+    """A base URL's place for a signal, with its query; of a URL for one of the signals, that one's base."""
     url = urlsplit(endpoint)
     path = url.path.rstrip("/")
-    return urlunsplit(url._replace(path=path if path.endswith(TRACES_PATH) else path + TRACES_PATH))
+    named = next((one.path for one in SIGNALS if path.endswith(one.path)), "")
+    return urlunsplit(url._replace(path=path.removesuffix(named) + signal.path))
 
 
 def _is_http_url(text: str) -> bool:

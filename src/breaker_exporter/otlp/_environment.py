@@ -1,4 +1,4 @@
-"""The settings of an OTLP exporter as the environment gives them."""
+"""The settings of an OTLP exporter of one signal as the environment gives them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from .._base.environment import Environment
 from .._base.redaction import shown
 from . import _headers as rules
-from ._endpoints import with_traces_path
+from ._endpoints import with_path
 from ._settings import (
     CERTIFICATE,
     CLIENT_CERTIFICATE,
@@ -26,6 +26,7 @@ from ._settings import (
     Protocol,
 )
 from ._settings import timeout as checked_timeout
+from ._signals import Signal, for_signal
 
 
 class Files(NamedTuple):
@@ -36,21 +37,22 @@ class Files(NamedTuple):
     client_certificate: str | None
 
 
-def endpoint(environment: Environment, protocol: Protocol) -> str:
-    """The URL that traces are posted to, or the target of gRPC, credentials and all."""
+def endpoint(environment: Environment, protocol: Protocol, signal: Signal) -> str:
+    """The URL that a signal is posted to, or the target of gRPC, credentials and all."""
     if protocol == "grpc":
-        return environment.in_force(GRPC)
-    for_traces, _ = ENDPOINT.variables
-    name, url = environment.found(ENDPOINT) or ("", ENDPOINT.default)
-    return url if name == for_traces else with_traces_path(url)
+        return environment.in_force(for_signal(GRPC, signal))
+    setting = for_signal(ENDPOINT, signal)
+    own, _ = setting.variables
+    name, url = environment.found(setting) or ("", setting.default)
+    return url if name == own else with_path(url, signal)
 
 
-def insecure(environment: Environment) -> tuple[str, bool] | None:
+def insecure(environment: Environment, signal: Signal) -> tuple[str, bool] | None:
     """The variable that says if gRPC goes without TLS where the URL does not say it, and its value.
 
     OpenTelemetry takes anything but ``true`` for false.
     """
-    for name in INSECURE.variables:
+    for name in for_signal(INSECURE, signal).variables:
         if text := environment.value(name):
             if text.lower() not in ("true", "false"):
                 why = f"{name} must be true or false, not {shown(text)}"
@@ -65,7 +67,7 @@ def is_tls(url: str, insecure: bool | None) -> bool:
     return scheme == "https" or (scheme != "http" if insecure is None else not insecure)
 
 
-def timeout(environment: Environment, given: float | None) -> float:
+def timeout(environment: Environment, signal: Signal, given: float | None) -> float:
     """The seconds for one export: those given in code, else those of the variable, else the default.
 
     Raises:
@@ -74,17 +76,18 @@ def timeout(environment: Environment, given: float | None) -> float:
     """
     if given is not None:
         return checked_timeout("timeout", given)
-    return checked_timeout(*(environment.found(TIMEOUT) or ("timeout", TIMEOUT.default)))
+    return checked_timeout(*(environment.found(for_signal(TIMEOUT, signal)) or ("timeout", TIMEOUT.default)))
 
 
-def compression(environment: Environment, protocol: Protocol) -> Compression:
+def compression(environment: Environment, protocol: Protocol, signal: Signal) -> Compression:
     """The compression of a request's body."""
-    return environment.in_force(GRPC_COMPRESSION if protocol == "grpc" else COMPRESSION)
+    setting = GRPC_COMPRESSION if protocol == "grpc" else COMPRESSION
+    return environment.in_force(for_signal(setting, signal))
 
 
-def headers(environment: Environment, protocol: Protocol) -> dict[str, str]:
+def headers(environment: Environment, protocol: Protocol, signal: Signal) -> dict[str, str]:
     """The headers that can be sent, with names in lower case; read as OpenTelemetry reads them."""
-    for name in HEADERS.variables:
+    for name in for_signal(HEADERS, signal).variables:
         if text := environment.value(name):
             found = rules.parsed(text, protocol)
             for fault in found.faults:
@@ -93,10 +96,10 @@ def headers(environment: Environment, protocol: Protocol) -> dict[str, str]:
     return {}
 
 
-def files(environment: Environment) -> Files:
+def files(environment: Environment, signal: Signal) -> Files:
     """Paths, each as it stands in its variable."""
     certificate, client_key, client_certificate = (
-        next(filter(None, map(environment.value, setting.variables)), None)
+        next(filter(None, map(environment.value, for_signal(setting, signal).variables)), None)
         for setting in (CERTIFICATE, CLIENT_KEY, CLIENT_CERTIFICATE)
     )
     return Files(certificate, client_key, client_certificate)
@@ -113,25 +116,25 @@ def check_given_files(given: Files, protocol: Protocol) -> None:
             raise ValueError(f"{name}_file must be {CERTIFICATE.kind.allowed}, not {shown(path)}")
 
 
-def check(environment: Environment, protocol: Protocol) -> None:
-    """Complain of all that an exporter for `protocol` cannot use, without making one.
+def check(environment: Environment, protocol: Protocol, signal: Signal) -> None:
+    """Complain of all that an exporter of `signal` for `protocol` cannot use, without making one.
 
     Raises:
         TelemetryError: A variable is bad, where strict.
     """
-    endpoint(environment, protocol)
+    endpoint(environment, protocol, signal)
     if protocol == "grpc":
-        insecure(environment)
-    compression(environment, protocol)
-    headers(environment, protocol)
-    _check_files(environment, protocol)
+        insecure(environment, signal)
+    compression(environment, protocol, signal)
+    headers(environment, protocol, signal)
+    _check_files(environment, protocol, signal)
 
 
-def _check_files(environment: Environment, protocol: Protocol) -> None:
+def _check_files(environment: Environment, protocol: Protocol, signal: Signal) -> None:
     has_all = True
     for setting in (CERTIFICATE, CLIENT_KEY, CLIENT_CERTIFICATE):
         may_be_folder = protocol != "grpc" and setting is CERTIFICATE
-        for name in setting.variables:
+        for name in for_signal(setting, signal).variables:
             path = environment.value(name)
             if path and not _is_usable(path, may_be_folder=may_be_folder):
                 # Kept: to verify by other certificates than those asked for is no default.
@@ -140,7 +143,7 @@ def _check_files(environment: Environment, protocol: Protocol) -> None:
                     "the exporter gets it as it is",
                 )
                 has_all = False
-    found = files(environment)
+    found = files(environment, signal)
     # By HTTP the file of a certificate may hold the key too.
     is_without_key = protocol == "grpc" and found.client_certificate and not found.client_key
     if has_all and (is_without_key or (found.client_key and not found.client_certificate)):

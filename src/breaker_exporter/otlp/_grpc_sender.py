@@ -16,6 +16,7 @@ from ._endpoints import grpc_endpoint, grpc_target, target_place
 from ._environment import Files
 from ._grpc_tls import credentials_of
 from ._send.grpc import GRPCSender
+from ._signals import Signal
 
 Headers = Mapping[str, str | bytes] | Sequence[tuple[str, str | bytes]] | str
 """As OpenTelemetry's gRPC exporter takes them; as text, in the form of the variable."""
@@ -25,7 +26,7 @@ _BINARY = "-bin"
 
 
 def grpc_sender(
-    method: str,
+    signal: Signal,
     *,
     endpoint: str | None,
     insecure: bool | None,
@@ -36,10 +37,10 @@ def grpc_sender(
     files: Files,
     environment: Environment,
 ) -> GRPCSender:
-    """A sender to one method; what an argument leaves open, variables say.
+    """A sender of one signal; what an argument leaves open, its variables say.
 
     Args:
-        method: Its path, ``/package.Service/Method``.
+        signal: The signal.
         endpoint: A URL or a target of gRPC's; empty or ``None``: the variables'.
         insecure: Where the scheme is not https: ``True``: no TLS, ``False``: TLS, ``None``: as a variable
             says, else no TLS with http alone.
@@ -55,15 +56,17 @@ def grpc_sender(
         ValueError: An argument is out of range.
         TelemetryError: A variable is bad, where strict.
     """
-    url = grpc_endpoint("endpoint", endpoint) if endpoint else variables.endpoint(environment, "grpc")
+    url = grpc_endpoint("endpoint", endpoint) if endpoint else variables.endpoint(environment, "grpc", signal)
     target = grpc_target(url)
     return GRPCSender(
         target,
         destination=f"grpc://{target_place(target)}",
-        method=method,
-        metadata=_metadata(headers) if headers else tuple(variables.headers(environment, "grpc").items()),
-        credentials=credentials_of(url, insecure, credentials, files, environment),
-        compression=_compression(compression, environment),
+        method=signal.method,
+        metadata=_metadata(headers)
+        if headers
+        else tuple(variables.headers(environment, "grpc", signal).items()),
+        credentials=credentials_of(url, insecure, credentials, files, environment, signal),
+        compression=_compression(compression, environment, signal),
         options=(
             ("grpc.primary_user_agent", f"breaker-exporter/{version('breaker-exporter')}"),
             *_options(channel_options),
@@ -104,11 +107,13 @@ def _pairs(argument: str, values: Any) -> list[tuple[Any, Any]]:
     return [*values]
 
 
-def _compression(given: str | grpc.Compression | None, environment: Environment) -> grpc.Compression:
+def _compression(
+    given: str | grpc.Compression | None, environment: Environment, signal: Signal
+) -> grpc.Compression:
     if isinstance(given, grpc.Compression):
         return given
     word = (
-        variables.compression(environment, "grpc")
+        variables.compression(environment, "grpc", signal)
         if given is None
         else otlp.GRPC_COMPRESSION.kind.check("compression", given)
     )

@@ -15,6 +15,7 @@ from .._base.log import say
 from . import _credentials
 from . import _environment as variables
 from ._environment import Files
+from ._signals import Signal
 
 _UNREADABLE = b"unreadable"
 
@@ -25,6 +26,7 @@ def credentials_of(
     given: grpc.ChannelCredentials | None,
     files: Files,
     environment: Environment,
+    signal: Signal,
 ) -> Callable[[], grpc.ChannelCredentials] | None:
     """A function that gives the credentials of each channel that is made; ``None``: no TLS.
 
@@ -38,25 +40,25 @@ def credentials_of(
     if given is not None and not isinstance(given, grpc.ChannelCredentials):
         raise TypeError(f"credentials must be grpc.ChannelCredentials, not {type(given)}")
     variables.check_given_files(files, "grpc")
-    if _is_plain(url, insecure, environment):
-        named = [name for name in _credentials.VARIABLES["grpc"] if environment.value(name)]
+    if _is_plain(url, insecure, environment, signal):
+        named = [name for name in _credentials.variables("grpc", signal) if environment.value(name)]
         for name in [*(["credentials"] if given is not None else []), *named][:1]:
-            say(logging.WARNING, "%s has no effect on spans: %s goes without TLS", name, place(url))
+            say(logging.WARNING, "%s has no effect on %s: %s goes without TLS", name, signal.unit, place(url))
         return None
-    provided = given or _credentials.load(environment, "grpc", grpc.ChannelCredentials)
+    provided = given or _credentials.load(environment, "grpc", signal, grpc.ChannelCredentials)
     if provided is not None:
         return lambda: provided
-    paths = (path or other for path, other in zip(files, variables.files(environment), strict=True))
+    paths = (path or other for path, other in zip(files, variables.files(environment, signal), strict=True))
     found = Files(*paths)
     return lambda: _of(found)
 
 
-def _is_plain(url: str, insecure: bool | None, environment: Environment) -> bool:
+def _is_plain(url: str, insecure: bool | None, environment: Environment, signal: Signal) -> bool:
     """True where there is no TLS: never with https, else as asked for, else with http alone."""
     if not isinstance(insecure, bool | None):
         raise TypeError(f"insecure must be True, False or None, not {insecure!r}")
     if insecure is None and urlsplit(url).scheme != "https":
-        asked = variables.insecure(environment)
+        asked = variables.insecure(environment, signal)
         insecure = None if asked is None else asked[1]
     return not variables.is_tls(url, insecure)
 

@@ -14,11 +14,13 @@ from . import _environment as variables
 from . import _settings as otlp
 from ._send.http import Poster
 from ._settings import Compression
+from ._signals import Signal
 
 
 def http_poster(
     url: str,
     environment: Environment,
+    signal: Signal,
     *,
     certificate_file: str | None,
     client_key_file: str | None,
@@ -35,7 +37,7 @@ def http_poster(
         TelemetryError: A variable is bad, where strict.
     """
     packed: Compression = (
-        variables.compression(environment, "http/protobuf")
+        variables.compression(environment, "http/protobuf", signal)
         if compression is None
         else otlp.compression("compression", getattr(compression, "value", compression))
     )
@@ -43,12 +45,12 @@ def http_poster(
         "accept-encoding": "identity",
         "content-type": "application/x-protobuf",
         "user-agent": f"breaker-exporter/{version('breaker-exporter')}",
-        **variables.headers(environment, "http/protobuf"),
+        **variables.headers(environment, "http/protobuf", signal),
         **({} if headers is None else otlp.headers("headers", headers, "http/protobuf")),
     }
     if packed != "none":
         sent["content-encoding"] = packed
-    files = variables.files(environment)
+    files = variables.files(environment, signal)
     key = client_key_file or files.client_key
     certificate = client_certificate_file or files.client_certificate
     poster = Poster(
@@ -56,6 +58,6 @@ def http_poster(
         sent,
         verify=certificate_file or files.certificate or True,
         certificate=(certificate, key) if certificate and key else certificate,
-        session=session or _credentials.load(environment, "http/protobuf", requests.Session),
+        session=session or _credentials.load(environment, "http/protobuf", signal, requests.Session),
     )
     return poster, packed

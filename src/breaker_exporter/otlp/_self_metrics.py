@@ -15,7 +15,8 @@ from .._base.environment import Environment
 from .._base.meter_provider import metered
 from .._core.payload import Delivery
 from .._core.report import ExportReport, Verdict
-from ._settings import INTERNAL_METRICS
+from ._settings import INTERNAL_METRICS, Protocol
+from ._signals import Signal
 
 _REJECTED = Verdict.REJECTED.value
 
@@ -23,61 +24,75 @@ _numbers = itertools.count()
 
 
 def self_metrics(
-    kind: str, endpoint: str, meter_provider: MeterProvider | None, environment: Environment
+    protocol: Protocol,
+    signal: Signal,
+    endpoint: str,
+    meter_provider: MeterProvider | None,
+    environment: Environment,
 ) -> SelfMetrics | None:
     """Return what counts for an exporter, or ``None`` where the environment does not ask for it."""
     if (environment.value(INTERNAL_METRICS.variable) or "").lower() != "true":
         return None
     with metered(environment) if meter_provider is None else contextlib.nullcontext():
-        return SelfMetrics(kind, endpoint, meter_provider)
+        return SelfMetrics(protocol, signal, endpoint, meter_provider)
 
 
 class SelfMetrics:
-    """Spans in flight, spans exported, and how long an export took.
+    """Items in flight, items exported, and how long an export took.
 
     Args:
-        kind: The type of component in the semantic conventions, such as ``otlp_http_span_exporter``.
-        endpoint: Where spans are posted to.
+        protocol: The exporter's.
+        signal: Its items are counted.
+        endpoint: Where they are posted to.
         meter_provider: Whose instruments count; OpenTelemetry's global one where it is ``None``.
     """
 
-    def __init__(self, kind: str, endpoint: str, meter_provider: MeterProvider | None) -> None:
+    def __init__(
+        self, protocol: Protocol, signal: Signal, endpoint: str, meter_provider: MeterProvider | None
+    ) -> None:
         url = urlsplit(endpoint)
+        kind = f"otlp_{protocol.partition('/')[0]}_{signal.component}_exporter"
         self._attributes: dict[str, str | int] = {
             "otel.component.type": kind,
             "otel.component.name": f"breaker_{kind}/{next(_numbers)}",
             "server.address": url.hostname or "",
             "server.port": _port(url),
         }
+        self._name = f"otel.sdk.exporter.{signal.counted}"
+        self._unit = f"{{{signal.item.replace(' ', '_')}}}"
+        self.count_by(meter_provider)
+
+    def count_by(self, meter_provider: MeterProvider | None) -> None:
+        """From now on count by instruments of this provider; ``None``: of OpenTelemetry's global one."""
         meter = (meter_provider or get_meter_provider()).get_meter("breaker_exporter")
-        self._inflight = meter.create_up_down_counter("otel.sdk.exporter.span.inflight", "{span}")
-        self._exported = meter.create_counter("otel.sdk.exporter.span.exported", "{span}")
+        self._inflight = meter.create_up_down_counter(f"{self._name}.inflight", self._unit)
+        self._exported = meter.create_counter(f"{self._name}.exported", self._unit)
         self._duration = meter.create_histogram("otel.sdk.exporter.operation.duration", "s")
 
     def counting(self, count: int) -> Callable[[ExportReport], None]:
-        """An export of `count` spans begins; what is returned is to be told how it ended."""
+        """An export of `count` items begins; what is returned is to be told how it ended."""
         began = time.monotonic()
         self._take_in(count)
         return partial(self._ended, count, began)
 
     def encoded(self, count: int, left_out: int) -> None:
-        """So many spans will be sent, and so many not, since they cannot be encoded."""
+        """So many items will be sent, and so many not, since they cannot be encoded."""
         self._take_in(count)
         self._count_failed(left_out, Verdict.UNSENT.value)
 
     def sending(self) -> Callable[[Delivery, int], None]:
-        """A call with spans that were encoded before begins.
+        """A call with items that were encoded before begins.
 
         What is returned is to be told its result, and how many of them have been answered for good.
         """
         return partial(self._sent, time.monotonic())
 
     def dropped(self, count: int) -> None:
-        """So many spans are given up."""
+        """So many items are given up."""
         self._count_failed(count, "dropped")
 
     def take_out(self, count: int) -> None:
-        """So many spans are not in flight any more."""
+        """So many items are not in flight any more."""
         with contextlib.suppress(Exception):
             self._inflight.add(-count, self._attributes)
 

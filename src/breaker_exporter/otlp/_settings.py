@@ -1,4 +1,7 @@
-"""The settings of an OTLP exporter, by either protocol, with OpenTelemetry's defaults."""
+"""The settings of an OTLP exporter, by either protocol, with OpenTelemetry's defaults.
+
+Their variables are those of traces; :func:`for_signal` gives those of another signal.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,8 @@ from .._base import checks as check
 from .._base.checks import one_of
 from .._base.setting import COUNT_OR_ZERO, Kind, Setting, switch
 from . import _headers as rules
-from ._endpoints import GRPC_ENDPOINT, GRPC_PORT, HTTP_ENDPOINT, TRACES_PATH, grpc_endpoint, http_endpoint
+from ._endpoints import GRPC_ENDPOINT, GRPC_PORT, HTTP_ENDPOINT, grpc_endpoint, http_endpoint
+from ._signals import TRACES
 
 Protocol = Literal["http/protobuf", "grpc"]
 Compression = Literal["none", "gzip", "deflate"]
@@ -83,7 +87,7 @@ def strings(name: str, value: object) -> Mapping[str, str]:
 
 
 def _variables(name: str) -> tuple[str, str]:
-    return f"OTEL_EXPORTER_OTLP_TRACES_{name}", f"OTEL_EXPORTER_OTLP_{name}"
+    return f"OTEL_EXPORTER_OTLP_{TRACES.word}_{name}", f"OTEL_EXPORTER_OTLP_{name}"
 
 
 def _credential_provider(*variables: str) -> Setting[str | None]:
@@ -100,16 +104,16 @@ PROTOCOL = Setting(
     argument="protocol",
     kind=Kind("one of http/protobuf, grpc", protocol),
     default="http/protobuf",
-    about="how spans are sent",
+    about="how telemetry is sent",
 )
 ENDPOINT = Setting(
     variables=_variables("ENDPOINT"),
     argument="endpoint",
     kind=Kind("a URL such as http://collector:4318", http_endpoint),
     default=HTTP_ENDPOINT,
-    about=f"the collector; for gRPC the default is port {GRPC_PORT}. HTTP: `{TRACES_PATH}` is added to its "
-    "path unless it is there, and a query is kept. gRPC: without a user; a target such as `collector:4317` "
-    "will do, which means TLS",
+    about=f"the collector; for gRPC the default is port {GRPC_PORT}. HTTP: `{TRACES.path}`, or the path of "
+    "another signal, is added unless it is there, and a query is kept. gRPC: without a user; a target such "
+    "as `collector:4317` will do, which means TLS",
 )
 GRPC = replace(
     ENDPOINT, kind=Kind("a URL such as http://collector:4317", grpc_endpoint), default=GRPC_ENDPOINT
@@ -187,7 +191,7 @@ CLIENT_CERTIFICATE = Setting[str | None](
     default=None,
     about="the client's certificate; by HTTP its file may hold the key too",
 )
-# HTTP asks the general one first, gRPC the one for traces: so do OpenTelemetry's exporters.
+# HTTP asks the general one first, gRPC the one for the signal: so do OpenTelemetry's exporters.
 HTTP_CREDENTIALS = _credential_provider(
     "OTEL_PYTHON_EXPORTER_OTLP_HTTP_CREDENTIAL_PROVIDER",
     "OTEL_PYTHON_EXPORTER_OTLP_HTTP_TRACES_CREDENTIAL_PROVIDER",

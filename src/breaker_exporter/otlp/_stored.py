@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from ._encode.request import BY_SCOPE, Levels, Request, count_items
+from ._encode.request import BY_METRIC, BY_SCOPE, Levels, Request, count_items
 from ._encode.wire import sized, varint
 from ._payload import EncodedPayload, PackedRequest, unpacked_pieces
 from ._protobuf import Malformed, varint_at
 
 _VERSION = b"\x01"
-_LEVELS: dict[int, Levels] = {1: BY_SCOPE}
+_LEVELS: dict[int, Levels] = {1: BY_SCOPE, 2: BY_METRIC}
 """By the number that a file has for them: never another one for a number that was used."""
 _NUMBERS = {levels: number for number, levels in _LEVELS.items()}
 _PLAIN, _PACKED = 0, 1
@@ -25,7 +25,7 @@ _MOST_BYTES = 64 << 20
 _MOST_SPLIT = 4 * _MOST_BYTES
 """Bytes of the same, split: each of them has all that stands beside its items."""
 _MOST_ITEMS = 1 << 17
-_MOST_FIELDS = 8 * _MOST_ITEMS
+_MOST_FIELDS = 16 * _MOST_ITEMS
 """Fields that are looked at: each item, and the groups around it with what stands beside it in them."""
 _HIGHEST_RATIO = 1032
 """Bytes that a packed one holds at most (https://zlib.net/zlib_tech.html)."""
@@ -60,7 +60,7 @@ def loaded(data: bytes, limit: int, rest: Callable[[], None]) -> EncodedPayload:
         rest: Called between two pieces of work: lets others run.
 
     Raises:
-        ValueError: They are no payload, or one of more than 64 MiB, 131,072 items or 1,048,576 fields.
+        ValueError: They are no payload, or one of more than 64 MiB, 131,072 items or 2,097,152 fields.
     """
     if data[:1] != _VERSION:
         raise Malformed("another version, or none")
@@ -112,7 +112,7 @@ class _Reader:
             raise Malformed("another number of items")
 
     def split(self, request: Request, limit: int) -> Iterator[Request]:
-        for part in request.split_one_by_one(limit or len(request.body)):
+        for part in request.split_one_by_one(limit or len(request.body), self._rest):
             self._rest()
             self._split += len(part.body)
             if self._split > _MOST_SPLIT:

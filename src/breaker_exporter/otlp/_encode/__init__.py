@@ -1,1 +1,1 @@
-"""From spans to the bytes of an OTLP request, in slices. Knows no transport."""
+"""From spans, log records and metrics to the bytes of an OTLP request, in slices. Knows no transport."""

@@ -11,7 +11,7 @@ from opentelemetry.attributes import BoundedAttributes
 
 from ..._base.log import say
 from .values import DOUBLE, any_value
-from .wire import NotEncodable, sized, utf8, varint
+from .wire import reason_of, sized, utf8, varint
 
 _MOST_KEYS = 256
 _LONGEST_KEY = 128
@@ -19,7 +19,7 @@ _MOST_SIZES = 128
 _MOST_KNOWN = 64
 _LONGEST_KNOWN = 128
 _GREATEST_NUMBER = 9999
-"""Larger integers are rarely seen twice: sizes, the ports of clients."""
+"""Larger integers are rarely seen twice: sizes, the ports of clients. Ids of threads are, which are few."""
 
 _said: list[str] = []
 """Why the first attribute of this process was left out."""
@@ -154,16 +154,22 @@ class _Texts(dict[int, bytes]):
 
 
 class _Numbers(dict[int, bytes]):
-    """Whole fields, by the number; of integers, or of truths, since ``True == 1``."""
+    """Whole fields, by the number; of integers, or of truths, since ``True == 1``.
+
+    All small numbers are remembered, and the first few large ones.
+    """
 
     def __init__(self, tag: bytes, name: bytes) -> None:
         super().__init__()
         self._tag = tag
         self._name = name
+        self._large = 0
 
     def __missing__(self, number: int) -> bytes:
         made = _pair(self._tag, self._name, any_value(number, 0))
-        if 0 <= number <= _GREATEST_NUMBER:
+        is_small = 0 <= number <= _GREATEST_NUMBER
+        if is_small or self._large < _MOST_KNOWN:
+            self._large += not is_small
             if len(self) >= _MOST_SIZES:
                 self.clear()
             self[number] = made
@@ -172,8 +178,7 @@ class _Numbers(dict[int, bytes]):
 
 def _say_once(name: object, error: Exception) -> None:
     if not _said:
-        # Not the text of other errors, which quotes the value.
-        why = str(error) if isinstance(error, NotEncodable) else type(error).__name__
+        why = reason_of(error)
         _said.append(why)
         say(
             logging.WARNING,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from .request import Request
@@ -23,9 +24,16 @@ class Encoded:
     left_out: int
 
     @classmethod
-    def of(cls, request: Request, limit: int, left_out: int) -> Encoded:
-        """Return a batch whose items are all in `request`; `limit` bytes for each request, 0: any number."""
-        requests = request.split(limit) if limit else (request,)
+    def of(cls, request: Request, limit: int, left_out: int, rest: Callable[[], None]) -> Encoded:
+        """Return a batch whose items are all in `request`.
+
+        Args:
+            request: The whole.
+            limit: Bytes of a request at most; 0: any number.
+            left_out: Number of items that cannot be encoded.
+            rest: Called between two pieces of work: lets others run.
+        """
+        requests = request.split(limit, rest) if limit else (request,)
         return cls(requests if request.items else (), left_out)
 
     @property

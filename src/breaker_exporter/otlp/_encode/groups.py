@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 from .attributes import Attributes
-from .request import Request
+from .request import BY_SCOPE, Levels, Request
 from .wire import Heads, sized, text_field, varint
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+
+_PIECES_AT_ONCE = 256
+"""Pieces of the usual size that take well below a tenth of a millisecond to join."""
 
 _resource_attributes = Attributes(b"\x0a", 4)
 _scope_attributes = Attributes(b"\x1a", 5)
@@ -46,8 +51,14 @@ class Groups:
             self._held += (resource, scope)
         return place
 
-    def request(self, items: int) -> Request:
-        """Return the request of all items, of which there are so many."""
+    def request(self, items: int, rest: Callable[[], None], levels: Levels = BY_SCOPE) -> Request:
+        """Return the request of all items.
+
+        Args:
+            items: Number of them.
+            rest: Called between any few of them: lets others run.
+            levels: Where they stand in it.
+        """
         body: list[bytes] = []
         for resource in self._groups:
             parts = [resource.head]
@@ -55,7 +66,7 @@ class Groups:
                 size = len(head) + sum(map(len, pieces))
                 parts += (b"\x12", varint(size), head, *pieces)
             body += (b"\x0a", varint(sum(map(len, parts))), *parts)
-        return Request(b"".join(body), items)
+        return Request(_joined(body, rest), items, levels)
 
     def _place(self, resource: Resource, scope: InstrumentationScope | None) -> list[bytes]:
         """Return where the items of a resource and scope go that were not seen together yet."""
@@ -87,6 +98,15 @@ class _Group:
         self.resource = resource
         self.head = head
         self.scopes: dict[InstrumentationScope | None, tuple[bytes, list[bytes]]] = {}
+
+
+def _joined(pieces: list[bytes], rest: Callable[[], None]) -> bytes:
+    # Megabytes are copied for milliseconds. What this returns is not copied again.
+    joined = BytesIO()
+    for start in range(0, len(pieces), _PIECES_AT_ONCE):
+        rest()
+        joined.write(b"".join(pieces[start : start + _PIECES_AT_ONCE]))
+    return joined.getvalue()
 
 
 def _key_of(resource: Resource) -> object:

@@ -12,11 +12,21 @@ from .wire import varint
 _LONGEST_LENGTH = 6
 """Bytes that a tag and a length take at most: a request is far below 2**35 bytes."""
 
+_ITEMS_AT_ONCE = 16
+"""Items that take well below a tenth of a millisecond to find."""
+
 Levels = tuple[frozenset[int], ...]
 """Tags of the repeated fields that lead from a request to its items, from the outermost inwards."""
 
 BY_SCOPE: Levels = (frozenset({0x0A}), frozenset({0x12}), frozenset({0x12}))
 """Resources, in them scopes, in them items: spans and log records."""
+
+BY_METRIC: Levels = (*BY_SCOPE, frozenset({0x2A, 0x3A, 0x4A, 0x52}), frozenset({0x0A}))
+"""In scopes metrics, in them data of one type each, in these data points."""
+
+
+def _never() -> None:
+    """Let nobody run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,21 +43,25 @@ class Request:
     items: int
     levels: Levels = BY_SCOPE
 
-    def split(self, limit: int) -> tuple[Request, ...]:
+    def split(self, limit: int, rest: Callable[[], object] = _never) -> tuple[Request, ...]:
         """Return requests of `limit` bytes at most that together hold the same items, in the same order.
 
         An item that is too large alone is a request of its own, above the limit.
-        """
-        return tuple(self.split_one_by_one(limit))
 
-    def split_one_by_one(self, limit: int) -> Iterator[Request]:
+        Args:
+            limit: Bytes.
+            rest: Called between any few items, and between two requests: lets others run.
+        """
+        return tuple(self.split_one_by_one(limit, rest))
+
+    def split_one_by_one(self, limit: int, rest: Callable[[], object] = _never) -> Iterator[Request]:
         """Yield what :meth:`split` returns, each when it is asked for: it may take memory many times."""
         if len(self.body) <= limit or self.items <= 1:
             yield self
             return
         parts: list[list[_Item]] = []
         size, groups = 0, tuple[_Group, ...]()
-        for item in self._found():
+        for item in self._found(rest):
             # Of groups that the part has already, the heads are there.
             added = item.size + sum(group.cost for group in item.groups if group not in groups)
             if not parts or size + added > limit:
@@ -55,19 +69,44 @@ class Request:
                 size, added = 0, item.size + sum(group.cost for group in item.groups)
             parts[-1].append(item)
             size, groups = size + added, item.groups
-        yield from map(self._part, parts)
+        for part in parts:
+            rest()
+            yield self._part(part)
 
-    def halved(self) -> tuple[Request, Request]:
-        """Return two requests of about the same size that hold the same items, two at least."""
-        items = list(self._found())
+    def split_by_items(self, most: int, rest: Callable[[], object] = _never) -> Iterator[Request]:
+        """Yield requests of `most` items at most that together hold the same items, in the same order.
+
+        Args:
+            most: 1 or more.
+            rest: Called between any few pieces of work: lets others run.
+        """
+        items: list[_Item] = []
+        for item in self._found(rest):
+            if len(items) == most:
+                yield self._part(items)
+                rest()
+                items = []
+            items.append(item)
+        yield self._part(items)
+
+    def halved(self, rest: Callable[[], object] = _never) -> tuple[Request, Request]:
+        """Return two requests of about the same size that hold the same items, two at least.
+
+        Args:
+            rest: Called between any few items: lets others run.
+        """
+        items = list(self._found(rest))
         half, size, count = sum(item.size for item in items) / 2, 0, 0
         while size < half and count < len(items) - 1:
             size += items[count].size
             count += 1
         return self._part(items[:count]), self._part(items[count:])
 
-    def _found(self) -> Iterator[_Item]:
-        return _items(self.body, 0, len(self.body), self.levels)
+    def _found(self, rest: Callable[[], object]) -> Iterator[_Item]:
+        for number, item in enumerate(_items(self.body, 0, len(self.body), self.levels), 1):
+            if number % _ITEMS_AT_ONCE == 0:
+                rest()
+            yield item
 
     def _part(self, items: list[_Item]) -> Request:
         return Request(_joined(self.body, items, 0), len(items), self.levels)

@@ -17,6 +17,11 @@ class NotEncodable(Exception):
     """OTLP has no place for this value. The text names its type and quotes nothing of it."""
 
 
+def reason_of(error: Exception) -> str:
+    """Return why something cannot be encoded, for the log: the text of other errors quotes it."""
+    return str(error) if isinstance(error, NotEncodable) else type(error).__name__
+
+
 def _spelled(number: int) -> bytes:
     out = bytearray()
     while number > 0x7F:

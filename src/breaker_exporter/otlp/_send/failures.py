@@ -37,7 +37,7 @@ class NoAnswer(Exception):
 
 
 class NotFollowed(NoAnswer):
-    """There was an answer: the address of another place, where spans are not sent."""
+    """There was an answer: the address of another place, to which nothing is sent."""
 
     where = Cause.ANSWERED
 
@@ -74,13 +74,21 @@ def failure_of(error: Exception, flight: Flight) -> Failure:
 
 
 def where_of(error: Exception, flight: Flight, session: requests.Session) -> Cause:
-    """Return ``UNREACHABLE`` if no byte of the request can have been read, else ``UNKNOWN``."""
-    is_unsent = flight.step in _BEFORE or failure_of(error, flight) is Failure.UNSENDABLE
+    """Return ``UNREACHABLE`` if no byte of the request can have been read.
+
+    Else ``UNANSWERED`` if no byte of an answer came, as far as can be told, or ``UNKNOWN``.
+    """
+    failure = failure_of(error, flight)
+    is_unsent = flight.step in _BEFORE or failure is Failure.UNSENDABLE
+    is_silent = failure in (Failure.LATE, Failure.CLOSED) or isinstance(cause(error), _ENDED)
     if isinstance(session, OwnSession):
         is_unsent = is_unsent or not flight.peer
     else:
         is_unsent = is_unsent or _is_unconnected(error)
-    return Cause.UNREACHABLE if is_unsent else Cause.UNKNOWN
+    if is_unsent:
+        return Cause.UNREACHABLE
+    was_shut_down = flight.is_over and not flight.is_late
+    return Cause.UNANSWERED if is_silent and not (flight.received or was_shut_down) else Cause.UNKNOWN
 
 
 def _is_unconnected(error: Exception) -> bool:

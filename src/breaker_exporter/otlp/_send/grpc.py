@@ -100,7 +100,8 @@ class GRPCSender:
         if self._has_ended() and code is grpc.StatusCode.CANCELLED:
             return Answer(Verdict.FAILED, reason="the exporter was shut down meanwhile")
         if code is grpc.StatusCode.DEADLINE_EXCEEDED and time.monotonic() - began >= left * _ANSWERED_IN_TIME:
-            return Answer(Verdict.FAILED, f"{code.name}: no answer in {deadline.seconds:.3g} s")
+            reason = f"{code.name}: no answer in {deadline.seconds:.3g} s"
+            return Answer(Verdict.FAILED, reason, cause=Cause.UNANSWERED)
         return grpc_answer.failure(code.name, details, dict(trailing), len(body), self._said)
 
     def ask(self, body: bytes, seconds: float) -> bytes | None:

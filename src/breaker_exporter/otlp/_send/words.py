@@ -16,6 +16,7 @@ _PROTOBUF = "application/x-protobuf"
 _STATUS_MESSAGE = 2
 """A field of google.rpc.Status."""
 
+_REJECTED = ("rejectedSpans", "rejectedLogRecords", "rejectedDataPoints")
 _MESSAGES = ("message", "error", "detail", "errorMessage", "error_description", "reason", "title", "errors")
 
 
@@ -30,7 +31,7 @@ class Kind(enum.Enum):
 
 
 def partial_success(body: bytes, content_type: str) -> tuple[Kind, int, str]:
-    """Return the kind of a good answer, the number of spans it says were rejected, and its message.
+    """Return the kind of a good answer, the number of items it says were rejected, and its message.
 
     Servers have been seen to answer protobuf with JSON, and under any content type.
     """
@@ -40,7 +41,8 @@ def partial_success(body: bytes, content_type: str) -> tuple[Kind, int, str]:
         return Kind.PAGE, 0, ""
     if (found := _json(body)) is not None:  # protobuf that begins as JSON does is none
         told = _field(found, "partialSuccess")
-        return Kind.OTLP, _number(_field(told, "rejectedSpans")), _text(_field(told, "errorMessage"))
+        rejected = next(filter(None, (_number(_field(told, name)) for name in _REJECTED)), 0)
+        return Kind.OTLP, rejected, _text(_field(told, "errorMessage"))
     try:
         return Kind.OTLP, *protobuf.partial_success(body)
     except Malformed:
