@@ -21,19 +21,25 @@ the gevent hub :mod:`breaker_exporter.otlp`, for metrics about exporters
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ._base.values import CircuitState, CircuitTransition, ExporterHealth
     from ._core.report import Cause, ExportReport, Verdict
     from ._core.retention import Retention
-    from ._span_results import ReportingSpanExporter
+    from ._core.shared_circuit import SharedCircuit
+    from ._logs import CircuitBreakerLogRecordExporter
+    from ._metrics import CircuitBreakerMetricExporter
+    from ._results import ReportingSpanExporter
     from ._spans import CircuitBreakerSpanExporter
 
     __version__: str
 
 __all__ = [
     "Cause",
+    "CircuitBreakerLogRecordExporter",
+    "CircuitBreakerMetricExporter",
     "CircuitBreakerSpanExporter",
     "CircuitState",
     "CircuitTransition",
@@ -41,31 +47,26 @@ __all__ = [
     "ExporterHealth",
     "ReportingSpanExporter",
     "Retention",
+    "SharedCircuit",
     "Verdict",
 ]
 
+_MODULES = {
+    "_base.values": ("CircuitState", "CircuitTransition", "ExporterHealth"),
+    "_core.report": ("Cause", "ExportReport", "Verdict"),
+    "_core.retention": ("Retention",),
+    "_core.shared_circuit": ("SharedCircuit",),
+    "_logs": ("CircuitBreakerLogRecordExporter",),
+    "_metrics": ("CircuitBreakerMetricExporter",),
+    "_results": ("ReportingSpanExporter",),
+    "_spans": ("CircuitBreakerSpanExporter",),
+}
+
 
 def __getattr__(name: str) -> object:
-    if name == "CircuitBreakerSpanExporter":
-        from ._spans import CircuitBreakerSpanExporter
-
-        return CircuitBreakerSpanExporter
-    if name == "ReportingSpanExporter":
-        from ._span_results import ReportingSpanExporter
-
-        return ReportingSpanExporter
-    if name in ("Cause", "ExportReport", "Verdict"):
-        from ._core import report
-
-        return getattr(report, name)
-    if name == "Retention":
-        from ._core.retention import Retention
-
-        return Retention
-    if name in __all__:
-        from ._base import values
-
-        return getattr(values, name)
+    for module, names in _MODULES.items():
+        if name in names:
+            return getattr(import_module(f"{__name__}.{module}"), name)
     if name == "__version__":
         from importlib.metadata import version
 

@@ -10,6 +10,7 @@ from opentelemetry import context
 if TYPE_CHECKING:
     from opentelemetry.sdk.resources import Resource
 
+UNKNOWN_SERVICE = "unknown_service"
 _SUPPRESSED = "suppress_instrumentation"
 """The key that OpenTelemetry's instrumentations look for beside that of the SDK, which is private."""
 
@@ -18,7 +19,7 @@ def service_of(resource: Resource) -> str:
     """``service.namespace/service.name``, or the name alone."""
     attributes = resource.attributes
     names = (attributes.get("service.namespace"), attributes.get("service.name"))
-    return "/".join(str(name) for name in names if name) or "unknown_service"
+    return "/".join(str(name) for name in names if name) or UNKNOWN_SERVICE
 
 
 def untraced_context() -> contextvars.Context:

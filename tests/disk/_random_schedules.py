@@ -197,7 +197,10 @@ class DiskMachine(RuleBasedStateMachine):
     def fork(self) -> None:
         """K11."""
         in_child(self.check_child)
-        self.left_by_children += int((self.directory / "left_by_child").read_text())
+        if left := int((self.directory / "left_by_child").read_text()):
+            self.left_by_children += left
+            # Who has nothing of its own on disk looks there when it starts.
+            self.exporter._look_on_disk(spans(1)[0].resource)
 
     @precondition(lambda self: self.received > 10 * (1 + len(self.ended)))
     @rule()

@@ -73,8 +73,11 @@ def sum_agrees(health: ExporterHealth) -> bool:
     return health.received + health.recovered == settled + kept
 
 
-def exporter_on(directory: Path, inner: object, **arguments: Any) -> CircuitBreakerSpanExporter:
+def exporter_on(
+    directory: Path, inner: object, *, kind: type = CircuitBreakerSpanExporter, **arguments: Any
+) -> CircuitBreakerSpanExporter:
     """An exporter that keeps on disk."""
     retention = Retention(directory=directory, **arguments.pop("of_retention", {}))
     settings: dict[str, Any] = {"retention": retention, "jitter": 0, "cooldown": 60, **arguments}
-    return CircuitBreakerSpanExporter(cast("SpanExporter", inner), **settings)
+    exporter: CircuitBreakerSpanExporter = kind(cast("SpanExporter", inner), **settings)
+    return exporter

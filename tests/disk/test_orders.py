@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -534,3 +535,21 @@ def test_a_reading_is_wanted_by_nobody_once_it_is_over(make: Make, tmp_path: Pat
 
     assert disk._wanted is None
     assert disk.take_ahead() is None
+
+
+@pytest.mark.parametrize(("in_order", "read"), [(False, "new"), (True, None)])
+def test_what_another_process_may_be_sending_is_left_to_it(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch, in_order: bool, read: str | None
+) -> None:
+    """What comes behind that waits where the order matters (K3)."""
+    encoder: Any = Storing()
+    work = DiskWork(spool, encoder, max_age=60.0, longest_call=16.0, in_order=in_order)
+    pid = os.getpid()
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(os, "getpid", lambda: pid + 1)
+        work.carry_out(Order(write_calls=(_parcel("in a call", ago=1.0),)), _never)
+    work.carry_out(Order(write=(_parcel("new"),)), _never)
+
+    found: Any = work.carry_out(Order(read=Reading.OLDEST), _never).read
+
+    assert (found and found.payload.names[0]) == read

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -11,7 +11,7 @@ from breaker_exporter._core.payload import Delivery
 from breaker_exporter.testing import ScriptedExporter
 
 from ..retention._retaining import DELIVERED, REJECTED, UNKNOWN, UNREACHABLE, Encoded, batch
-from ..semantics._exporters import SUCCESS
+from ..semantics._exporters import FAILURE, SUCCESS
 from ..semantics._waiting import Gate, start, until
 from ._storing import Storing, files, sum_agrees
 
@@ -264,3 +264,13 @@ def test_what_is_sent_again_in_vain_from_the_disk_is_counted_too(
     health = exporter.health()
     assert (health.recovered, health.in_flight, len(files(tmp_path))) == (0, 0, 1)
     assert health.last_failure_at is not None
+
+
+def test_what_only_looks_like_a_batch_raises_nothing(make: Make) -> None:
+    """P1: the directory is named by a batch's resource, which this has not."""
+    exporter = make(Storing())
+    nonsense: Any = {"no": "span"}
+
+    assert exporter.export(nonsense) is FAILURE
+
+    assert exporter.health().failed == 1

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from opentelemetry.sdk.trace.export import SpanExporter
 
-from breaker_exporter import ExportReport, Verdict
+from breaker_exporter import CircuitBreakerSpanExporter, ExportReport, Verdict
 from breaker_exporter._core.payload import Delivery
 from breaker_exporter._core.report import Cause
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
     from opentelemetry.sdk.trace.export import SpanExportResult
 
-    from breaker_exporter import CircuitBreakerSpanExporter, ExporterHealth
+    from breaker_exporter import ExporterHealth
     from breaker_exporter.testing import ManualClock, ScriptedExporter
 
 DELIVERED = ExportReport(Verdict.DELIVERED)
@@ -59,6 +59,12 @@ class Encoded:
     def packed(self, rest: Callable[[], None]) -> Encoded:
         rest()
         return replace(self, item_size=10)
+
+
+class InOrder(CircuitBreakerSpanExporter):
+    """Sends what it keeps in the order in which it came, as the one for metrics does."""
+
+    _contract = replace(CircuitBreakerSpanExporter._contract, in_order=True)
 
 
 class Encoding(SpanExporter):

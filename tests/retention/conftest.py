@@ -46,9 +46,11 @@ def make() -> Iterator[Callable[..., CircuitBreakerSpanExporter]]:
     wrapped: list[Any] = []
     before = threading.active_count()
 
-    def make(inner: object, **arguments: Any) -> CircuitBreakerSpanExporter:
+    def make(
+        inner: object, *, kind: type = CircuitBreakerSpanExporter, **arguments: Any
+    ) -> CircuitBreakerSpanExporter:
         settings: dict[str, Any] = {"retention": Retention(), "jitter": 0, "cooldown": 60, **arguments}
-        exporter = CircuitBreakerSpanExporter(cast("SpanExporter", inner), **settings)
+        exporter: CircuitBreakerSpanExporter = kind(cast("SpanExporter", inner), **settings)
         made.append(exporter)
         wrapped.append(inner)
         return exporter

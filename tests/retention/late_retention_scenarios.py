@@ -14,11 +14,17 @@ from ..semantics._waiting import Gate, until
 
 
 def _patch() -> None:
+    """Patch, and make the main thread's hub, as a server does before it serves.
+
+    Two threads that each make their first hub at the same moment may hang in the locks of imports.
+    """
+    import gevent
     from gevent import monkey
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", monkey.MonkeyPatchWarning)  # the late patch is what is tested
         monkey.patch_all()
+    gevent.get_hub()
 
 
 def an_outage_of_an_early_thread_ends_by_itself() -> None:

@@ -226,7 +226,7 @@ class Custody:
         self.has_paused = False
         self.calls += 1
         comes_back = left and answer.verdict not in FINAL
-        if comes_back and answer.cause in (Cause.UNKNOWN, Cause.GATEWAY):
+        if comes_back and answer.cause in (Cause.UNKNOWN, Cause.UNANSWERED, Cause.GATEWAY):
             held.may_be_there = True
         is_error = answer.verdict is Verdict.FAILED and answer.cause is Cause.ANSWERED
         if comes_back and is_error and self._is_at_fault(held):

@@ -56,6 +56,16 @@ def test_replay_begins_at_three_tenths_of_the_live_rate() -> None:
     assert items / 9.9 == pytest.approx(300, rel=0.1)
 
 
+def test_where_new_batches_wait_behind_the_others_they_come_on_top() -> None:
+    """K3: else what is kept in order would only grow."""
+    pace = ReplayPace(4.0, carries_live=True)
+    now = _live(pace, 120)
+
+    _, items = _replayed_in(pace, now, 9.9)
+
+    assert items / 9.9 == pytest.approx(1300, rel=0.1)
+
+
 def test_it_doubles_after_ten_seconds_of_success_up_to_the_highest_rate() -> None:
     pace = ReplayPace(4.0)
     now = _live(pace, 120)
@@ -90,6 +100,20 @@ def test_it_halves_when_answers_take_twice_as_long_as_to_live_batches() -> None:
     _, slow = _replayed_in(pace, now, 5.0)
 
     assert slow < fast / 2
+
+
+def test_single_slow_answers_do_not_slow_it_down() -> None:
+    """On a busy machine some are slow whatever is replayed."""
+    pace = ReplayPace(4.0)
+    now = _live(pace, 120)
+    for _ in range(5):
+        now, _ = _replayed_in(pace, now, 10.0)
+        pace.replayed(100, 0.5, now)
+        pace.replayed(100, 0.5, now)
+
+    _, items = _replayed_in(pace, now, 10.0)
+
+    assert items / 10.0 == pytest.approx(4000, rel=0.15)
 
 
 def test_one_batch_a_second_is_the_least() -> None:

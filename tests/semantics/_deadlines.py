@@ -8,8 +8,20 @@ from typing import TYPE_CHECKING
 from breaker_exporter._core import deadline_clock
 from breaker_exporter.testing import ManualClock
 
+from ._waiting import until
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+
+def until_passed(clock: ManualClock, condition: Callable[[], object]) -> None:
+    """Return as soon as ``condition`` holds, while time passes on ``clock``."""
+
+    def holds() -> object:
+        clock.advance(0.3)
+        return condition()
+
+    until(holds)
 
 
 @contextlib.contextmanager

@@ -168,6 +168,7 @@ def test_every_argument_after_the_first_is_keyword_only() -> None:
         "export_timeout",
         "listeners",
         "breaker",
+        "circuit",
         "clock",
         "switch_interval",
         "retention",

@@ -80,12 +80,13 @@ def test_work_is_done_in_order_on_one_other_thread() -> None:
 
 
 def test_the_thread_ends_when_nothing_is_left_to_do_and_another_starts() -> None:
+    before = set(threading.enumerate())
     for number in range(3):
         job = start_job(lambda _, number=number: number, nothing)  # type: ignore[misc]
         until(is_idle)
         assert job.is_done
         assert job.result() == number
-    until(lambda: "breaker-exporter" not in {thread.name for thread in threading.enumerate()})
+    until(lambda: not set(threading.enumerate()) - before)
 
 
 def test_the_end_is_told_on_the_thread_when_the_result_is_there() -> None:

@@ -11,8 +11,10 @@ from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SpanExporter, Sp
 
 from breaker_exporter import ExportReport, Verdict
 from breaker_exporter._core.payload import Delivery, ObjectPayload, Payload
-from breaker_exporter._span_results import encoder_of, storing_encoder_of
-from breaker_exporter.otlp import CooperativeOTLPSpanExporter, OTLPGrpcSpanExporter
+from breaker_exporter._results import encoder_of, storing_encoder_of
+from breaker_exporter.otlp import CooperativeOTLPSpanExporter
+
+from ..otlp._exporters import KINDS, Kind
 
 
 class Encoding(SpanExporter):
@@ -87,11 +89,21 @@ def test_an_exporter_that_can_encode_is_its_own_encoder(kind: type[Encoding]) ->
     assert encoder_of(exporter) is exporter
 
 
-@pytest.mark.parametrize("kind", [CooperativeOTLPSpanExporter, OTLPGrpcSpanExporter])
-def test_those_of_this_package_are(kind: type[CooperativeOTLPSpanExporter]) -> None:
-    exporter = kind("http://127.0.0.1:9")
-    found: object = encoder_of(exporter)
-    assert found is exporter
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+def test_those_of_this_package_are_also_on_a_disk(kind: Kind) -> None:
+    exporter = kind.make("http://127.0.0.1:9")
+    found: tuple[object, object] = encoder_of(exporter), storing_encoder_of(exporter)
+    assert found == (exporter, exporter)
+    assert exporter.signal == kind.signal.name
+    exporter.shutdown()
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+@pytest.mark.parametrize("method", ["export", "export_and_report"])
+def test_a_subclass_of_them_that_exports_in_a_way_of_its_own_is_none(kind: Kind, method: str) -> None:
+    own = type("Own", (kind.make,), {method: getattr(kind.make, method)})  # type: ignore[arg-type]
+    exporter = own("http://127.0.0.1:9")
+    assert encoder_of(exporter) is None
     exporter.shutdown()
 
 
@@ -130,9 +142,8 @@ class NamedOTLP(CooperativeOTLPSpanExporter):
     """Overrides nothing."""
 
 
-@pytest.mark.parametrize("kind", [CooperativeOTLPSpanExporter, OTLPGrpcSpanExporter, NamedOTLP])
-def test_what_those_of_this_package_encode_can_lie_on_a_disk(kind: type[CooperativeOTLPSpanExporter]) -> None:
-    exporter = kind("http://127.0.0.1:9")
+def test_what_a_subclass_encodes_that_overrides_nothing_can_lie_on_a_disk() -> None:
+    exporter = NamedOTLP("http://127.0.0.1:9")
     found: object = storing_encoder_of(exporter)
     assert found is exporter
     assert exporter.signal == "spans"

@@ -79,10 +79,25 @@ def test_the_exporter_itself_loads_no_gevent() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("used", "unused"),
+    [("Span", ("_logs", "metrics")), ("LogRecord", ("trace", "metrics")), ("Metric", ("trace", "_logs"))],
+)
+def test_a_signal_loads_nothing_of_ours_for_another(used: str, unused: tuple[str, ...]) -> None:
+    """Whoever uses one signal pays for that one."""
+    run_code(
+        f"import sys\nfrom breaker_exporter import CircuitBreaker{used}Exporter\n"
+        f"loaded = [name for name in {unused!r} if 'breaker_exporter._' + name.strip('_') in sys.modules]\n"
+        "assert not loaded, loaded"
+    )
+
+
 def test_the_public_names_are_these() -> None:
     assert breaker_exporter.__all__ == sorted(breaker_exporter.__all__)
     assert set(breaker_exporter.__all__) == {
         "Cause",
+        "CircuitBreakerLogRecordExporter",
+        "CircuitBreakerMetricExporter",
         "CircuitBreakerSpanExporter",
         "CircuitState",
         "CircuitTransition",
@@ -90,6 +105,7 @@ def test_the_public_names_are_these() -> None:
         "ExporterHealth",
         "ReportingSpanExporter",
         "Retention",
+        "SharedCircuit",
         "Verdict",
     }
     for name in breaker_exporter.__all__:
@@ -126,26 +142,45 @@ def test_only_one_folder_names_gevent_in_code_or_in_a_string() -> None:
 
 
 PRIVATE_DOORS = {
+    ("_concurrency/log_feedback.py", "_handlerList"): "handlers behind a queue are on no logger",
+    ("_concurrency/log_feedback.py", "_internal"): "the SDK's loggers have the names of its modules",
+    ("_concurrency/log_feedback.py", "_shared_internal"): "the same",
     ("_concurrency/interpreter_exit.py", "_tstate_lock"): "no greenlet is let in while an export begins",
+    ("_wiring/instance_id.py", "_update_resource"): "in a child the SDK replaces an id that was given",
+    ("_wiring/logs.py", "_multi_log_record_processor"): "who has added to a provider",
+    ("_wiring/logs.py", "_log_record_processors"): "the same",
+    ("_wiring/metrics.py", "_metric_readers"): "the same",
     ("_wiring/provider.py", "_active_span_processor"): "the processor that a provider hands its spans to",
     ("_wiring/provider.py", "_span_processors"): "the same",
     ("_wiring/provider.py", "_global_shutdown_lock"): "a thread pool of before the patch would hold the hub",
     ("_wiring/provider.py", "_once"): "so would OpenTelemetry's lock around what is set once",
     ("sentry/_suppression.py", "_send_envelope"): "Sentry's own posts make no spans, in forked children too",
+    (
+        "_zero_code/metrics_in_child.py",
+        "_all_metric_readers",
+    ): "a child must not inherit",
+    ("_zero_code/metrics_in_child.py", "_export_lock"): "the same",
+    ("_zero_code/metrics_in_child.py", "_instrument_class_aggregation"): "the same",
+    ("_zero_code/metrics_in_child.py", "_instrument_class_temporality"): "the same",
+    ("_zero_code/metrics_in_child.py", "_reader_storages"): "the same",
+    ("_zero_code/metrics_in_child.py", "_sdk_config"): "the same",
     ("otlp/_send/connections.py", "_dns_host"): "one deadline for all addresses of a host",
     ("otlp/_send/connections.py", "_new_conn"): "the same; urllib3's support of SOCKS goes by it",
 }
 """Each is in one place, and a test of its own says what happens where it is not there."""
 
-DOCUMENTED = {"_asdict", "_exit", "_getframe", "_replace"}
+DOCUMENTED = {"_asdict", "_exit", "_experiments", "_getframe", "_logs", "_replace"}
 """Public in spite of the underscore."""
 
 SUFFIXES = {"_ca_bundle", "_proxy"}
 """Of environment variables."""
+
+OURS = {"_breaker_exporter_kept_out"}
+"""Attributes that we give to objects of others."""
 
 
 def test_private_names_of_dependencies_are_used_in_these_places_only() -> None:
     """P4: by an import, an attribute, a string or a method of the same name."""
     found = _private_doors.doors() | _private_doors.overridden()
 
-    assert {door for door in found if door[1] not in DOCUMENTED | SUFFIXES} == set(PRIVATE_DOORS)
+    assert {door for door in found if door[1] not in DOCUMENTED | SUFFIXES | OURS} == set(PRIVATE_DOORS)

@@ -18,6 +18,7 @@ from . import (
     gevent_lifetime_scenarios,
     gevent_log_scenarios,
     gevent_scenarios,
+    gevent_signal_scenarios,
     late_patch_scenarios,
     switching_scenarios,
 )
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
         gevent_interruption_scenarios,
         gevent_lifetime_scenarios,
         gevent_log_scenarios,
+        gevent_signal_scenarios,
         switching_scenarios,
     ),
 )

@@ -187,8 +187,8 @@ def test_no_budget_makes_shutdown_or_flush_raise(clock: ManualClock, budget: flo
     """P1: the processor passes on what it has computed."""
     exporter = CircuitBreakerSpanExporter(ScriptedExporter(), clock=clock)
 
-    assert start(lambda: exporter.force_flush(budget)).result(timeout=15) in (True, False)  # type: ignore[arg-type]
-    start(lambda: exporter.shutdown(budget)).result(timeout=15)  # type: ignore[arg-type]
+    assert start(lambda: exporter.force_flush(budget)).result(timeout=15) in (True, False)
+    start(lambda: exporter.shutdown(budget)).result(timeout=15)
 
     assert exporter.export(spans(1)) is FAILURE
 

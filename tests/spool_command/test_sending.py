@@ -12,7 +12,7 @@ import pytest
 from breaker_exporter._spool.names import BATCH
 from breaker_exporter._spool.shelf import Shelf
 from breaker_exporter._spool.spool import Full, Spool
-from breaker_exporter.otlp import _delivery, _exporter
+from breaker_exporter.otlp import _delivery, _encoding_exporter
 from breaker_exporter.otlp._encode.request import Request
 from breaker_exporter.testing import Fault
 
@@ -125,7 +125,7 @@ def test_an_exporter_that_cannot_be_made_is_said(
     def broken(*arguments: object) -> None:
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
-    monkeypatch.setattr("breaker_exporter._wiring.pipeline.otlp_exporter", broken)
+    monkeypatch.setattr("breaker_exporter._wiring.exporter_makers.otlp_exporter", broken)
     ran = run(capsys, directory, "--send")
 
     assert ran.status == 2
@@ -246,7 +246,9 @@ def fail_in_the_middle(backend: FaultyCollector, monkeypatch: pytest.MonkeyPatch
     """Have a batch of eight split, its first half accepted, and the second one not at first."""
     calls = list[Request]()
 
-    def deliver(payload: EncodedPayload, send: Callable[[Request], Answer], *rest: Any) -> Delivery:
+    def deliver(
+        payload: EncodedPayload, send: Callable[[Request], Answer], *rest: Any, **most: Any
+    ) -> Delivery:
         def counted(request: Request) -> Answer:
             calls.append(request)
             if len(calls) == 3:
@@ -255,9 +257,9 @@ def fail_in_the_middle(backend: FaultyCollector, monkeypatch: pytest.MonkeyPatch
                 backend.set_fault(Fault.TOO_LARGE, limit=len(calls[0].body) - 1)
             return send(request)
 
-        return _delivery.deliver(payload, counted, *rest)
+        return _delivery.deliver(payload, counted, *rest, **most)
 
-    monkeypatch.setattr(_exporter, "deliver", deliver)
+    monkeypatch.setattr(_encoding_exporter, "deliver", deliver)
 
 
 def test_the_rest_of_a_batch_is_sent_alone_once_a_part_was_accepted(

@@ -131,9 +131,13 @@ class Environment:
         """
         if self.strict:
             raise TelemetryError(text)
+        self.remark(f"{text}; {consequence}" if consequence else text)
+
+    def remark(self, text: str) -> None:
+        """Log one WARNING of what is no mistake, the same text only once."""
         if text not in self._told:
             self._told.add(text)
-            say(logging.WARNING, "%s", f"{text}; {consequence}" if consequence else text)
+            say(logging.WARNING, "%s", text)
 
     def check_names(self, known: Iterable[str]) -> None:
         """Complain of variables that were meant for this package, and that nothing reads.

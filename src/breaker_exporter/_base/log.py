@@ -12,12 +12,25 @@ from typing import NamedTuple
 logger = logging.getLogger("breaker_exporter")
 
 
+_KEPT_OUT = "_breaker_exporter_kept_out"
+"""The attribute of a log record that must not be exported; by custom, formatters leave out such a name."""
+_MARK: dict[str, object] = {_KEPT_OUT: True}
+
+
 class Line(NamedTuple):
-    """A line that is not written yet."""
+    """A line that is not written yet.
+
+    Attributes:
+        level: Its level.
+        text: As the message of a log record.
+        args: For `text`.
+        is_exported: True where it is exported too, if the application exports what is logged (L3).
+    """
 
     level: int
     text: str
     args: tuple[object, ...]
+    is_exported: bool = False
 
 
 def counted(items: int, unit: str) -> str:
@@ -26,10 +39,35 @@ def counted(items: int, unit: str) -> str:
 
 
 def say(level: int, message: str, *args: object, cause: BaseException | None = None) -> None:
-    """Log `message`, with the traceback of `cause` where there is one."""
+    """Log `message`, with the traceback of `cause` where there is one. It is not exported."""
+    _log(level, message, args, cause, _MARK)
+
+
+def say_and_export(level: int, message: str, *args: object) -> None:
+    """Log `message`, also to where the application exports what is logged."""
+    _log(level, message, args, None, None)
+
+
+def keep_out(record: logging.LogRecord) -> None:
+    """Mark `record`: it must not be exported, whoever hands it on later, in whatever context."""
+    vars(record)[_KEPT_OUT] = True
+
+
+def is_kept_out(record: logging.LogRecord) -> bool:
+    """True for a marked record, and for nearly all of our own lines: exports would go on for ever by them."""
+    return _KEPT_OUT in vars(record)
+
+
+def _log(
+    level: int,
+    message: str,
+    args: tuple[object, ...],
+    cause: BaseException | None,
+    extra: dict[str, object] | None,
+) -> None:
     if logger.isEnabledFor(level):
         try:
-            logger.log(level, message, *args, exc_info=cause, stacklevel=2)
+            logger.log(level, message, *args, exc_info=cause, extra=extra, stacklevel=3)
         except Exception:
             pass  # a handler that raises must not break the caller
 

@@ -41,7 +41,7 @@ class CircuitTransition:
     """One change of a circuit's state, as listeners get it.
 
     Attributes:
-        name: The exporter's name.
+        name: The exporter's name, or that of the circuit that it shares.
         old: State before.
         new: State after.
         at: Time of the change in Unix seconds (wall clock; for display only).
@@ -69,7 +69,8 @@ class ExporterHealth:
 
     Attributes:
         name: The exporter's name.
-        state: The circuit's state.
+        state: The circuit's state. Of an exporter that shares a circuit, the worse of that and its own; the
+            failures, the cooldown and the next probe are then those of the worse one.
         consecutive_failures: Failures in a row; one success sets it to zero.
         cooldown: The cooldown in force, in seconds, before jitter (which only ever shortens it).
         retry_in: Seconds until the next probe may run; ``None`` while closed.

@@ -6,6 +6,7 @@ Loaded before the patch, so it imports nothing that must come after it. ``gevent
 from __future__ import annotations
 
 import logging
+import sys
 import weakref
 from typing import Protocol
 
@@ -27,6 +28,8 @@ class Early(Protocol):
     def prepare(self) -> None: ...
 
 
+_PATCHING_WORKER = "gunicorn.workers.ggevent"
+
 _early: weakref.WeakSet[Early] = weakref.WeakSet()
 _held: list[str] = []
 
@@ -36,6 +39,11 @@ def await_patch(exporter: Early) -> None:
     _early.add(exporter)
     if is_patched():
         _prepare(exporter)
+
+
+def is_patch_due() -> bool:
+    """True where workers of Gunicorn patch later: in its arbiter, and in a worker that is about to."""
+    return _PATCHING_WORKER in sys.modules and not is_patched()
 
 
 def any_early() -> bool:

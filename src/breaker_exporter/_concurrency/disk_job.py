@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import contextvars
 import threading
 import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
+from .exporting import new_export_context
 from .memory import let_go
 
 LIMIT = 5.0
@@ -128,7 +128,7 @@ class DiskJob(Generic[T]):
     def _run(self, work: Work[T], undo: Undo[T]) -> None:
         outcome: tuple[T] | BaseException
         try:
-            outcome = (contextvars.Context().run(work, lambda: self.is_given_up),)
+            outcome = (new_export_context().run(work, lambda: self.is_given_up),)
         except BaseException as error:
             let_go(error)
             outcome = error

@@ -12,6 +12,7 @@ import os
 from collections import deque
 from collections.abc import Callable
 
+from .exporting import enter_export
 from .native import new_queue
 from .parker import Parker
 from .threads import end_own_hub, interrupter, start_thread
@@ -96,6 +97,7 @@ class Thread:
 
     def _work(self) -> None:
         try:
+            enter_export()
             interrupt = interrupter(lambda: self._busy)
             if interrupt is not None:
                 self._interrupt = interrupt

@@ -7,6 +7,8 @@ import threading
 import weakref
 from typing import Protocol
 
+from .state_lock import forget_locks_of_others
+
 
 class Locked(Protocol):
     """An object that guards its state with a lock."""
@@ -28,6 +30,7 @@ def renew_lock_in_child(owner: Locked) -> None:
 
 
 def _renew_locks() -> None:
+    forget_locks_of_others()
     for owner in list(_locked):
         owner._lock = owner._new_lock()
 

@@ -10,15 +10,15 @@ record back, in the :class:`Records` of the thread, and a greenlet hands it on t
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 from collections.abc import Callable
-from typing import Any
 
-from .._base.log import logger
+from .._base.log import keep_out, logger
 from . import hub
-from .log_records import Origin, Records
+from .exporting import is_exporting
+from .log_handlers import Origin, attached_handlers, replace_filters
+from .log_records import Records
 from .native import thread_ident
 from .state_lock import new_state_lock
 
@@ -43,7 +43,7 @@ class Detour:
         records.hand_on_by(hub.greenlet_starter() or _start_on_main_hub)
         with self._lock:
             self._out.add(call)
-            for handler in _all_handlers():
+            for handler in attached_handlers():
                 if id(handler) not in self._diversions:
                     diversion = self._diversions[id(handler)] = _Diversion(handler, self.records_of_thread)
                     diversion.install()
@@ -80,47 +80,17 @@ class _Diversion(logging.Filter):
         records = self._records()
         if records is None:
             return True
+        if is_exporting():  # which it is not where the record is handed on
+            keep_out(record)
         records.keep(self._origin, record)
         return False
 
     def install(self) -> None:
         # In front: the user's filters run when the record is handed on.
-        _replace_filters(self._origin, lambda filters: [self, *filters])
+        replace_filters(self._origin, lambda filters: [self, *filters])
 
     def remove(self) -> None:
-        _replace_filters(self._origin, lambda filters: [kept for kept in filters if kept is not self])
-
-
-_Filters = list[Any]
-
-
-def _replace_filters(origin: Origin, change: Callable[[_Filters], _Filters]) -> None:
-    """Give `origin` a new list of filters, since another thread may be iterating over the old one.
-
-    A change of the old list could make it skip a filter, perhaps one that hides secrets. What others add to
-    or remove from the old list meanwhile is added to and removed from the new one as well. An origin that
-    cannot be changed stays as it is.
-    """
-    with contextlib.suppress(Exception):
-        old = origin.filters
-        before = list(old)
-        new: _Filters = change(before)
-        origin.filters = new
-        after = list(old)
-        new.extend(added for added in after if not _has(before, added))
-        new[:] = [kept for kept in new if _has(after, kept) or not _has(before, kept)]
-
-
-def _has(filters: _Filters, one: object) -> bool:
-    return any(one is other for other in filters)
-
-
-def _all_handlers() -> list[logging.Handler]:
-    """Called with every call: a process may have hundreds of loggers, few with handlers."""
-    known = list(logging.root.manager.loggerDict.values())
-    held = [handlers for logger in known if (handlers := getattr(logger, "handlers", None))]
-    last = [logging.lastResort] if logging.lastResort else []
-    return [*logging.root.handlers, *(handler for handlers in held for handler in handlers), *last]
+        replace_filters(self._origin, lambda filters: [kept for kept in filters if kept is not self])
 
 
 _detour = Detour()
@@ -130,8 +100,8 @@ def detour() -> Detour:
     """The detour of this process; a forked child gets a new one, without the calls of its parent."""
     global _detour  # noqa: PLW0603
     if _detour._pid != os.getpid():
-        for handler in _all_handlers():
-            _replace_filters(
+        for handler in attached_handlers():
+            replace_filters(
                 handler, lambda filters: [kept for kept in filters if not isinstance(kept, _Diversion)]
             )
         _detour = Detour()

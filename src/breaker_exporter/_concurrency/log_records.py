@@ -9,14 +9,12 @@ from collections import deque
 
 from .._base.log import say
 from . import hub
+from .log_handlers import Origin
 from .native import new_lock
 from .parker import Parker, new_parker
 
 _LIMIT = 1000
 """Records kept at most for one exporter, so that nobody has to handle more in one go."""
-
-Origin = logging.Handler | logging.Logger
-"""The handler or logger that a record was held back from, and that gets it later."""
 
 
 class Records:
@@ -41,7 +39,7 @@ class Records:
         self._start()
 
     def keep(self, origin: Origin, record: logging.LogRecord) -> None:
-        """Hold `record` back. Called on the thread that logs it."""
+        """Hold `record` back from `origin`, which gets it later. Called on the thread that logs it."""
         if len(self._kept) >= _LIMIT:
             self._dropped += 1
             return

@@ -28,17 +28,22 @@ Batch = TypeVar("Batch")
 
 
 class CallWithBatch(Generic[Batch]):
-    """A call with a batch, which lets go of the batch when the call is over, and is made once."""
+    """A call with a batch, which lets go of the batch when the call is over, and is made once.
 
-    __slots__ = ("_batch", "_call")
+    Args:
+        method: Returns the function to call; asked when the call is made.
+        batch: Its argument.
+    """
 
-    def __init__(self, call: Callable[[Batch], object], batch: Batch) -> None:
-        self._call = call
+    __slots__ = ("_batch", "_method")
+
+    def __init__(self, method: Callable[[], Callable[[Batch], object]], batch: Batch) -> None:
+        self._method = method
         self._batch: list[Batch] = [batch]
 
     def __call__(self) -> object:
         try:
-            return self._call(self._batch[0])
+            return self._method()(self._batch[0])
         finally:
             self._batch.clear()
 

@@ -37,6 +37,13 @@ def holds_state_lock() -> bool:
     return any(_is_owned(lock) for lock in locks)
 
 
+def forget_locks_of_others() -> None:
+    """In a forked child: those that threads of the parent held, whose numbers new threads here may get."""
+    for key, known in list(_state_locks.items()):
+        if (lock := known()) is None or not _is_owned(lock):
+            _state_locks.pop(key, None)
+
+
 def _is_owned(lock: Any) -> bool:
     """A private door, with a test: reentrant locks have no public way to ask (3.11 to 3.15, gevent's too)."""
     return bool(lock._is_owned())

@@ -17,13 +17,15 @@ from .._concurrency.fork import renew_lock_in_child
 from .._concurrency.state_lock import new_state_lock, register_state_lock
 from . import deadline_clock as time
 from .announcer import Announcer
+from .any_circuit import AnyCircuit
 from .batch import Batch
-from .circuit import Circuit, Permit
+from .circuit import Permit
 from .health import probe_in_of, snapshot, state_of
 from .judgement import loss_of, tell_circuit
 from .ledger import Ledger, Loss
 from .report import ExportReport, raised
 from .runner import RunnerStatus
+from .toll import Toll
 from .turn import Outcome, Refused
 
 if TYPE_CHECKING:
@@ -44,6 +46,18 @@ class PermitHolder(Protocol):
     deadline: float
 
 
+class Member(Protocol):
+    """An exporter that may share a circuit with others."""
+
+    def look_again(self) -> None:
+        """The circuit has changed, by a call of whichever exporter: whoever waits for that may go on."""
+        ...
+
+    def settle_late(self) -> None:
+        """Settle the call whose caller has left, if there is one and it is over."""
+        ...
+
+
 class Accounts:
     """Joins circuit, ledger and announcer of one exporter.
 
@@ -57,7 +71,7 @@ class Accounts:
         retains: True where what cannot be delivered is kept, which log lines say.
     """
 
-    def __init__(self, name: str, circuit: Circuit, announcer: Announcer, unit: str) -> None:
+    def __init__(self, name: str, circuit: AnyCircuit, announcer: Announcer, unit: str) -> None:
         self._name = name
         self._circuit = circuit
         self._announcer = announcer
@@ -75,6 +89,9 @@ class Accounts:
         child = Accounts(self._name, self._circuit.forked(), self._announcer.forked(), self._unit)
         child.retains = self.retains
         return child
+
+    def join(self, member: Member) -> None:
+        """Tell `member` of changes that others make: there are none, the circuit is this exporter's own."""
 
     def receive(self, batch: Batch, items: int) -> None:
         """A batch of so many items has come in."""
@@ -354,15 +371,23 @@ class Accounts:
     def _collect(self, now: float) -> None:
         """Hand transitions and lines to the announcer, under the lock, so that they stay in order."""
         for transition in self._circuit.transitions.take():
-            lost, dropped = self._ledger.lost_in_outage, self._ledger.dropped_in_outage
-            kept = self._ledger.kept if self.retains else None
-            self._announcer.add(transition, lost=lost, dropped=dropped, kept=kept, now=now)
-            if transition.new is CircuitState.OPEN:
-                self._ledger.open()
-            elif transition.new is CircuitState.CLOSED:
-                self._ledger.close()
+            self._announcer.add(transition, self._toll().alone, now)
+            self._follow(transition.new)
         if line := self._ledger.due(now):
             self._announcer.add_line(line)
+
+    def _follow(self, state: CircuitState) -> None:
+        """Note what a change of the circuit means to the items that are lost from now on."""
+        if state is CircuitState.OPEN:
+            self._ledger.open()
+        elif state is CircuitState.CLOSED:
+            self._ledger.close()
+
+    def _toll(self) -> Toll:
+        """What the outage has cost so far."""
+        ledger = self._ledger
+        kept = ledger.kept if self.retains else None
+        return Toll(self._unit, ledger.lost_in_outage, ledger.dropped_in_outage, kept)
 
     def _now(self) -> float:
         """The circuit's time. The error of a clock that raises is logged elsewhere."""

@@ -365,13 +365,14 @@ class Backlog:
         with self._budget.lock:
             return bool(self._new) or any(parcel.probed_at <= since for parcel in self._kept)
 
-    def to_probe(self, since: int) -> Parcel | None:
-        """The newest kept parcel with which no probe failed after the call of this number.
+    def to_probe(self, since: int, *, oldest: bool = False) -> Parcel | None:
+        """The newest (or oldest) kept parcel with which no probe failed after the call of this number.
 
         Where one did with each, it is the parcel whose probe was the first of these.
         """
         with self._budget.lock:
-            unprobed = (parcel for parcel in reversed(self._kept) if parcel.probed_at <= since)
+            kept = self._kept if oldest else self._kept[::-1]
+            unprobed = (parcel for parcel in kept if parcel.probed_at <= since)
             return next(unprobed, None) or min(self._kept, key=attrgetter("probed_at"), default=None)
 
     def pack(self, rest: Callable[[], None]) -> None:

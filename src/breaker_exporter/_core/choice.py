@@ -1,4 +1,7 @@
-"""Which parcel is sent next, and when: new ones first, every fourth time the oldest kept one (K3, K14)."""
+"""Which parcel is sent next, and when: new ones first, every fourth time the oldest kept one (K3, K14).
+
+Where order matters, as backends of metrics refuse what is older than what they have: the oldest first.
+"""
 
 from __future__ import annotations
 
@@ -27,15 +30,15 @@ class Choice:
     Args:
         backlog: What waits.
         pace: Of the replay.
-
-    Attributes:
         disk: What lies on disk.
+        in_order: True where parcels are to be sent in the order in which they came.
     """
 
-    def __init__(self, backlog: Backlog, pace: ReplayPace, disk: Disk) -> None:
+    def __init__(self, backlog: Backlog, pace: ReplayPace, disk: Disk, *, in_order: bool = False) -> None:
         self._backlog = backlog
         self._pace = pace
         self.disk = disk
+        self._in_order = in_order
         self._calls = 0
         self._retry_after = _FIRST_RETRY
         self._retry_at = 0.0
@@ -45,6 +48,17 @@ class Choice:
     def has_untried(self) -> bool:
         """True where a parcel waits with which no probe has failed since the circuit opened."""
         return self.disk.has_untried or self._backlog.has_unprobed(self._closed_at)
+
+    @property
+    def must_wait_for_disk(self) -> bool:
+        """True where what lies on disk has to be sent before anything else."""
+        return self._in_order and self.disk.has_readable_files
+
+    @property
+    def may_be_first(self) -> bool:
+        """True where a batch that comes now may be sent at once: nothing is before it."""
+        backlog = self._backlog
+        return backlog.is_empty and not backlog.has_left and not self.must_wait_for_disk
 
     def next(self, probe_in: float | None, now: float) -> tuple[Parcel | None, float]:
         """The parcel to send now, or none, and the seconds until it is worth asking again.
@@ -60,13 +74,15 @@ class Choice:
         if probe_in > 0:
             self.disk.want_nothing()
             return None, probe_in
+        if self.must_wait_for_disk:
+            return self._from_disk(Reading.FIRST)
         # The newest: the backend is asked for what it gets next. Not one that it has failed on since the
         # circuit opened: that may be why.
-        newest = self._backlog.to_probe(self._closed_at)
-        return (newest, 0.0) if newest is not None else self._from_disk(Reading.NEWEST)
+        chosen = self._backlog.to_probe(self._closed_at, oldest=self._in_order)
+        return (chosen, 0.0) if chosen is not None else self._from_disk(Reading.NEWEST)
 
     def _next_in_turn(self, now: float) -> tuple[Parcel | None, float]:
-        self._backlog.keep_new(now - _STAYS_NEW)
+        self._backlog.keep_new(math.inf if self._in_order else now - _STAYS_NEW)
         new, kept = self._backlog.first_new(), self._backlog.oldest_kept()
         is_any_kept = kept is not None or self.disk.has_files
         wait = max(self._pace.wait(now), self._retry_at - now) if is_any_kept else math.inf
@@ -75,7 +91,7 @@ class Choice:
             return new, 0.0
         if wait > 0:
             return None, wait
-        oldest = on_disk or kept
+        oldest = on_disk or (None if self.must_wait_for_disk else kept)
         return (oldest, 0.0) if oldest is not None else (None, ask_again)
 
     def _from_disk(self, reading: Reading) -> tuple[Parcel | None, float]:
@@ -84,13 +100,23 @@ class Choice:
             self.disk.want(reading)
         return self.disk.ahead, _ASK_DISK_AGAIN
 
-    def settled(self, parcel: Parcel, now: float, *, was_probe: bool, failed: bool) -> None:
-        """Learn from a call that was made."""
+    def settled(
+        self, parcel: Parcel, now: float, *, was_probe: bool, failed: bool, was_answered: bool = False
+    ) -> None:
+        """Learn from a call that was made.
+
+        Args:
+            parcel: Of the call.
+            now: Monotonic seconds.
+            was_probe: True for a probe.
+            failed: True where any of the parcel is left.
+            was_answered: True where the backend failed on it with an error of its own.
+        """
         self._calls += 1
         if not was_probe:
             self._closed_at = self._calls
-        elif failed:
-            parcel.probed_at = self._calls
+        elif failed and (was_answered or not self._in_order):
+            parcel.probed_at = self._calls  # else out of order is worse than a probe with the same again
         if failed:
             self._retry_at = now + self._retry_after
             self._retry_after = min(self._retry_after * 2, _LONGEST_RETRY)

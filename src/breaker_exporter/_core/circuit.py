@@ -12,8 +12,10 @@ from typing import ClassVar
 
 from .._base.values import PROBE_CANCELLED, CircuitState
 from .cooldown import OpenPeriod
+from .report import ExportReport, Verdict
 from .state_machine import ExportFailed, StateMachine
 from .transitions import Transitions
+from .turn import Outcome, Overran, Raised
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +141,25 @@ class Circuit:
             self._machine.open()
             self._move(CircuitState.OPEN, PROBE_CANCELLED)
             self._period.end()
+
+    def tell(self, permit: Permit, outcome: Outcome, report: ExportReport) -> Exception | None:
+        """Learn what came of the call of `permit`.
+
+        Returns:
+            The error that a listener or the storage of a given breaker raised.
+        """
+        if report.verdict in (Verdict.DELIVERED, Verdict.REJECTED):
+            return self.succeeded(permit)
+        if report.verdict is Verdict.UNSENT:
+            self.cancel(permit)
+            return None
+        return self.failed(
+            permit,
+            report.reason,
+            outcome.error if isinstance(outcome, Raised) else None,
+            at_once=isinstance(outcome, Overran) or report.verdict is Verdict.MISCONFIGURED,
+            retry_after=report.retry_after,
+        )
 
     def succeeded(self, permit: Permit) -> Exception | None:
         """The call of `permit` succeeded.

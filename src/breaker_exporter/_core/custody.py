@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextvars
 import logging
+import math
 import os
 import time as wall
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from functools import partial
 
 from .._base.log import counted, say
 from .._concurrency import hub
+from .._concurrency.log_feedback import without_feedback
 from .._concurrency.thrown import passing_on, waiting
 from . import deadline_clock as time
 from .accounts import Accounts
@@ -59,6 +61,7 @@ class Custody:
         destination: Where payloads go.
         attempt_timeout: Seconds that one call may take.
         retention: What is kept, and for how long.
+        in_order: True where batches are to be sent in the order in which they came.
 
     Attributes:
         is_drained: True once the shutdown has sent what it had the time for.
@@ -75,6 +78,8 @@ class Custody:
         destination: Destination,
         attempt_timeout: float,
         retention: Retention,
+        *,
+        in_order: bool = False,
     ) -> None:
         self._name = name
         self._unit = unit
@@ -83,8 +88,9 @@ class Custody:
         self._destination = destination
         self._attempt_timeout = attempt_timeout
         self._retention = retention
+        self._in_order = in_order
         self._backlog = Backlog(retention.budget, self._evicted)
-        self._pace = ReplayPace(retention.replay_rate)
+        self._pace = ReplayPace(retention.replay_rate, carries_live=in_order)
         self._sender = Sender(name, self._step)
         self._is_closed = False
         self.is_drained = False
@@ -92,7 +98,7 @@ class Custody:
         self._change = Change()
         self._place: DiskPlace | None = None
         self._disk: Disk = NoDisk()
-        self._choice = Choice(self._backlog, self._pace, self._disk)
+        self._choice = Choice(self._backlog, self._pace, self._disk, in_order=in_order)
         self._calls = ParcelCalls(
             name,
             accounts,
@@ -133,12 +139,18 @@ class Custody:
             self._destination,
             self._attempt_timeout,
             self._retention,
+            in_order=self._in_order,
         )
         child._is_closed = child.is_drained = self._is_closed
         child.can_use_disk = self.can_use_disk
         if self._place is not None:
             child.use_disk(self._place)
         return child
+
+    def look_again(self) -> None:
+        """Have the sender look again: the circuit has changed by a call of whichever exporter."""
+        if not self._backlog.is_idle or self._disk.has_files:
+            self._sender.wake()
 
     @property
     def is_on_disk(self) -> bool:
@@ -171,12 +183,18 @@ class Custody:
         """Open the files now, and wait for that: the reason why they cannot be used, or ``None``."""
         return self._disk.open()
 
-    def export(self, items: int, encode: Callable[[], Payload]) -> bool:
+    def export(self, items: int, encode: Callable[[], Payload], timeout: float = math.inf) -> bool:
         """Take a batch of so many items into custody.
+
+        Args:
+            items: Their number.
+            encode: Returns them as they are sent and kept.
+            timeout: Seconds that the caller has to wait for the answer.
 
         Returns:
             False where it is lost: rejected, impossible to encode, without room, or after the shutdown.
         """
+        until = time.monotonic() + timeout
         batch = Batch()
         is_held = False
         with passing_on():
@@ -186,7 +204,7 @@ class Custody:
                     self._accounts.refuse(batch, reason)
                     say(logging.DEBUG, "%s: %s refused: %s", self._name, counted(items, self._unit), reason)
                 else:
-                    is_held = self._export(batch, encode)
+                    is_held = self._export(batch, encode, until)
             except Exception as error:
                 self._accounts.fail(batch, raised(error))
             finally:
@@ -268,10 +286,11 @@ class Custody:
             return ": they could not be written to disk in time either"
         return f"; {RETAIN_DIRECTORY.variable} names a directory that keeps them" if self.can_use_disk else ""
 
-    def _export(self, batch: Batch, encode: Callable[[], Payload]) -> bool:
+    @without_feedback
+    def _export(self, batch: Batch, encode: Callable[[], Payload], until: float) -> bool:
         try:
             payload = encode()
-            is_live = self._accounts.is_closed and self._backlog.is_empty and not self._backlog.has_left
+            is_live = self._accounts.is_closed and self._choice.may_be_first
             if payload.items and not is_live:
                 payload = payload.packed(_rest)
         except Exception as error:
@@ -290,14 +309,17 @@ class Custody:
             self._accounts.refuse(batch, reason or _SHUT_DOWN)
             return False
         self._pace.live(payload.items, now)
-        return self._send_or_keep(batch, parcel, now, is_live=is_live)
+        return self._send_or_keep(batch, parcel, min(until, now + _ANSWER_WITHIN), is_live=is_live)
 
-    def _send_or_keep(self, batch: Batch, parcel: Parcel, now: float, *, is_live: bool) -> bool:
+    def _send_or_keep(self, batch: Batch, parcel: Parcel, deadline: float, *, is_live: bool) -> bool:
         try:
+            # The sender works in the context of an export, even where a flush or a change of the circuit
+            # starts it: that context keeps its own posts out of the traces (R3).
+            self._sender.context = contextvars.copy_context()
             self._accounts.take_over(batch, parcel.payload.items)
             if is_live:
                 self._backlog.make_room()
-                attempt = self._calls.make(parcel, now + _ANSWER_WITHIN)
+                attempt = self._calls.make(parcel, deadline)
                 if attempt.verdict is not None:
                     return attempt.verdict is Verdict.DELIVERED
             else:
@@ -308,12 +330,12 @@ class Custody:
                 self._backlog.end_call(parcel, None)
             if not self._backlog.is_idle:
                 self._disk.wake()
-                # The sender works in the context of an export, even where a flush starts it: that context
-                # keeps its own posts out of the traces (R3).
-                self._sender.context = contextvars.copy_context()
+                self._sender.context = contextvars.copy_context()  # it may have been idle in between
                 if not self._sender.wake() and not self._is_closed:  # else the shutdown sends it
-                    self._drain(now + _ANSWER_WITHIN)
-                    self._disk.write_all(now + _ANSWER_WITHIN)
+                    self._drain(deadline)
+                    self._disk.write_all(deadline)
+            else:
+                self._sender.context = contextvars.Context()  # keeps nothing of the application alive
         return not parcel.is_lost
 
     def _refusal(self) -> str | None:
@@ -362,6 +384,10 @@ class Custody:
         return 0.0 if attempt.permit is not None else _LOOK_AGAIN
 
     def _drain(self, until: float, *, is_last: bool = False) -> bool:
+        if self._choice.must_wait_for_disk:
+            return False
+        if self._in_order:
+            self._backlog.keep_new(math.inf)
         return self._sender.context.copy().run(partial(self._last_sends.send, until, is_last=is_last))
 
     def _drop_expired(self, now: float) -> None:

@@ -21,6 +21,7 @@ from .disk_order import Census, Found, Order, Read, Reading, Removal, Written
 from .disk_run import DiskRun
 from .ledger import Loss
 from .payload import Payload
+from .report import Cause
 from .retention import Retention
 from .sender import Sender
 from .settlement import Settlement
@@ -91,6 +92,7 @@ class DiskBacklog:
         self._is_leased = False
         self._lent: Parcel | None = None
         self._failed: dict[str, Past] = {}
+        self._answered: set[str] = set()
         self._files = 0
         self._census: Census | None = None
         self._counted_at = 0.0
@@ -103,6 +105,11 @@ class DiskBacklog:
     def has_files(self) -> bool:
         """True where files lie there, as last seen."""
         return self._files > 0
+
+    @property
+    def has_readable_files(self) -> bool:
+        """True where files lie there, as last seen, and the disk has not failed just now."""
+        return self.has_files and self._health.may_try(time.monotonic())
 
     @property
     def census(self) -> Census | None:
@@ -166,9 +173,12 @@ class DiskBacklog:
         """A call with the parcel of a file has ended."""
         assert parcel.file is not None
         items = parcel.payload.items
+        self._answered.discard(parcel.file)
         if found.left is not None and found.left.items == items:
             self._failed.pop(parcel.file, None)
             self._failed[parcel.file] = parcel.past  # last
+            if found.report.cause is Cause.ANSWERED:
+                self._answered.add(parcel.file)
             self._accounts.fail_file(found, resent)
             self._put_down(parcel)
             self._ask_at = 0.0  # there is one to be read
@@ -286,7 +296,7 @@ class DiskBacklog:
                 tuple(calls),
                 wanted,
                 frozenset(self._in_hand),
-                tuple(self._failed),
+                tuple(name for name in self._failed if wanted is not Reading.FIRST or name in self._answered),
                 keeps_lease=self._lent is not None,
                 checks=checks,
             )
@@ -314,6 +324,7 @@ class DiskBacklog:
             self._files = found.files
             if not found.files:
                 self._failed.clear()
+                self._answered.clear()
                 self._accounts.disk_is_empty()
         if order.read is not None:
             self._read(found.read, now)

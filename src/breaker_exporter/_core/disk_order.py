@@ -15,10 +15,17 @@ if TYPE_CHECKING:
 
 
 class Reading(enum.Enum):
-    """The file to read."""
+    """The file to read.
+
+    Attributes:
+        OLDEST: The next in turn.
+        NEWEST: For a probe.
+        FIRST: For a probe where order matters.
+    """
 
     OLDEST = enum.auto()
     NEWEST = enum.auto()
+    FIRST = enum.auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +64,7 @@ class Order:
         write_calls: Parcels in calls; each gets a file of its own.
         read: The file to read, if the lease can be had.
         skip: Names of files that are not read.
-        avoid: Names of files that are read only where there is no other, in this order.
+        avoid: Names of files that a probe is made with only where there is no other, in this order.
         keeps_lease: True where a file that was read under the lease is still in hand.
         opens: True where the directory is to be opened whatever else is wanted.
         checks: True where it is to be looked at whether it can be opened, and whether anything lies there.

@@ -26,12 +26,14 @@ class DiskPlace:
         service: ``service.namespace/service.name``, or the name alone.
         exporter: The exporter's name.
         encoder: Makes bytes of payloads, and the reverse.
+        in_order: True where batches are to be sent in the order in which they came.
     """
 
     retention: Retention
     service: str
     exporter: str
     encoder: StoringEncoder
+    in_order: bool
 
     def spool(self) -> Spool:
         """The spool, which opens its files at its first use."""
@@ -63,7 +65,7 @@ class DiskPlace:
             wake_sender: Called when something was read.
         """
         spool = self.spool()
-        work = DiskWork(spool, self.encoder, self.retention.max_age, longest_call)
+        work = DiskWork(spool, self.encoder, self.retention.max_age, longest_call, in_order=self.in_order)
         run = DiskRun(work)
         health = DiskHealth(self.exporter, spool, self.retention.disk)
         release = self.encoder.release_payload

@@ -29,16 +29,26 @@ class DiskWork:
         encoder: Makes bytes of payloads, and the reverse.
         max_age: Seconds after which a batch is dropped.
         longest_call: Seconds that a call may take.
+        in_order: True where a file waits for an older one that may be in another process's call.
 
     Attributes:
         is_over: True where nothing more is wanted: what hangs now closes the files in the end.
     """
 
-    def __init__(self, spool: Spool, encoder: StoringEncoder, max_age: float, longest_call: float) -> None:
+    def __init__(
+        self,
+        spool: Spool,
+        encoder: StoringEncoder,
+        max_age: float,
+        longest_call: float,
+        *,
+        in_order: bool = False,
+    ) -> None:
         self.spool = spool
         self._encoder = encoder
         self._max_age = max_age
         self._longest_call = longest_call
+        self._in_order = in_order
         self._names: deque[str] = deque()
         self.is_over = False
         self._removed_unheard: set[str] = set()
@@ -174,8 +184,8 @@ class DiskWork:
 
     def _first_of(self, order: Order, found: Found) -> Read | None:
         """Read the file that is wanted; those that are gone are forgotten."""
-        names = list(self._names) if order.read is Reading.OLDEST else list(reversed(self._names))
-        if order.read is Reading.NEWEST:
+        names = list(reversed(self._names)) if order.read is Reading.NEWEST else list(self._names)
+        if order.read is not Reading.OLDEST:
             avoided = [name for name in order.avoid if name in names]
             names = [*(name for name in names if name not in avoided), *avoided]
         for name in names:
@@ -186,6 +196,8 @@ class DiskWork:
                 self._names.remove(name)
             elif not (read.may_be_there and self._may_be_in_a_call(name)):
                 return read
+            elif self._in_order:
+                return None
         return None
 
     def _may_be_in_a_call(self, name: str) -> bool:

@@ -57,12 +57,23 @@ class Guard:
         self._unit = unit
         self.custody = custody
         self._said_blocked = False
+        accounts.join(self)
 
     def forked(self) -> Guard:
         """For a forked child: the parent's circuit and its shutdown, nothing else of it (R5)."""
         accounts, runner = self._accounts.forked(), self._runner.forked()
         custody = self.custody and self.custody.forked(accounts, runner)
         return Guard(self._name, self._export_timeout, accounts, runner, self._unit, custody)
+
+    def look_again(self) -> None:
+        """The circuit has changed, by a call of another exporter too: whoever waits for that may go on."""
+        self._runner.look_again()
+        if self.custody is not None:
+            self.custody.look_again()
+
+    def settle_late(self) -> None:
+        """Settle the call whose caller has left, if there is one and it is over."""
+        self._runner.settle_late()
 
     @property
     def state(self) -> CircuitState:
@@ -77,13 +88,17 @@ class Guard:
             return self._accounts.health(status)
         return self._accounts.health(status, custody.retained_bytes, custody.oldest_at, custody.census)
 
-    def export(self, items: int, call: Callable[[], ExportReport]) -> bool:
+    def export(self, items: int, call: Callable[[], ExportReport], deadline: float) -> bool:
         """Make `call` for a batch of so many items, if the circuit lets it through.
+
+        Args:
+            items: Their number.
+            call: Exports them.
+            deadline: Monotonic seconds at which the caller must have its thread back.
 
         Returns:
             True where the batch was delivered.
         """
-        deadline = time.monotonic() + self._export_timeout
         batch = Batch()
         waited = is_delivered = False
         with passing_on():

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import contextvars
 import logging
+import math
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Generic, TypeVar
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from .._base import checks as check
 from .._base.log import say
 from .._base.values import CircuitState, CircuitTransition, ExporterHealth
+from .._concurrency.log_feedback import watch_loggers
 from .._concurrency.memory import free_slowly
 from . import deadline_clock as time
 from .accounts import Accounts
@@ -25,16 +28,20 @@ from .circuit_settings import EXPORT_TIMEOUT, SWITCH_INTERVAL
 from .custody import Custody
 from .disk_place import DiskPlace
 from .guard import Guard
+from .joint_accounts import JointAccounts
+from .joint_circuit import JointCircuit
 from .payload import Encoder, StoringEncoder
 from .report import ExportReport
 from .retention import Retention
 from .runner import Runner
+from .shared_circuit import SharedCircuit
 from .wrapped import Wrapped
 
 if TYPE_CHECKING:
     import pybreaker
 
 Batch = TypeVar("Batch")
+_NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
 
 
 class GuardedExporter(Generic[Batch]):
@@ -45,6 +52,7 @@ class GuardedExporter(Generic[Batch]):
     Args:
         exporter: The wrapped exporter.
         export: Exports a batch by it.
+        tells_time: True where `export` gets the time that is left, as ``timeout_millis``, if it takes it.
         size_of: The number of items in a batch.
         judge: The meaning of a result of `export`, given what the exporter logged meanwhile.
         unit: The name of an item, in the plural.
@@ -55,6 +63,7 @@ class GuardedExporter(Generic[Batch]):
         max_cooldown: Seconds.
         jitter: Share of the cooldown.
         breaker: Instead of the circuit settings.
+        circuit: Shared with other exporters, instead of `breaker` and the circuit settings.
         clock: Monotonic seconds.
         export_timeout: Seconds that one export may take; ``None``: the default.
         listeners: Called with each transition.
@@ -63,10 +72,12 @@ class GuardedExporter(Generic[Batch]):
         storing_encoder: The same, where it can also make bytes of what it encoded, and the reverse.
         service_of: The name of the service that a batch is of.
         item_size: Bytes of memory that an item takes as it is, by estimate.
+        in_order: True where kept batches are to be sent in the order in which they came.
         retention: What is kept; ``None``: nothing.
 
     Raises:
-        TypeError: An argument is of the wrong type, or a circuit setting was given together with `breaker`.
+        TypeError: An argument is of the wrong type, or a circuit setting was given together with `breaker` or
+            `circuit`.
         ValueError: A number is out of its range.
     """
 
@@ -74,7 +85,8 @@ class GuardedExporter(Generic[Batch]):
         self,
         exporter: object,
         *,
-        export: Callable[[Batch], object],
+        export: Callable[..., object],
+        tells_time: bool,
         size_of: Callable[[Batch], int],
         judge: Callable[[object, str], ExportReport],
         unit: str,
@@ -85,6 +97,7 @@ class GuardedExporter(Generic[Batch]):
         max_cooldown: float | None,
         jitter: float | None,
         breaker: pybreaker.CircuitBreaker | None,
+        circuit: SharedCircuit | None,
         clock: Callable[[], float] | None,
         export_timeout: float | None,
         listeners: Iterable[Callable[[CircuitTransition], object]] | None,
@@ -93,15 +106,22 @@ class GuardedExporter(Generic[Batch]):
         storing_encoder: StoringEncoder | None,
         service_of: Callable[[Batch], str],
         item_size: int,
+        in_order: bool,
         retention: Retention | None,
     ) -> None:
+        watch_loggers()
         self._service_of = service_of
         self._place_in: Callable[[str], DiskPlace] | None = None
-        self._wrapped = Wrapped(exporter, export, judge, secrets, encoder, size_of, item_size)
+        self._export_timeout = timeout = EXPORT_TIMEOUT.accept(export_timeout)
+        self._wrapped = Wrapped(
+            exporter, export, judge, secrets, encoder, size_of, item_size, timeout, tells_time=tells_time
+        )
         self._size_of = size_of
         self._unit = unit
         self.name = type(exporter).__name__ if name is None else check.text("name", name)
-        circuit = circuit_of(
+        if circuit is not None and not isinstance(circuit, SharedCircuit):
+            raise TypeError(f"circuit must be a SharedCircuit, not {circuit!r}")
+        own = circuit_of(
             self.name,
             failure_threshold=failure_threshold,
             cooldown=cooldown,
@@ -109,15 +129,19 @@ class GuardedExporter(Generic[Batch]):
             jitter=jitter,
             clock=clock,
             breaker=breaker,
+            shared=None if circuit is None else circuit._settings,
         )
+        heard_by = check.functions("listeners", listeners)
         announcer = Announcer(
             partial(_name_and_destination, self.name, self._wrapped),
-            unit,
-            check.functions("listeners", listeners),
-            outage_began=None if circuit.is_closed else circuit.now,
+            lambda: heard_by,
+            outage_began=None if own.is_closed else own.now,
         )
-        timeout = EXPORT_TIMEOUT.accept(export_timeout)
-        accounts = Accounts(self.name, circuit, announcer, unit)
+        if circuit is None:
+            accounts = Accounts(self.name, own, announcer, unit)
+        else:
+            joint = JointCircuit(own, circuit)
+            accounts = JointAccounts(self.name, joint, announcer, unit, partial(_destination, self._wrapped))
         runner = Runner(
             self.name,
             cooperative=self._wrapped.is_cooperative,
@@ -126,10 +150,18 @@ class GuardedExporter(Generic[Batch]):
         custody = None
         if retention is not None and retention.is_on:
             accounts.retains = True
-            custody = Custody(self.name, unit, accounts, runner, self._wrapped, timeout, retention)
+            custody = Custody(
+                self.name, unit, accounts, runner, self._wrapped, timeout, retention, in_order=in_order
+            )
             custody.can_use_disk = storing_encoder is not None
             if retention.directory is not None and storing_encoder is not None:
-                self._place_in = partial(DiskPlace, retention, exporter=self.name, encoder=storing_encoder)
+                self._place_in = partial(
+                    DiskPlace,
+                    retention,
+                    exporter=self.name,
+                    encoder=storing_encoder,
+                    in_order=in_order,
+                )
         guard = Guard(self.name, timeout, accounts, runner, unit, custody)
         self._guards = {os.getpid(): guard}
         self._said_no_size = False
@@ -160,10 +192,17 @@ class GuardedExporter(Generic[Batch]):
         """A consistent snapshot of this process's counts and of the circuit."""
         return self.guard.health()
 
-    def export(self, batch: Batch) -> bool:
+    def export(
+        self, batch: Batch, timeout: float = math.inf, options: Mapping[str, Any] = _NO_OPTIONS
+    ) -> bool:
         """Export `batch` through the wrapped exporter, or refuse it at once while the circuit is open.
 
         Never raises an ``Exception``, never takes longer than ``export_timeout``, never holds the hub.
+
+        Args:
+            batch: The items.
+            timeout: Seconds that the caller has. A call that takes longer goes on without it.
+            options: What the wrapped export method gets beside the batch; a batch that is kept goes without.
 
         Returns:
             True where the wrapped exporter delivered it, or where it is empty.
@@ -180,9 +219,10 @@ class GuardedExporter(Generic[Batch]):
             if self._place_in is not None and not guard.custody.has_looked:
                 self._use_disk(guard.custody, self._service_of(batch))
                 guard.custody.look(contextvars.copy_context())
-            succeeded = guard.custody.export(items, partial(self._wrapped.payload_of, batch))
+            succeeded = guard.custody.export(items, partial(self._wrapped.payload_of, batch), timeout)
         else:
-            succeeded = guard.export(items, self._wrapped.export_of(batch))
+            deadline = time.monotonic() + min(timeout, self._export_timeout)
+            succeeded = guard.export(items, self._wrapped.export_of(batch, deadline, options), deadline)
         free_slowly(batch)
         return succeeded
 
@@ -252,6 +292,10 @@ class GuardedExporter(Generic[Batch]):
                 self._unit,
                 cause=error,
             )
+
+
+def _destination(wrapped: Wrapped[Batch]) -> str:
+    return wrapped.destination
 
 
 def _name_and_destination(name: str, wrapped: Wrapped[Batch]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from .._base.values import CircuitState, ExporterHealth
-from .circuit import Circuit
+from .any_circuit import AnyCircuit
 from .ledger import Ledger
 from .runner import RunnerStatus
 
@@ -18,7 +18,7 @@ Value = TypeVar("Value")
 
 def snapshot(
     name: str,
-    circuit: Circuit,
+    circuit: AnyCircuit,
     ledger: Ledger,
     runner: RunnerStatus,
     *,
@@ -57,12 +57,12 @@ def snapshot(
     )
 
 
-def state_of(circuit: Circuit) -> CircuitState:
+def state_of(circuit: AnyCircuit) -> CircuitState:
     """The circuit's state; the last one seen where the storage of a given breaker, or the clock, raises."""
     return _or(lambda: circuit.state, circuit.last_state)
 
 
-def probe_in_of(circuit: Circuit) -> float | None:
+def probe_in_of(circuit: AnyCircuit) -> float | None:
     """Seconds until the next probe may run; ``None`` while the circuit is closed."""
     return _or(lambda: circuit.retry_in, None if circuit.is_closed else 0.0)
 

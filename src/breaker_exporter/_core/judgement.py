@@ -6,10 +6,11 @@ from dataclasses import replace
 from typing import cast
 
 from .._base.redaction import message
-from .circuit import Circuit, Permit
+from .any_circuit import AnyCircuit
+from .circuit import Permit
 from .ledger import Loss
 from .report import ExportReport, Verdict, raised
-from .turn import CannotStart, CutShort, Outcome, Overran, Raised, Returned
+from .turn import CannotStart, CutShort, Outcome, Raised, Returned
 
 _LONGEST_REASON = 280
 """Characters: a message of the backend, and ours around it. Classes have been seen with names of a page."""
@@ -43,7 +44,7 @@ def loss_of(report: ExportReport) -> Loss:
 
 
 def tell_circuit(
-    circuit: Circuit, permit: Permit, outcome: Outcome, report: ExportReport
+    circuit: AnyCircuit, permit: Permit, outcome: Outcome, report: ExportReport
 ) -> Exception | None:
     """Tell the circuit what came of the call of `permit`.
 
@@ -51,17 +52,6 @@ def tell_circuit(
         The error that a given breaker, its storage, its listeners or the clock raised.
     """
     try:
-        if report.verdict in (Verdict.DELIVERED, Verdict.REJECTED):
-            return circuit.succeeded(permit)
-        if report.verdict is Verdict.UNSENT:
-            circuit.cancel(permit)
-            return None
-        return circuit.failed(
-            permit,
-            report.reason,
-            outcome.error if isinstance(outcome, Raised) else None,
-            at_once=isinstance(outcome, Overran) or report.verdict is Verdict.MISCONFIGURED,
-            retry_after=report.retry_after,
-        )
+        return circuit.tell(permit, outcome, report)
     except Exception as error:
         return error

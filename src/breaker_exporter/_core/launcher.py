@@ -9,7 +9,9 @@ from collections.abc import Callable
 from functools import partial
 
 from .._concurrency import hub, switch_interval
+from .._concurrency.exporting import enter_export
 from .._concurrency.interpreter_exit import TornDown, is_exit_error, resolve_names_without_threads
+from .._concurrency.log_feedback import guard_handlers
 from .._concurrency.log_records import Records
 from .._concurrency.patched import is_patched
 from .thread_calls import ThreadCalls
@@ -70,7 +72,9 @@ class Launcher:
         Raises:
             CannotStart: It was not made: no thread can be started.
         """
+        guard_handlers()
         context = contextvars.copy_context()
+        context.run(enter_export)
         context.run(_inside.set, (*_inside.get(), id(self)))
         run = partial(context.run, call)
         # Where sockets are not gevent's, an exporter that cooperates would block all greenlets.

@@ -55,6 +55,7 @@ class Ledger:
         recovered: Items of files on disk that this process has settled.
         resent: Items sent again that the backend may have had already.
         outages: Number of outages that have ended.
+        in_outage: True where the circuit is not closed.
     """
 
     def __init__(self, unit: str, *, in_outage: bool = False) -> None:
@@ -72,7 +73,7 @@ class Ledger:
         self.last_success_at: float | None = None
         self.last_failure_at: float | None = None
         self.outages = 0
-        self._in_outage = in_outage
+        self.in_outage = in_outage
         self._drops = Drops(unit)
         self._replay = Replay(unit)
         self._losses: Counter[Loss] = Counter()
@@ -109,7 +110,7 @@ class Ledger:
         """Account for a batch whose call has ended; a backend that rejects has done its work."""
         lived = kind is Loss.REJECTED
         self.exported += exported
-        if lived and not self._in_outage:
+        if lived and not self.in_outage:
             self._summary.add(*self._pending.taken(), now)  # failures before it that opened no circuit
             self.lost_in_outage = 0
         if exported or (lived and not lost):
@@ -126,7 +127,7 @@ class Ledger:
             self._summary.add(items, reason, now)
             return
         self.lost_in_outage += items
-        if not self._in_outage:
+        if not self.in_outage:
             self._pending.add(items, reason, now)
 
     def settle_parcel(self, outage: int, found: Settlement, resent: int, now: float) -> None:
@@ -146,11 +147,11 @@ class Ledger:
         self._losses[kind] += items
         if outage < self.outages:
             self._replay.settle(0, items, dropped=items)
-        if self._in_outage:
+        if self.in_outage:
             self.lost_in_outage += items
         if kind is Loss.STOPPED:
             return  # another line counts them
-        if self._in_outage:
+        if self.in_outage:
             self._drops.add(items, reason, kind)
         else:
             self._summary.add(items, reason, now)
@@ -181,7 +182,7 @@ class Ledger:
         self.recovered += items
         self._losses[kind] += items
         self._replay.recover(0, items)
-        if self._in_outage:
+        if self.in_outage:
             self.lost_in_outage += items
             self._drops.add(items, reason, kind)
         else:
@@ -193,7 +194,7 @@ class Ledger:
 
     def refuse(self, items: int, reason: str, now: float) -> None:
         self.refused += items
-        if self._in_outage:
+        if self.in_outage:
             self._losses[Loss.REFUSED_IN_OUTAGE] += items
             self.lost_in_outage += items
         else:
@@ -202,14 +203,14 @@ class Ledger:
 
     def open(self) -> None:
         """Note that the circuit has opened: from now on, losses are part of this outage."""
-        if not self._in_outage:
+        if not self.in_outage:
             self._drops.begin()
-        self._in_outage = True
+        self.in_outage = True
         self._pending.taken()
 
     def close(self) -> None:
         """Note that the outage is over."""
-        self._in_outage = False
+        self.in_outage = False
         self.lost_in_outage = 0
         self.outages += 1
         self._replay.begin(self.retained)
@@ -218,7 +219,7 @@ class Ledger:
         """The next line about loss, if one is due (G3), or about the end of a replay."""
         if self._pending.since is not None and now - self._pending.since >= SUMMARY_EVERY:
             self._summary.add(*self._pending.taken(), now)
-        return self._drops.due() or self._replay.due() or self._summary.due(now, in_outage=self._in_outage)
+        return self._drops.due() or self._replay.due() or self._summary.due(now, in_outage=self.in_outage)
 
     def balance(self) -> Line:
         """The line at the stop (G2)."""

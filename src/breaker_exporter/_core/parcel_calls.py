@@ -16,7 +16,7 @@ from .no_disk import Disk
 from .parcel_attempt import ParcelAttempt
 from .payload import Delivery, Payload
 from .replay_pace import ReplayPace
-from .report import Verdict
+from .report import Cause, Verdict
 from .runner import Runner
 from .settlement import COMES_BACK, Settlement, settlement_of
 from .turn import CannotStart, Outcome, Refused, Returned
@@ -197,5 +197,10 @@ class ParcelCalls:
         if found.pauses_replay:
             self._pace.pause(self._accounts.pause(found.report.retry_after), now)
         assert attempt.permit is not None
-        is_failed = found.left is not None
-        self._choice.settled(attempt.parcel, now, was_probe=attempt.permit.probe, failed=is_failed)
+        self._choice.settled(
+            attempt.parcel,
+            now,
+            was_probe=attempt.permit.probe,
+            failed=found.left is not None,
+            was_answered=found.report.cause is Cause.ANSWERED,
+        )

@@ -1,8 +1,8 @@
 """The pace at which kept items are replayed: slow at first, then faster, never so fast that anybody notices.
 
 The measure is what the service sends by itself. Replay begins at a part of that, doubles after some time of
-success, and halves when answers take longer than those to live batches. A service that sends less than it did
-is replayed faster by what it does not send: the backend has seen that load.
+success, and halves when most answers take longer than those to live batches. A service that sends less than
+it did is replayed faster by what it does not send: the backend has seen that load.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ _LEAST_SHARE = 0.05
 _DOUBLE_AFTER = 10.0
 """Seconds of success."""
 _SLOW = 2.0
-"""Times the live median, from which an answer is slow."""
+"""Times the live median, from which the median of the latest answers is slow."""
+_LATEST = 5
+"""Answers to replayed batches: on a busy machine one in thirty takes twice as long whatever is replayed."""
 _LIVE_ANSWERS = 5
 """Answers to live batches at least, for a median that means something."""
 _LONGEST_GAP = 1.0
@@ -29,10 +31,12 @@ class ReplayPace:
 
     Args:
         most: The highest rate, in multiples of the live one.
+        carries_live: True where new batches wait behind the others, so that the pace is that of both.
     """
 
-    def __init__(self, most: float) -> None:
+    def __init__(self, most: float, *, carries_live: bool = False) -> None:
         self._most = most
+        self._carries_live = carries_live
         self._share = min(_FIRST_SHARE, most)
         self._free_at = 0.0
         self._grows_at = math.inf
@@ -40,6 +44,7 @@ class ReplayPace:
         self._now = _Rate(over=10.0)
         self._usual = _Rate(over=60.0)
         self._answers: deque[float] = deque(maxlen=31)
+        self._latest: deque[float] = deque(maxlen=_LATEST)
 
     def live(self, items: int, now: float) -> None:
         """Note that the service sends so many items by itself."""
@@ -54,13 +59,16 @@ class ReplayPace:
         """Seconds until a batch may be replayed."""
         if not self._is_replaying:
             self._is_replaying = True
+            self._latest.clear()
             self._share = min(_FIRST_SHARE, self._most)
             self._grows_at = max(now, self._free_at) + _DOUBLE_AFTER
         return max(0.0, self._free_at - now)
 
     def replayed(self, items: int, seconds: float, now: float) -> None:
         """Note that a batch was replayed, whose answer took so many seconds."""
-        if len(self._answers) >= _LIVE_ANSWERS and seconds > _SLOW * median(self._answers):
+        self._latest.append(seconds)
+        if self._is_slow():
+            self._latest.clear()
             self._share = max(self._share / 2, min(_LEAST_SHARE, self._most))
             self._grows_at = now + _DOUBLE_AFTER
         elif now >= self._grows_at:
@@ -83,10 +91,14 @@ class ReplayPace:
         """Nothing is left to be replayed, or the circuit has opened: the next replay begins anew."""
         self._is_replaying = False
 
+    def _is_slow(self) -> bool:
+        is_known = len(self._answers) >= _LIVE_ANSWERS and len(self._latest) == _LATEST
+        return is_known and median(self._latest) > _SLOW * median(self._answers)
+
     def _rate(self, now: float) -> float:
         """Items a second."""
-        usual = self._usual.at(now)
-        return self._share * usual + max(0.0, usual - self._now.at(now))
+        usual, live = self._usual.at(now), self._now.at(now)
+        return self._share * usual + max(usual, live) - (0.0 if self._carries_live else live)
 
 
 class _Rate:

@@ -31,9 +31,11 @@ class Cause(enum.StrEnum):
     """The place where an export failed: it decides what happens to the batch next."""
 
     UNKNOWN = "unknown"
-    """Nobody can say whether the backend has the batch: it was sent, and no answer came."""
+    """Nobody can say whether the backend has the batch: it was sent, and no whole answer came."""
     UNREACHABLE = "unreachable"
     """Not a byte of the batch can have been read: no address, no connection, no TLS."""
+    UNANSWERED = "unanswered"
+    """The same as ``UNKNOWN``, where not a byte of an answer came."""
     GATEWAY = "gateway"
     """Something in between answered for the backend (HTTP 408, 502, 504), which may have the batch."""
     BUSY = "busy"

@@ -59,6 +59,10 @@ class Runner:
         """Settle the call whose caller is gone, if there is one and it has ended or overrun."""
         self._late.settle()
 
+    def look_again(self) -> None:
+        """Have those who wait for their turn ask again whether they would be refused."""
+        self._turns.wake_all()
+
     @property
     def cut_at(self) -> float:
         """Monotonic seconds from which no call starts any more."""

@@ -17,6 +17,7 @@ from functools import partial
 from .._base.log import say
 from .._concurrency import hub
 from .._concurrency.background import start_in_background
+from .._concurrency.exporting import enter_export
 from .._concurrency.fork import renew_lock_in_child
 from .._concurrency.parker import Parker, new_parker
 from .._concurrency.state_lock import new_state_lock
@@ -94,6 +95,7 @@ class Sender:
     def _work(self, worker: object) -> None:
         parker = self._parker = new_parker()
         self._caller = hub.caller()
+        enter_export()
         try:
             with passing_on():
                 while not self._is_stopped and os.getpid() == self._pid:

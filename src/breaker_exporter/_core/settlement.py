@@ -63,7 +63,7 @@ def settlement_of(
     report, left = delivery.report, delivery.left
     told, pauses = report, False
     if left is not None and report.verdict in COMES_BACK:
-        parcel.may_be_there |= report.cause in (Cause.UNKNOWN, Cause.GATEWAY)
+        parcel.may_be_there |= report.cause in (Cause.UNKNOWN, Cause.UNANSWERED, Cause.GATEWAY)
         is_error = report.verdict is Verdict.FAILED and report.cause is Cause.ANSWERED
         if is_error and _is_at_fault(parcel, others_accepted, is_last_hope=is_probe and are_others_tried):
             reason = f"{report.reason} (the answer to this batch {parcel.errors} times)"

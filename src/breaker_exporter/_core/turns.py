@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import threading
 from collections import deque
@@ -72,11 +73,11 @@ class Turns:
                         turn.queued = parker is not None
                         self.holder = turn
                         return
-                    if parker is not None and parker not in self._waiting:
-                        self._waiting.append(parker)
                     until = min(limit, holder.hang_at) if holder.is_orphan else limit
                 if parker is None:
                     parker = new_parker()
+                    with self._lock:  # then it asks again: whatever changes from now on wakes it
+                        self._waiting.append(parker)
                 else:
                     parker.park(until - now)
         finally:
@@ -134,7 +135,7 @@ class Turns:
 
     def _leave_queue(self, parker: Parker) -> None:
         with self._lock:
-            if parker in self._waiting:
+            with contextlib.suppress(ValueError):  # interrupted before it was there
                 self._waiting.remove(parker)
             if self.holder is None:
                 self._wake_next()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from .._base.redaction import message
 from .._concurrency.memory import CallWithBatch, free_slowly
+from . import deadline_clock as time
 from .payload import Delivery, Encoder, ObjectPayload, Payload
 from .report import ExportReport, Verdict
 from .wrapped_log import Listener
@@ -27,17 +28,22 @@ class Wrapped(Generic[Batch]):
         encoder: The exporter, where it can encode a batch and send it later.
         size_of: The number of items in a batch.
         item_size: Bytes of memory that an item takes as it is, by estimate.
+        export_timeout: Seconds that one export may take.
+        tells_time: True where `export` gets the time that is left, as ``timeout_millis``, if it takes it.
     """
 
     def __init__(
         self,
         exporter: object,
-        export: Callable[[Batch], object],
+        export: Callable[..., object],
         judge: Callable[[object, str], ExportReport],
         secrets: Callable[[], Iterable[str]],
         encoder: Encoder | None,
         size_of: Callable[[Batch], int],
         item_size: int,
+        export_timeout: float,
+        *,
+        tells_time: bool,
     ) -> None:
         self._exporter = exporter
         self._export = export
@@ -46,6 +52,8 @@ class Wrapped(Generic[Batch]):
         self._encoder = encoder
         self._size_of = size_of
         self._item_size = item_size
+        self._export_timeout = export_timeout
+        self._tells_time = tells_time and _takes_timeout(export)
 
     @property
     def is_cooperative(self) -> bool:
@@ -61,9 +69,18 @@ class Wrapped(Generic[Batch]):
             destination = None
         return message(destination) if isinstance(destination, str) else ""
 
-    def export_of(self, batch: Batch) -> Callable[[], ExportReport]:
-        """The call that exports `batch`, to be made once."""
-        return partial(self._report_of, CallWithBatch(self._export, batch))
+    def export_of(
+        self, batch: Batch, deadline: float, options: Mapping[str, Any]
+    ) -> Callable[[], ExportReport]:
+        """The call that exports `batch`, to be made once.
+
+        Args:
+            batch: Of one item or more.
+            deadline: Of the call, in monotonic seconds.
+            options: What the export method gets beside the batch.
+        """
+        export = partial(self._export_until, deadline, options)
+        return partial(self._report_of, CallWithBatch(export, batch))
 
     def payload_of(self, batch: Batch) -> Payload:
         """The batch in the form in which it is kept; to encode it may yield to other greenlets."""
@@ -105,11 +122,19 @@ class Wrapped(Generic[Batch]):
                 shutdown()
 
     def _delivery_of(self, payload: ObjectPayload) -> Delivery:
-        report = self._report_of(CallWithBatch(self._export, payload.batch))
+        export = partial(self._export_until, time.monotonic() + self._export_timeout, {})
+        report = self._report_of(CallWithBatch(export, payload.batch))
         if report.verdict in (Verdict.FAILED, Verdict.MISCONFIGURED):
             return Delivery(report, payload)
         free_slowly(payload.batch)
         return Delivery(report)
+
+    def _export_until(self, deadline: float, options: Mapping[str, Any]) -> Callable[[Batch], object]:
+        """The export method, with all that it gets beside the batch."""
+        if self._tells_time:
+            left = max(0.0, deadline - time.monotonic())
+            options = {**options, "timeout_millis": left * 1000}
+        return partial(self._export, **options) if options else self._export
 
     def _report_of(self, call: Callable[[], object]) -> ExportReport:
         with self._listener.listening() as heard:

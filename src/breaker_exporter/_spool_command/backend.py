@@ -38,8 +38,8 @@ def exporter() -> OTLPSpanExporter:
 
 
 def _made(environment: Environment) -> OTLPSpanExporter:
+    from .._wiring.exporter_makers import check_otlp, otlp_exporter
     from .._wiring.exporter_names import OTLP, listed
-    from .._wiring.pipeline import check_otlp, otlp_exporter
     from .._wiring.settings import Arguments
     from .._wiring.switches import TRACES_EXPORTER
 

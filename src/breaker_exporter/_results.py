@@ -1,12 +1,11 @@
-"""The meaning of a span exporter's result, and the contract of one that says more than a result can."""
+"""The meaning of an exporter's result, and the contract of one that says more than a result can."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from enum import Enum
 from typing import TYPE_CHECKING, Protocol, cast
-
-from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from ._base.signatures import showing_no_arguments
 from ._core.payload import Encoder, StoringEncoder
@@ -35,29 +34,41 @@ class ReportingSpanExporter(Protocol):
         ...
 
 
-def report_of_result(value: object, logged: str = "") -> ExportReport:
-    """The report that a span exporter's result stands for.
+def report_of_result(results: Sequence[type[Enum]], value: object, logged: str = "") -> ExportReport:
+    """The report that an exporter's result stands for.
 
     Args:
+        results: The types of results, each with ``SUCCESS`` and ``FAILURE``; the first is the one of today.
         value: What ``export`` or ``export_and_report`` returned.
         logged: What the exporter logged meanwhile, without secrets. It explains a ``FAILURE``.
     """
-    if value is SpanExportResult.SUCCESS:
-        return _DELIVERED
-    if value is SpanExportResult.FAILURE:
-        report = _RETURNED_FAILURE
-    elif isinstance(value, ExportReport):
+    if isinstance(value, ExportReport):
         report = value
+    elif type(value) not in results:
+        kind = type(value).__qualname__
+        return ExportReport(Verdict.FAILED, reason=f"returned {kind}, no {results[0].__name__}")
+    elif cast(Enum, value).name == "SUCCESS":
+        return _DELIVERED
     else:
-        return ExportReport(
-            Verdict.FAILED, reason=f"returned {type(value).__qualname__}, no SpanExportResult"
-        )
+        report = _RETURNED_FAILURE
     if logged and report.reason == _RETURNED_FAILURE.reason:
         return replace(report, reason=f"{report.reason} and logged: {logged}")
     return report
 
 
-def encoder_of(exporter: SpanExporter) -> Encoder | None:
+def export_method(exporter: object) -> Callable[..., object]:
+    """The method to export with: ``export_and_report``, unless a subclass overrides ``export`` alone."""
+    name = "export"
+    for kind in type(exporter).__mro__:
+        if "export_and_report" in vars(kind):
+            name = "export_and_report"
+            break
+        if "export" in vars(kind):
+            break
+    return cast("Callable[..., object]", getattr(exporter, name))
+
+
+def encoder_of(exporter: object) -> Encoder | None:
     """`exporter` itself where its class can encode now and send later, else ``None``.
 
     That is a class with all methods of :class:`Encoder`. A subclass that overrides ``export`` or
@@ -66,7 +77,7 @@ def encoder_of(exporter: SpanExporter) -> Encoder | None:
     return cast(Encoder, exporter) if _encoding_class(exporter) is not None else None
 
 
-def storing_encoder_of(exporter: SpanExporter) -> StoringEncoder | None:
+def storing_encoder_of(exporter: object) -> StoringEncoder | None:
     """`exporter` itself where what it encodes can lie on a disk, else ``None``.
 
     The class that makes it an encoder has all of :class:`StoringEncoder`: one that encodes in a way of its
@@ -77,7 +88,7 @@ def storing_encoder_of(exporter: SpanExporter) -> StoringEncoder | None:
     return cast(StoringEncoder, exporter) if is_storing else None
 
 
-def _encoding_class(exporter: SpanExporter) -> type | None:
+def _encoding_class(exporter: object) -> type | None:
     for kind in type(exporter).__mro__:
         if vars(kind).keys() >= _OF_ENCODER:
             return kind

@@ -1,0 +1,1 @@
+"""Circuits that several exporters of one backend share (L7)."""
