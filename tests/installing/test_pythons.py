@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -36,6 +37,8 @@ def test_every_list_of_python_versions_agrees_with_the_classifiers() -> None:
         assert f"Python {oldest} to {newest};" in (ROOT / page).read_text()
     for page in ("README.md", "CONTRIBUTING.md", "docs/explanation/benchmarks.md"):
         assert f"Python {oldest} or newer and make" in (ROOT / page).read_text()
+    tests = (ROOT / ".github" / "workflows" / "tests.yml").read_text()
+    assert f"python: {json.dumps(SUPPORTED)}" in tests
 
 
 @pytest.mark.parametrize(("order", "step"), [("", 1), ("newest-first", -1)])

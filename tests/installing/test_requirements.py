@@ -14,8 +14,9 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "breaker_exporter"
 OURS = "breaker-exporter"
-NOT_NEEDED = {"pytest", "certifi"}
-"""The pytest plug-in is loaded by pytest alone; the doctor does without certifi where it is not there."""
+NOT_NEEDED = {"pytest", "certifi", "opentelemetry-instrumentation-logging"}
+"""The pytest plug-in is loaded by pytest alone; the doctor does without certifi where it is not there.
+Without the last one, a WARNING names it to those who export log records."""
 
 
 def declared() -> set[str]:

@@ -12,9 +12,18 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-from breaker_exporter import CircuitBreakerSpanExporter
+from breaker_exporter import (
+    CircuitBreakerLogRecordExporter,
+    CircuitBreakerMetricExporter,
+    CircuitBreakerSpanExporter,
+)
 from breaker_exporter.instrumentation import observe
-from breaker_exporter.testing import ScriptedExporter, hang
+from breaker_exporter.testing import (
+    ScriptedExporter,
+    ScriptedLogRecordExporter,
+    ScriptedMetricExporter,
+    hang,
+)
 
 from ..semantics._waiting import until
 from ._reading import Reading, scraped
@@ -32,12 +41,17 @@ OF_PROMETHEUS = {"instance", "job"}
 
 @pytest.fixture
 def reading(monkeypatch: pytest.MonkeyPatch, for_prometheus: tuple[MeterProvider, str]) -> Reading:
-    """Of a service whose exporter is stuck and whose queue is full."""
+    """Of a service whose exporter of spans is stuck, and whose queue of them is full."""
     monkeypatch.setenv("OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED", "true")
     provider, url = for_prometheus
     inner = ScriptedExporter([hang])
     exporter = CircuitBreakerSpanExporter(inner)
-    observe(exporter, provider)
+    others = (
+        CircuitBreakerLogRecordExporter(ScriptedLogRecordExporter([])),
+        CircuitBreakerMetricExporter(ScriptedMetricExporter([])),
+    )
+    for each in (exporter, *others):
+        observe(each, provider)
     processor = BatchSpanProcessor(
         exporter, max_queue_size=1, max_export_batch_size=1, meter_provider=provider
     )
@@ -51,12 +65,32 @@ def reading(monkeypatch: pytest.MonkeyPatch, for_prometheus: tuple[MeterProvider
     reading = scraped(url)
     inner.release()
     tracing.shutdown()
+    for each in others:
+        each.shutdown()
     return reading
+
+
+def by_name(expression: str, known: set[str]) -> list[str]:
+    """An expression once for each metric whose name its matcher takes."""
+    matched = re.search(r'{__name__=~"([^"]+)", ', expression)
+    if matched is None:
+        return [expression]
+    names = sorted(name for name in known if re.fullmatch(matched[1], name))
+    assert names, expression
+    return [expression.replace(matched[0], f"{name}{{") for name in names]
+
+
+def test_a_query_of_all_exporters_asks_for_each_signal(reading: Reading) -> None:
+    (alert,) = (text for text in EXPRESSIONS if "TelemetryIsLost" in text)
+
+    asked = "".join(by_name(alert, reading.names))
+
+    assert set(re.findall(r"exporter_(\w+)_exported_total{", asked)) == {"span", "log", "metric_data_point"}
 
 
 def test_the_dashboard_and_the_alert_query_metrics_that_exist(reading: Reading) -> None:
     known = {label for sample in reading.samples for label in sample.labels}
-    for expression in EXPRESSIONS:
+    for expression in (one for text in EXPRESSIONS for one in by_name(text, reading.names)):
         names = set(re.findall(r"\b(?:otel_sdk|breaker_exporter)_\w+", expression))
         assert names, expression
         assert names <= reading.names | known, expression

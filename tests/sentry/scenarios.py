@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import sys
@@ -98,3 +99,32 @@ def the_sender_makes_no_spans() -> None:
         sentry_sdk.flush(timeout=10)
         os._exit(seen != [(False, True)])
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def all_three_signals() -> None:
+    """A span, an error and two log lines in another, a counter; prints the trace's id, and the exporters."""
+    import sentry_sdk
+    from opentelemetry import metrics
+
+    from breaker_exporter.sentry import Sentry
+    from breaker_exporter.telemetry import Telemetry
+
+    from ._sentry import FEW, end_a_span, fail_in_a_span
+
+    logging.basicConfig(level=logging.DEBUG, handlers=[logging.NullHandler()])  # urllib3 logs each request
+    logging.getLogger("breaker_exporter").addHandler(logging.StreamHandler(sys.stdout))
+    options = {**FEW, **json.loads(os.environ["OPTIONS"])}
+    telemetry = Telemetry(sentry=Sentry(options=options))
+    telemetry.start()
+    names = [exporter.health().name for exporter in telemetry.exporters]
+    assert telemetry.provider is not None
+    end_a_span(telemetry.provider)
+    telemetry.provider.force_flush()  # a dead collector is known to be dead from here on
+    with telemetry.provider.get_tracer("shop").start_as_current_span("request"):
+        logging.getLogger("shop").warning("shelf is nearly empty")
+        logging.getLogger("shop").error("sold out")
+        span = fail_in_a_span(telemetry.provider)
+    sentry_sdk.flush(timeout=10)  # what these requests log is not exported either
+    metrics.get_meter("shop").create_counter("sold").add(3)
+    telemetry.stop()
+    print(json.dumps([span.trace_id, names]))  # noqa: T201

@@ -305,9 +305,9 @@ def package_without_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> dict[str, 
 
 
 def no_exporter(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    for module in ("breaker_exporter.otlp._exporters", "breaker_exporter.sentry._exporter"):
+    for module in ("breaker_exporter.otlp._http_spans", "breaker_exporter.sentry._exporter"):
         monkeypatch.delitem(sys.modules, module, raising=False)
-    fail_to_import(monkeypatch, "breaker_exporter.otlp._exporters", ImportError("no module for OTLP"))
+    fail_to_import(monkeypatch, "breaker_exporter.otlp._http_spans", ImportError("no module for OTLP"))
     return {}
 
 

@@ -1,4 +1,4 @@
-"""Code as users write it, checked by mypy strict and never run."""
+"""Code as users write it, checked by mypy and pyright, both strict, and never run."""
 
 from __future__ import annotations
 
@@ -7,12 +7,28 @@ import time
 import pybreaker
 from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk._logs.export import (
+    BatchLogRecordProcessor,
+    ConsoleLogRecordExporter,
+    LogRecordExporter,
+    LogRecordExportResult,
+)
+from opentelemetry.sdk.metrics import Counter, MeterProvider
+from opentelemetry.sdk.metrics.export import (
+    AggregationTemporality,
+    ConsoleMetricExporter,
+    MetricExporter,
+    MetricExportResult,
+    MetricsData,
+    PeriodicExportingMetricReader,
+)
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
 from breaker_exporter import (
     Cause,
+    CircuitBreakerLogRecordExporter,
+    CircuitBreakerMetricExporter,
     CircuitBreakerSpanExporter,
     CircuitState,
     CircuitTransition,
@@ -20,11 +36,19 @@ from breaker_exporter import (
     ExportReport,
     ReportingSpanExporter,
     Retention,
+    SharedCircuit,
     Verdict,
     gunicorn,
 )
 from breaker_exporter.instrumentation import observe
-from breaker_exporter.otlp import CooperativeOTLPSpanExporter, OTLPGrpcSpanExporter
+from breaker_exporter.otlp import (
+    CooperativeOTLPLogRecordExporter,
+    CooperativeOTLPMetricExporter,
+    CooperativeOTLPSpanExporter,
+    OTLPGrpcLogRecordExporter,
+    OTLPGrpcMetricExporter,
+    OTLPGrpcSpanExporter,
+)
 from breaker_exporter.sentry import Sentry, SentryMode, connect_sentry, report_transition
 from breaker_exporter.telemetry import Profile, Telemetry, TelemetryError
 from breaker_exporter.testing import (
@@ -36,9 +60,14 @@ from breaker_exporter.testing import (
     Outcome,
     Playable,
     ReceivedCounts,
+    ReceivedDataPoint,
+    ReceivedLogRecord,
     ReceivedSentryItem,
     ReceivedSpan,
     ScriptedExporter,
+    ScriptedLogRecordExporter,
+    ScriptedMetricExporter,
+    Signal,
     fail,
     hang,
     hang_then,
@@ -71,7 +100,9 @@ trace.set_tracer_provider(provider)
 
 state: CircuitState = exporter.state
 is_closed: bool = exporter.state == "closed"
-with_hooks: tuple[CircuitBreakerSpanExporter, ...] = gunicorn.telemetry.exporters
+with_hooks: tuple[
+    CircuitBreakerSpanExporter | CircuitBreakerLogRecordExporter | CircuitBreakerMetricExporter, ...
+] = gunicorn.telemetry.exporters
 health: ExporterHealth = exporter.health()
 retry_in: float | None = health.retry_in
 result: SpanExportResult = exporter.export([])
@@ -81,8 +112,22 @@ exporter.shutdown(timeout_millis=1000)
 
 given = CircuitBreakerSpanExporter(OTLPSpanExporter(), breaker=pybreaker.CircuitBreaker(fail_max=5))
 both = CircuitBreakerSpanExporter(  # type: ignore[call-overload]
-    OTLPSpanExporter(), breaker=pybreaker.CircuitBreaker(), cooldown=3.0
+    OTLPSpanExporter(),
+    breaker=pybreaker.CircuitBreaker(),
+    cooldown=3.0,  # pyright: ignore[reportArgumentType]
 )
+
+of_logs = CircuitBreakerLogRecordExporter(ConsoleLogRecordExporter(), name="logs", cooldown=15.0)
+as_a_log_exporter: LogRecordExporter = of_logs
+log_processor = BatchLogRecordProcessor(of_logs)
+log_result: LogRecordExportResult = of_logs.export([])
+of_metrics = CircuitBreakerMetricExporter(ConsoleMetricExporter(), breaker=pybreaker.CircuitBreaker())
+as_a_metric_exporter: MetricExporter = of_metrics
+reader = PeriodicExportingMetricReader(of_metrics, export_interval_millis=10_000)
+metric_result: MetricExportResult = of_metrics.export(MetricsData([]), timeout_millis=500.0)
+of_metrics.shutdown(timeout=1000)
+state = of_logs.state or of_metrics.state
+of_another_signal = CircuitBreakerMetricExporter(ConsoleLogRecordExporter())  # type: ignore[call-overload]
 
 cooperative = CooperativeOTLPSpanExporter(
     "http://collector:4318/v1/traces", headers={"x-key": "k"}, timeout=5.0
@@ -116,7 +161,25 @@ breaker_of_theirs = CircuitBreakerSpanExporter(
     listeners=None,
     clock=None,
 )
+shared = SharedCircuit(
+    name="collector", failure_threshold=3, cooldown=15.0, max_cooldown=60.0, jitter=0.2, clock=time.monotonic
+)
+shared_state: CircuitState = shared.state
+shared_name: str = shared.name
+sharing = CircuitBreakerSpanExporter(OTLPSpanExporter(), circuit=shared, breaker=None, cooldown=None)
+sharing_and_both = CircuitBreakerSpanExporter(  # type: ignore[call-overload]
+    OTLPSpanExporter(),
+    circuit=shared,
+    cooldown=3.0,  # pyright: ignore[reportArgumentType]
+)
 counting = CooperativeOTLPSpanExporter(meter_provider=MeterProvider())
+logs_by_http = CircuitBreakerLogRecordExporter(CooperativeOTLPLogRecordExporter(headers={"x-key": "k"}))
+logs_by_grpc: LogRecordExporter = OTLPGrpcLogRecordExporter("collector:4317", insecure=True)
+metrics_by_http = CooperativeOTLPMetricExporter(
+    preferred_temporality={Counter: AggregationTemporality.DELTA}, max_export_batch_size=1000
+)
+metrics_report: ExportReport = metrics_by_http.export_and_report(MetricsData([]), timeout_millis=500)
+metrics_by_grpc = CircuitBreakerMetricExporter(OTLPGrpcMetricExporter(timeout=5.0))
 maybe: float | None = None
 as_told = Telemetry(listeners=None, cooldown=maybe, profile=None, sentry=None, provider=None)
 retention = Retention(memory=32 << 20, max_age=3600.0, replay_rate=2.0, keep="oldest")
@@ -135,7 +198,7 @@ telemetry.prepare()
 telemetry.start()
 telemetry.stop(timeout=5.0)
 with Telemetry(profile=Profile.DEVELOPMENT) as started:
-    of_this_process: tuple[CircuitBreakerSpanExporter, ...] = started.exporters
+    of_this_process: list[ExporterHealth] = [exporter.health() for exporter in started.exporters]
 try:
     telemetry.start()
 except TelemetryError as error:
@@ -159,9 +222,16 @@ stuck: Outcome = hang_then(fail)
 script: list[Playable] = [succeed, fail, hang, stuck, take(0.1, fail), throw(ValueError), ValueError]
 scripted = ScriptedExporter(script, default=stuck)
 calls: list[Call] = scripted.calls
+scripted_logs = ScriptedLogRecordExporter(script, on_flush=fail)
+scripted_metrics = ScriptedMetricExporter(script, preferred_temporality=None)
 with FaultyCollector() as collector:
     collector.fault = Fault.BLACKHOLE
     collector.set_fault(Fault.STATUS, status=503, connections=Connections.DROP)
+    collector.set_fault(Fault.STATUS, status=404, signal=Signal.LOGS)
+    to_logs: str = collector.http_endpoint_of(Signal.LOGS)
+    records: tuple[ReceivedLogRecord, ...] = collector.latest_log_records
+    points: tuple[ReceivedDataPoint, ...] = collector.latest_data_points
+    sold: float = collector.counter_total("sold")
     arrived: bool = collector.wait_for_spans(1, timeout=1.0)
     counts: ReceivedCounts = collector.counts()
     received: tuple[ReceivedSpan, ...] = collector.latest_spans

@@ -15,19 +15,31 @@ from types import FunctionType, UnionType
 from typing import Any
 
 import pytest
+from opentelemetry.sdk._logs.export import ConsoleLogRecordExporter
+from opentelemetry.sdk.metrics.export import ConsoleMetricExporter
 
 import breaker_exporter
 from breaker_exporter import (
+    CircuitBreakerLogRecordExporter,
+    CircuitBreakerMetricExporter,
     CircuitBreakerSpanExporter,
     CircuitState,
     CircuitTransition,
     ExportReport,
     ReportingSpanExporter,
     Retention,
+    SharedCircuit,
     Verdict,
 )
 from breaker_exporter.gunicorn import hooks
-from breaker_exporter.otlp import CooperativeOTLPSpanExporter, OTLPGrpcSpanExporter
+from breaker_exporter.otlp import (
+    CooperativeOTLPLogRecordExporter,
+    CooperativeOTLPMetricExporter,
+    CooperativeOTLPSpanExporter,
+    OTLPGrpcLogRecordExporter,
+    OTLPGrpcMetricExporter,
+    OTLPGrpcSpanExporter,
+)
 from breaker_exporter.sentry import Sentry, SentryMode
 from breaker_exporter.telemetry import Telemetry
 from breaker_exporter.testing import (
@@ -35,9 +47,13 @@ from breaker_exporter.testing import (
     FaultyCollector,
     ManualClock,
     ReceivedCounts,
+    ReceivedDataPoint,
+    ReceivedLogRecord,
     ReceivedSentryItem,
     ReceivedSpan,
     ScriptedExporter,
+    ScriptedLogRecordExporter,
+    ScriptedMetricExporter,
     hang,
 )
 
@@ -48,28 +64,43 @@ NAMES = [
     for name in importlib.import_module(module).__all__
 ]
 EVERY_NAME = pytest.mark.parametrize(("module", "name"), NAMES, ids=[".".join(each) for each in NAMES])
+BY_CONTRACT = ("MetricExporter.export", "MetricExporter.shutdown")
+"""OpenTelemetry's own have ``**kwargs``, as do those of ours with such an ending."""
 NOT_AT_THE_BEGINNING = ("who", "what", "whether", "where", "how")
 
 INSTANCES: dict[str, Callable[[], object]] = {
     "Call": lambda: Call((), 1, 0.0),
+    "CircuitBreakerLogRecordExporter": lambda: CircuitBreakerLogRecordExporter(ConsoleLogRecordExporter()),
+    "CircuitBreakerMetricExporter": lambda: CircuitBreakerMetricExporter(ConsoleMetricExporter()),
     "CircuitBreakerSpanExporter": lambda: CircuitBreakerSpanExporter(ScriptedExporter(), name="otlp"),
     "CircuitTransition": lambda: CircuitTransition(
         "otlp", CircuitState.CLOSED, CircuitState.OPEN, 0.0, "connection refused", 15.0, 3
     ),
+    "CooperativeOTLPLogRecordExporter": lambda: CooperativeOTLPLogRecordExporter("http://collector:4318"),
+    "CooperativeOTLPMetricExporter": lambda: CooperativeOTLPMetricExporter("http://collector:4318"),
     "CooperativeOTLPSpanExporter": lambda: CooperativeOTLPSpanExporter("http://collector:4318/v1/traces"),
     "ExporterHealth": lambda: CircuitBreakerSpanExporter(ScriptedExporter()).health(),
     "ExportReport": lambda: ExportReport(Verdict.FAILED, reason="HTTP 503"),
     "FaultyCollector": FaultyCollector,
     "Hooks": lambda: hooks(Telemetry(service_name="shop")),
     "ManualClock": ManualClock,
+    "OTLPGrpcLogRecordExporter": lambda: OTLPGrpcLogRecordExporter("http://collector:4317"),
+    "OTLPGrpcMetricExporter": lambda: OTLPGrpcMetricExporter("http://collector:4317"),
     "OTLPGrpcSpanExporter": lambda: OTLPGrpcSpanExporter("http://collector:4317"),
     "Outcome": lambda: hang,
-    "ReceivedCounts": lambda: ReceivedCounts(0, 0, 0, 0, 0),
+    "ReceivedCounts": lambda: ReceivedCounts(0, 0, 0, 0, 0, 0, 0, 0, 0),
+    "ReceivedDataPoint": lambda: ReceivedDataPoint(
+        "sold", "sum", "1", "delta", True, 2, None, None, (), 0, 0, "", {}, {}
+    ),
+    "ReceivedLogRecord": lambda: ReceivedLogRecord("sold", 9, "INFO", None, None, None, 0, 0, "", {}, {}),
     "ReceivedSentryItem": lambda: ReceivedSentryItem("event", None, {}, 0, None),
     "ReceivedSpan": lambda: ReceivedSpan("0", "0", None, "sell", "internal", "ok", 0, 0, "", {}, {}),
     "Retention": Retention,
     "ScriptedExporter": lambda: ScriptedExporter([len, hang]),
+    "ScriptedLogRecordExporter": lambda: ScriptedLogRecordExporter([len, hang]),
+    "ScriptedMetricExporter": lambda: ScriptedMetricExporter([len, hang]),
     "Sentry": lambda: Sentry(mode=SentryMode.OTLP),
+    "SharedCircuit": SharedCircuit,
     "Telemetry": lambda: Telemetry(service_name="shop"),
 }
 
@@ -81,7 +112,11 @@ def value_of(module: str, name: str) -> Any:
 def described(value: Any) -> Iterator[tuple[str, str]]:
     """The docstring of a public name, and of what a class of ours defines for its users."""
     yield "", inspect.getdoc(value) or ""
-    for name, member in vars(value).items() if isinstance(value, type) else ():
+    members: dict[str, Any] = {}
+    for kind in reversed(value.__mro__) if isinstance(value, type) else ():
+        if kind.__module__.startswith("breaker_exporter."):
+            members |= vars(kind)
+    for name, member in members.items():
         if not name.startswith("_") and isinstance(member, FunctionType | property | classmethod):
             yield f".{name}", inspect.getdoc(member) or ""
 
@@ -130,7 +165,7 @@ def test_a_public_name_has_a_signature_that_tells_its_arguments(module: str, nam
     for each in callables:
         shown = str(inspect.signature(each))
         assert "*args" not in shown, shown
-        assert "**kwargs" not in shown, shown
+        assert "**kwargs" not in shown or each.__qualname__.endswith(BY_CONTRACT), shown
         assert without_address(shown), shown
 
 
@@ -159,6 +194,17 @@ def test_help_opens_with_what_the_package_is_for() -> None:
     opening = pydoc.plain(pydoc.render_doc(breaker_exporter))[:400]
 
     assert "A circuit breaker around any OpenTelemetry exporter" in opening
+
+
+@pytest.mark.parametrize(
+    "kind", [CircuitBreakerSpanExporter, CircuitBreakerLogRecordExporter, CircuitBreakerMetricExporter]
+)
+def test_help_explains_each_argument_of_a_circuit_breaker(kind: type) -> None:
+    """They have the constructor of one base class."""
+    text = pydoc.plain(pydoc.render_doc(kind))
+
+    for name in list(inspect.signature(kind).parameters)[1:]:
+        assert re.search(rf"^ +\|  +{name}: [A-Z`]", text, re.M), name
 
 
 def test_the_defaults_of_the_circuit_breaker_are_those_in_force() -> None:

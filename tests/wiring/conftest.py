@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from opentelemetry.sdk.resources import Resource
@@ -12,10 +16,22 @@ from opentelemetry.sdk.trace import TracerProvider
 
 from breaker_exporter.testing import FaultyCollector
 
+from .._strict import STRICT
+
+Run = Callable[..., str]
+
 
 @pytest.fixture(autouse=True)
 def _no_variables(no_variables_from_outside: None) -> None:
     """For all tests here."""
+
+
+@pytest.fixture(autouse=True)
+def _no_sentry() -> None:
+    """A client of a test that ran before, elsewhere, is not this test's."""
+    if (sdk := sys.modules.get("sentry_sdk")) is not None:
+        for each in (sdk.get_global_scope(), sdk.get_isolation_scope(), sdk.get_current_scope()):
+            each.set_client(None)
 
 
 @pytest.fixture
@@ -36,3 +52,25 @@ def provider() -> Iterator[TracerProvider]:
     provider = TracerProvider(resource=Resource({}), shutdown_on_exit=False)
     yield provider
     provider.shutdown()
+
+
+@pytest.fixture
+def run(tmp_path: Path, collector: FaultyCollector) -> Run:
+    """Runs a script in a fresh interpreter; what it wrote, to either stream."""
+
+    def run_script(source: str, **env: str) -> str:
+        path = tmp_path / "script.py"
+        path.write_text(source)
+        done = subprocess.run(
+            [sys.executable, *STRICT, str(path)],
+            env={**os.environ, "OTEL_EXPORTER_OTLP_ENDPOINT": collector.http_base, **env},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout
+        return done.stdout
+
+    return run_script

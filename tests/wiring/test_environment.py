@@ -24,6 +24,7 @@ from breaker_exporter._wiring.settings import Arguments, Settings
 from breaker_exporter._wiring.switches import GC_FREEZE, SDK_DISABLED
 from breaker_exporter.otlp import CooperativeOTLPSpanExporter
 from breaker_exporter.otlp import _environment as variables
+from breaker_exporter.otlp._signals import TRACES
 from breaker_exporter.testing import ScriptedExporter
 
 
@@ -40,7 +41,7 @@ def everything(environ: dict[str, str], protocol: str = "http/protobuf") -> Envi
     Arguments().settings(environment, PROFILES[Profile.PRODUCTION])
     environment.in_force(SDK_DISABLED)
     provider_variables.check_provider(environment, PROFILES[Profile.PRODUCTION].sampler)
-    variables.check(environment, protocol)  # type: ignore[arg-type]
+    variables.check(environment, protocol, TRACES)  # type: ignore[arg-type]
     return environment
 
 
@@ -458,7 +459,7 @@ def test_insecure_is_read_as_opentelemetry_reads_it_and_told(
 ) -> None:
     environment = everything({"OTEL_EXPORTER_OTLP_INSECURE": value}, protocol="grpc")
 
-    assert variables.insecure(environment) == ("OTEL_EXPORTER_OTLP_INSECURE", False)
+    assert variables.insecure(environment, TRACES) == ("OTEL_EXPORTER_OTLP_INSECURE", False)
     (warning,) = warnings(caplog)
     assert "OTEL_EXPORTER_OTLP_INSECURE must be true or false" in warning
 
@@ -470,7 +471,7 @@ def test_insecure_is_read_without_a_warning(
     name = "OTEL_EXPORTER_OTLP_TRACES_INSECURE"
     environment = everything({name: value, "OTEL_EXPORTER_OTLP_INSECURE": "perhaps"}, protocol="grpc")
 
-    assert variables.insecure(environment) == (name, is_insecure)
+    assert variables.insecure(environment, TRACES) == (name, is_insecure)
     assert warnings(caplog) == []
 
 
@@ -492,7 +493,7 @@ ENDPOINTS = {
 def test_a_base_url_leads_to_the_same_place_in_code_and_in_a_variable(base: str) -> None:
     environment = Environment({"OTEL_EXPORTER_OTLP_ENDPOINT": base})
 
-    assert variables.endpoint(environment, "http/protobuf") == ENDPOINTS[base]
+    assert variables.endpoint(environment, "http/protobuf", TRACES) == ENDPOINTS[base]
     assert settings({}, endpoint=base).endpoint == ENDPOINTS[base]
 
 
@@ -500,7 +501,7 @@ def test_a_base_url_leads_to_the_same_place_in_code_and_in_a_variable(base: str)
 def test_the_url_of_traces_is_used_as_it_is_but_for_blanks_around_it(url: str) -> None:
     environment = Environment({"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": url})
 
-    assert variables.endpoint(environment, "http/protobuf") == url.strip()
+    assert variables.endpoint(environment, "http/protobuf", TRACES) == url.strip()
 
 
 @pytest.mark.parametrize(
@@ -509,7 +510,7 @@ def test_the_url_of_traces_is_used_as_it_is_but_for_blanks_around_it(url: str) -
 def test_what_is_no_url_is_none_in_code_and_in_a_variable(caplog: pytest.LogCaptureFixture, url: str) -> None:
     environment = Environment({"OTEL_EXPORTER_OTLP_ENDPOINT": url})
 
-    assert variables.endpoint(environment, "http/protobuf") == DEFAULT
+    assert variables.endpoint(environment, "http/protobuf", TRACES) == DEFAULT
     assert "OTEL_EXPORTER_OTLP_ENDPOINT must be a URL" in warnings(caplog)[0]
     with pytest.raises(ValueError, match="endpoint must be a URL"):
         Arguments(endpoint=url).check(lambda names: False)
@@ -530,7 +531,7 @@ def test_a_user_in_an_endpoint_of_grpc_is_refused_at_the_start_without_its_passw
 ) -> None:
     environment = everything({"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint}, protocol="grpc")
 
-    assert variables.endpoint(environment, "grpc") == "http://localhost:4317"
+    assert variables.endpoint(environment, "grpc", TRACES) == "http://localhost:4317"
     (warning,) = warnings(caplog)
     assert "OTEL_EXPORTER_OTLP_ENDPOINT must have no user in it for gRPC" in warning
     with pytest.raises(ValueError, match="endpoint must have no user") as raised:
@@ -547,8 +548,8 @@ def test_an_endpoint_in_quotes_is_none_by_either_protocol(
     """As a file of variables leaves them where it is no shell's; gRPC would look for a host of that name."""
     for protocol in ("http/protobuf", "grpc"):
         environment = everything({"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint}, protocol=protocol)
-        assert variables.endpoint(environment, "grpc") == "http://localhost:4317"
-        assert variables.endpoint(environment, "http/protobuf") == DEFAULT
+        assert variables.endpoint(environment, "grpc", TRACES) == "http://localhost:4317"
+        assert variables.endpoint(environment, "http/protobuf", TRACES) == DEFAULT
     assert len(set(warnings(caplog))) == 2
     assert "s3cret" not in caplog.text
 

@@ -1,4 +1,4 @@
-"""The example services under real Gunicorn: traces at collector and Sentry, errors at Sentry, linked."""
+"""The example services under real Gunicorn: what they say arrives at the collector and at Sentry, linked."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from typing import Any
 
 import pytest
 
-from breaker_exporter.testing import FaultyCollector
+from breaker_exporter.testing import Fault, FaultyCollector
 
 from .._gunicorn import GunicornService
+from ..semantics._waiting import until
 
 pytest.importorskip("opentelemetry.instrumentation.flask", reason="needs the group services")
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
-def example(name: str, target: str, collector: FaultyCollector, sentry: FaultyCollector) -> GunicornService:
+def example(name: str, target: str, collector: FaultyCollector, **variables: str) -> GunicornService:
     sources = {path.name: path.read_text() for path in (EXAMPLES / name).glob("*.py")}
     return GunicornService(
         "",
@@ -28,7 +29,7 @@ def example(name: str, target: str, collector: FaultyCollector, sentry: FaultyCo
             "OTEL_RESOURCE_ATTRIBUTES": "service.version=1.4.2",
             "OTEL_EXPORTER_OTLP_ENDPOINT": collector.http_base,
             "OTEL_BSP_SCHEDULE_DELAY": "100",
-            "SENTRY_DSN": sentry.sentry_dsn,
+            **variables,
         },
     )
 
@@ -52,7 +53,7 @@ def error(sentry: FaultyCollector) -> dict[str, Any]:
 def test_an_error_and_its_span_share_ids_at_sentry_and_at_the_collector(
     collector: FaultyCollector, sentry: FaultyCollector, name: str, target: str
 ) -> None:
-    with example(name, target, collector, sentry) as service:
+    with example(name, target, collector, SENTRY_DSN=sentry.sentry_dsn) as service:
         assert service.get() == "sold\n"
         fail(service)
         assert collector.wait_for_spans(2)
@@ -69,3 +70,36 @@ def test_an_error_and_its_span_share_ids_at_sentry_and_at_the_collector(
     assert ended.returncode == 0
     assert "Warning" not in service.output
     assert "WARNING:breaker_exporter" not in service.output
+
+
+def test_spans_logs_and_metrics_of_the_example_outlast_an_outage(collector: FaultyCollector) -> None:
+    pytest.importorskip("opentelemetry.instrumentation.logging.handler", reason="comes with 0.61b0")
+    variables = {
+        "OTEL_LOGS_EXPORTER": "otlp",
+        "OTEL_METRICS_EXPORTER": "otlp",
+        "OTEL_BLRP_SCHEDULE_DELAY": "100",
+        "OTEL_METRIC_EXPORT_INTERVAL": "100",
+        "BREAKER_EXPORTER_FAILURE_THRESHOLD": "1",
+        "BREAKER_EXPORTER_COOLDOWN": "0.2",
+        "BREAKER_EXPORTER_MAX_COOLDOWN": "0.2",
+    }
+
+    def sold() -> int:
+        return [each.body for each in collector.latest_log_records].count("sold one")
+
+    with example("flask_three_signals", "app:app", collector, **variables) as service:
+        assert service.get() == "sold\n"
+        assert collector.wait_for_log_records(1)
+        assert collector.wait_for_spans(1)
+        (record,), (span,) = collector.latest_log_records, collector.latest_spans
+        collector.fault = Fault.STATUS
+        assert service.get() == "sold\n"
+        for item in ("span", "log record", "data point"):
+            service.wait_for_line(rf"circuit opened.* {item}s? kept, 0 lost")
+        collector.fault = Fault.NONE
+        until(lambda: (collector.spans_received, sold(), collector.counter_total("sold")) == (2, 2, 2))
+        ended = service.terminate()
+
+    assert (record.trace_id, record.span_id) == (span.trace_id, span.span_id)
+    assert (collector.spans_received, sold(), collector.counter_total("sold")) == (2, 2, 2)
+    assert ended.returncode == 0

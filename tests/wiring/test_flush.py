@@ -10,14 +10,19 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 import pytest
+from opentelemetry._logs import LogRecord
+from opentelemetry.sdk._logs import LoggerProvider, ReadableLogRecord
+from opentelemetry.sdk._logs.export import LogRecordExporter, LogRecordExportResult
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
-from breaker_exporter import CircuitBreakerSpanExporter
+from breaker_exporter import CircuitBreakerLogRecordExporter, CircuitBreakerSpanExporter
 from breaker_exporter._concurrency.once import Once
 from breaker_exporter._concurrency.state_lock import new_state_lock
 from breaker_exporter._wiring.batch_processor import BatchProcessor
+from breaker_exporter._wiring.batch_settings import Batching
+from breaker_exporter._wiring.log_batch_processor import LogBatchProcessor
 from breaker_exporter._wiring.pipeline import Pipeline
 from breaker_exporter._wiring.switchable_processor import SwitchableProcessor
 from breaker_exporter.testing import ScriptedExporter, hang
@@ -400,3 +405,40 @@ def test_a_flush_on_the_hub_does_not_wait(provider: TracerProvider, monkeypatch:
         switchable.switch_to((each,), shutdown_timeout=5.0)
         assert not switchable.force_flush()
         assert not each.processor.force_flush()
+
+
+class Logging(LogRecordExporter):
+    """Does something in each export."""
+
+    def __init__(self, do: Callable[[], object]) -> None:
+        self._do = do
+        self.bodies: list[object] = []
+
+    def export(self, batch: Sequence[ReadableLogRecord]) -> LogRecordExportResult:
+        self._do()
+        self.bodies += [record.log_record.body for record in batch]
+        return LogRecordExportResult.SUCCESS
+
+    def shutdown(self) -> None:
+        pass
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        return True
+
+
+def test_a_flush_of_log_records_waits_for_no_later_ones_either() -> None:
+    provider = LoggerProvider(resource=Resource({}), shutdown_on_exit=False)
+    logger = provider.get_logger("tests")
+    inner = Logging(lambda: logger.emit(LogRecord(body="later")))
+    exporter = CircuitBreakerLogRecordExporter(inner, export_timeout=30.0)
+    processor = LogBatchProcessor(exporter, Batching(2048, 512, int(LONG), 30_000))
+    provider.add_log_record_processor(processor)
+    logger.emit(LogRecord(body="sold"))
+
+    assert processor.force_flush(20_000)
+    assert inner.bodies[0] == "sold"
+    ended = len(inner.bodies)
+    until(lambda: not flushing())
+
+    assert len(inner.bodies) <= ended + 1
+    provider.shutdown()

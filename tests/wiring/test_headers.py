@@ -11,13 +11,14 @@ from breaker_exporter._wiring.settings import Arguments
 from breaker_exporter.otlp import CooperativeOTLPSpanExporter, _headers
 from breaker_exporter.otlp import _environment as variables
 from breaker_exporter.otlp._settings import Protocol
+from breaker_exporter.otlp._signals import TRACES
 from breaker_exporter.telemetry import Telemetry
 
 HEADERS = "OTEL_EXPORTER_OTLP_HEADERS"
 
 
 def read(value: str, protocol: Protocol = "http/protobuf", **more: str) -> dict[str, str]:
-    return variables.headers(Environment({HEADERS: value, **more}), protocol)
+    return variables.headers(Environment({HEADERS: value, **more}), protocol, TRACES)
 
 
 def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:

@@ -191,6 +191,30 @@ def test_levels_and_filters_of_gunicorns_error_log_apply() -> None:
     assert [line.partition("] [WARNING] ")[2] for line in lines] == ["loud enough"]
 
 
+EXPORTED = """
+import logging, warnings
+from types import SimpleNamespace
+from gunicorn.config import Config
+from gunicorn.glogging import Logger
+from opentelemetry.sdk._logs import LoggerProvider, LoggingHandler
+from breaker_exporter._wiring.gunicorn_log import write_to_error_log
+
+warnings.simplefilter("ignore")
+write_to_error_log(SimpleNamespace(log=Logger(Config())))
+logging.getLogger().addHandler(LoggingHandler(logger_provider=LoggerProvider()))
+logging.getLogger("breaker_exporter").warning("lost")
+logging.getLogger().addHandler(logging.NullHandler())
+logging.getLogger("breaker_exporter").warning("heard by another")
+"""
+
+
+def test_a_handler_that_exports_logs_is_no_place_for_our_lines() -> None:
+    """L3, G6: it takes two of them only."""
+    lines = run_code(EXPORTED).splitlines()
+
+    assert [line.partition("] [WARNING] ")[2] for line in lines] == ["lost"]
+
+
 def test_a_server_without_an_error_log_changes_nothing() -> None:
     class Server:
         log = object()

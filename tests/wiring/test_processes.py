@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from breaker_exporter.testing import Fault, FaultyCollector
 
-from .._strict import STRICT
 from ..semantics._waiting import PATIENCE
-
-Run = Callable[..., str]
+from .conftest import Run
 
 SELL = """
 import os, sys
@@ -26,28 +20,6 @@ from breaker_exporter.telemetry import Telemetry
 def sell():
     trace.get_tracer("tests").start_span("sell").end()
 """
-
-
-@pytest.fixture
-def run(tmp_path: Path, collector: FaultyCollector) -> Run:
-    """Runs a script in a fresh interpreter; what it wrote, to either stream."""
-
-    def run_script(source: str, **env: str) -> str:
-        path = tmp_path / "script.py"
-        path.write_text(source)
-        done = subprocess.run(
-            [sys.executable, *STRICT, str(path)],
-            env={**os.environ, "OTEL_EXPORTER_OTLP_ENDPOINT": collector.http_base, **env},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout
-        return done.stdout
-
-    return run_script
 
 
 def test_it_makes_and_sets_a_provider_with_the_resource_of_code_and_environment(

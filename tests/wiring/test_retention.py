@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from typing import Any
 
 import pytest
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 
-from breaker_exporter import CircuitBreakerSpanExporter, Retention
+from breaker_exporter import Retention
 from breaker_exporter._base.environment import Environment, TelemetryError
+from breaker_exporter._breaker_exporter import BreakerExporter
 from breaker_exporter._wiring.settings import Arguments, Settings
 from breaker_exporter._zero_code import GRPCSpanExporter, HTTPSpanExporter
 from breaker_exporter.sentry import Sentry, connect_sentry
@@ -134,7 +136,7 @@ def test_nothing_is_said_of_retention_where_it_is_on(started: pytest.LogCaptureF
     assert [line for line in messages(started) if "retention is off" in line] == []
 
 
-def kept_by(exporters: Iterable[CircuitBreakerSpanExporter | None]) -> list[Retention | None]:
+def kept_by(exporters: Iterable[BreakerExporter[Any, Any] | None]) -> list[Retention | None]:
     """The retention of each exporter."""
     custodies = [exporter._guarded.guard.custody for exporter in exporters if exporter is not None]
     return [None if custody is None else custody._retention for custody in custodies]

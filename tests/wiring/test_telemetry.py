@@ -384,7 +384,7 @@ def test_a_missing_package_is_one_warning_with_the_command_that_mends_it(
     protocol: str,
     extra: str,
 ) -> None:
-    needs_it = {"grpc": "_grpc_exporters", "otlp": "_exporters"}
+    needs_it = {"grpc": "_grpc_spans", "otlp": "_http_spans"}
     monkeypatch.setitem(sys.modules, f"breaker_exporter.otlp.{needs_it[extra]}", None)
     monkeypatch.setenv("OTEL_TRACES_EXPORTER", "otlp,console")
     telemetry = Telemetry(provider=provider, protocol=protocol)  # type: ignore[arg-type]
@@ -580,7 +580,7 @@ def test_a_strict_start_that_failed_leaves_nothing_behind_and_is_tried_again(
 ) -> None:
     monkeypatch.setenv("BREAKER_EXPORTER_STRICT", "1")
     monkeypatch.setenv(name, bad)
-    monkeypatch.setitem(sys.modules, "breaker_exporter.otlp._grpc_exporters", None)
+    monkeypatch.setitem(sys.modules, "breaker_exporter.otlp._grpc_spans", None)
     telemetry = Telemetry(provider=provider, endpoint=collector.http_base)
 
     for _ in range(2):
@@ -640,7 +640,7 @@ def test_a_stop_that_fails_is_a_warning(
         telemetry.stop()
 
     (warning,) = warnings(caplog)
-    assert "telemetry did not stop cleanly, spans that were queued may be lost: OSError" in warning
+    assert "telemetry did not stop cleanly, what was queued may be lost: OSError" in warning
     assert "s3cret" not in warning
     exporter.shutdown()
 

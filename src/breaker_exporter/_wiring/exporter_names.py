@@ -1,4 +1,4 @@
-"""The names that ``OTEL_TRACES_EXPORTER`` takes: one table, read by hooks, zero code and the doctor."""
+"""The names that ``OTEL_TRACES_EXPORTER`` and its kin take: one table, for hooks, zero code and doctor."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING
 
-from .switches import TRACES_EXPORTER
+from ..otlp._signals import LOGS, METRICS, TRACES, Signal
+from .switches import LOGS_EXPORTER, METRICS_EXPORTER, TRACES_EXPORTER
 
 if TYPE_CHECKING:
     from .._base.environment import Environment
@@ -24,29 +25,35 @@ OTLP: dict[str, Protocol | None] = {
     **GUARDED,
 }
 """All names of an OTLP exporter, with the protocol where the name has it."""
-_GROUP = "opentelemetry_traces_exporter"
+SETTINGS = {TRACES: TRACES_EXPORTER, LOGS: LOGS_EXPORTER, METRICS: METRICS_EXPORTER}
+"""The setting that names the exporters of a signal."""
 
 
-def listed(environment: Environment) -> tuple[str, ...]:
-    """The names in ``OTEL_TRACES_EXPORTER``, each once; ``otlp`` where it is unset."""
-    names = environment.in_force(TRACES_EXPORTER).split(",")
+def listed(environment: Environment, signal: Signal = TRACES) -> tuple[str, ...]:
+    """The names given for a signal, each once; its default where the variable is unset."""
+    names = environment.in_force(SETTINGS[signal]).split(",")
     return tuple(dict.fromkeys(stripped for name in names if (stripped := name.strip())))
 
 
-def chosen(names: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The names that spans go by, and those that are not installed; ``otlp`` where nothing is left."""
+def chosen(names: Iterable[str], signal: Signal = TRACES) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The names that a signal goes by, and those that are not installed; its default where none is left."""
     names = tuple(names)
     if "none" in names:  # wins over all others, as in OpenTelemetry's own reading
         return (), ()
-    unknown = tuple(name for name in names if name not in OTLP and entry_point(name) is None)
-    return tuple(name for name in names if name not in unknown) or ("otlp",), unknown
+    unknown = tuple(name for name in names if name not in OTLP and entry_point(name, signal) is None)
+    left = tuple(name for name in names if name not in unknown) or (SETTINGS[signal].default,)
+    return () if left == ("none",) else left, unknown
 
 
-def entry_point(name: str) -> EntryPoint | None:
+def entry_point(name: str, signal: Signal = TRACES) -> EntryPoint | None:
     """The entry point of the exporter of that name, if a package that is installed has one."""
-    return next(iter(entry_points(group=_GROUP, name=name)), None)
+    return next(iter(entry_points(group=_group(signal), name=name)), None)
 
 
-def installed() -> set[str]:
+def installed(signal: Signal = TRACES) -> set[str]:
     """All names that can be written."""
-    return {"none", *OTLP, *(each.name for each in entry_points(group=_GROUP))}
+    return {"none", *OTLP, *(each.name for each in entry_points(group=_group(signal)))}
+
+
+def _group(signal: Signal) -> str:
+    return f"opentelemetry_{signal.word.lower()}_exporter"

@@ -1,19 +1,15 @@
-"""One call of ``force_flush``: the spans that it waits for, and the wait."""
+"""One call of ``force_flush``: the items that it waits for, and the wait."""
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
 
 from .._concurrency.parker import new_parker
 from .._concurrency.thrown import passing_on
 
-if TYPE_CHECKING:
-    from opentelemetry.sdk.trace import ReadableSpan
-
 
 class Flush:
-    """Waits until every span that had ended before it is exported, refused or dropped.
+    """Waits until every item that came before it is exported, refused or dropped.
 
     Args:
         seconds: The longest wait.
@@ -21,7 +17,7 @@ class Flush:
 
     def __init__(self, seconds: float) -> None:
         self._deadline = time.monotonic() + seconds
-        # Ids of objects, alive or gone: an earlier span that is still queued cannot have the same id.
+        # Ids of objects, alive or gone: an earlier item that is still queued cannot have the same id.
         self._later: set[int] = set()
         self._exported: bool | None = None
         self._parker = new_parker()
@@ -36,14 +32,14 @@ class Flush:
         """Seconds that are left of its time."""
         return max(0.0, self._deadline - time.monotonic())
 
-    def ignore(self, span: ReadableSpan) -> None:
-        """Not wait for a span that ends only now."""
+    def ignore(self, item: object) -> None:
+        """Not wait for an item that comes only now."""
         if not self.is_over:
-            self._later.add(id(span))
+            self._later.add(id(item))
 
-    def ignores(self, span: ReadableSpan) -> bool:
-        """True where the span ended after the flush had begun."""
-        return id(span) in self._later
+    def ignores(self, item: object) -> bool:
+        """True where the item came after the flush had begun."""
+        return id(item) in self._later
 
     def end(self, *, exported: bool) -> None:
         """Wake the caller. The first call counts."""
@@ -52,7 +48,7 @@ class Flush:
             self._parker.unpark()
 
     def wait(self) -> bool:
-        """Wait for the end; true where the spans were exported in time."""
+        """Wait for the end; true where the items were exported in time."""
         with passing_on():
             while self._exported is None and self.left > 0:
                 self._parker.park(self.left)

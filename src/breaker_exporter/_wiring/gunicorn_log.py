@@ -1,6 +1,7 @@
 """Our log lines in Gunicorn's error log, while nobody has set up logging for them (G6).
 
 Without a handler, Python writes the text alone to stderr: no time, no pid, no level between Gunicorn's lines.
+With OpenTelemetry's handler alone, which may export them to a backend that is away, it writes nothing.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import logging
 from collections.abc import Callable
 
 from .._base.log import logger
+from .._concurrency.log_feedback import are_we_unheard
 
 
 def write_to_error_log(server: object) -> Callable[[], None]:
@@ -32,12 +34,11 @@ def ensure_heard() -> None:
     """Make our log lines visible, once the application is loaded, where it has hidden them unintentionally.
 
     A ``dictConfig`` disables, by default, all loggers that exist, and ours does: the hooks and zero code
-    import it first. To silence it, set its level. Gunicorn may run this process without our hooks too.
+    import it first. To silence it, set its level. Gunicorn may run this process without our hooks too, or not
+    at all: then lines go to stderr, as Python writes them.
     """
     logger.disabled = False
-    error_log = logging.getLogger("gunicorn.error")
-    if error_log.handlers:
-        _write_to(error_log)
+    _write_to(logging.getLogger("gunicorn.error"))
 
 
 def _write_to(error_log: logging.Logger) -> Callable[[], None]:
@@ -64,12 +65,13 @@ class _ErrorLogHandler(logging.Handler):
         return passed
 
     def emit(self, record: logging.LogRecord) -> None:
-        if any(handler is not self for handler in logger.handlers) or (
-            logger.propagate and logging.root.handlers
-        ):
+        if not are_we_unheard(self):
             return
+        handlers, level = self._error_log.handlers, self._error_log.getEffectiveLevel()
+        if not handlers and logging.lastResort is not None:
+            handlers, level = [logging.lastResort], logging.NOTSET
         # Not isEnabledFor: a dictConfig of the application's may have disabled Gunicorn's logger.
-        if record.levelno >= self._error_log.getEffectiveLevel():
-            for handler in self._error_log.handlers:
+        if record.levelno >= level:
+            for handler in handlers:
                 if record.levelno >= handler.level:
                     handler.handle(record)

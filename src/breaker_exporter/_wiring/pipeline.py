@@ -1,4 +1,4 @@
-"""Pipelines by settings: an OpenTelemetry exporter behind a circuit, fed by a batch processor.
+"""Pipelines by settings: an OpenTelemetry exporter behind a circuit, fed by a processor or a reader.
 
 Safe to import before gevent's monkey patch: what brings ``ssl`` along is imported where it is used.
 """
@@ -8,29 +8,28 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint
-from typing import TYPE_CHECKING, cast
-
-from opentelemetry.sdk.trace import SpanProcessor
-from opentelemetry.sdk.trace.export import SpanExporter
+from typing import TYPE_CHECKING, Any
 
 from .._base.environment import TelemetryError
 from .._base.log import say
 from .._base.meter_provider import metered
 from .._base.redaction import origin, shown
-from ..otlp import _credentials
-from ..otlp import _environment as variables
-from ..otlp._packages import cause_of
-from .batch_processor import BatchProcessor
-from .exporter_names import OTLP, chosen, entry_point, listed
-from .switchable_processor import shut_down
-from .switches import TRACES_EXPORTER
+from ..otlp._signals import METRICS, TRACES, Signal
+from . import exporter_makers as make
+from .drain import shut_down
+from .exporter_names import SETTINGS, chosen, listed
 
 if TYPE_CHECKING:
     from .._base.environment import Environment
+    from .._core.shared_circuit import SharedCircuit
+    from .._logs import CircuitBreakerLogRecordExporter
+    from .._metrics import CircuitBreakerMetricExporter
     from .._spans import CircuitBreakerSpanExporter
-    from ..otlp import _settings as otlp
     from .settings import Settings
+    from .shared_circuits import Circuits
+
+    Exporter = CircuitBreakerSpanExporter | CircuitBreakerLogRecordExporter | CircuitBreakerMetricExporter
+    """A guarded exporter of any signal."""
 
 COLLECTOR = "collector"
 """The name of the circuit around an OTLP exporter."""
@@ -38,125 +37,130 @@ COLLECTOR = "collector"
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """A processor, and the guarded exporter that it feeds, if there is one."""
+    """What takes the items of a signal, and the guarded exporter that it feeds, if there is one.
 
-    processor: SpanProcessor
-    exporter: CircuitBreakerSpanExporter | None
+    Attributes:
+        processor: A processor of spans or log records, or a reader of metrics.
+        exporter: The exporter.
+        is_reader: True for a reader, whose shutdown takes milliseconds.
+    """
+
+    processor: Any
+    exporter: Exporter | None
+    is_reader: bool = False
+
+    def shut_down(self, seconds: float) -> None:
+        """Export what is queued, and shut down; takes no longer than `seconds` where there is an exporter."""
+        if self.exporter:
+            self.exporter.begin_shutdown(seconds)
+        if self.is_reader:
+            self.processor.shutdown(timeout_millis=seconds * 1000)
+        else:
+            self.processor.shutdown()
 
 
-def build(settings: Settings, environment: Environment) -> tuple[Pipeline, ...]:
-    """Make a pipeline for each exporter that ``OTEL_TRACES_EXPORTER`` names and that can be made.
+def build(settings: Settings, environment: Environment, circuits: Circuits) -> tuple[Pipeline, ...]:
+    """Make a pipeline for each exporter that is named for the signal of `settings` and that can be made.
 
     Raises:
         TelemetryError: An exporter cannot be made, or a variable is bad, where strict.
     """
-    exporters: list[SpanExporter] = []
+    made: list[Any] = []
     pipelines: list[Pipeline] = []
     try:
-        for name, exporter in _exporters(settings, environment):
-            exporters.append(exporter)
+        for name, exporter, circuit in _exporters(settings, environment, circuits):
+            made.append(exporter)
             with metered(environment):
-                pipelines.append(guarded(name, exporter, settings))
+                if make.is_reader(exporter, settings.signal):
+                    pipelines.append(Pipeline(exporter, None, is_reader=True))
+                else:
+                    pipelines.append(guarded(name, exporter, settings, circuit))
     except BaseException:
         shut_down(pipelines, settings.shutdown_timeout)
-        for exporter in exporters[len(pipelines) :]:
+        for exporter in made[len(pipelines) :]:
             exporter.shutdown()
         raise
     return tuple(pipelines)
 
 
-def guarded(name: str, exporter: SpanExporter, settings: Settings) -> Pipeline:
-    """Put the exporter behind a circuit of its own, and a batch processor before it."""
-    breaker = with_circuit(name, exporter, settings)
-    return Pipeline(BatchProcessor(breaker, batching=settings.batching), breaker)
+def names(environment: Environment, signal: Signal) -> tuple[str, ...]:
+    """The names given for a signal that are installed; its default where none is left.
+
+    Raises:
+        TelemetryError: Another name is given, where strict.
+    """
+    found, unknown = chosen(listed(environment, signal), signal)
+    if unknown:
+        setting = SETTINGS[signal]
+        environment.complain(
+            f"{setting.variable} must be {setting.kind.allowed}, not {', '.join(map(shown, unknown))}",
+            f"left out (default: {setting.default_text})",
+        )
+    return found
 
 
-def with_circuit(name: str, exporter: SpanExporter, settings: Settings) -> CircuitBreakerSpanExporter:
-    """Put the exporter behind a circuit of its own."""
-    from .._span_results import storing_encoder_of
-    from .._spans import CircuitBreakerSpanExporter
+def circuit_name(name: str, signal: Signal) -> str:
+    """The name of a circuit: that of its exporter, and behind it the signal, unless that is traces."""
+    return name if signal is TRACES else f"{name} {signal.word.lower()}"
+
+
+def guarded(
+    name: str, exporter: object, settings: Settings, circuit: SharedCircuit | None = None
+) -> Pipeline:
+    """Put the exporter behind a circuit of its own, and a processor or a reader before it."""
+    breaker = with_circuit(name, exporter, settings, circuit)
+    return Pipeline(make.feed(breaker, settings), breaker, is_reader=settings.signal is METRICS)
+
+
+def with_circuit(
+    name: str, exporter: object, settings: Settings, circuit: SharedCircuit | None = None
+) -> Exporter:
+    """Put the exporter behind a circuit of its own, or behind one that it shares.
+
+    Raises:
+        TypeError: It is no exporter of the signal.
+    """
+    from .._results import storing_encoder_of
 
     retention = settings.retention
     if retention.directory is not None and storing_encoder_of(exporter) is None:
         say(logging.INFO, "%s: what cannot be delivered is kept in memory alone, not on disk", name)
         retention = retention.in_memory()
-    return CircuitBreakerSpanExporter(
+    own: dict[str, Any] = {
+        "failure_threshold": settings.failure_threshold,
+        "cooldown": settings.cooldown,
+        "max_cooldown": settings.max_cooldown,
+    }
+    breaker: Exporter = make.breaker_of(settings.signal)(
         exporter,
         name=name,
-        failure_threshold=settings.failure_threshold,
-        cooldown=settings.cooldown,
-        max_cooldown=settings.max_cooldown,
         export_timeout=settings.export_timeout,
         listeners=settings.listeners,
         switch_interval=settings.switch_interval,
         retention=retention,
+        **(own if circuit is None else {"circuit": circuit}),
     )
+    return breaker
 
 
-def _exporters(settings: Settings, environment: Environment) -> Iterator[tuple[str, SpanExporter]]:
-    """Make the exporters, each with the name of its circuit."""
-    for name in _names(environment):
+def _exporters(
+    settings: Settings, environment: Environment, circuits: Circuits
+) -> Iterator[tuple[str, Any, SharedCircuit | None]]:
+    """Make the exporters, each with the name of its circuit and the one that it shares."""
+    signal = settings.signal
+    for name in names(environment, signal):
+        circuit = None
         try:
-            if name in OTLP:
-                protocol = OTLP[name] or settings.protocol
-                check_otlp(protocol, environment)
-                circuit, exporter = COLLECTOR, otlp_exporter(protocol, settings, environment)
+            if make.is_otlp(name):
+                protocol = make.protocol_of(name, settings)
+                make.check_otlp(protocol, environment, signal)
+                exporter = make.otlp_exporter(protocol, settings, environment)
+                circuit = circuits.of(protocol, settings, environment)
             else:
-                circuit, exporter = name, _foreign(cast(EntryPoint, entry_point(name)))
+                exporter = make.foreign(name, signal)
         except TelemetryError:
             raise
         except Exception as error:
-            environment.complain(f"no spans go to {shown(name)}: {origin(error)}")
+            environment.complain(f"no {signal.unit} go to {shown(name)}: {origin(error)}")
         else:
-            yield circuit, exporter
-
-
-def _names(environment: Environment) -> tuple[str, ...]:
-    """The names in ``OTEL_TRACES_EXPORTER`` that are installed; ``otlp`` where none is left."""
-    names, unknown = chosen(listed(environment))
-    if unknown:
-        setting = TRACES_EXPORTER
-        environment.complain(
-            f"{setting.variable} must be {setting.kind.allowed}, not {', '.join(map(shown, unknown))}",
-            f"left out (default: {setting.default_text})",
-        )
-    return names
-
-
-def check_otlp(protocol: otlp.Protocol, environment: Environment) -> None:
-    """Check the variables of an OTLP exporter, without making it.
-
-    Raises:
-        TelemetryError: A variable is bad, where strict.
-    """
-    variables.check(environment, protocol)
-    _credentials.check(environment, protocol)
-
-
-def otlp_exporter(protocol: otlp.Protocol, settings: Settings, environment: Environment) -> SpanExporter:
-    """Make the exporter for this protocol.
-
-    Raises:
-        ImportError: It is missing, or cannot be imported; the text says why, and what to do.
-        TelemetryError: A variable is bad, where strict.
-    """
-    if protocol == "grpc":
-        from ..otlp import OTLPGrpcSpanExporter
-
-        return OTLPGrpcSpanExporter(
-            settings.endpoint, headers=settings.headers, timeout=settings.timeout, _environment=environment
-        )
-    from ..otlp import CooperativeOTLPSpanExporter
-
-    return CooperativeOTLPSpanExporter(
-        settings.endpoint, headers=settings.headers, timeout=settings.timeout, _environment=environment
-    )
-
-
-def _foreign(entry_point: EntryPoint) -> SpanExporter:
-    """Make an exporter of another package, which reads the environment itself."""
-    try:
-        make = entry_point.load()
-    except Exception as error:
-        raise ImportError(f"it cannot be imported: {cause_of(error)}") from error
-    return cast(SpanExporter, make())
+            yield circuit_name(COLLECTOR if make.is_otlp(name) else name, signal), exporter, circuit

@@ -1,4 +1,4 @@
-"""The variables that a tracer provider is made by, with OpenTelemetry's defaults. The SDK is not imported.
+"""The variables that providers are made by, with OpenTelemetry's defaults. The SDK is not imported.
 
 On some bad values the SDK raises whatever arguments it gets, some of them while it is imported.
 """
@@ -13,7 +13,7 @@ from importlib.metadata import entry_points
 from .._base import checks as check
 from .._base.environment import Environment
 from .._base.redaction import shown
-from .._base.setting import RATIO, Kind, Setting
+from .._base.setting import RATIO, Kind, Setting, words
 
 SAMPLER_GROUP = "opentelemetry_traces_sampler"
 """Entry points of samplers that are installed, which ``OTEL_TRACES_SAMPLER`` may name too."""
@@ -95,7 +95,32 @@ LIMITS = {
     ),
 }
 """The span limits by the argument of ``SpanLimits``; an empty variable means that there is no limit."""
-DECLARED = (SAMPLER, SAMPLER_ARGUMENT, ID_GENERATOR, TRACER_PROVIDER, *LIMITS.values())
+LOG_LIMITS = (
+    _limited(
+        "LOGRECORD_ATTRIBUTE_COUNT", _COUNT, "attributes of a log record; without it, the limit for all"
+    ),
+    _limited(
+        "LOGRECORD_ATTRIBUTE_VALUE_LENGTH",
+        None,
+        "characters in attributes of a log record; without it, the limit for all",
+    ),
+)
+LOGGER_PROVIDER = Setting(
+    variables=("OTEL_PYTHON_LOGGER_PROVIDER",),
+    kind=Kind("a logger provider that can be made, such as sdk_logger_provider", check.text),
+    default="sdk_logger_provider",
+    about="by its entry point; another than the SDK's is left alone",
+)
+EXEMPLAR_FILTER = Setting(
+    variables=("OTEL_METRICS_EXEMPLAR_FILTER",),
+    kind=words("trace_based", "always_on", "always_off"),
+    default="trace_based",
+    about="which measurements become exemplars",
+)
+DECLARED = (
+    *(SAMPLER, SAMPLER_ARGUMENT, ID_GENERATOR, TRACER_PROVIDER, *LIMITS.values()),
+    *(*LOG_LIMITS, LOGGER_PROVIDER, EXEMPLAR_FILTER),
+)
 
 
 def sampler(environment: Environment, default: str) -> tuple[str, float | None]:

@@ -6,30 +6,28 @@ pair fails open as any variable does.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from .._base import checks as check
-from .._base.log import say
+from .._base.environment import Environment
 from .._base.redaction import shown
 from .._core import circuit_settings as circuit
 from .._core.circuit_settings import COOLDOWN, FAILURE_THRESHOLD, MAX_COOLDOWN, SWITCH_INTERVAL
 from ..otlp import _endpoints as endpoints
 from ..otlp import _headers as rules
 from ..otlp import _settings as otlp
+from ..otlp._signals import LOGS, METRICS, TRACES, Signal, for_signal
 from . import retention as retentions
-from .batch_settings import batching
+from .batch_settings import Batching, Reading, batching, reading
 from .profiles import PROFILES, Defaults, Profile
 from .switches import PROFILE, SHUTDOWN_TIMEOUT
 
 if TYPE_CHECKING:
-    from .._base.environment import Environment
     from .._base.setting import Setting
     from .._base.values import CircuitTransition
     from .._core.retention import Retention
-    from .batch_settings import Batching
 
 T = TypeVar("T")
 
@@ -55,8 +53,12 @@ EXPORT_TIMEOUT = replace(
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The settings that the exporters are made with; times in seconds."""
+    """The settings that the exporters of one signal are made with; times in seconds.
 
+    ``batching`` is for spans and log records, ``reading`` for metrics.
+    """
+
+    signal: Signal
     endpoint: str | None
     protocol: otlp.Protocol
     headers: dict[str, str] | None
@@ -68,8 +70,9 @@ class Settings:
     shutdown_timeout: float
     switch_interval: float
     listeners: tuple[Callable[[CircuitTransition], object], ...]
-    batching: Batching
     retention: Retention
+    batching: Batching
+    reading: Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,21 +114,25 @@ class Arguments:
         retentions.check_retention(self.retention)
         self._check_pairs(any_set)
 
-    def settings(self, environment: Environment, defaults: Defaults) -> Settings:
-        """The value of each setting now.
+    def settings(self, environment: Environment, defaults: Defaults, signal: Signal = TRACES) -> Settings:
+        """The value of each setting of a signal now.
 
         Args:
             environment: The variables.
             defaults: Those of the profile.
+            signal: The signal.
 
         Raises:
             TelemetryError: A variable is bad, where strict.
         """
-        protocol = _chosen(self.protocol, otlp.PROTOCOL, environment)
+        protocol = _chosen(self.protocol, for_signal(otlp.PROTOCOL, signal), environment)
         cooldown, max_cooldown = self._cooldowns(environment)
-        timeout, export_timeout = self._timeouts(environment)
+        timeout, export_timeout = self._timeouts(environment, for_signal(TIMEOUT, signal))
+        of_logs, of_metrics = signal is LOGS, signal is METRICS
+        unread = Environment({})
         return Settings(
-            endpoint=self._endpoint(protocol, environment),
+            signal=signal,
+            endpoint=self._endpoint(protocol, environment, signal),
             protocol=protocol,
             headers=self._headers(protocol, environment),
             timeout=check.Seconds(timeout),
@@ -136,8 +143,13 @@ class Arguments:
             shutdown_timeout=_chosen(self.shutdown_timeout, SHUTDOWN_TIMEOUT, environment),
             switch_interval=environment.in_force(SWITCH_INTERVAL),
             listeners=self.listeners,
-            batching=batching(environment, defaults.schedule_delay),
             retention=retentions.in_force(self.retention, environment),
+            batching=(
+                batching(environment, defaults.log_delay, LOGS)
+                if of_logs
+                else batching(unread if of_metrics else environment, defaults.schedule_delay)
+            ),
+            reading=reading(environment if of_metrics else unread, defaults.metric_interval),
         )
 
     def defaults(self, environment: Environment) -> Defaults:
@@ -178,13 +190,13 @@ class Arguments:
             environment.complain(f"headers: {fault}", "left out")
         return found.usable
 
-    def _endpoint(self, protocol: otlp.Protocol, environment: Environment) -> str | None:
+    def _endpoint(self, protocol: otlp.Protocol, environment: Environment, signal: Signal) -> str | None:
         if self.endpoint is None:
             return None
         try:
             if protocol == "grpc":
                 return endpoints.grpc_endpoint("endpoint", self.endpoint)
-            return endpoints.with_traces_path(endpoints.http_endpoint("endpoint", self.endpoint))
+            return endpoints.with_path(endpoints.http_endpoint("endpoint", self.endpoint), signal)
         except ValueError as error:  # of the protocol that the environment says
             environment.complain(str(error), "left out")
             return None
@@ -199,11 +211,11 @@ class Arguments:
             longest = default
         return cooldown, longest
 
-    def _timeouts(self, environment: Environment) -> tuple[float, float]:
+    def _timeouts(self, environment: Environment, setting: Setting[float]) -> tuple[float, float]:
         if self.timeout:
             name, timeout = "timeout", self.timeout
         else:
-            name, timeout = environment.found(TIMEOUT) or ("timeout", TIMEOUT.default)
+            name, timeout = environment.found(setting) or ("timeout", setting.default)
         hint = otlp.timeout_hint(timeout)
         chosen = self.export_timeout or environment.get(EXPORT_TIMEOUT)
         if chosen and chosen <= timeout:
@@ -213,10 +225,10 @@ class Arguments:
         longest = _LONGEST_TIMEOUT
         if not chosen and timeout > longest:
             keep = f"to keep it, set {EXPORT_TIMEOUT.variable} above it"
-            say(logging.WARNING, "%s is %g s%s; cut to %g s (%s)", name, timeout, hint, longest, keep)
+            environment.remark(f"{name} is {timeout:g} s{hint}; cut to {longest:g} s ({keep})")
             timeout = longest
         elif hint:
-            say(logging.WARNING, "%s is %g s%s", name, timeout, hint)
+            environment.remark(f"{name} is {timeout:g} s{hint}")
         return timeout, chosen or timeout + _ROOM
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from .._base.redaction import shown
@@ -33,6 +34,38 @@ TRACES_EXPORTER = Setting(
     default="otlp",
     about="each behind a circuit of its own; for [zero code](../how-to/zero-code.md): "
     "`breaker_otlp_proto_http`, `breaker_otlp_proto_grpc`",
+)
+LOGS_EXPORTER = replace(
+    TRACES_EXPORTER,
+    variables=("OTEL_LOGS_EXPORTER",),
+    default="none",
+    about="the same for log records. Python's `logging` joins by opentelemetry-instrumentation-logging",
+)
+METRICS_EXPORTER = replace(
+    TRACES_EXPORTER,
+    variables=("OTEL_METRICS_EXPORTER",),
+    default="none",
+    about="the same for metrics; an exporter that is a reader, such as `prometheus`, is used as it is",
+)
+LOG_HANDLER = Setting(
+    variables=("OTEL_PYTHON_LOG_AUTO_INSTRUMENTATION",),
+    kind=switch(("true",), ("false",)),
+    default=True,
+    fallback="true",
+    about="where log records are exported: `false` leaves those of Python's `logging` out",
+)
+SDK_LOG_HANDLER = Setting(
+    variables=("OTEL_PYTHON_LOGGING_AUTO_INSTRUMENTATION_ENABLED",),
+    kind=switch(("true",), ("false",)),
+    default=False,
+    fallback="false",
+    about="`true`: without opentelemetry-instrumentation-logging, the SDK's deprecated handler will do",
+)
+DISABLED_INSTRUMENTATIONS = Setting[str | None](
+    variables=("OTEL_PYTHON_DISABLED_INSTRUMENTATIONS",),
+    kind=TEXT,
+    default=None,
+    about="a list; with `logging` in it, records of Python's `logging` are not exported",
 )
 SERVICE_NAME = Setting[str | None](
     variables=("OTEL_SERVICE_NAME",),
@@ -80,6 +113,11 @@ GC_FREEZE = Setting(
 DECLARED = (
     SDK_DISABLED,
     TRACES_EXPORTER,
+    LOGS_EXPORTER,
+    METRICS_EXPORTER,
+    LOG_HANDLER,
+    SDK_LOG_HANDLER,
+    DISABLED_INSTRUMENTATIONS,
     SERVICE_NAME,
     RESOURCE_ATTRIBUTES,
     SHUTDOWN_TIMEOUT,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from weakref import WeakKeyDictionary
 
 from opentelemetry.sdk.trace import TracerProvider
@@ -20,7 +20,9 @@ from .._wiring.profiles import PROFILES, Profile
 from .._wiring.provider import check_provider, current_or_none
 from .._wiring.retention import say_where_off
 from .._wiring.settings import Arguments, Settings
+from ..otlp._signals import LOGS
 from . import _client as clients
+from . import _logs as logs
 from . import _pipeline as spans
 from ._advice import takes_spans
 from ._package import SentryUnavailable
@@ -31,22 +33,46 @@ from ._settings_in_force import SentrySettings, different, settings_in_force
 if TYPE_CHECKING:
     from sentry_sdk.client import BaseClient
 
+    from .._core.shared_circuit import SharedCircuit
     from .._spans import CircuitBreakerSpanExporter
     from .._wiring.pipeline import Pipeline
 
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """The process's Sentry client, and the pipeline that brings it spans, if there is one."""
+    """The process's Sentry client, and the pipeline that brings it spans, if there is one.
+
+    Attributes:
+        client: The client.
+        pipeline: That of spans.
+        provider: The provider that the spans are of.
+        circuit: The circuit that spans and log records share; ``None`` where no log records go to Sentry.
+    """
 
     client: BaseClient
     pipeline: Pipeline | None
     provider: TracerProvider | None
+    circuit: SharedCircuit | None = None
 
     @property
     def exporter(self) -> CircuitBreakerSpanExporter | None:
         """The exporter that sends spans, where it is one of this package."""
-        return self.pipeline.exporter if self.pipeline else None
+        return cast("CircuitBreakerSpanExporter | None", self.pipeline and self.pipeline.exporter)
+
+    def pipelines(self, settings: Settings, environment: Environment) -> tuple[Pipeline, ...]:
+        """Make what brings Sentry the items of another signal than traces, by the settings of that signal.
+
+        Raises:
+            TelemetryError: It cannot be made, where strict.
+        """
+        if settings.signal is not LOGS or self.circuit is None:
+            return ()
+        try:
+            with metered(environment):
+                return (logs.pipeline(self.client, settings, self.circuit),)
+        except Exception as error:
+            environment.complain(f"Sentry gets no log records: {origin(error)}")
+            return ()
 
     def forget(self) -> None:
         """Allow the provider to be connected anew: this connection has stopped."""
@@ -96,8 +122,10 @@ def connect_provider(provider: TracerProvider, given: Sentry | None) -> CircuitB
             raise ValueError(f"this provider is connected to Sentry already, with another {others}")
         return before.exporter
     environment.check_names(ours((*declared.DECLARED, *DECLARED)))
+    if sentry.logs:
+        say(logging.INFO, "log records go to Sentry by the Gunicorn hooks or Telemetry alone, not from here")
     settings = with_listener(Arguments().settings(environment, PROFILES[Profile.PRODUCTION]), sentry)
-    connection = _connect(sentry, settings, environment, provider)
+    connection = _connect(replace(sentry, logs=False), settings, environment, provider)
     if connection is None:
         return None
     if connection.pipeline:
@@ -159,19 +187,28 @@ def _connect(
     client = _client(sentry, environment)
     if client is None:
         return None
-    pipeline, failure = None, None
+    pipeline, circuit, failure = None, None, None
+    if sentry.logs and logs.are_wanted(client, sentry.mode):
+        from .._core.shared_circuit import SharedCircuit
+
+        circuit = SharedCircuit(
+            name="sentry of traces, logs",
+            failure_threshold=settings.failure_threshold,
+            cooldown=settings.cooldown,
+            max_cooldown=settings.max_cooldown,
+        )
     try:
         propagate_beside(spans.propagator(sentry.mode))
         if provider is not None and takes_spans(client, sentry.mode):
             with metered(environment):
-                pipeline = spans.pipeline(client, sentry, settings, environment, provider)
+                pipeline = spans.pipeline(client, sentry, settings, environment, provider, circuit)
     except SentryUnavailable as error:
         failure = str(error)
     except Exception as error:
         failure = origin(error)
     if failure:
         environment.complain(f"Sentry gets errors, and no spans: {failure}")
-    return Connection(client, pipeline, provider)
+    return Connection(client, pipeline, provider, circuit)
 
 
 def _client(sentry: SentrySettings, environment: Environment) -> BaseClient | None:

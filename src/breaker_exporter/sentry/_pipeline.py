@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 from .._base.address import place
 from .._base.environment import Environment
 from .._base.log import say
-from .._wiring.pipeline import Pipeline, guarded
+from .._wiring.pipeline import Pipeline, circuit_name, guarded
+from ..otlp._endpoints import with_path
+from ..otlp._signals import TRACES
 from ._advice import collector_of
 from ._package import SentryUnavailable
 from ._processors import SamplingProcessor, SilencedProcessor
@@ -20,10 +22,12 @@ if TYPE_CHECKING:
     import requests
     from opentelemetry.propagators.textmap import TextMapPropagator
     from opentelemetry.sdk.trace import TracerProvider
-    from opentelemetry.sdk.trace.export import SpanExporter
     from sentry_sdk.client import BaseClient
 
+    from .._core.shared_circuit import SharedCircuit
     from .._wiring.settings import Settings
+    from ._exporter import SentrySpanExporter
+    from ._log_exporter import SentryLogRecordExporter
     from ._settings_in_force import SentrySettings
 
 
@@ -33,8 +37,11 @@ def pipeline(
     settings: Settings,
     environment: Environment,
     provider: TracerProvider,
+    circuit: SharedCircuit | None = None,
 ) -> Pipeline | None:
     """The pipeline for the spans of `provider`; ``None`` where a collector passes them on to Sentry already.
+
+    It shares `circuit` with log records, where these go to Sentry too.
 
     Raises:
         SentryUnavailable: The collector's URL is malformed.
@@ -46,23 +53,27 @@ def pipeline(
     if url := collector_of(client):
         return _by_collector(url, settings, environment, provider)
     in_memory = replace(settings, retention=settings.retention.in_memory())  # what Sentry refuses is final
-    every_trace = guarded("sentry", _exporter(client, settings), in_memory)
+    from ._exporter import SentrySpanExporter
+
+    made = exporter(SentrySpanExporter, client, settings)
+    every_trace = guarded(circuit_name("sentry", TRACES), made, in_memory, circuit)
     if sentry.traces_sample_rate == 1.0:
         return every_trace
     return Pipeline(SamplingProcessor(every_trace.processor, sentry.traces_sample_rate), every_trace.exporter)
 
 
-def _exporter(client: BaseClient, settings: Settings) -> SpanExporter:
+def exporter(
+    kind: type[SentrySpanExporter] | type[SentryLogRecordExporter], client: BaseClient, settings: Settings
+) -> SentrySpanExporter | SentryLogRecordExporter:
     """An exporter to the OTLP endpoint of the client's Sentry, with the client's TLS files and proxy."""
     from sentry_sdk.consts import VERSION, EndpointType
     from sentry_sdk.utils import Dsn
 
-    from ._exporter import SentrySpanExporter
-
     auth = Dsn(client.dsn or "").to_auth(f"sentry.python/{VERSION}")
     options = client.options
-    return SentrySpanExporter(
-        auth.get_api_url(EndpointType.OTLP_TRACES),
+    traces = auth.get_api_url(EndpointType.OTLP_TRACES)  # of logs, sentry-sdk has none
+    return kind(
+        traces if settings.signal is TRACES else with_path(traces, settings.signal),
         certificate_file=options["ca_certs"],
         client_key_file=options["key_file"],
         client_certificate_file=options["cert_file"],

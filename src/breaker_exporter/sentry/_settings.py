@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 
 from .._base import checks as check
 from .._base.redaction import shown
-from .._base.setting import RATIO, Kind, Setting, members
+from .._base.setting import RATIO, Kind, Setting, members, switch
 
 _OURS = frozenset({"dsn", "release", "environment", "traces_sample_rate", "instrumenter"})
 """Options of ``sentry_sdk.init`` that have an argument or follow from the mode."""
@@ -65,7 +65,14 @@ TRACES_SAMPLE_RATE = Setting(
     fallback="1.0",
     about="the share of the traces that goes to Sentry",
 )
-DECLARED = (DSN, MODE, ENVIRONMENT, RELEASE, TRACES_SAMPLE_RATE)
+LOGS = Setting(
+    variables=("BREAKER_EXPORTER_SENTRY_LOGS",),
+    argument="logs",
+    kind=switch(),
+    default=False,
+    about="1: log records go to [Sentry](../how-to/sentry.md#logs-and-metrics) too, by OTLP",
+)
+DECLARED = (DSN, MODE, ENVIRONMENT, RELEASE, TRACES_SAMPLE_RATE, LOGS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -86,6 +93,9 @@ class Sentry:
             ``SENTRY_TRACES_SAMPLE_RATE``. Default 1. Other exporters get all of them. With
             ``SentryMode.OTLP`` it is never passed to ``sentry_sdk.init``, where it would unlink errors from
             traces.
+        logs: Send log records to Sentry's OTLP endpoint too, where sentry-sdk does not send them itself; with
+            the Gunicorn hooks and ``Telemetry`` in ``SentryMode.OTLP`` alone.
+            ``BREAKER_EXPORTER_SENTRY_LOGS``. Default ``False``.
         report_transitions: Report circuits that open and close, as
             :func:`~breaker_exporter.sentry.report_transition` does: those of every exporter of a
             ``Telemetry``, or that of ``connect_sentry``.
@@ -101,6 +111,7 @@ class Sentry:
     release: str | None = None
     environment: str | None = None
     traces_sample_rate: float | None = None
+    logs: bool | None = None
     report_transitions: bool = False
     options: Mapping[str, object] = field(default_factory=dict)
 
@@ -114,6 +125,8 @@ class Sentry:
                 check.text(name, getattr(self, name))
         if self.traces_sample_rate is not None:
             check.ratio("traces_sample_rate", self.traces_sample_rate)
+        if self.logs is not None and not isinstance(self.logs, bool):
+            raise TypeError(f"logs must be True or False, not {shown(self.logs)}")
         if not isinstance(self.report_transitions, bool):
             raise TypeError(f"report_transitions must be True or False, not {shown(self.report_transitions)}")
         if not isinstance(self.options, Mapping):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ._settings import (
     DSN,
     ENVIRONMENT,
+    LOGS,
     MODE,
     RELEASE,
     TRACES_SAMPLE_RATE,
@@ -31,6 +32,7 @@ class SentrySettings:
     release: str | None
     environment: str | None
     traces_sample_rate: float
+    logs: bool
     report_transitions: bool
     options: dict[str, object] = field(repr=False)
 
@@ -55,6 +57,7 @@ def settings_in_force(
         release=sentry.release or environment.get(RELEASE) or _release_of(provider),
         environment=sentry.environment or environment.get(ENVIRONMENT),
         traces_sample_rate=float(rate),
+        logs=environment.in_force(LOGS) if sentry.logs is None else sentry.logs,
         report_transitions=sentry.report_transitions,
         options=dict(sentry.options),
     )

@@ -1,4 +1,4 @@
-"""Sentry's requests make no spans, and log lines of an outage no events: both would feed on themselves."""
+"""Sentry's requests make no spans and no log records, and log lines of an outage no events: no loops."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import context as otel_context
+
+from .._concurrency.log_feedback import without_feedback
 
 if TYPE_CHECKING:
     from sentry_sdk.client import BaseClient
@@ -30,7 +32,7 @@ def ignore_loggers() -> None:
 
 
 def keep_out_of_traces(client: BaseClient) -> None:
-    """Suppress the spans of requests to Sentry, where HTTP clients are instrumented.
+    """Suppress the spans of requests to Sentry, where HTTP clients are instrumented, and what these log.
 
     By a private method, with which Sentry's thread sends. Anything public reaches that thread once, and not
     the thread that starts after a fork. Where the method is missing, the requests make spans.
@@ -39,7 +41,7 @@ def keep_out_of_traces(client: BaseClient) -> None:
     send = getattr(transport, "_send_envelope", None)
     if send is None or inspect.iscoroutinefunction(send) or isinstance(send, _Suppressed):
         return
-    transport._send_envelope = _Suppressed(send)
+    transport._send_envelope = _Suppressed(without_feedback(send))
 
 
 @dataclass(frozen=True, slots=True)

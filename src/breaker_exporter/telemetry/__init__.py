@@ -1,4 +1,4 @@
-"""Tracing for any server: prepared, started and stopped in the order that survives forks and patches.
+"""Telemetry for any server: prepared, started and stopped in the order that survives forks and patches.
 
 Importing this module loads nothing that brings ``ssl`` along.
 """
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from .._base.values import CircuitTransition
     from .._core.retention import Retention
+    from .._logs import CircuitBreakerLogRecordExporter
+    from .._metrics import CircuitBreakerMetricExporter
     from .._spans import CircuitBreakerSpanExporter
     from ..sentry._settings import Sentry
 
@@ -31,7 +33,11 @@ __all__ = ["Profile", "Telemetry", "TelemetryError"]
 
 
 class Telemetry:
-    """OpenTelemetry tracing with every exporter behind a circuit breaker.
+    """OpenTelemetry's traces, logs and metrics, with every exporter behind a circuit breaker.
+
+    Spans are exported unless ``OTEL_TRACES_EXPORTER`` says otherwise, log records and metrics where
+    ``OTEL_LOGS_EXPORTER`` and ``OTEL_METRICS_EXPORTER`` name an exporter. Arguments hold for all three; in
+    variables each has its own, such as ``OTEL_EXPORTER_OTLP_LOGS_ENDPOINT``.
 
     A server calls :meth:`start` in each process that serves, after its fork and after gevent's monkey patch,
     and :meth:`stop` when that process ends. A script or a command uses it as a context manager::
@@ -51,7 +57,8 @@ class Telemetry:
         service_name: The resource's ``service.name``; ``OTEL_SERVICE_NAME``.
         resource_attributes: More of the resource, on top of ``OTEL_RESOURCE_ATTRIBUTES``.
         endpoint: The collector's base URL, such as ``http://collector:4318`` (``/v1/traces`` is added where
-            it is missing), or with gRPC ``http://collector:4317``; ``OTEL_EXPORTER_OTLP_ENDPOINT``.
+            it is missing, or the path of the other signal), or with gRPC ``http://collector:4317``;
+            ``OTEL_EXPORTER_OTLP_ENDPOINT``.
         protocol: ``http/protobuf`` (default) or ``grpc``; ``OTEL_EXPORTER_OTLP_PROTOCOL``.
         headers: Sent with every export; ``OTEL_EXPORTER_OTLP_HEADERS``. Never logged.
         timeout: Seconds for one OTLP export; ``OTEL_EXPORTER_OTLP_TIMEOUT``. Default 5.
@@ -154,7 +161,11 @@ class Telemetry:
         self._lifecycle.prepare()
 
     def start(self) -> None:
-        """Start exporters, circuits and batch processors, with their threads, and Sentry.
+        """Start exporters, circuits, batch processors and readers, with their threads, and Sentry.
+
+        The providers of logs and metrics are made and set here, unless the application has set its own, which
+        are left alone (one WARNING each). Records of Python's ``logging`` are exported where
+        opentelemetry-instrumentation-logging is installed.
 
         To be called after the fork and after gevent's monkey patch. Prepares first where this process has
         not done so. A second call does nothing, unless :meth:`stop` came between or the first one failed,
@@ -190,6 +201,13 @@ class Telemetry:
         return self._lifecycle.provider
 
     @property
-    def exporters(self) -> tuple[CircuitBreakerSpanExporter, ...]:
-        """The exporters of this process, for their ``state`` and ``health()``; empty unless it is started."""
+    def exporters(
+        self,
+    ) -> tuple[
+        CircuitBreakerSpanExporter | CircuitBreakerLogRecordExporter | CircuitBreakerMetricExporter, ...
+    ]:
+        """The exporters of this process, for their ``state`` and ``health()``; empty unless it is started.
+
+        Those of spans come first, then those of log records, then those of metrics.
+        """
         return self._lifecycle.exporters

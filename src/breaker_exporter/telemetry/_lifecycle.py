@@ -20,12 +20,13 @@ from .._concurrency import hub
 from .._concurrency.once import Once
 from .._wiring.profiles import PROFILES, Defaults, Profile
 from .._wiring.switches import GC_FREEZE, SDK_DISABLED
+from ._others import Others
 from ._start import Started, start
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
 
-    from .._spans import CircuitBreakerSpanExporter
+    from .._wiring.pipeline import Exporter
     from .._wiring.switchable_processor import SwitchableProcessor
     from ._setup import Setup
 
@@ -46,14 +47,15 @@ class _Process:
 class Lifecycle:
     """Prepares, starts and stops telemetry in the process that calls.
 
-    A forked child has prepared and started nothing. It inherits the provider, which can be set once only,
-    and the processor on it.
+    A forked child has prepared and started nothing. It inherits the providers, which can be set once only,
+    and the processors on them.
     """
 
     def __init__(self, setup: Setup) -> None:
         self._setup = setup
         self._own_provider: TracerProvider | None = None
         self._processor: SwitchableProcessor | None = None
+        self._others = Others()
         self._process: _Process | None = None
         self._logged_failure: str | None = None
 
@@ -64,7 +66,7 @@ class Lifecycle:
         return process.provider if process else None
 
     @property
-    def exporters(self) -> tuple[CircuitBreakerSpanExporter, ...]:
+    def exporters(self) -> tuple[Exporter, ...]:
         """The exporters of this process, from its start to its stop."""
         process = self._here()
         started = process.started if process and process.is_running else None
@@ -106,7 +108,12 @@ class Lifecycle:
         with self._failing_open(process.environment):
             try:
                 started = start(
-                    self._setup, process.environment, process.defaults, process.provider, self._processor_on
+                    self._setup,
+                    process.environment,
+                    process.defaults,
+                    process.provider,
+                    self._processor_on,
+                    self._others,
                 )
             except BaseException:
                 self._process = None
@@ -116,10 +123,10 @@ class Lifecycle:
             process.started, process.stopping, process.is_running = started, Once(), True
             # Exit handlers run in reverse order: before those of all that was imported or made until now.
             atexit.register(self.stop)
-            say_started(process.provider, started.exporters, started.settings)
-            if process.provider is not None:
+            say_started(process.provider, started.signals)
+            if started.resource is not None:
                 for exporter in started.exporters:
-                    exporter._look_on_disk(process.provider.resource)
+                    exporter._look_on_disk(started.resource)
 
     def stop(self, timeout: float | None = None) -> None:
         """Export what is queued and shut down, within `timeout` (s); see ``Telemetry.stop``."""
@@ -131,7 +138,7 @@ class Lifecycle:
             with contextlib.suppress(RuntimeError):  # no thread: the exit stops it
                 hub.run_soon(partial(self.stop, timeout))
             return
-        seconds = started.settings.shutdown_timeout
+        seconds = started.shutdown_timeout
         if isinstance(timeout, int | float) and timeout >= 0:
             seconds = min(timeout, threading.TIMEOUT_MAX)
         process.stopping.run(partial(self._stop, process, started, seconds), seconds)
@@ -141,7 +148,9 @@ class Lifecycle:
         process = self._here()
         started = process.started if process and process.is_running else None
         if started is not None:
-            started.processor.force_flush(int(started.settings.shutdown_timeout * 1000))
+            from .._wiring.drain import flush
+
+            flush(started.pipelines, started.shutdown_timeout)
 
     def freeze_garbage(self) -> None:
         """Keep what a worker has loaded by now out of later garbage collections.
@@ -159,10 +168,15 @@ class Lifecycle:
         return self._process if self._process and self._process.pid == os.getpid() else None
 
     def _provider_of_ours(self, process: _Process) -> TracerProvider | None:
-        if self._own_provider is None:  # else it was made before a fork
+        resource = self._setup.resource
+        if self._own_provider is None:
             from .._wiring.provider import make
 
-            self._own_provider = make(self._setup.resource, process.environment, process.defaults.sampler)
+            self._own_provider = make(resource, process.environment, process.defaults.sampler)
+        else:  # it was made before a fork
+            from .._wiring.instance_id import keep_given
+
+            keep_given(self._own_provider, resource.get("service.instance.id"))
         return self._own_provider
 
     def _processor_on(self, provider: TracerProvider | None) -> SwitchableProcessor:
@@ -177,19 +191,23 @@ class Lifecycle:
         return self._processor
 
     def _stop(self, process: _Process, started: Started, seconds: float) -> None:
+        from .._wiring.drain import shut_down
+
         process.is_running = False
+        pipelines = [pipeline for _, switch in started.signals for pipeline in switch.release()]
         beside: list[Callable[[float], object]] = []
         if (own := self._own_provider) is not None and own is process.provider:
             beside.append(lambda left: own.shutdown())
+        beside.extend(self._others.shutdowns())
         if started.sentry is not None:
             started.sentry.forget()
             beside.append(started.sentry.flush)
         try:
-            started.processor.close(seconds, beside)
+            shut_down(pipelines, seconds, beside)
         except Exception as error:
             say(
                 logging.WARNING,
-                "telemetry did not stop cleanly, spans that were queued may be lost: %s",
+                "telemetry did not stop cleanly, what was queued may be lost: %s",
                 origin(error),
             )
         finally:
