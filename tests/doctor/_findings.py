@@ -16,6 +16,7 @@ from breaker_exporter._doctor.settings import effective
 from breaker_exporter._doctor.settings.effective import EffectiveSettings
 from breaker_exporter._doctor.settings.given import Given
 from breaker_exporter._doctor.settings.recording import RecordingEnvironment
+from breaker_exporter.otlp._signals import TRACES, Signal
 
 STEP = 1.0
 """Seconds for each step over the network."""
@@ -40,6 +41,11 @@ def in_force(
     report = Report(lambda _: None)
     force = report.take(effective.examine(given or Given(), RecordingEnvironment(dict(environ))))
     return report.findings, force
+
+
+def by_protocol(force: EffectiveSettings, signal: Signal = TRACES) -> tuple[str, ...]:
+    """The protocols that a signal goes by."""
+    return tuple(route.protocol for route in force.routes if route.signal is signal)
 
 
 def asked(environ: Mapping[str, str], given: Given | None = None, step: float = STEP) -> list[Finding]:

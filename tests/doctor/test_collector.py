@@ -19,6 +19,7 @@ from breaker_exporter._doctor.network import grpc as by_grpc
 from breaker_exporter._doctor.report import Level
 from breaker_exporter._doctor.settings.given import Given
 from breaker_exporter._wiring.settings import Arguments
+from breaker_exporter.otlp._signals import TRACES
 from breaker_exporter.testing import Fault, FaultyCollector
 
 from ..otlp._peer import drip, peer, tunnel
@@ -401,7 +402,7 @@ def test_the_words_of_a_refusal_are_told(body: bytes, content_type: str) -> None
     with serving(answer(401, body, content_type=content_type)) as server:
         findings = asked({"OTEL_EXPORTER_OTLP_ENDPOINT": server.base})
 
-    assert findings[-1].text == 'the collector\'s answer is HTTP 401: "ingest token expired"'
+    assert findings[-1].text == 'the collector\'s answer to spans is HTTP 401: "ingest token expired"'
 
 
 def test_the_words_of_a_refusal_by_grpc_are_told(collector: FaultyCollector) -> None:
@@ -409,7 +410,7 @@ def test_the_words_of_a_refusal_by_grpc_are_told(collector: FaultyCollector) -> 
 
     findings = asked(by("grpc", collector))
 
-    assert findings[-1].text.startswith("the collector's answer is UNAUTHENTICATED: \"")
+    assert findings[-1].text.startswith("the collector's answer to spans is UNAUTHENTICATED: \"")
 
 
 def test_an_answer_without_end_is_none_of_ours() -> None:
@@ -785,4 +786,4 @@ def test_a_number_that_is_no_port(port: int) -> None:
 def test_words_of_a_server_are_not_taken_for_those_of_grpc(
     code: str, details: str | None, expected: str
 ) -> None:
-    assert answers.of_grpc_failure(code, details or "", "collector:4317").check == expected
+    assert answers.of_grpc_failure(code, details or "", "collector:4317", TRACES).check == expected

@@ -81,14 +81,14 @@ def test_a_report_in_text_has_a_line_for_each_finding_and_setting(
     assert main(["doctor"]) == 0
     said = capsys.readouterr()
     assert said.err == ""
-    assert "ok       an empty request is answered: HTTP 200" in said.out
+    assert "ok       an empty request for spans is answered: HTTP 200" in said.out
     assert "  cooldown               15.0 s" in said.out
     assert said.out.endswith("checks are ok\n")
 
     collector.set_fault(Fault.STATUS, status=401)
     assert main(["doctor", "--timeout", "1"]) == 2
     said = capsys.readouterr()
-    assert "broken   the collector's answer is HTTP 401: " in said.out
+    assert "broken   the collector's answer to spans is HTTP 401: " in said.out
     assert "  [http-401]\n         -> check the credentials" in said.out
     assert said.out.splitlines()[-1].startswith("1 broken, 0 to look at, ")
 

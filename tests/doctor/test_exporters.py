@@ -9,12 +9,15 @@ import pytest
 
 from breaker_exporter._doctor.settings import exporters
 from breaker_exporter._wiring import exporter_names as names
+from breaker_exporter.otlp._signals import SIGNALS, Signal
 
-from ._findings import asked, bad, diagnosed, in_force
+from ._findings import asked, bad, by_protocol, diagnosed, in_force
 from .test_conf import GEVENT, LINE, looked_at
 
 HTTP, GRPC = "http/protobuf", "grpc"
 OURS = "breaker_otlp_proto_http"
+NO_MORE = {"OTEL_SERVICE_NAME": "shop", "OTEL_LOGS_EXPORTER": "none", "OTEL_METRICS_EXPORTER": "none"}
+"""What zero code takes otlp for, without a circuit, where it is not set."""
 MODULE = """
 import functools
 from breaker_exporter import CircuitBreakerSpanExporter
@@ -75,9 +78,9 @@ def _installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def test_the_collector_is_asked_for_every_name_of_an_otlp_exporter(
     listed: str, protocols: tuple[str, ...], expected: list[str]
 ) -> None:
-    findings, force = in_force({"OTEL_SERVICE_NAME": "shop", "OTEL_TRACES_EXPORTER": listed})
+    findings, force = in_force({**NO_MORE, "OTEL_TRACES_EXPORTER": listed})
 
-    assert force.protocols == protocols
+    assert by_protocol(force) == protocols
     assert bad(findings) == expected
 
 
@@ -92,9 +95,9 @@ def test_a_dead_collector_is_found_by_every_name(name: str) -> None:
 def test_a_name_of_another_package_is_known_by_what_it_makes(name: str) -> None:
     findings, force = in_force({"OTEL_SERVICE_NAME": "shop", "OTEL_TRACES_EXPORTER": name})
 
-    assert force.protocols == WRAPPERS[name][1]
+    assert by_protocol(force) == WRAPPERS[name][1]
     assert bad(findings) == []
-    assert ("exporter-other" in [each.check for each in findings]) is not bool(force.protocols)
+    assert ("exporter-other" in [each.check for each in findings]) is not bool(by_protocol(force))
 
 
 def test_one_that_cannot_be_loaded_is_told() -> None:
@@ -102,7 +105,7 @@ def test_one_that_cannot_be_loaded_is_told() -> None:
 
     assert bad(findings) == ["broken exporter-unusable"]
     assert "No module named 'own_exporters_that_are_not_there'" in findings[0].text
-    assert force.protocols == ()
+    assert by_protocol(force) == ()
 
 
 @pytest.mark.parametrize("name", ["breaker_otlp_proto_htp", "breaker_otlp_http", "OTLP_PROTO_GRPC"])
@@ -114,13 +117,12 @@ def test_a_name_that_is_nearly_right_is_told_the_right_one(name: str) -> None:
     assert "breaker_otlp_proto_http" in findings[0].advice or "otlp_proto_grpc" in findings[0].advice
 
 
-def test_the_names_of_ours_are_those_that_are_installed() -> None:
-    found = metadata.entry_points(group="opentelemetry_traces_exporter")
-    ours = {each.name for each in found if each.dist and each.dist.name == "breaker-exporter"}
+@pytest.mark.parametrize("signal", SIGNALS)
+def test_the_names_of_ours_are_those_that_are_installed(signal: Signal) -> None:
+    found = metadata.entry_points(group=f"opentelemetry_{signal.word.lower()}_exporter")
+    ours = {each.name: each.load() for each in found if each.dist and each.dist.name == "breaker-exporter"}
 
-    assert ours == names.GUARDED.keys()
-    module = "breaker_exporter._zero_code"
-    assert {f"{module}.{each.attr}" for each in found if each.name in ours} < exporters._CLASSES.keys()
+    assert {name: exporters.protocol_of(made_by) for name, made_by in ours.items()} == names.GUARDED
 
 
 def test_without_hooks_zero_code_is_well_and_only_there(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,10 +150,20 @@ def test_zero_code_without_what_reads_the_name_is_told(monkeypatch: pytest.Monke
         lambda *, group: () if group == "opentelemetry_configurator" else found(group=group),
     )
 
-    findings, _ = in_force({"OTEL_SERVICE_NAME": "shop", "OTEL_TRACES_EXPORTER": OURS})
+    findings, _ = in_force({**NO_MORE, "OTEL_TRACES_EXPORTER": OURS})
 
     assert bad(findings) == ["warning zero-code-missing"]
     assert "opentelemetry-distro" in findings[0].advice
+
+
+def test_zero_code_takes_otlp_for_what_is_not_set_and_that_is_told() -> None:
+    environ = {"OTEL_SERVICE_NAME": "shop", "OTEL_LOGS_EXPORTER": OURS, "OTEL_METRICS_EXPORTER": ""}
+
+    findings, _ = in_force(environ)
+
+    assert bad(findings) == ["warning exporter-unguarded"]
+    (told,) = [each for each in findings if each.check == "exporter-unguarded"]
+    assert "OTEL_TRACES_EXPORTER is not set, for which it takes otlp" in told.text
 
 
 def test_zero_code_with_a_dead_collector_is_broken(

@@ -54,7 +54,23 @@ def test_one_that_is_there_is_well(monkeypatch: pytest.MonkeyPatch, collector: F
         ("sentry_dsn", "SENTRY_DSN"),
         ("sentry_mode", "default"),
         ("sentry_traces_sample_rate", "SENTRY_TRACES_SAMPLE_RATE"),
+        ("sentry_logs", "default"),
     ]
+
+
+@pytest.mark.parametrize("exporters", ["none", "otlp"])
+def test_the_handler_of_log_records_is_looked_at_where_sentry_alone_gets_them(
+    monkeypatch: pytest.MonkeyPatch, collector: FaultyCollector, exporters: str
+) -> None:
+    environ = {
+        "SENTRY_DSN": collector.sentry_dsn,
+        "BREAKER_EXPORTER_SENTRY_LOGS": "1",
+        "OTEL_LOGS_EXPORTER": exporters,
+        "OTEL_PYTHON_LOG_AUTO_INSTRUMENTATION": "false",
+    }
+    report = looked_at(monkeypatch, environ)
+
+    assert ("log-handler" in [finding.check for finding in report.findings]) is (exporters == "none")
     assert str(report.settings[0].value).startswith("http://***@127.0.0.1:")
     assert collector.counts().requests == 0
 

@@ -9,7 +9,7 @@ from breaker_exporter._doctor.gunicorn.configuration import Conf
 from breaker_exporter._doctor.settings.given import Given
 from breaker_exporter._wiring.settings import Arguments
 
-from ._findings import bad, in_force, taken
+from ._findings import bad, by_protocol, in_force, taken
 
 NAMED = {"OTEL_SERVICE_NAME": "shop"}
 VARIABLE = ["warning variable"]
@@ -129,7 +129,7 @@ def test_a_mistake_has_its_diagnosis(case: str) -> None:
     ],
 )
 def test_spans_go_by_these_protocols(environ: dict[str, str], protocols: tuple[str, ...]) -> None:
-    assert in_force(environ)[1].protocols == protocols
+    assert by_protocol(in_force(environ)[1]) == protocols
 
 
 def sources(environ: dict[str, str], **arguments: object) -> dict[str, tuple[object, str]]:

@@ -8,6 +8,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from .._base.environment import Environment
 from ..otlp._settings import ENDPOINT, HEADERS
+from ..otlp._signals import SIGNALS, for_signal
 from ..sentry._settings import DSN
 from .settings.given import Given
 
@@ -19,12 +20,16 @@ def secrets_of(given: Given, environment: Environment) -> Iterator[str]:
 
     Each as it stands, quoted and unquoted.
     """
-    pairs = [pair for name in HEADERS.variables for pair in (environment.value(name) or "").split(",")]
+    headers, endpoints = (
+        [name for signal in SIGNALS for name in for_signal(setting, signal).variables]
+        for setting in (HEADERS, ENDPOINT)
+    )
+    pairs = [pair for name in headers for pair in (environment.value(name) or "").split(",")]
     values = [re.split("[=:]", pair, maxsplit=1)[-1].strip() for pair in pairs]
     values += (given.arguments.headers or {}).values()
     # A scheme such as Bearer is no secret, the credentials after it are.
     found = [part for value in values for part in (value, *unquote(value).split(" ")[1:])]
-    urls = [environment.value(name) for name in (*ENDPOINT.variables, DSN.variable, *_PROXIES)]
+    urls = [environment.value(name) for name in (*endpoints, DSN.variable, *_PROXIES)]
     for url in (*urls, given.arguments.endpoint, given.sentry and given.sentry.dsn):
         found += of_url(url or "")
     for text in found:

@@ -37,7 +37,7 @@ def check(
         name: ", ".join(slot for slot, _ in found) for name, found in ours.items() if name not in _MISSING
     }
     if missing and not needed:
-        why = "OTEL_TRACES_EXPORTER names an exporter that opentelemetry-instrument makes"
+        why = "the environment names an exporter that opentelemetry-instrument makes"
         yield ok("hooks-not-needed", f"{', '.join(missing)} not in {path}, and not needed: {why}")
     elif len(missing) == len(_MISSING):
         names = ", ".join(f"{name} ({slot})" for name, slot in strays.items())

@@ -7,9 +7,12 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ..._base.redaction import message
+from ..._wiring.exporter_names import SETTINGS
 from ...otlp._send.grpc_answer import UNCONNECTED
 from ...otlp._send.statuses import GRPC, HTTP
+from ...otlp._signals import TRACES, Signal
 from ..report import Finding, broken, ok, warning
+from ..settings.routes import Route
 from . import failures
 from .connection import Place
 
@@ -25,8 +28,8 @@ _HEADERS = "look at OTEL_EXPORTER_OTLP_HEADERS"
 _ADVICE = {
     401: _HEADERS,
     403: f"{_HEADERS}, or at a firewall for the web before it",
-    404: "collectors take traces at /v1/traces, and OTEL_EXPORTER_OTLP_TRACES_ENDPOINT is used as it is, "
-    "while OTEL_EXPORTER_OTLP_ENDPOINT gets /v1/traces added",
+    404: "collectors take {unit} at {path}, and OTEL_EXPORTER_OTLP_{word}_ENDPOINT is used as it is, while "
+    "OTEL_EXPORTER_OTLP_ENDPOINT gets {path} added",
     407: "give the proxy's credentials in its URL",
     413: "raise the limit of the proxy before the collector: even an empty request is too large for it",
     415: "look at OTEL_EXPORTER_OTLP_COMPRESSION: it does not take protobuf, or not this compression",
@@ -44,6 +47,8 @@ _ADVICE = {
     "INTERNAL": "look at the collector's log: it fails",
 }
 """By status; more than the hint that the exporter logs with it."""
+_UNKNOWN_THERE = (404, "UNIMPLEMENTED")
+"""Statuses of a backend that does not take a signal at all, as Jaeger takes neither logs nor metrics."""
 _SERVER_FAILS = "look at the server's log: it fails"
 _NO_RECEIVER = "look at host, port and path of the endpoint: something that is no OTLP receiver may answer"
 
@@ -54,8 +59,8 @@ _CUT = ("socket closed", "connection closed", "stream removed", "goaway", "recei
 _METADATA = ("invalid metadata", "metadata was invalid")
 
 
-def of_http(answer: Response, took: float, timeout: float) -> Finding:
-    """Return the meaning of an HTTP answer that took so many seconds, to an exporter with this timeout."""
+def of_http(answer: Response, took: float, route: Route) -> Finding:
+    """Return the meaning of an HTTP answer that took so many seconds, to the exporter of that route."""
     from ...otlp._send.answer import seconds_of
     from ...otlp._send.compression import unpacked
     from ...otlp._send.http import MOST_READ
@@ -66,52 +71,55 @@ def of_http(answer: Response, took: float, timeout: float) -> Finding:
     if body is None:
         body = answer.body
     if 200 <= status < 300:
-        return of_success(body, f"HTTP {status}", took, timeout, answer.content_type)
+        return of_success(body, f"HTTP {status}", took, route, answer.content_type)
     again = seconds_of(answer.retry_after)
     wait = f"; it asks to wait {again:.0f} s (Retry-After)" if again else ""
-    advice = _advice(status, HTTP[status].hint if status in HTTP else "")
-    text = f"the collector's answer is HTTP {status}{wait}{_quoted(error_message(body, answer.content_type))}"
+    advice = _advice(status, HTTP[status].hint if status in HTTP else "", route.signal)
+    words = _quoted(error_message(body, answer.content_type))
+    text = f"the collector's answer to {route.signal.unit} is HTTP {status}{wait}{words}"
     return broken(f"http-{status}", text, advice or (_SERVER_FAILS if status >= 500 else _NO_RECEIVER))
 
 
 def of_success(
-    body: bytes, success: str, took: float, timeout: float, content_type: str = _PROTOBUF
+    body: bytes, success: str, took: float, route: Route, content_type: str = _PROTOBUF
 ) -> Finding:
-    """Return what a successful answer says, read as the exporter reads it."""
-    return next(_meanings(body, success, took, timeout, content_type))
+    """Return what a successful answer says, read as the exporter of that route reads it."""
+    return next(_meanings(body, success, took, route, content_type))
 
 
-def _meanings(body: bytes, success: str, took: float, timeout: float, content_type: str) -> Iterator[Finding]:
+def _meanings(body: bytes, success: str, took: float, route: Route, content_type: str) -> Iterator[Finding]:
     from ...otlp._send.words import Kind, media_type, partial_success
 
+    timeout, unit = route.settings.timeout, route.signal.unit
     if took > timeout:
-        text = f"the empty request is answered after {took:.1f} s; the exporter gives up after {timeout:g} s"
+        text = f"the empty request for {unit} is answered after {took:.1f} s"
+        text += f"; the exporter gives up after {timeout:g} s"
         advice = "look at the collector's load, or raise OTEL_EXPORTER_OTLP_TIMEOUT"
         yield broken("otlp-too-slow", text, advice)
     kind, rejected, words = partial_success(body, content_type)
     given = media_type(content_type)
     if kind is Kind.PAGE:
-        text = f"{success}, but the answer is {kind.value}: no span is delivered there"
+        text = f"{success}, but the answer is {kind.value}: none of the {unit} are delivered there"
         yield broken("http-wrong-content", text, _NO_RECEIVER)
     if rejected or words:
-        does = f"rejects {rejected} spans" if rejected else "takes the request with a warning"
+        does = f"rejects {rejected} {unit}" if rejected else "takes the request with a warning"
         text = f"the collector {does} (partial_success){_quoted(words)}"
-        advice = "look at its log: rejected spans are counted as failed, and the circuit stays closed"
+        advice = f"look at its log: rejected {unit} are counted as failed, and the circuit stays closed"
         yield warning("otlp-partial", text, advice)
     if given == "application/json" and not _OF_OTLP.match(body):
         text = f"{success}, but the answer is JSON that says nothing of OTLP"
-        yield warning("http-wrong-content", text, "look at the endpoint, unless spans arrive there")
+        yield warning("http-wrong-content", text, f"look at the endpoint, unless {unit} arrive there")
     if kind is Kind.OTHER or not (given in ("", _PROTOBUF) or _OF_OTLP.match(body)):
         shown = message(given) or "of no content type"
-        text = f"{success}, but the answer is no OTLP ({shown}): spans would count as exported and be lost"
+        text = f"{success}, but the answer is no OTLP ({shown}): {unit} would count as exported, and be lost"
         yield broken("http-wrong-content", text, _NO_RECEIVER)
     if took > _SLOW:
-        text = f"the empty request is answered well, but only after {took:.1f} s"
+        text = f"the empty request for {unit} is answered well, but only after {took:.1f} s"
         yield warning("otlp-slow", text, "look at the collector's load: each batch of a worker waits as long")
-    yield ok("otlp", f"an empty request is answered: {success}, {took * 1000:.0f} ms")
+    yield ok("otlp", f"an empty request for {unit} is answered: {success}, {took * 1000:.0f} ms")
 
 
-def of_grpc_failure(code: str, said: str, place: Place | str) -> Finding:
+def of_grpc_failure(code: str, said: str, place: Place | str, signal: Signal) -> Finding:
     """Return the meaning of a gRPC status that is not OK, with what was said with it."""
     details = said.lower()
     if code == "UNAVAILABLE" and details.removeprefix(_WRAPPED).startswith(_RESET):
@@ -123,8 +131,8 @@ def of_grpc_failure(code: str, said: str, place: Place | str) -> Finding:
     if code == "UNAVAILABLE" and details.startswith(UNCONNECTED):
         advice = "look at https_proxy, http_proxy and no_proxy, which gRPC reads too, and at its certificates"
         return broken("grpc-no-connection", f"gRPC cannot connect to {place}", advice)
-    advice = _advice(code, GRPC[code].hint if code in GRPC else "")
-    text = f"the collector's answer is {code}{_quoted(said)}"
+    advice = _advice(code, GRPC[code].hint if code in GRPC else "", signal)
+    text = f"the collector's answer to {signal.unit} is {code}{_quoted(said)}"
     return broken(f"grpc-{code.lower().replace('_', '-')}", text, advice or _NO_RECEIVER)
 
 
@@ -137,9 +145,15 @@ def unsendable() -> Finding:
     )
 
 
-def _advice(status: int | str, hint: str) -> str:
+def _advice(status: int | str, hint: str, signal: Signal) -> str:
     """Return the exporter's hint, and what the doctor adds to it."""
-    return "; ".join(filter(None, (hint, _ADVICE.get(status))))
+    more = _ADVICE.get(status, "").format(unit=signal.unit, path=signal.path, word=signal.word)
+    if status in _UNKNOWN_THERE and signal is not TRACES:
+        variable = SETTINGS[signal].variable
+        return (
+            f"where the backend takes no {signal.unit}, as Jaeger, set {variable}=none; else {hint}; {more}"
+        )
+    return "; ".join(filter(None, (hint, more)))
 
 
 def _quoted(words: str) -> str:

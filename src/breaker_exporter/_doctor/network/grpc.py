@@ -1,39 +1,57 @@
-"""The way to a collector by gRPC: endpoint, proxy, connection, the beginning of HTTP/2, an empty request."""
+"""The way to a collector by gRPC: endpoint, proxy, connection, the beginning of HTTP/2, empty requests."""
 
 from __future__ import annotations
 
+import contextlib
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ..._base.redaction import shown
 from ...otlp import _environment as otlp
-from ...otlp._endpoints import GRPC_PORT, TRACES_METHOD, grpc_target
+from ...otlp._endpoints import GRPC_PORT, grpc_target
 from ..report import Steps, broken, ok, warning
-from ..settings.effective import EffectiveSettings
+from ..settings.routes import Route
 from . import answers, failures, proxies
 from .connection import Place
 from .protocols import Ending, greet
 from .tls import Trust, approach
 
+if TYPE_CHECKING:
+    from ...otlp._send.grpc import GRPCSender
+
 _SLOW = 1.0
 """Seconds for a greeting of a few bytes, beyond which they drip."""
 
 
-def examine(effective: EffectiveSettings, step: float, patience: float, *, can_ask: bool) -> Steps[None]:
-    """Find what is wrong from the endpoint to the answer.
+Origin = tuple[str, Place, Trust]
+"""What several signals may share: gRPC's target, the place, and the certificates shown and trusted there."""
 
-    Each step before the request has `step` seconds, the request `patience`; without gRPC (`can_ask`) it is
-    not sent.
+
+def origin_of(route: Route) -> Origin:
+    """Return the origin of a route."""
+    target = grpc_target(route.endpoint)
+    insecure = otlp.insecure(route.environment, route.signal)
+    place = _place_of(target, tls=otlp.is_tls(route.endpoint, None if insecure is None else insecure[1]))
+    trust = Trust.of(route.environment, route.signal, "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH", http2=True)
+    return target, place, trust
+
+
+def examine(
+    origin: Origin, routes: Sequence[Route], step: float, patience: float, *, can_ask: bool
+) -> Steps[None]:
+    """Find what is wrong from the endpoint to the answers.
+
+    Each step before the requests has `step` seconds, a request `patience`; without gRPC (`can_ask`) none is
+    sent. After one without an answer, no other follows.
     """
-    endpoint = effective.endpoint("grpc")
-    yield from _check_endpoint(endpoint)
-    target = grpc_target(endpoint)
-    insecure = otlp.insecure(effective.environment)
-    place = _place_of(target, tls=otlp.is_tls(endpoint, None if insecure is None else insecure[1]))
-    trust = Trust.of(effective.environment, "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH", http2=True)
+    target, place, trust = origin
+    for endpoint in dict.fromkeys(route.endpoint for route in routes):
+        yield from _check_endpoint(endpoint)
     host = place.host if place.port >= 0 else None
-    is_proxy_there = yield from proxies.check_grpc(target, host, effective.environment, step)
+    is_proxy_there = yield from proxies.check_grpc(target, host, routes[0].environment, step)
     slowly = 0
     if is_proxy_there is None and host is not None:
         began = time.monotonic()
@@ -41,8 +59,21 @@ def examine(effective: EffectiveSettings, step: float, patience: float, *, can_a
         if count is None:
             return
         slowly = count if time.monotonic() - began > _SLOW else 0
-    if can_ask and is_proxy_there is not False:
-        yield from _ask(effective, target, place, trust, patience, slowly)
+    if not can_ask or is_proxy_there is False:
+        return
+    try:
+        files = (trust.authorities, trust.key, trust.certificate)
+        contents = [Path(file).read_bytes() if file and place.tls else None for file in files]
+    except OSError as error:
+        text = f"{shown(error.filename)} cannot be used: {error.strerror}"
+        yield broken("tls-files", text, "name a file of PEM certificates: gRPC takes no directory")
+        return
+    with contextlib.ExitStack() as senders:
+        for route in routes:
+            sender = _sender(route, origin, contents)
+            senders.callback(sender.close)  # at the end: until then, the next one shares its connection
+            if not (yield from _ask(route, sender, origin, patience, slowly)):
+                return
 
 
 def _greeted(place: Place, trust: Trust, step: float) -> Steps[int | None]:
@@ -59,31 +90,29 @@ def _greeted(place: Place, trust: Trust, step: float) -> Steps[int | None]:
     return None
 
 
-def _ask(
-    effective: EffectiveSettings, target: str, place: Place, trust: Trust, patience: float, slowly: int
-) -> Steps[None]:
+def _sender(route: Route, origin: Origin, contents: Sequence[bytes | None]) -> GRPCSender:
     import grpc
 
     from ...otlp._send.grpc import GRPCSender
 
-    is_gzip = otlp.compression(effective.environment, "grpc") == "gzip"
-    compression = grpc.Compression.Gzip if is_gzip else grpc.Compression.NoCompression
-    try:
-        files = (trust.authorities, trust.key, trust.certificate)
-        contents = [Path(file).read_bytes() if file and place.tls else None for file in files]
-    except OSError as error:
-        text = f"{shown(error.filename)} cannot be used: {error.strerror}"
-        yield broken("tls-files", text, "name a file of PEM certificates: gRPC takes no directory")
-        return
-    sender = GRPCSender(
+    target, place, _ = origin
+    is_gzip = otlp.compression(route.environment, "grpc", route.signal) == "gzip"
+    return GRPCSender(
         target,
         destination=target,
-        method=TRACES_METHOD,
-        metadata=tuple(effective.headers("grpc").items()),
+        method=route.signal.method,
+        metadata=tuple(route.headers.items()),
         credentials=(lambda: grpc.ssl_channel_credentials(*contents)) if place.tls else None,
-        compression=compression,
-        options=(),
+        compression=grpc.Compression.Gzip if is_gzip else grpc.Compression.NoCompression,
+        options=(("grpc.use_local_subchannel_pool", 0),),
     )
+
+
+def _ask(route: Route, sender: GRPCSender, origin: Origin, patience: float, slowly: int) -> Steps[bool]:
+    """Send the empty request; return false where there was no answer."""
+    import grpc
+
+    target, place, _ = origin
     began = time.monotonic()
     try:
         body = sender.ask(b"", patience) or b""
@@ -91,12 +120,11 @@ def _ask(
         code, name = error.code().name, place if place.port >= 0 else target
         if code == "DEADLINE_EXCEEDED" and time.monotonic() - began >= patience * 0.9:
             yield failures.late(name, slowly, patience)
-        else:
-            yield answers.of_grpc_failure(code, error.details() or "", name)
-    else:
-        yield answers.of_success(body, "gRPC OK", time.monotonic() - began, effective.settings.timeout)
-    finally:
-        sender.close()
+            return False
+        yield answers.of_grpc_failure(code, error.details() or "", name, route.signal)
+        return code not in ("UNAVAILABLE", "CANCELLED")  # which gRPC says where a connection fails, too
+    yield answers.of_success(body, "gRPC OK", time.monotonic() - began, route)
+    return True
 
 
 def _place_of(target: str, *, tls: bool) -> Place:

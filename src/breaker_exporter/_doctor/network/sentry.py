@@ -8,10 +8,13 @@ from urllib.parse import urlsplit
 
 from ..._base.environment import any_set
 from ..._base.redaction import shown
-from ...sentry._settings import DSN, MODE, TRACES_SAMPLE_RATE, Sentry
+from ..._wiring.exporter_names import chosen, listed
+from ...otlp._signals import LOGS as SIGNAL_LOGS
+from ...sentry._settings import DSN, LOGS, MODE, TRACES_SAMPLE_RATE, Sentry
 from ...sentry._settings_in_force import SentrySettings, settings_in_force
 from .. import versions
 from ..report import Setting, Steps, broken, ok, warning_or_fatal
+from ..settings import log_handler
 from ..settings.effective import EffectiveSettings
 from . import proxies
 from .connection import Place
@@ -31,6 +34,8 @@ def settled(effective: EffectiveSettings) -> Steps[SentrySettings | None]:
         yield warning_or_fatal("variable", text, advice, is_fatal=environment.strict)
     if settings is None:
         yield ok("sentry", "Sentry is left alone: its mode is off")
+    elif settings.logs and not any(chosen(listed(environment, SIGNAL_LOGS), SIGNAL_LOGS)):
+        yield from log_handler.check(environment)  # else it was looked at for the other exporters
     return settings
 
 
@@ -43,6 +48,7 @@ def rows(settings: SentrySettings, effective: EffectiveSettings) -> Iterator[Set
         (DSN, dsn, given.dsn),
         (MODE, settings.mode.value, given.mode),
         (TRACES_SAMPLE_RATE, settings.traces_sample_rate, given.traces_sample_rate),
+        (LOGS, settings.logs, given.logs),
     ):
         variable = declared.variable
         source = variable if effective.environment.is_set(variable) else "default"

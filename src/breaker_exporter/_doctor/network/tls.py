@@ -10,6 +10,7 @@ from ..._base.environment import Environment
 from ..._base.redaction import shown
 from ...otlp import _environment as otlp
 from ...otlp._settings import CERTIFICATE
+from ...otlp._signals import Signal, for_signal
 from ..report import Finding, Steps, broken, ok
 from .connection import Connected, Place, connect_to, reach
 from .protocols import PROBE, Speech, speech_on
@@ -47,12 +48,11 @@ class Trust:
     http2: bool = False
 
     @classmethod
-    def of(cls, environment: Environment, *others: str, http2: bool = False) -> Trust:
+    def of(cls, environment: Environment, signal: Signal, *others: str, http2: bool = False) -> Trust:
         """Return what the variables say; `others` name authorities where OpenTelemetry's does not."""
-        files = otlp.files(environment)
-        name = CERTIFICATE.variable
-        if files.certificate is None:
-            name = next(filter(environment.value, others), "")
+        files = otlp.files(environment, signal)
+        names = for_signal(CERTIFICATE, signal).variables if files.certificate else others
+        name = next(filter(environment.value, names), "")
         authorities = files.certificate or (environment.value(name) if name else None)
         return cls(authorities, name, files.client_certificate, files.client_key, http2)
 

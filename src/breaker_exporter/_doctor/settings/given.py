@@ -11,7 +11,7 @@ from ..._wiring.profiles import Profile
 from ..._wiring.settings import Arguments
 from ...sentry._settings import Sentry, SentryMode
 
-_OF_SENTRY = ("dsn", "mode", "traces_sample_rate")
+_OF_SENTRY = ("dsn", "mode", "traces_sample_rate", "logs")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

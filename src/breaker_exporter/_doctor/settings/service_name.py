@@ -1,4 +1,4 @@
-"""The service's name, under which its spans arrive."""
+"""The service's name, under which its telemetry arrives."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def of(given: Given, environment: RecordingEnvironment) -> tuple[str, str]:
         return given.service_name, "code"
     if name := environment.value(_NAME):
         return name, _NAME
-    if found := _attribute("service.name", environment):
+    if found := attribute("service.name", environment):
         return found, _ATTRIBUTES
     detectors = {name.strip() for name in (environment.value(_DETECTORS) or "").split(",")}
     # Other detectors may name it, and they may ask over the network.
@@ -34,7 +34,7 @@ def of(given: Given, environment: RecordingEnvironment) -> tuple[str, str]:
 
 def with_namespace(name: str, environment: RecordingEnvironment) -> str:
     """Return ``namespace/name``, or the name alone; a namespace that is given in code is not seen."""
-    namespace = _attribute("service.namespace", environment)
+    namespace = attribute("service.namespace", environment)
     return f"{namespace}/{name}" if namespace else name
 
 
@@ -53,7 +53,7 @@ def check(service: tuple[str, str], *, sees_code: bool) -> Steps[None]:
     """Find that there is no name, or a quoted one; `sees_code`: a ``Telemetry`` was looked at."""
     name, source = service
     if source != _DETECTORS and (name.startswith(_UNKNOWN) or not name.strip()):
-        text = f"the service has no name: its spans arrive as {_UNKNOWN}, as those of others without one"
+        text = f"the service has no name: its telemetry arrives as {_UNKNOWN}, as that of others without one"
         unseen = "" if sees_code else "; one that the application sets in its own code is not seen here"
         yield warning("service-name-missing", text, f"set {_NAME}, or service_name= of Telemetry{unseen}")
     elif source == "code" and is_quoted(name):
@@ -61,7 +61,8 @@ def check(service: tuple[str, str], *, sees_code: bool) -> Steps[None]:
         yield warning("value-quoted", text, "remove them where it comes from")
 
 
-def _attribute(name: str, environment: RecordingEnvironment) -> str:
+def attribute(name: str, environment: RecordingEnvironment) -> str:
+    """Return the value that ``OTEL_RESOURCE_ATTRIBUTES`` gives for an attribute; empty: none."""
     pairs = [pair.partition("=") for pair in (environment.value(_ATTRIBUTES) or "").split(",")]
     found = [unquote(value.strip()) for key, _, value in pairs if key.strip() == name]
     return found[-1] if found else ""

@@ -2,33 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import urlsplit
 
 from ..._base.redaction import shown
-from ..._wiring.batch_settings import EXPORT_TIMEOUT, SCHEDULE_DELAY
+from ..._wiring.batch_settings import BY_SIGNAL, METRIC_INTERVAL, METRIC_TIMEOUT
 from ..._wiring.provider_variables import SAMPLER, SAMPLER_ARGUMENT
 from ..._wiring.settings import Settings
-from ...otlp._credentials import VARIABLES
-from ...otlp._settings import ENDPOINT, Protocol
-from ..report import Steps, ok, warning, warning_or_fatal
+from ...otlp import _credentials
+from ...otlp._settings import ENDPOINT
+from ...otlp._signals import METRICS, for_signal
+from ..report import Finding, Steps, ok, warning, warning_or_fatal
 from .given import Given
 from .recording import RecordingEnvironment
+from .routes import Route
 
 _TOO_SHORT = 1.0
 """Seconds."""
 _DELAYS = 50, 60_000
 """Milliseconds, from which on a schedule delay is odd."""
+_INTERVALS = 1_000, 3_600_000
+"""The same of the interval of metrics."""
 _LOOKS_LIKE_SECONDS = 1000
 """Milliseconds: nobody waits for a collector for less than that."""
 _ADVICE = {
     "http/json": "write http/protobuf, for the same port and path: OpenTelemetry Python has no http/json",
     "readable file": "correct the path, or mount the file: every TLS handshake fails without it",
-    "user in it": "send credentials in OTEL_EXPORTER_OTLP_HEADERS; until then, spans go to localhost",
+    "user in it": "send credentials in OTEL_EXPORTER_OTLP_HEADERS; until then, all goes to localhost",
     "never be sent": "write a name without blanks and colons, and a value in printable ASCII",
-    "CREDENTIAL_PROVIDER": "install its package, or correct its name: spans are sent without credentials",
+    "CREDENTIAL_PROVIDER": "install its package, or correct its name: until then, there are no credentials",
     "_HEADERS": "write name=value,name=value, without quotes, without colons and without blanks in a name",
-    "_ENDPOINT": "write scheme and host, such as http://collector:4318; until then, spans go to localhost",
+    "_ENDPOINT": "write scheme and host, such as http://collector:4318; until then, all goes to localhost",
     "OTEL_SDK_DISABLED": "write true or false, which OpenTelemetry knows alone: until then, the SDK is on",
     "": "write a value that is allowed, or remove the variable",
 }
@@ -50,35 +54,63 @@ def check_complaints(environment: RecordingEnvironment, reported: Iterable[str] 
             yield warning_or_fatal("variable", text, advice, is_fatal=environment.strict)
 
 
-def check_times(settings: Settings, environment: RecordingEnvironment) -> Steps[None]:
+def check_times(signals: Sequence[Settings], environment: RecordingEnvironment) -> Steps[None]:
     """Find times that are too short or too long."""
-    if settings.timeout < _TOO_SHORT:
-        text = f"the OTLP timeout is {settings.timeout:g} s: a healthy answer to a busy worker takes longer"
-        yield warning("timeout-short", text, "leave it at 5 s: nothing waits for it")
-    delay = settings.batching.schedule_delay_millis
+    for timeout in dict.fromkeys(settings.timeout for settings in signals):
+        if timeout < _TOO_SHORT:
+            text = f"the OTLP timeout is {timeout:g} s: a healthy answer to a busy worker takes longer"
+            yield warning("timeout-short", text, "leave it at 5 s: nothing waits for it")
+    for settings in signals:
+        yield from (_of_reading if settings.signal is METRICS else _of_batches)(settings, environment)
+    both = dict.fromkeys((settings.timeout, settings.export_timeout) for settings in signals)
+    times = ", ".join(f"OTLP timeout {short:g} s < export_timeout {long:g} s" for short, long in both)
+    of_circuit = f"cooldown {signals[0].cooldown:g} s, doubling up to {signals[0].max_cooldown:g} s"
+    yield ok("timeouts", f"{times}; {of_circuit}")
+
+
+def _of_batches(settings: Settings, environment: RecordingEnvironment) -> Iterator[Finding]:
+    declared, delay = BY_SIGNAL[settings.signal], settings.batching.schedule_delay_millis
     if not _DELAYS[0] <= delay < _DELAYS[1]:
-        text = f"{SCHEDULE_DELAY.variable} is {delay} ms between two exports"
-        advice = "write 5000 ms: less costs requests, more loses spans at a crash or in a full queue"
-        yield warning("schedule-delay", text, advice)
-    name, limit = EXPORT_TIMEOUT.variable, settings.batching.export_timeout_millis
+        text = f"{declared.schedule_delay.variable} is {delay} ms between two exports"
+        usual = declared.schedule_delay.default
+        advice = f"write {usual} ms: less costs requests, more loses {settings.signal.unit} at a crash or in "
+        yield warning("schedule-delay", text, f"{advice}a full queue")
+    name, limit = declared.export_timeout.variable, settings.batching.export_timeout_millis
     if environment.is_set(name):
+        check = f"{name.split('_')[1].lower()}-export-timeout"
         text = f"{name} is {limit} ms; OpenTelemetry Python reads it, and keeps no such limit"
         advice = f"set BREAKER_EXPORTER_EXPORT_TIMEOUT instead: the limit, here {settings.export_timeout:g} s"
         if limit < _LOOKS_LIKE_SECONDS:
-            yield warning("bsp-export-timeout", f"{text}, and the value looks like seconds", advice)
+            yield warning(check, f"{text}, and the value looks like seconds", advice)
         else:
-            yield ok("bsp-export-timeout", text, advice)
-    times = f"OTLP timeout {settings.timeout:g} s < export_timeout {settings.export_timeout:g} s"
-    longest = f"{settings.max_cooldown:g} s"
-    yield ok("timeouts", f"{times}; cooldown {settings.cooldown:g} s, doubling up to {longest}")
+            yield ok(check, text, advice)
 
 
-def check_credentials(protocol: Protocol, environment: RecordingEnvironment) -> Steps[None]:
+def _of_reading(settings: Settings, environment: RecordingEnvironment) -> Iterator[Finding]:
+    interval, timeout = (seconds * 1000 for seconds in settings.reading)
+    if not _INTERVALS[0] <= interval <= _INTERVALS[1]:
+        text = f"{METRIC_INTERVAL.variable} is {interval:g} ms between two exports of metrics"
+        advice = f"write {METRIC_INTERVAL.default:g} ms: less costs requests, more shows everything late"
+        yield warning("metric-export-interval", text, advice)
+    if timeout < _LOOKS_LIKE_SECONDS:
+        text = f"{METRIC_TIMEOUT.variable} is {timeout:g} ms, which looks like seconds: metrics that take "
+        advice = f"write {METRIC_TIMEOUT.default:g} ms"
+        yield warning("metric-export-timeout", f"{text}longer to collect and send are not exported", advice)
+
+
+def check_credentials(routes: Iterable[Route]) -> Steps[None]:
     """Tell of credentials that the doctor does not ask for: to get them may cost or change something."""
-    name = next(filter(environment.value, VARIABLES[protocol]), None)
-    if name and not any(text.startswith(name) for text in environment.complaints):
-        text = f"credentials come from the provider that {name} names, which is not asked here"
-        yield ok("credential-provider", text, "an answer of 401 or 403 to the doctor may be for want of them")
+    found = {
+        next(
+            filter(route.environment.value, _credentials.variables(route.protocol, route.signal)), None
+        ): route
+        for route in routes
+    }
+    for name, route in found.items():
+        if name and not any(text.startswith(name) for text in route.environment.complaints):
+            text = f"credentials come from the provider that {name} names, which is not asked here"
+            advice = "an answer of 401 or 403 to the doctor may be for want of them"
+            yield ok("credential-provider", text, advice)
 
 
 def check_sampler(environment: RecordingEnvironment) -> Steps[None]:
@@ -96,10 +128,14 @@ def check_sampler(environment: RecordingEnvironment) -> Steps[None]:
         yield warning("sampler-off", text, "remove the variable where that is not meant")
 
 
-def check_endpoint(given: Given, environment: RecordingEnvironment, protocols: Iterable[str]) -> Steps[None]:
-    """Find an endpoint for traces by HTTP that has no path."""
-    traces, base = ENDPOINT.variables
-    is_used = "http/protobuf" in protocols and given.arguments.endpoint is None and environment.is_set(traces)
-    if is_used and urlsplit(environment.value(traces) or "").path in ("", "/"):
-        advice = f"add /v1/traces to it, or use {base}, to which that is added"
-        yield warning("traces-endpoint-path", f"{traces} has no path, and is used as it is", advice)
+def check_endpoints(given: Given, routes: Iterable[Route]) -> Steps[None]:
+    """Find an endpoint of one signal by HTTP that has no path."""
+    if given.arguments.endpoint is not None:
+        return
+    for route in routes:
+        own, base = for_signal(ENDPOINT, route.signal).variables
+        is_used = route.protocol != "grpc" and route.environment.is_set(own)
+        if is_used and urlsplit(route.environment.value(own) or "").path in ("", "/"):
+            check = f"{route.signal.word.lower()}-endpoint-path"
+            advice = f"add {route.signal.path} to it, or use {base}, to which that is added"
+            yield warning(check, f"{own} has no path, and is used as it is", advice)
