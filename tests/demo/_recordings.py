@@ -28,10 +28,25 @@ def good_run(plan: Plan = PLAN) -> Recording:
             Delivered(plan.total, 1000 if name == OURS else 900, 0),
         ]
         contender.stopped, contender.stopped_after = True, 0.8
+        contender.log_records.delivered = [
+            Delivered(1.0, 20, 0),
+            Delivered(plan.total, 200 if name == OURS else 150, 0),
+        ]
+        contender.log_records.stopped = True
+        contender.counted = {7: 100}
+        contender.counts_received = {7: (100, 100) if name == OURS else (90, 95)}
     recording.contenders[BARE].beats = [
         beat(fault.begin, started=200),
         beat(fault.begin + STALL, gap=STALL, started=250, dropped=30, failed=70),
         beat(plan.total, started=1000, dropped=30, failed=70),
+    ]
+    recording.contenders[BARE].log_records.beats = [
+        beat(1.0, started=20),
+        beat(plan.total, started=200, dropped=20, failed=30),
+    ]
+    recording.contenders[OURS].log_records.beats = [
+        beat(1.0, started=20, health=health(exported=20)),
+        beat(plan.total, started=200, health=health(exported=203)),  # three were other libraries'
     ]
     recording.contenders[OURS].beats = [
         beat(1.0, started=100, health=health(exported=100)),

@@ -11,27 +11,39 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
+from opentelemetry.sdk.metrics import MeterProvider
 
+from breaker_exporter._demo.plan import BARE, OURS, Plan
+from breaker_exporter._demo.services import variables
 from breaker_exporter._harness.line_reader import LineReader
 from breaker_exporter._harness.load import Load
 from breaker_exporter._harness.pipe import FD_VARIABLE, Lines
+from breaker_exporter._harness.received import is_of_work, requests_counted, written_by
+from breaker_exporter.testing import FaultyCollector
 
 METER = """
+import os
 from gevent import monkey
 monkey.patch_all()
 import time
 import gevent
+from breaker_exporter._harness.work import LOG_RECORDS_VARIABLE, SERIES_VARIABLE
+os.environ.update({LOG_RECORDS_VARIABLE: "1.5", SERIES_VARIABLE: "2"})
 from breaker_exporter import CircuitState, CircuitTransition
 from breaker_exporter._demo.app import app
 from breaker_exporter._demo.meter import REPORT, meter
 
-meter.note(CircuitTransition("x", CircuitState.CLOSED, CircuitState.OPEN, 0.0, "too bad", 1.0, 3))
+for name in ("collector logs", "collector of traces, logs, metrics", "collector metrics"):
+    meter.note(CircuitTransition(name, CircuitState.CLOSED, CircuitState.OPEN, 0.0, "too bad", 1.0, 3))
+meter.sdk.join()  # none is set, so there is nothing to join
 answers = []
 body = app({"REQUEST_METHOD": "GET", "PATH_INFO": "/"}, lambda status, headers: answers.append(status))
 assert (b"".join(body), answers) == (b"hello\\n", ["200 OK"])
+app({"REQUEST_METHOD": "GET", "PATH_INFO": "/"}, lambda status, headers: None)
 gevent.sleep(REPORT * 1.5)
 monkey.get_original("time", "sleep")(REPORT)  # the hub stands still
 gevent.sleep(REPORT)
@@ -51,13 +63,15 @@ except BlockingIOError:
     pass
 """
 CONFIGURED = """
-import os, sys
-from breaker_exporter._demo.conf_bare import post_worker_init
-from opentelemetry import trace
+import sys
+
+if {without_handler}:
+    sys.modules["opentelemetry.instrumentation.logging.handler"] = None
+from breaker_exporter._demo.app import app
+from breaker_exporter._demo.conf_{name} import post_worker_init
 
 post_worker_init(object())
-provider = trace.get_tracer_provider()
-print(provider.resource.attributes["service.name"])
+app({{"REQUEST_METHOD": "GET", "PATH_INFO": "/"}}, lambda status, headers: None)
 """
 
 
@@ -100,7 +114,8 @@ def test_a_worker_reports_gaps_spans_and_transitions() -> None:
     )
     assert {beat["kind"] for beat in beats} == {"beat"}
     assert max(beat["gap"] for beat in beats) >= 0.2
-    assert [beat["started"] for beat in (*beats, last)] == [10] * (len(beats) + 1)
+    counts = [(beat["started"], beat["logs"]["started"], beat["counted"]) for beat in (*beats, last)]
+    assert counts == [(20, 3, 2)] * (len(beats) + 1)
     assert (last["kind"], last["last"], last["health"]) == ("beat", True, None)
     assert last["at"] > beats[-1]["at"]
 
@@ -110,7 +125,8 @@ def test_a_worker_without_greenlets_reports_the_same() -> None:
 
     assert (told.returncode, told.errors) == (0, "")
     assert {line["kind"] for line in told.lines} == {"beat"}
-    assert told.lines[-1]["started"] == 10
+    assert [told.lines[-1][name] for name in ("started", "counted")] == [10, 0]
+    assert told.lines[-1]["logs"] == {"started": 0, "dropped": None, "failed": None, "health": None}
     assert told.lines[-1]["last"]
 
 
@@ -132,22 +148,32 @@ def test_a_worker_does_not_wait_for_a_demo_that_does_not_read() -> None:
     assert told_by(FILL + METER).returncode == 0
 
 
-@pytest.mark.parametrize("protocol", ["grpc", "http/protobuf"])
-def test_the_bare_configuration_is_what_the_documentation_shows(protocol: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", CONFIGURED],
-        env={
-            **os.environ,
-            "OTEL_EXPORTER_OTLP_PROTOCOL": protocol,
-            "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9",
-        },
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
+@pytest.mark.parametrize(("protocol", "without_handler"), [("grpc", False), ("http/protobuf", True)])
+@pytest.mark.parametrize("name", [BARE, OURS])
+def test_both_configurations_export_all_signals(name: str, protocol: str, without_handler: bool) -> None:
+    """The bare one does it as the documentation shows it; what the SDK counts of both is read.
 
-    assert (done.returncode, done.stdout, done.stderr) == (0, "shop\n", "")
+    Where opentelemetry-instrumentation-logging is not installed, the SDK's handler stands in.
+    """
+    with FaultyCollector() as collector:
+        told = told_by(
+            CONFIGURED.format(name=name, without_handler=without_handler),
+            **variables(name, Plan("grpc" if protocol == "grpc" else "http"), collector, Path()),
+        )
+        counts, bodies = collector.counts(), collector.log_bodies
+        counted, spans = requests_counted(collector.latest_data_points), collector.latest_spans
+
+    assert (told.returncode, told.errors) == (0, "")
+    last = told.lines[-1]
+    assert (counts.spans, {span.resource["service.name"] for span in spans}) == (10, {"shop"})
+    assert bodies == written_by(last["pid"], 2)
+    assert all(map(is_of_work, bodies))
+    assert counted == {last["pid"]: (1, 1)}
+    assert (last["started"], last["logs"]["started"], last["counted"]) == (10, 2, 1)
+    healths = [counts["health"] and counts["health"]["name"] for counts in (last, last["logs"])]
+    assert healths == ([None, None] if name == BARE else ["collector", "collector logs"])
+    if hasattr(MeterProvider, "add_metric_reader"):
+        assert [counts[kind] for counts in (last, last["logs"]) for kind in ("dropped", "failed")] == [0] * 4
 
 
 def test_half_a_line_waits_for_its_other_half() -> None:

@@ -156,7 +156,7 @@ def test_the_exit_status_is_1_when_a_promise_was_broken(capsys: pytest.CaptureFi
 
     said = capsys.readouterr().out
     assert "Plot" not in said
-    assert "1 of 11 promises broken; took" in said
+    assert "1 of 13 promises broken; took" in said
 
 
 @pytest.mark.parametrize("error", [OSError("disk full"), RuntimeError("the collector cannot start: no port")])

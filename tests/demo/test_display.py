@@ -50,16 +50,17 @@ def at(moment: float) -> Recording:
     recording = good_run()
     recording.now, recording.told_to_stop = moment, None
     for name, contender in recording.contenders.items():
-        contender.stopped = False
         answered = {
             index: latency
             for index, latency in contender.latencies.items()
             if recording.due(name, index) + latency <= moment
         }
         contender.latencies = answered
-        contender.beats = [beat for beat in contender.beats if beat.at <= moment]
         contender.changes = [change for change in contender.changes if change.at <= moment]
-        contender.delivered = [told for told in contender.delivered if told.at <= moment]
+        for items in (contender, contender.log_records):
+            items.stopped = False
+            items.beats = [beat for beat in items.beats if beat.at <= moment]
+            items.delivered = [told for told in items.delivered if told.at <= moment]
     return recording
 
 
@@ -76,7 +77,8 @@ def test_without_a_terminal_events_and_figures_are_plain_lines() -> None:
     (late,) = [line for line in shown.lines if line.startswith("14.1 s breaker-exporter")]
     assert late == (
         "14.1 s breaker-exporter p50 4.0 ms, p99 4.0 ms, max 4.0 ms, hub gap 0.0 ms, circuit open, "
-        "probe in 2 s; spans: 600 started, 400 delivered, 0 delayed, 0 lost"
+        "probe in 2 s; spans: 600 started, 400 delivered, 0 delayed, 0 lost; log records: 20 started, "
+        "20 delivered, 0 delayed, 0 lost"
     )
     (bare,) = [line for line in shown.lines if line.startswith("9.5 s bare exporter")]
     assert "hub gap 5.30 s" in bare
@@ -104,10 +106,10 @@ def test_a_terminal_shows_a_live_table() -> None:
         "max 5.50 s 4.0 ms",
         "waiting for an answer 110 0",
         "largest hub gap of this phase 5.30 s 20 ms",
-        "spans started 200 200",
-        "delivered 100 100",
-        "delayed, over 10 s late 0 0",
-        "lost 0 0",
+        "spans / log records started 200 / 20 200 / 20",
+        "delivered 100 / 20 100 / 20",
+        "delayed, over 10 s late 0 / 0 0 / 0",
+        "lost 0 / 0 0 / 0",
         "9.0 s circuit: closed to open (returned FAILURE)",
     ):
         assert row in shown.lines
@@ -125,20 +127,17 @@ def test_events_are_shown_in_order() -> None:
 
 
 @pytest.mark.parametrize(
-    ("protocol", "bare", "ours"),
-    [
-        ("grpc", "official OTLPSpanExporter for gRPC", "breaker_exporter.otlp.OTLPGrpcSpanExporter"),
-        ("http", "official OTLPSpanExporter for HTTP", "breaker_exporter.otlp.CooperativeOTLPSpanExporter"),
-    ],
+    ("protocol", "name"),
+    [("grpc", "gRPC"), ("http", "HTTP")],
 )
-def test_the_introduction_names_the_exporters_that_run(protocol: Protocol, bare: str, ours: str) -> None:
+def test_the_introduction_names_the_exporters_that_run(protocol: Protocol, name: str) -> None:
     shown = Shown()
     introduce(shown.console, Plan(protocol))
 
     said = " ".join(shown.text.split())
-    assert "50 requests/s each, 10 spans a request, OTLP over" in said
-    assert bare in said
-    assert ours in said
+    assert f"50 requests/s each, 10 spans, 2 log records and a count a request, OTLP over {name}." in said
+    assert f"The official exporters of spans, log records and metrics for {name}, as in" in said
+    assert f"Ours of breaker_exporter.otlp for {name}, each behind a circuit" in said
     assert "default settings: up to 16 MiB of what cannot be delivered is kept" in said
     assert "healthy 6 s, blackhole 20 s, healthy again 45 s; then until all has arrived" in said
 
@@ -164,10 +163,16 @@ def test_the_report_shows_both_services_and_each_promise() -> None:
         "delivered 900 1,000",
         "delayed, over 10 s late 0 0",
         "lost 100 0",
+        "log records started 200 200",
+        "delivered 150 200",
+        "lost 50 0",
+        "counter's sum received 90 of 100 100 of 100",
         "SIGTERM to the end 800 ms 800 ms",
         "The bare exporter blocked its worker for 9.00 s.",
         "The bare exporter lost 100 of 1,000 spans (10.0%): 70 failed, 30 dropped by the SDK's queue.",
         "The breaker-exporter delivered every span.",
+        "The bare exporter lost 50 of 200 log records (25.0%): 30 failed, 20 dropped by the SDK's queue.",
+        "The breaker-exporter delivered every log record.",
         "ok Every request was answered 480 of 480",
         "ok The circuit opened 5.00 s into the fault",
     ):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from breaker_exporter._demo.figures import phase_figures, span_figures
+from breaker_exporter._demo.figures import item_figures, phase_figures
 from breaker_exporter._demo.intake import take
 from breaker_exporter._demo.plan import BARE, LABELS, OURS, WARM_UP
 from breaker_exporter._demo.recording import Contender, Delivered, Recording
@@ -117,24 +117,24 @@ def test_there_are_figures_before_the_first_line() -> None:
     figures = phase_figures(Recording(PLAN), OURS, PLAN.phases[0])
 
     assert (figures.due, figures.p99, figures.gap) == (0, 0.0, 0.0)
-    assert span_figures(Contender()).started == 0
+    assert item_figures(Contender()).started == 0
 
 
 def test_dropped_spans_are_derived_once_the_guarded_service_has_stopped() -> None:
     told = beat(9.0, started=100, dropped=None, failed=None, health=health(exported=80, refused=15))
     contender = Contender(beats=[told], delivered=[Delivered(9.0, 80, 0)])
 
-    assert span_figures(contender).dropped is None
+    assert item_figures(contender).dropped is None
 
     contender.stopped = True
-    figures = span_figures(contender)
+    figures = item_figures(contender)
     assert figures.dropped == 5
     assert figures.losses == {"refused": 15, "failed": 0, "dropped": 0, "dropped by the SDK's queue": 5}
 
 
 def test_dropped_spans_of_the_bare_exporter_are_known_from_the_sdk_alone() -> None:
     contender = Contender(beats=[beat(9.0, started=100, dropped=None, failed=None)], stopped=True)
-    figures = span_figures(contender)
+    figures = item_figures(contender)
     assert (figures.started, figures.losses, figures.lost, figures.dropped) == (100, {}, None, None)
 
 
@@ -149,13 +149,13 @@ def test_delayed_is_what_was_late_at_one_moment_and_is_not_lost() -> None:
         ],
     )
 
-    figures = span_figures(contender)
+    figures = item_figures(contender)
     assert (figures.delayed, figures.lost, figures.missing, figures.have_arrived) == (330, 20, 20, True)
 
     contender.stopped = True
-    assert span_figures(contender).delayed == 330
+    assert item_figures(contender).delayed == 330
     contender.delivered.pop()
-    assert not span_figures(contender).have_arrived
+    assert not item_figures(contender).have_arrived
 
 
 def test_the_last_phase_lasts_until_the_services_are_told_to_stop() -> None:
@@ -179,6 +179,8 @@ def test_lines_from_before_the_start_are_left_out() -> None:
         "dropped": 0,
         "failed": 0,
         "health": None,
+        "logs": {"started": 2, "dropped": 0, "failed": 0, "health": None},
+        "counted": 1,
     }
 
     take(recording, BARE, {"kind": "beat", **told})
@@ -203,7 +205,8 @@ def test_each_line_becomes_an_entry_of_the_recording() -> None:
         OURS,
         {
             "kind": "beat", "at": 102.0, "gap_began": 101.0, "gap": 0.1, "started": 5,
-            "dropped": 0, "failed": 0, "health": None, "last": True, "pid": 7,
+            "dropped": 0, "failed": 0, "health": None, "last": True, "pid": 7, "counted": 9,
+            "logs": {"started": 3, "dropped": 1, "failed": 0, "health": None},
         },
     )  # fmt: skip
 
@@ -212,6 +215,9 @@ def test_each_line_becomes_an_entry_of_the_recording() -> None:
     assert recording.ours.errors == {4}
     assert [change.at for change in recording.ours.changes] == [1.5]
     assert recording.ours.stopped
+    assert recording.ours.log_records.stopped
+    assert [(beat.started, beat.dropped) for beat in recording.ours.log_records.beats] == [(3, 1)]
+    assert recording.ours.counted == {7: 9}
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from breaker_exporter._demo.figures import HELD, span_figures
+from breaker_exporter._demo.figures import HELD, item_figures
 from breaker_exporter._demo.intake import note_kill, take
 from breaker_exporter._demo.plan import BARE, OURS
 from breaker_exporter._demo.plot import draw
@@ -35,6 +35,9 @@ def killed_run() -> Recording:
         contender = recording.contenders[name]
         contender.held = held
         contender.delivered[-1] = Delivered(KILLING.total, 1000 - held, 0)
+        contender.log_records.held = 25
+        contender.log_records.delivered[-1] = Delivered(KILLING.total, 180, 0)
+        contender.counted, contender.counts_received = {7: 60, 8: 40}, {7: (45, 45), 8: (40, 40)}
     last = health(exported=1000 - HOLDS)
     recording.ours.beats[-1] = beat(KILLING.total, started=1000, health=last)
     recording.ours.changes = []
@@ -53,6 +56,8 @@ def line(pid: int, started: int, told: dict[str, Any] | None, **settings: object
         "dropped": 3,
         "failed": 2,
         "health": told,
+        "logs": {"started": started // 5, "dropped": None, "failed": None, "health": None},
+        "counted": started // 10,
         **settings,
     }
 
@@ -79,6 +84,9 @@ def test_the_counts_of_a_second_worker_go_on_from_those_of_the_first() -> None:
         "recovered": 8,
     }
     assert recording.ours.held == 100 - 3 - (90 - 27)
+    assert recording.ours.counted == {1: 10, 2: 1}
+    logs = recording.ours.log_records
+    assert ([beat.started for beat in logs.beats], logs.held) == ([20, 22], 20)
 
 
 def test_a_bare_worker_holds_what_neither_arrived_nor_is_known_to_be_lost() -> None:
@@ -111,7 +119,7 @@ def test_a_sdk_that_does_not_count_its_queue_goes_on_not_counting() -> None:
 
 
 def test_what_a_worker_held_counts_as_lost() -> None:
-    spans = span_figures(killed_run().ours)
+    spans = item_figures(killed_run().ours)
 
     assert spans.losses[HELD] == HOLDS
     assert (spans.missing, spans.lost, spans.have_arrived) == (HOLDS, HOLDS, True)
@@ -137,6 +145,18 @@ def too_many_held(recording: Recording) -> None:
     recording.ours.delivered[-1] = Delivered(KILLING.total, 399, 0)
 
 
+def too_many_log_records_lost(recording: Recording) -> None:
+    recording.ours.log_records.delivered[-1] = Delivered(KILLING.total, 79, 0)
+
+
+def too_long_not_counted(recording: Recording) -> None:
+    recording.ours.counted = {7: 206, 8: 40}
+
+
+def more_counted_than_there_was(recording: Recording) -> None:
+    recording.ours.counts_received = {7: (61, 61), 8: (40, 40)}
+
+
 def one_unanswered(recording: Recording) -> None:
     del recording.ours.latencies[recording.requests(OURS, 7.0, 8.0)[0]]
 
@@ -150,6 +170,9 @@ def one_error(recording: Recording) -> None:
     [
         (one_lost, "No span was lost but those of the last moments before the kill"),
         (too_many_held, "No span was lost but those of the last moments before the kill"),
+        (too_many_log_records_lost, "No log record was lost but those of these moments"),
+        (too_long_not_counted, "The counter's sum arrived but for the last interval before the kill"),
+        (more_counted_than_there_was, "The counter's sum arrived but for the last interval before the kill"),
         (one_unanswered, "Every request was answered but those in the killed worker"),
         (one_error, "Every request was answered but those in the killed worker"),
     ],

@@ -28,6 +28,7 @@ if kill:
 quick = {"OTEL_BSP_SCHEDULE_DELAY": "200", "OTEL_BSP_MAX_QUEUE_SIZE": queue[0] if queue else "2048"}
 plan = Plan(
     protocol=protocol,
+    rate=25.0,
     seconds=(1.0, 3.0, 3.5),
     environment={
         BARE: {**quick, "OTEL_EXPORTER_OTLP_TIMEOUT": "2"},
@@ -141,7 +142,7 @@ def test_every_promise_is_kept_in_a_real_run(demos: Start) -> None:
 
     assert complaints == ""
     verdict = {text: mark for mark, text in re.findall(r"^(ok|broken) +(\S.*?)  ", said, re.M)}
-    assert len(verdict) == 11, said
+    assert len(verdict) == 13, said
     assert {text for text, mark in verdict.items() if mark == "broken"} <= BY_MACHINE, said
     assert demo.process.returncode == int("broken" in verdict.values())
     assert demo.plot.read_bytes().startswith(b"\x89PNG")

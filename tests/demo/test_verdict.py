@@ -25,6 +25,8 @@ NOTHING_LOST = "No span was lost"
 NAMED = "Every span has one named outcome"
 DELIVERED = "What counts as exported was delivered"
 ONCE = "No span was delivered twice"
+LOGS = "No log record was lost"
+COUNTED = "The counter's sum arrived"
 STOPPED = "The worker stopped when told to"
 
 
@@ -36,7 +38,8 @@ def test_a_good_run_breaks_no_promise() -> None:
     verdict = promises(good_run())
 
     assert [promise.text for promise in verdict] == [
-        *(ANSWERED, FAST, STILL, OPENED, CLOSED, AGAIN, NOTHING_LOST, NAMED, DELIVERED, ONCE, STOPPED)
+        *(ANSWERED, FAST, STILL, OPENED, CLOSED, AGAIN, NOTHING_LOST, NAMED, DELIVERED, ONCE),
+        *(LOGS, COUNTED, STOPPED),
     ]
     assert all(promise.kept for promise in verdict)
     assert verdict[0].measured == "480 of 480"
@@ -120,6 +123,28 @@ def delivered_twice(recording: Recording) -> None:
     recording.ours.delivered[-1] = Delivered(24.0, 1000, 1)
 
 
+def one_log_record_that_never_came(recording: Recording) -> None:
+    recording.ours.log_records.delivered[-1] = Delivered(24.0, 199, 0)
+
+
+def no_log_record(recording: Recording) -> None:
+    recording.ours.log_records.beats.clear()
+    recording.ours.log_records.delivered.clear()
+
+
+def a_sum_that_is_one_short(recording: Recording) -> None:
+    recording.ours.counts_received = {7: (99, 100)}
+
+
+def a_histogram_that_is_one_over(recording: Recording) -> None:
+    recording.ours.counts_received = {7: (100, 101)}
+
+
+def nothing_counted(recording: Recording) -> None:
+    recording.ours.counted = {}
+    recording.ours.counts_received = {}
+
+
 def slow_to_stop(recording: Recording) -> None:
     recording.ours.stopped_after = 7.1
 
@@ -148,6 +173,11 @@ def killed(recording: Recording) -> None:
         (no_last_word, NAMED),
         (exported_without_being_delivered, DELIVERED),
         (delivered_twice, ONCE),
+        (one_log_record_that_never_came, LOGS),
+        (no_log_record, LOGS),
+        (a_sum_that_is_one_short, COUNTED),
+        (a_histogram_that_is_one_over, COUNTED),
+        (nothing_counted, COUNTED),
         (slow_to_stop, STOPPED),
         (killed, STOPPED),
     ],
@@ -206,7 +236,7 @@ def test_the_circuit_must_stay_closed_when_nothing_fails(fault: Fault) -> None:
 def test_spans_rejected_by_a_partial_success_break_no_promise() -> None:
     recording = good_run(replace(PLAN, fault=Fault.PARTIAL_SUCCESS))
 
-    assert not {DELIVERED, NOTHING_LOST} & {promise.text for promise in promises(recording)}
+    assert not {DELIVERED, NOTHING_LOST, LOGS} & {promise.text for promise in promises(recording)}
 
 
 @pytest.mark.parametrize(

@@ -9,5 +9,10 @@ from .meter import meter
 control_socket_disable = True
 
 telemetry = Telemetry(service_name="shop", listeners=[meter.note])
-post_fork, post_worker_init, worker_exit = hooks(telemetry)
-meter.watch(telemetry)
+post_fork, _post_worker_init, worker_exit = hooks(telemetry)
+
+
+def post_worker_init(worker: object) -> None:
+    _post_worker_init(worker)
+    meter.watch(telemetry.exporters)
+    meter.sdk.join()

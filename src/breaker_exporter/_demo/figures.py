@@ -1,4 +1,4 @@
-"""Figures of a recording at any moment of the run: requests of a phase, and spans."""
+"""Figures of a recording at any moment of the run: requests of a phase, spans, log records, and a counter."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from .._harness.percentiles import percentile
 from .meter import REPORT
 from .plan import Phase
-from .recording import Contender, Recording
+from .recording import Contender, Items, Recording
 
 PROMPT = 1.0
 """Seconds in which an answer counts as prompt."""
 LATE = 10.0
-"""Seconds from which a span that has not arrived counts as delayed; the SDK's queue alone takes 5."""
+"""Seconds from which an item that has not arrived counts as delayed; the SDK's queue alone takes 5."""
 
 
 SETTLED = ("received", "recovered", "exported", "failed", "refused", "dropped", "spooled")
@@ -48,8 +48,8 @@ class PhaseFigures:
 
 
 @dataclass(frozen=True, slots=True)
-class SpanFigures:
-    """Counts of spans so far.
+class ItemFigures:
+    """Counts of the items of a signal so far: spans, or log records.
 
     Attributes:
         started: By the application.
@@ -99,50 +99,60 @@ def phase_figures(recording: Recording, name: str, phase: Phase) -> PhaseFigures
     )
 
 
-def span_figures(contender: Contender) -> SpanFigures:
-    """Return the counts of a service's spans, as far as they are known by now."""
-    delivered = contender.delivered[-1].spans if contender.delivered else 0
-    if not contender.beats:
-        return SpanFigures(0, delivered, 0, {}, None)
-    beat = contender.beats[-1]
+def item_figures(items: Items) -> ItemFigures:
+    """Return the counts of a service's spans or log records, as far as they are known by now."""
+    delivered = items.delivered[-1].items if items.delivered else 0
+    if not items.beats:
+        return ItemFigures(0, delivered, 0, {}, None)
+    beat = items.beats[-1]
     known: dict[str, int | None]
     dropped = beat.dropped
     if beat.health is None:
         known = {"failed": beat.failed}
     else:
         known = {outcome: int(beat.health[outcome]) for outcome in ("refused", "failed", "dropped")}
-        if dropped is None and contender.stopped:
-            # Nothing is queued any more, so spans that did not reach the exporter were dropped before it.
-            dropped = beat.started - int(beat.health["received"]) - contender.held
+        if dropped is None and items.stopped:
+            # Nothing is queued any more, so items that did not reach the exporter were dropped before it. It
+            # may have received more log records than the application wrote: the log lines of others.
+            dropped = max(0, beat.started - int(beat.health["received"]) - items.held)
     known["dropped by the SDK's queue"] = dropped
     losses = {outcome: number for outcome, number in known.items() if number is not None}
-    if contender.held:
-        losses[HELD] = contender.held
-    lost = beat.started - delivered if contender.stopped else sum(losses.values())
-    return SpanFigures(beat.started, delivered, max(0, _oldest(contender) - lost), losses, dropped)
+    if items.held:
+        losses[HELD] = items.held
+    lost = beat.started - delivered if items.stopped else sum(losses.values())
+    return ItemFigures(beat.started, delivered, max(0, _oldest(items) - lost), losses, dropped)
 
 
-def held_now(contender: Contender) -> int:
-    """Return the number of spans that the worker has in its memory alone."""
-    if not contender.beats:
+def counter_figures(contender: Contender) -> tuple[int, int]:
+    """Return the requests that a service's counter has counted, and how many of them the collector knows of.
+
+    A histogram counts them too: where both differ, it is the smaller one that is known.
+    """
+    received = (min(each) for each in contender.counts_received.values())
+    return sum(contender.counted.values()), sum(received)
+
+
+def held_now(items: Items) -> int:
+    """Return the number of items that the worker has in its memory alone."""
+    if not items.beats:
         return 0
-    beat = contender.beats[-1]
+    beat = items.beats[-1]
     if (health := beat.health) is None:
-        gone = contender.delivered[-1].spans if contender.delivered else 0
+        gone = items.delivered[-1].items if items.delivered else 0
         gone += beat.failed or 0
     else:
         gone = int(health["received"]) - int(health["retained"]) - int(health["in_flight"])
     return max(0, beat.started - gone - (beat.dropped or 0))
 
 
-def _oldest(contender: Contender) -> int:
-    """The largest number of spans that were late at one moment, lost ones among them."""
-    moments = [beat.at for beat in contender.beats]
+def _oldest(items: Items) -> int:
+    """The largest number of items that were late at one moment, lost ones among them."""
+    moments = [beat.at for beat in items.beats]
     most = 0
-    for told in contender.delivered:
+    for told in items.delivered:
         index = bisect_right(moments, told.at - LATE) - 1
         if index >= 0:
-            most = max(most, contender.beats[index].started - told.spans)
+            most = max(most, items.beats[index].started - told.items)
     return most
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from .figures import SETTLED, held_now
 from .plan import WARM_UP
-from .recording import Beat, Change, Recording
+from .recording import Beat, Change, Items, Recording
 
 
 def take(recording: Recording, name: str, line: Mapping[str, Any]) -> None:
@@ -29,7 +29,9 @@ def take(recording: Recording, name: str, line: Mapping[str, Any]) -> None:
 
 def note_kill(recording: Recording, name: str) -> None:
     """Enter that the worker of the service called `name` is killed now."""
-    recording.contenders[name].held = held_now(recording.contenders[name])
+    contender = recording.contenders[name]
+    for items in (contender, contender.log_records):
+        items.held = held_now(items)
 
 
 def _take_requests(recording: Recording, line: Mapping[str, Any]) -> None:
@@ -43,21 +45,28 @@ def _take_requests(recording: Recording, line: Mapping[str, Any]) -> None:
 
 def _take_beat(recording: Recording, name: str, line: Mapping[str, Any]) -> None:
     contender = recording.contenders[name]
-    if contender.worker not in (None, line["pid"]):
-        contender.earlier = _counts_of(contender.beats[-1])
+    is_new = contender.worker not in (None, line["pid"])
     contender.worker = line["pid"]
-    earlier, health = contender.earlier, line["health"]
+    contender.counted[line["pid"]] = line["counted"]
+    for items, counts in ((contender, line), (contender.log_records, line["logs"])):
+        if is_new:
+            items.earlier = _counts_of(items.beats[-1])
+        _enter(recording, items, line, counts)
+
+
+def _enter(recording: Recording, items: Items, line: Mapping[str, Any], counts: Mapping[str, Any]) -> None:
+    earlier, health = items.earlier, counts["health"]
     beat = Beat(
         at=line["at"] - recording.start,
         gap_began=line["gap_began"] - recording.start,
         gap=line["gap"],
-        started=line["started"] + earlier.get("started", 0),
-        dropped=_sum(line["dropped"], earlier, "dropped by the queue"),
-        failed=_sum(line["failed"], earlier, "failed, as the SDK counts"),
+        started=counts["started"] + earlier.get("started", 0),
+        dropped=_sum(counts["dropped"], earlier, "dropped by the queue"),
+        failed=_sum(counts["failed"], earlier, "failed, as the SDK counts"),
         health=health and {**health, **{each: health[each] + earlier.get(each, 0) for each in SETTLED}},
     )
-    contender.beats.append(beat)
-    contender.stopped = line.get("last", False)
+    items.beats.append(beat)
+    items.stopped = line.get("last", False)
 
 
 def _counts_of(beat: Beat) -> dict[str, int]:

@@ -1,18 +1,17 @@
-"""The demo's meter: hub gaps, spans and circuit of a service while it runs."""
+"""The demo's meter: hub gaps, spans, log records, counter and circuit of a service while it runs."""
 
 from __future__ import annotations
 
 import atexit
 import os
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .._harness import meter as harness
-from .._harness.pipe import say_or_end
 
 if TYPE_CHECKING:
-    from .._spans import CircuitBreakerSpanExporter
-    from ..telemetry import Telemetry
+    from .._breaker_exporter import BreakerExporter
+    from .sdk_metrics import Counts, SDKMetrics
 
 BEAT = 0.005
 """Seconds between two heartbeats."""
@@ -21,23 +20,27 @@ REPORT = 0.2
 
 
 class Meter(harness.Meter):
-    """One worker's meter: a line has the longest gap between two heartbeats since the line before."""
+    """One worker's meter: a line has the longest gap between two heartbeats since the line before.
+
+    Attributes:
+        sdk: Reads the SDK's metrics about itself; there once the meter has been started.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self._telemetry: Telemetry | None = None
-        self._exporters: tuple[CircuitBreakerSpanExporter, ...] = ()
+        self._exporters: tuple[BreakerExporter[Any, Any], ...] = ()
         self._began = self._longest = 0.0
+        self.sdk: SDKMetrics
 
-    def watch(self, telemetry: Telemetry) -> None:
-        """Report the health of its exporters too."""
-        self._telemetry = telemetry
+    def watch(self, exporters: tuple[BreakerExporter[Any, Any], ...]) -> None:
+        """Report their health too; they are kept, because ``Telemetry`` drops them when it stops."""
+        self._exporters = exporters
 
     def start(self) -> None:
-        """Start: in the worker, after the monkey patch and before the processor is made."""
+        """Start: in the worker, after the monkey patch."""
         from .sdk_metrics import SDKMetrics
 
-        self._sdk = SDKMetrics()
+        self.sdk = SDKMetrics()
         # Registered before the providers' own handlers, so that it runs after their last flush and counts it.
         atexit.register(self._last_line)
         self.begin(BEAT, REPORT)
@@ -54,21 +57,30 @@ class Meter(harness.Meter):
         return line
 
     def _last_line(self) -> None:
-        say_or_end({**self._counts(), "gap_began": time.monotonic(), "gap": 0.0, "last": True})
+        self.end({**self._counts(), "gap_began": time.monotonic(), "gap": 0.0, "last": True})
         self._exporters = ()  # a gRPC channel must not be alive when the interpreter ends
 
     def _counts(self) -> dict[str, object]:
-        dropped, failed = self._sdk.read()
-        if self._telemetry and (exporters := self._telemetry.exporters):
-            self._exporters = exporters  # kept, because Telemetry drops them when it stops
+        from .sdk_metrics import LOG_RECORDS, SPANS
+
+        sdk = self.sdk.read()
         return {
             "kind": "beat",
             "at": time.monotonic(),
             "pid": os.getpid(),
-            "started": self.spans_started,
-            "dropped": dropped,
-            "failed": failed,
-            "health": harness.health_of(self._exporters[-1]) if self._exporters else None,
+            **self._of("collector", self.spans_started, sdk[SPANS]),
+            "logs": self._of("collector logs", self.log_records_written, sdk[LOG_RECORDS]),
+            "counted": self.requests_counted,
+        }
+
+    def _of(self, name: str, started: int, sdk: Counts) -> dict[str, object]:
+        """Return the counts of one signal, whose exporter has this name."""
+        healths = [health for each in self._exporters if (health := harness.health_of(each))["name"] == name]
+        return {
+            "started": started,
+            "dropped": sdk[0],
+            "failed": sdk[1],
+            "health": healths[0] if healths else None,
         }
 
 

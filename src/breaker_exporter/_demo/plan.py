@@ -12,6 +12,9 @@ BARE, OURS = "bare", "ours"
 LABELS = {BARE: "bare exporter", OURS: "breaker-exporter"}
 WARM_UP = 1.0
 """Seconds of load before the first phase, for lazy imports and first connections."""
+LOG_RECORDS_PER_REQUEST = 2
+METRICS_EVERY = 5.0
+"""Seconds between two exports of metrics; the default, a minute, is as long as the run."""
 
 Protocol = Literal["grpc", "http"]
 
@@ -35,9 +38,9 @@ class Plan:
         fault: The fault of both collectors in the middle phase.
         rate: Requests a second, to each service.
         seconds: Lengths of the three phases: healthy, faulty, healthy.
-        environment: Variables by service. By default there are none: both run with their default settings.
-            The outage is long enough for three calls that time out, and so for the circuit to open; what
-            follows it for the replay, which is slow at first.
+        environment: Variables by service. By default there are none: both run with their defaults, but
+            for the interval of metrics. The outage is long enough for three calls that time out, and so
+            for the circuit to open; what follows it for the replay, which is slow at first.
         patience: Seconds after the last request in which what was kept has to arrive.
         kill: True where both workers are killed in the middle of the fault, and ours has a directory.
     """

@@ -121,7 +121,7 @@ def _draw_spans(axes: Axes, recording: Recording) -> None:
         delivered = recording.contenders[name].delivered
         axes.plot(
             [moment.at for moment in delivered],
-            [moment.spans for moment in delivered],
+            [moment.items for moment in delivered],
             color=colour,
             lw=2,
             label=f"delivered, {LABELS[name]}",

@@ -13,15 +13,15 @@ from .plan import LABELS, OURS, WARM_UP, Plan
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """One line of a worker's meter; times are seconds of the run.
+    """One line of a worker's meter, as far as it is of one signal; times are seconds of the run.
 
     Attributes:
         at: Time of the line.
         gap_began: Begin of the longest gap of the hub since the previous line.
         gap: Length of that gap.
-        started: Spans started.
-        dropped: Spans that the SDK's queue dropped; ``None`` where the SDK does not count them.
-        failed: Spans whose export failed as the SDK counts them, likewise.
+        started: Items started: spans, or log records.
+        dropped: Items that the SDK's queue dropped; ``None`` where the SDK does not count them.
+        failed: Items whose export failed as the SDK counts them, likewise.
         health: Our exporter's health, as a mapping; ``None`` for the bare one.
     """
 
@@ -46,34 +46,45 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """The different spans that a collector had taken at a moment, and the number of duplicates."""
+    """The different items of a signal that a collector had taken at a moment, and its duplicates."""
 
     at: float
-    spans: int
+    items: int
     duplicates: int
 
 
 @dataclass(slots=True)
-class Contender:
-    """The measurements of one service; times are seconds of the run, which begins with the first phase."""
+class Items:
+    """What became of a signal's items; times are seconds of the run, which begins with its first phase."""
+
+    beats: list[Beat] = field(default_factory=list)
+    delivered: list[Delivered] = field(default_factory=list)
+    stopped: bool = False
+    """True once the last line of the service has come."""
+    earlier: dict[str, int] = field(default_factory=dict)
+    """Counts of the workers before the one whose lines come."""
+    held: int = 0
+    """Items that a killed worker had in its memory, and nobody else anywhere."""
+
+
+@dataclass(slots=True)
+class Contender(Items):
+    """The measurements of one service: its spans, and all else."""
 
     latencies: dict[int, float] = field(default_factory=dict)
     """Seconds by the number of the request, of answered ones alone."""
     errors: set[int] = field(default_factory=set)
     """Numbers of the requests that were answered with another status than 200, or not at all."""
-    beats: list[Beat] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
-    delivered: list[Delivered] = field(default_factory=list)
-    stopped: bool = False
-    """True once its last line has come."""
+    log_records: Items = field(default_factory=Items)
+    counted: dict[int, int] = field(default_factory=dict)
+    """Requests that its counter has counted, by the worker's process id."""
+    counts_received: dict[int, tuple[int, int]] = field(default_factory=dict)
+    """The same as the collector knows it in the end: by the counter, and by the histogram."""
     stopped_after: float | None = None
     """Seconds from ``SIGTERM`` to the end of the process; ``None`` where it had to be killed."""
     worker: int | None = None
     """Process id of the worker whose lines come."""
-    earlier: dict[str, int] = field(default_factory=dict)
-    """Counts of the workers before it."""
-    held: int = 0
-    """Spans that a killed worker had in its memory, and nobody else anywhere."""
 
 
 @dataclass(slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from rich import box
 from rich.console import Console
@@ -11,23 +11,18 @@ from rich.text import Text
 
 from .._core.retention_settings import RETAIN_MEMORY
 from .._harness.work import SPANS_PER_REQUEST
-from .figures import LATE, PhaseFigures, SpanFigures, phase_figures, span_figures
-from .plan import BARE, LABELS, OURS, Plan
+from .figures import LATE, ItemFigures, PhaseFigures, counter_figures, item_figures, phase_figures
+from .plan import BARE, LABELS, LOG_RECORDS_PER_REQUEST, METRICS_EVERY, OURS, Plan
 from .plot import PROTOCOLS
-from .recording import Recording
+from .promise import Promise
+from .recording import Contender, Recording
 from .screen import timed
-from .verdict import Promise
 from .words import count, seconds
 
 LOAD_LATE = 0.25
 """Seconds by which the load may send a request too late before the figures mean little."""
 BLOCKED = 1.0
 """Seconds from which a gap of the hub counts as a blocked worker."""
-_EXPORTERS = {
-    "grpc": ("The official OTLPSpanExporter for gRPC", "breaker_exporter.otlp.OTLPGrpcSpanExporter"),
-    "http": ("The official OTLPSpanExporter for HTTP", "breaker_exporter.otlp.CooperativeOTLPSpanExporter"),
-}
-"""Of the two services, by protocol."""
 _DEFAULTS = {
     BARE: "default settings",
     OURS: f"default settings: up to {RETAIN_MEMORY.default >> 20} MiB of what cannot be delivered is kept",
@@ -39,21 +34,23 @@ def introduce(console: Console, plan: Plan) -> None:
     course = ", ".join(f"{phase.name} {phase.end - phase.begin:g} s" for phase in plan.phases)
     console.print(
         f"Two Gunicorn gevent workers with the same application, {plan.rate:g} requests/s each, "
-        f"{SPANS_PER_REQUEST} spans a request, OTLP over {PROTOCOLS[plan.protocol]}.\n",
+        f"{SPANS_PER_REQUEST} spans, {LOG_RECORDS_PER_REQUEST} log records and a count a request, OTLP over "
+        f"{PROTOCOLS[plan.protocol]}.\n",
         highlight=False,
     )
-    bare, ours = _EXPORTERS[plan.protocol]
     grid = Table.grid(padding=(0, 2))
     grid.add_row(
         Text(LABELS[BARE], style="bold"),
-        f"{bare} in a BatchSpanProcessor, as in OpenTelemetry's documentation, made after gevent's monkey "
-        f"patch; {_settings(plan, BARE)}",
+        f"The official exporters of spans, log records and metrics for {PROTOCOLS[plan.protocol]}, as in "
+        "OpenTelemetry's documentation, made after gevent's monkey patch; "
+        f"{_settings(plan, BARE)}",
     )
     grid.add_row(
         Text(LABELS[OURS], style="bold"),
-        f"{ours} in a CircuitBreakerSpanExporter, by the hooks of breaker_exporter.gunicorn; "
-        f"{_settings(plan, OURS)}",
+        f"Ours of breaker_exporter.otlp for {PROTOCOLS[plan.protocol]}, each behind a circuit, by the hooks "
+        f"of breaker_exporter.gunicorn; {_settings(plan, OURS)}",
     )
+    grid.add_row(Text("both", style="bold"), f"metrics every {METRICS_EVERY:g} s")
     grid.add_row(Text("collectors", style="bold"), f"{course}; then until all has arrived")
     if plan.kill_at is not None:
         killed = f"both killed by SIGKILL {plan.kill_at - plan.phases[1].begin:g} s into the outage"
@@ -101,24 +98,39 @@ def _side_by_side(recording: Recording) -> Table:
         table.add_row("  answered within 1 s", *map(_prompt, figures))
         table.add_row("  largest hub gap", *(timed(each.gap) for each in figures))
     table.add_section()
-    spans = [span_figures(contender) for contender in recording.contenders.values()]
-    table.add_row(Text("spans started", style="bold"), *(count(each.started) for each in spans))
-    table.add_row("  delivered", *(count(each.delivered) for each in spans))
-    table.add_row(f"  delayed, over {LATE:g} s late", *(count(each.delayed) for each in spans))
-    table.add_row("  lost", *(_lost(each) for each in spans))
+    contenders = list(recording.contenders.values())
+    for signal, figures_of in _SIGNALS.items():
+        items = [figures_of(contender) for contender in contenders]
+        table.add_row(Text(f"{signal} started", style="bold"), *(count(each.started) for each in items))
+        table.add_row("  delivered", *(count(each.delivered) for each in items))
+        table.add_row(f"  delayed, over {LATE:g} s late", *(count(each.delayed) for each in items))
+        table.add_row("  lost", *(_lost(each) for each in items))
+    table.add_row(Text("counter's sum received", style="bold"), *map(_counter, contenders))
     table.add_section()
     table.add_row(
         "SIGTERM to the end",
         *(
             Text("killed", style="bold red") if after is None else seconds(after)
-            for after in (contender.stopped_after for contender in recording.contenders.values())
+            for after in (contender.stopped_after for contender in contenders)
         ),
     )
     return table
 
 
-def _lost(spans: SpanFigures) -> Text:
-    return Text(count(spans.missing), style="bold red" if spans.missing else "green")
+_SIGNALS: dict[str, Callable[[Contender], ItemFigures]] = {
+    "spans": item_figures,
+    "log records": lambda contender: item_figures(contender.log_records),
+}
+
+
+def _lost(items: ItemFigures) -> Text:
+    return Text(count(items.missing), style="bold red" if items.missing else "green")
+
+
+def _counter(contender: Contender) -> Text:
+    counted, received = counter_figures(contender)
+    style = "green" if counted == received else "bold red"
+    return Text(f"{count(received)} of {count(counted)}", style=style)
 
 
 def _latencies(figures: PhaseFigures) -> Text:
@@ -137,21 +149,20 @@ def _in_short(recording: Recording) -> Iterator[str]:
         worst = max(phase_figures(recording, name, phase).gap for phase in recording.plan.phases)
         if worst >= BLOCKED:
             yield f"The {label} blocked its worker for {seconds(worst)}."
-        yield _of_spans(label, span_figures(recording.contenders[name]))
-    if span_figures(recording.contenders[BARE]).dropped is None:
+        for signal, figures_of in _SIGNALS.items():
+            yield _in_words(label, signal, figures_of(recording.contenders[name]))
+    if item_figures(recording.contenders[BARE]).dropped is None:
         yield (
             "This opentelemetry-sdk does not count what its queue drops (1.42 does): "
             f"for {LABELS[OURS]} it is what was started less what the exporter received."
         )
 
 
-def _of_spans(label: str, spans: SpanFigures) -> str:
-    known = ", ".join(f"{count(number)} {outcome}" for outcome, number in spans.losses.items() if number)
-    if spans.missing:
-        share = f"{spans.missing / spans.started:.1%}"
-        lost = f"{count(spans.missing)} of {count(spans.started)} spans ({share})"
+def _in_words(label: str, signal: str, items: ItemFigures) -> str:
+    known = ", ".join(f"{count(number)} {outcome}" for outcome, number in items.losses.items() if number)
+    if items.missing:
+        share = f"{items.missing / items.started:.1%}"
+        lost = f"{count(items.missing)} of {count(items.started)} {signal} ({share})"
         return f"The {label} lost {lost}{': ' if known else ''}{known}."
-    if spans.delayed:
-        late = f"at least {count(spans.delayed)} of them more than {LATE:g} s late"
-        return f"The {label} delivered every span, {late}."
-    return f"The {label} delivered every span."
+    late = f", at least {count(items.delayed)} of them more than {LATE:g} s late" if items.delayed else ""
+    return f"The {label} delivered every {signal[:-1]}{late}."

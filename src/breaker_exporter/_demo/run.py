@@ -11,19 +11,21 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from .._harness.line_reader import LineReader
-from .._harness.processes import Child, allow_many_sockets, start_load, start_service
+from .._harness.processes import Child, allow_many_sockets, start_load
+from .._harness.received import is_of_work, requests_counted
 from ..testing import FaultyCollector
-from .figures import span_figures
+from .figures import item_figures
 from .intake import note_kill, take
-from .plan import LABELS, OURS, WARM_UP, Plan
+from .plan import LABELS, WARM_UP, Plan
 from .recording import Delivered, Recording
+from .services import GRACE, start
 
 _READ_EVERY = 0.25
 """Seconds between two readings of the collectors' counts, and between two frames of the display."""
+_READ_BODIES_EVERY = 1.0
+"""Seconds between two readings of the log records, which are told from those of others by their texts."""
 _TICK = 0.05
 """Longest time, in seconds, between two checks for an interruption."""
-_GRACE = 10
-"""Seconds that Gunicorn gives a worker to stop."""
 _LINE = 1.0
 """Seconds in which a line comes from a worker whose hub does not stand still."""
 _LAST_ANSWERS = 10.0
@@ -60,7 +62,7 @@ def perform(plan: Plan, watch: Callable[[Recording], None], check: Callable[[], 
         kept.mkdir(mode=0o700)
         services, ports = {}, {}
         for name, collector in collectors.items():
-            service, ports[name] = _service(name, plan, collector, directory / name, kept)
+            service, ports[name] = start(name, plan, collector, directory / name, kept)
             services[name] = stack.enter_context(service)
         seconds = WARM_UP + plan.total
         load = stack.enter_context(start_load(directory / "load", ports, plan.rate, seconds, _LAST_ANSWERS))
@@ -72,23 +74,6 @@ def perform(plan: Plan, watch: Callable[[Recording], None], check: Callable[[], 
         run.until_all_has_arrived()
         run.stop()
         return run.recording
-
-
-def _service(
-    name: str, plan: Plan, collector: FaultyCollector, directory: Path, kept: Path
-) -> tuple[Child, int]:
-    is_grpc = plan.protocol == "grpc"
-    environment = {
-        "OTEL_EXPORTER_OTLP_ENDPOINT": collector.grpc_endpoint if is_grpc else collector.http_base,
-        "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc" if is_grpc else "http/protobuf",
-        "OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED": "true",
-        **({"BREAKER_EXPORTER_RETAIN_DIRECTORY": str(kept)} if plan.kill and name == OURS else {}),
-        **plan.environment[name],
-    }
-    return start_service(
-        *(directory, environment, f"{__package__}.conf_{name}", f"{__package__}.app:app"),
-        *("--worker-class", "gevent", "--workers", "1", "--graceful-timeout", str(_GRACE)),
-    )
 
 
 class _Run:
@@ -111,7 +96,7 @@ class _Run:
         self._reader = reader
         self._watch = watch
         self._check = check
-        self._looked = 0.0
+        self._looked = self._looked_at_bodies = 0.0
 
     def boot(self) -> None:
         """Wait until the load has had its first answers; it ends by itself if none come."""
@@ -153,8 +138,12 @@ class _Run:
     def until_all_has_arrived(self) -> None:
         """Wait for what the guarded service has kept, as long as the plan has patience."""
         deadline = time.monotonic() + self.recording.plan.patience
-        while not span_figures(self.recording.ours).have_arrived and time.monotonic() < deadline:
+        while not self._have_all_arrived() and time.monotonic() < deadline:
             self._pump()
+
+    def _have_all_arrived(self) -> bool:
+        ours = self.recording.ours
+        return all(item_figures(items).have_arrived for items in (ours, ours.log_records))
 
     def stop(self) -> None:
         """Tell both services to stop, and wait until they have ended."""
@@ -164,12 +153,16 @@ class _Run:
         for service in self._services.values():
             service.terminate()
         going = dict(self._services)
-        while (going or self._reader.open) and time.monotonic() < told + _GRACE + _EXTRA:
+        while (going or self._reader.open) and time.monotonic() < told + GRACE + _EXTRA:
             self._pump()
             for name in [name for name, service in going.items() if service.ended]:
                 del going[name]
                 self.recording.contenders[name].stopped_after = time.monotonic() - told
         self._look()
+        self._look_at_bodies()
+        for name, collector in self._collectors.items():
+            received = requests_counted(collector.latest_data_points)
+            self.recording.contenders[name].counts_received = received
 
     def _pump_until(self, moment: float) -> None:
         while (left := self.recording.start + moment - time.monotonic()) > 0:
@@ -194,4 +187,14 @@ class _Run:
             counts = collector.counts()
             self.recording.contenders[name].delivered.append(
                 Delivered(self.recording.now, counts.spans - counts.duplicates, counts.duplicates)
+            )
+        if self._looked - self._looked_at_bodies >= _READ_BODIES_EVERY:
+            self._look_at_bodies()
+
+    def _look_at_bodies(self) -> None:
+        self._looked_at_bodies = self._looked
+        for name, collector in self._collectors.items():
+            bodies = sum(map(is_of_work, collector.log_bodies))
+            self.recording.contenders[name].log_records.delivered.append(
+                Delivered(self.recording.now, bodies, 0)
             )

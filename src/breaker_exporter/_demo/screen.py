@@ -14,9 +14,9 @@ from rich.table import Table
 from rich.text import Text
 
 from ..testing import Fault
-from .figures import LATE, phase_figures, span_figures
+from .figures import LATE, ItemFigures, item_figures, phase_figures
 from .plan import LABELS, OURS, Phase
-from .recording import Recording
+from .recording import Contender, Recording
 from .words import UNKNOWN, count, seconds
 
 _EVERY = 2.0
@@ -107,15 +107,26 @@ def _phase(recording: Recording) -> Phase:
 def _lines(recording: Recording) -> Iterator[str]:
     phase = _phase(recording)
     for name, label in LABELS.items():
-        figures, spans = phase_figures(recording, name, phase), span_figures(recording.contenders[name])
+        figures, (spans, logs) = phase_figures(recording, name, phase), _items(recording.contenders[name])
         state = f", circuit {circuit(recording)}" if name == OURS else ""
         yield (
             f"{max(0.0, recording.now):5.1f} s  {label:16}  "
             f"p50 {seconds(figures.p50)}, p99 {seconds(figures.p99)}, max {seconds(figures.longest)}, "
             f"hub gap {seconds(figures.gap)}{state}; "
-            f"spans: {count(spans.started)} started, {count(spans.delivered)} delivered, "
-            f"{count(spans.delayed)} delayed, {count(spans.lost)} lost"
+            f"spans: {_counts(spans)}; log records: {_counts(logs)}"
         )
+
+
+def _counts(items: ItemFigures) -> str:
+    return (
+        f"{count(items.started)} started, {count(items.delivered)} delivered, "
+        f"{count(items.delayed)} delayed, {count(items.lost)} lost"
+    )
+
+
+def _items(contender: Contender) -> tuple[ItemFigures, ItemFigures]:
+    """The figures of spans, and those of log records."""
+    return item_figures(contender), item_figures(contender.log_records)
 
 
 def _frame(recording: Recording) -> RenderableType:
@@ -153,7 +164,7 @@ def _table(recording: Recording, phase: Phase) -> Table:
     for label in LABELS.values():
         table.add_column(label, justify="right", min_width=22)
     figures = [phase_figures(recording, name, phase) for name in LABELS]
-    spans = [span_figures(contender) for contender in recording.contenders.values()]
+    items = [_items(contender) for contender in recording.contenders.values()]
     table.add_row("requests of this phase: p50", *(timed(each.p50) for each in figures))
     table.add_row("                        p99", *(timed(each.p99) for each in figures))
     table.add_row("                        max", *(timed(each.longest) for each in figures))
@@ -163,11 +174,16 @@ def _table(recording: Recording, phase: Phase) -> Table:
     table.add_row(
         "circuit", "none", Text(state, style=_STATES.get(state.partition(",")[0], "")), end_section=True
     )
-    table.add_row("spans started", *(count(each.started) for each in spans))
-    table.add_row("      delivered", *(count(each.delivered) for each in spans))
-    table.add_row(f"      delayed, over {LATE:g} s late", *(count(each.delayed) for each in spans))
-    table.add_row("      lost", *(count(each.lost) for each in spans))
+    table.add_row("spans / log records started", *(both(each, "started") for each in items))
+    table.add_row("      delivered", *(both(each, "delivered") for each in items))
+    table.add_row(f"      delayed, over {LATE:g} s late", *(both(each, "delayed") for each in items))
+    table.add_row("      lost", *(both(each, "lost") for each in items))
     return table
+
+
+def both(items: tuple[ItemFigures, ItemFigures], figure: str) -> str:
+    """Return a figure of spans and of log records, as text."""
+    return " / ".join(count(getattr(each, figure)) for each in items)
 
 
 _STATES = {"closed": "green", "half-open": "yellow", "open": "red"}

@@ -1,45 +1,63 @@
-"""The SDK's own metrics about its spans, which exist since 1.42.
+"""The SDK's own metrics about spans and log records, which exist since 1.42.
 
-They need ``OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED=true``, and a ``MeterProvider`` set before the processor
-is made.
+They need ``OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED=true``.
 """
 
 from __future__ import annotations
 
-from opentelemetry import metrics
-from opentelemetry.sdk.metrics import MeterProvider
+from collections import Counter
+
+from opentelemetry.metrics import get_meter_provider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader, NumberDataPoint
 
-_PROCESSED = "otel.sdk.processor.span.processed"
-_EXPORTED = "otel.sdk.exporter.span.exported"
+SPANS, LOG_RECORDS = "span", "log"
+"""The signals, as the names of the metrics have them."""
+
+Counts = tuple[int | None, int | None]
+"""Number of items dropped from a full queue, and of items whose export failed; ``None``: not counted."""
 
 
 class SDKMetrics:
-    """Sets this process's ``MeterProvider``, and reads it."""
+    """Reads them, from a provider that has its reader.
+
+    Attributes:
+        reader: The reader.
+        is_joined: True once a provider has it.
+    """
 
     def __init__(self) -> None:
-        self._reader = InMemoryMetricReader()
-        # Not shut down at exit: the last reading happens there.
-        metrics.set_meter_provider(MeterProvider([self._reader], shutdown_on_exit=False))
+        self.reader = InMemoryMetricReader()
+        self.is_joined = False
 
-    def read(self) -> tuple[int | None, int | None]:
-        """Return the number of spans dropped from a full queue, and of spans whose export failed.
+    def join(self) -> None:
+        """Read them from the provider that is set, if it takes a reader later on, as from 1.43 on."""
+        if (add := getattr(get_meter_provider(), "add_metric_reader", None)) is not None:
+            add(self.reader)
+            self.is_joined = True
 
-        Each is ``None`` if this SDK does not count it.
-        """
-        dropped: int | None = None
-        failed: int | None = None
-        data = self._reader.get_metrics_data()
+    def read(self) -> dict[str, Counts]:
+        """Return the counts of each signal."""
+        counted: Counter[str] = Counter()
+        data = self.reader.get_metrics_data() if self.is_joined else None
         for resource in data.resource_metrics if data else ():
             for scope in resource.scope_metrics:
                 for metric in scope.metrics:
-                    if metric.name not in (_PROCESSED, _EXPORTED):
+                    if (error := _ERRORS.get(metric.name)) is None:
                         continue
                     for point in metric.data.data_points:
                         assert isinstance(point, NumberDataPoint)
-                        error = (point.attributes or {}).get("error.type")
-                        if metric.name == _PROCESSED:
-                            dropped = (dropped or 0) + (int(point.value) if error == "queue_full" else 0)
-                        else:
-                            failed = (failed or 0) + (int(point.value) if error else 0)
-        return dropped, failed
+                        found = (point.attributes or {}).get("error.type")
+                        counted[metric.name] += int(point.value) if found and error in ("", found) else 0
+        return {
+            signal: (counted.get(_PROCESSED.format(signal)), counted.get(_EXPORTED.format(signal)))
+            for signal in (SPANS, LOG_RECORDS)
+        }
+
+
+_PROCESSED, _EXPORTED = "otel.sdk.processor.{}.processed", "otel.sdk.exporter.{}.exported"
+_ERRORS = {
+    name.format(signal): error
+    for name, error in ((_PROCESSED, "queue_full"), (_EXPORTED, ""))
+    for signal in (SPANS, LOG_RECORDS)
+}
+"""The metrics, each with the error that counts; any of them where empty."""

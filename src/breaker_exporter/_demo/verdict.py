@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from .._harness.work import SPANS_PER_REQUEST
 from ..testing import Fault
-from .figures import HELD, SpanFigures, phase_figures, span_figures
+from .figures import HELD, ItemFigures, item_figures, phase_figures
 from .plan import OURS
+from .promise import LAST_MOMENTS, Promise
 from .recording import Recording
+from .verdict_on_others import counter, log_records
 from .words import count, seconds
 
 FACTOR = 3.0
@@ -19,9 +20,6 @@ FLOOR = 1.0
 """Seconds that are always allowed: two busy cores stalled everything for almost as long in tests."""
 STOP = 7.0
 """Seconds from ``SIGTERM`` to the end: 5 s for the last export and shutdown, 2 s for Gunicorn."""
-LAST_MOMENTS = 3.0
-"""Seconds of spans that a killed worker may hold: a batch of the SDK's queue, one second in which ``export``
-may wait for an answer, one until what is kept is on disk."""
 IN_HAND = 1.0
 """Seconds around the kill in which requests may be lost with the worker."""
 _SETTLE = 3.0
@@ -38,24 +36,12 @@ _UNCONFIRMED = frozenset(
 _COUNTED = ("received", "exported", "failed", "refused", "dropped", "retained", "in_flight")
 
 
-@dataclass(frozen=True, slots=True)
-class Promise:
-    """One promise.
-
-    Attributes:
-        text: The promise.
-        kept: True if the run confirms it.
-        measured: The figures.
-    """
-
-    text: str
-    kept: bool
-    measured: str
-
-
 def promises(recording: Recording) -> tuple[Promise, ...]:
     """Return the promises that a run of this kind can confirm or break."""
-    return (*_service(recording), *_circuit(recording), *_spans(recording), _end(recording))
+    return (
+        *(*_service(recording), *_circuit(recording), *_spans(recording)),
+        *(*log_records(recording), counter(recording), _end(recording)),
+    )
 
 
 def _service(recording: Recording) -> Iterator[Promise]:
@@ -116,10 +102,10 @@ def _circuit(recording: Recording) -> Iterator[Promise]:
 
 
 def _spans(recording: Recording) -> Iterator[Promise]:
-    ours, spans = recording.ours, span_figures(recording.ours)
+    ours, spans = recording.ours, item_figures(recording.ours)
     if recording.plan.fault not in _HARMLESS:
         back = recording.plan.phases[2].begin
-        before = max((moment.spans for moment in ours.delivered if moment.at < back), default=0)
+        before = max((moment.items for moment in ours.delivered if moment.at < back), default=0)
         yield Promise(
             "Spans arrive again",
             spans.delivered > before,
@@ -152,7 +138,7 @@ def _spans(recording: Recording) -> Iterator[Promise]:
         yield Promise("No span was delivered twice", duplicates == 0, f"{count(duplicates)} duplicates")
 
 
-def _none_lost(recording: Recording, spans: SpanFigures) -> Promise:
+def _none_lost(recording: Recording, spans: ItemFigures) -> Promise:
     delivered = f"{count(spans.delivered)} of {count(spans.started)} delivered"
     if recording.killed is None:
         measured = f"{delivered}, {count(spans.delayed)} delayed"

@@ -10,14 +10,19 @@ import os
 import threading
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .pipe import say_or_end, set_blocking
 
 if TYPE_CHECKING:
     from .._base.values import CircuitTransition
-    from .._spans import CircuitBreakerSpanExporter
+    from .._breaker_exporter import BreakerExporter
+
+
+_OF_OTHERS = ("collector logs", "collector metrics")
+"""Names of the circuits that log records and metrics have for themselves; one that is shared counts."""
 
 
 class Meter(ABC):
@@ -25,10 +30,15 @@ class Meter(ABC):
 
     Attributes:
         spans_started: Number of spans that the application has started; the application counts them.
+        log_records_written: Number of log records that it has written.
+        requests_counted: Number of requests that its counter and its histogram have counted.
     """
 
     def __init__(self) -> None:
         self.spans_started = 0
+        self.log_records_written = 0
+        self.requests_counted = 0
+        self._is_over = False
 
     def begin(self, pause: float, every: float) -> None:
         """Start the heartbeat in the worker, after any monkey patch: a greenlet then, else a thread.
@@ -41,7 +51,9 @@ class Meter(ABC):
         threading.Thread(target=self._run, args=(pause, every), daemon=True).start()
 
     def note(self, transition: CircuitTransition) -> None:
-        """Report a change of the circuit's state at once."""
+        """Report a change of a circuit's state at once, but for those of other signals than spans alone."""
+        if transition.name in _OF_OTHERS:
+            return
         say_or_end(
             {
                 "kind": "change",
@@ -51,6 +63,11 @@ class Meter(ABC):
                 "reason": transition.reason,
             }
         )
+
+    def end(self, line: Mapping[str, object]) -> None:
+        """Write the last line: no other comes after it, however long the process takes to end."""
+        self._is_over = True
+        say_or_end(line)
 
     @abstractmethod
     def beat(self, last: float, now: float, pause: float) -> None:
@@ -67,13 +84,15 @@ class Meter(ABC):
             now = time.monotonic()
             self.beat(last, now, pause)
             last = now
+            if self._is_over:
+                return
             if now - reported >= every:
                 say_or_end(self.line())
                 # The time that the line itself took is no delay of the service.
                 last = reported = time.monotonic()
 
 
-def health_of(exporter: CircuitBreakerSpanExporter) -> dict[str, object]:
+def health_of(exporter: BreakerExporter[Any, Any]) -> dict[str, object]:
     """Return the exporter's health, ready for JSON."""
     health = exporter.health()
     return {**asdict(health), "state": health.state.value}
