@@ -15,10 +15,11 @@ from typing import Any
 from breaker_exporter._harness.interruption import Interrupted, Interruption
 
 from .compare import Side, compare, side
+from .contenders import ALL
 from .installed import CannotInstall
 from .instructions import STEPS, CannotCount, counts
 from .measure import CellFailed
-from .plan import ALL, SUITES, USUAL, cells, quick_cells
+from .plan import SUITES, USUAL, cells, quick_cells
 from .plots import draw
 from .report import markdown
 from .session import session

@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .contenders import ALL
 from .figures import figures_of
 from .installed import exists, installed
 from .measure import measure
-from .plan import ALL, Cell, cost_cells
+from .plan import Cell, cost_cells
 from .results import Results
 from .session import session, with_progress
 from .spreads import spread

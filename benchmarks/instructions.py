@@ -18,7 +18,8 @@ from pathlib import Path
 
 from breaker_exporter.testing import FaultyCollector
 
-from .batches import SPANS, repeating, varied
+from .batches import ITEMS, log_records, repeating, varied
+from .series import usual
 from .session import session
 
 _FEW, _MORE = 2, 8
@@ -48,6 +49,38 @@ def _encode_official(batches: int, kind: Callable[[], Sequence[object]]) -> None
         encode_spans(spans).SerializeToString()  # type: ignore[arg-type]
 
 
+def _encode_log_records(batches: int) -> None:
+    from breaker_exporter.otlp._encode.log_records import encode_log_records
+
+    records = log_records()
+    for _ in range(batches):
+        encode_log_records(records, 0, lambda: None)
+
+
+def _encode_log_records_officially(batches: int) -> None:
+    from opentelemetry.exporter.otlp.proto.common._log_encoder import encode_logs
+
+    records = log_records()
+    for _ in range(batches):
+        encode_logs(records).SerializeToString()
+
+
+def _encode_metrics(batches: int) -> None:
+    from breaker_exporter.otlp._encode.metrics import encode_metrics
+
+    metrics_data = usual(ITEMS)
+    for _ in range(batches):
+        encode_metrics(metrics_data, 0, lambda: None)
+
+
+def _encode_metrics_officially(batches: int) -> None:
+    from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
+
+    metrics_data = usual(ITEMS)
+    for _ in range(batches):
+        encode_metrics(metrics_data).SerializeToString()
+
+
 def _export_http(batches: int, kind: Callable[[], Sequence[object]]) -> None:
     from breaker_exporter import Verdict
     from breaker_exporter.otlp import CooperativeOTLPSpanExporter
@@ -64,9 +97,13 @@ STEPS: dict[str, Callable[[int], None]] = {
     "encode-varied": lambda batches: _encode_direct(batches, varied),
     "encode-official": lambda batches: _encode_official(batches, repeating),
     "encode-official-varied": lambda batches: _encode_official(batches, varied),
+    "encode-logs": _encode_log_records,
+    "encode-official-logs": _encode_log_records_officially,
+    "encode-metrics": _encode_metrics,
+    "encode-official-metrics": _encode_metrics_officially,
     "export-http": lambda batches: _export_http(batches, repeating),
 }
-"""The counted steps by name; each makes its spans, then encodes or exports them the given number of times."""
+"""The counted steps by name; each makes its items, then encodes or exports them the given number of times."""
 
 
 def counts(steps: Sequence[str], check: Callable[[], None]) -> str:
@@ -81,16 +118,16 @@ def counts(steps: Sequence[str], check: Callable[[], None]) -> str:
     """
     counter = _counter()
     lines = [
-        f"Instructions for a batch of {SPANS} spans, by {counter[0]}; Python {sys.version.split()[0]}.",
+        f"Instructions for a batch of {ITEMS} items, by {counter[0]}; Python {sys.version.split()[0]}.",
         "",
-        "| step | instructions | a span |",
+        "| step | instructions | an item |",
         "| --- | --- | --- |",
     ]
     with session() as collector:
         for step in steps:
             few, more = (_count(counter, step, batches, collector, check) for batches in (_FEW, _MORE))
             batch = (more - few) / (_MORE - _FEW)
-            lines.append(f"| `{step}` | {batch:,.0f} | {batch / SPANS:,.0f} |")
+            lines.append(f"| `{step}` | {batch:,.0f} | {batch / ITEMS:,.0f} |")
             print(lines[-1], file=sys.stderr, flush=True)
     return "\n".join(lines)
 

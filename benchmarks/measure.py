@@ -11,11 +11,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from breaker_exporter._harness import official
 from breaker_exporter._harness.line_reader import LineReader
 from breaker_exporter._harness.processes import Child, start_load, start_service
+from breaker_exporter._harness.work import LOG_RECORDS_VARIABLE, SERIES_VARIABLE
 from breaker_exporter.testing import FaultyCollector
 
 from .backends import Backend, backend_for
+from .contenders import ALL_SIGNALS
 from .installed import Installed
 from .plan import WARM_UP, Cell
 
@@ -39,6 +42,13 @@ _TUNED = {
     "hooks-batch-64": {"OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "64"},
     "hooks-no-retention": {"BREAKER_EXPORTER_RETAIN_MEMORY": "0"},
 }
+_OTHER_SIGNALS = {
+    "BENCH_SIGNALS": "1",
+    LOG_RECORDS_VARIABLE: str(1_000 / 150),
+    SERIES_VARIABLE: "200",
+    "OTEL_METRIC_EXPORT_INTERVAL": "10000",
+}
+"""With 150 requests/s: 1,000 log records/s, and 200 series every 10 s."""
 _FOR_TEN_MINUTES = {"BREAKER_EXPORTER_RETAIN_MEMORY": str(96 << 20), "BREAKER_EXPORTER_REPLAY_RATE": "8"}
 """More than ``python -m breaker_exporter retention --rate 1500 --minutes 10`` says, and a pace to match."""
 
@@ -108,6 +118,8 @@ def _start_service(
         "TMPDIR": str(directory),  # removed with what a killed worker leaves there
         **_TUNED.get(cell.contender, {}),
         **({"BREAKER_EXPORTER_RETAIN_DIRECTORY": str(directory / "spool")} if _keeps_on_disk(cell) else {}),
+        **(_OTHER_SIGNALS if cell.suite == "signals" else {}),
+        **(official.ALL_SIGNALS if cell.contender in ALL_SIGNALS else {}),
         **(_FOR_TEN_MINUTES if cell.suite == "retention-long" else {}),
     }
     return start_service(

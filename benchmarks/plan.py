@@ -1,37 +1,12 @@
-"""The plan of a run: contenders, and the cells in the order in which they are measured."""
+"""The plan of a run: the cells in the order in which they are measured."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 
-CONTENDERS = {
-    "api-only": "no SDK: OpenTelemetry's API without a provider",
-    "none": "no exporter: the SDK's `TracerProvider` without a span processor",
-    "sdk-only": "the SDK's `BatchSpanProcessor` with an exporter that drops everything at once",
-    "bare-http": "OTLP over HTTP as OpenTelemetry's documentation shows it",
-    "bare-http-1s": "the same with `timeout=1`",
-    "bare-http-agent": "the same, to a collector on this host whose own upstream is dead: it answers 503",
-    "bare-grpc": "OTLP over gRPC as OpenTelemetry's documentation shows it",
-    "bare-grpc-1s": "the same with `timeout=1`",
-    "bare-grpc-init-gevent": "the same with `grpc.experimental.gevent.init_gevent()`",
-    "logfire": "logfire's exporter chain alone, as it ships: gzip, retries from disk",
-    "sentry-otlp": "sentry-sdk's own `OTLPIntegration`",
-    "wrapped-http": "`CircuitBreakerSpanExporter` around the official HTTP exporter",
-    "wrapped-grpc": "`CircuitBreakerSpanExporter` around the official gRPC exporter",
-    "wrapped-cooperative": "`CircuitBreakerSpanExporter` around `CooperativeOTLPSpanExporter`",
-    "hooks": "`breaker_exporter.gunicorn`, OTLP over HTTP",
-    "hooks-grpc": "`breaker_exporter.gunicorn`, OTLP over gRPC",
-}
-TUNED = {
-    "wrapped-http-5ms": "`wrapped-http` with `switch_interval=None`",
-    "hooks-no-freeze": "`hooks` with `BREAKER_EXPORTER_GC_FREEZE=0`",
-    "hooks-batch-64": "`hooks` with `OTEL_BSP_MAX_EXPORT_BATCH_SIZE=64`",
-    "hooks-directory": "`hooks` with `BREAKER_EXPORTER_RETAIN_DIRECTORY`",
-    "hooks-no-retention": "`hooks` with `BREAKER_EXPORTER_RETAIN_MEMORY=0`",
-}
-"""Contenders with one setting changed: the difference is what that setting is worth."""
-ALL = {**CONTENDERS, **TUNED}
+from .contenders import ALL_SIGNALS, CONTENDERS, TUNED
+
 _PRINCIPAL = ("none", "bare-http", "wrapped-http", "hooks")
 _MEETING_REFUSE = ("bare-http", "bare-grpc", "wrapped-http", "hooks")
 _MEETING_DRIP = ("bare-http", "wrapped-http", "hooks")
@@ -51,6 +26,8 @@ _COST = (20.0, 0.0, 0.0, 0.0)
 """Seconds of a cell that measures CPU alone: two contenders differ by half a second of CPU time."""
 _MINUTE = (10.0, 60.0, 0.0, 150.0)
 """Seconds of an outage of a minute, and of the time after it: until the next probe, and of the replay."""
+_SIGNALS = (20.0, 20.0, 0.0, 60.0)
+"""Seconds in which metrics are exported twice, of an outage, and of the time until the replay is over."""
 _TEN_MINUTES = (10.0, 600.0, 0.0, 240.0)
 _ELSE = 1.5
 """Seconds a cell takes besides its load, about: it boots, and is stopped."""
@@ -70,7 +47,7 @@ class Cell:
     """One service under one load, measured once.
 
     Attributes:
-        suite: ``outage``, ``cost``, ``growth``, ``retention`` or ``retention-long``.
+        suite: ``outage``, ``cost``, ``growth``, ``retention``, ``retention-long`` or ``signals``.
         contender: The contender that exports.
         worker: Gunicorn's worker class.
         fault: The collector's fault in the middle phases.
@@ -185,6 +162,13 @@ def _retention_long(number: int) -> Iterator[Cell]:
             yield Cell("retention-long", name, "gevent", "refuse", 150, number, seconds=_TEN_MINUTES)
 
 
+def _signals(number: int) -> Iterator[Cell]:
+    if number < 3:
+        for name in ("none", *ALL_SIGNALS):
+            yield Cell("signals", name, "gevent", "refuse", 150, number, seconds=_SIGNALS)
+        yield Cell("signals", "hooks", "gevent", "none", 150, number, seconds=_COST)
+
+
 _SUITES: dict[str, Callable[[int], Iterable[Cell]]] = {
     "outage": _outage,
     "tuning": _tuning,
@@ -194,6 +178,7 @@ _SUITES: dict[str, Callable[[int], Iterable[Cell]]] = {
     "growth": _growth,
     "retention": _retention,
     "retention-long": _retention_long,
+    "signals": _signals,
 }
 SUITES = tuple(_SUITES)
 USUAL = tuple(name for name in SUITES if name != "retention-long")

@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from .plan import CONTENDERS
+from .contenders import CONTENDERS
 from .results import Results
 
 _SHOWN = ("none", "bare-http", "bare-grpc", "wrapped-http", "hooks")

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from . import tables
-from .plan import ALL
+from .contenders import ALL
 from .results import Results
 from .spreads import spread
+from .table_of_signals import signals
 from .targets import verdicts
 
 _MISSING = "not installed"
@@ -59,6 +60,7 @@ def _lines(results: Results) -> Iterator[str]:
     yield from tables.cost(results)
     yield from tables.growth(results)
     yield from tables.retention(results)
+    yield from signals(results)
     yield from tables.single_steps(results)
     yield from _doubts(results)
 

@@ -78,18 +78,18 @@ class Results:
         met = {cell["fault"] for cell in self.cells.values() if cell["worker"] == "gevent"} & set(FAULTS)
         return "any fault" if met == set(FAULTS) else ", ".join(sorted(met)) or "no fault yet"
 
-    def cost(self, contender: str, number: int) -> float | None:
+    def cost(self, contender: str, number: int, *, suite: str = "cost", fault: str = "none") -> float | None:
         """Return the CPU seconds a second that exporting takes: what is above the same load without it."""
         none, with_it = (
-            self.figure(name, number, "healthy", "cpu", suite="cost", fault="none")
+            self.figure(name, number, "healthy", "cpu", suite=suite, fault=fault)
             for name in ("none", contender)
         )
         return None if none is None or with_it is None else with_it - none
 
-    def costs(self, contender: str, against: str) -> tuple[float, ...]:
+    def costs(self, contender: str, against: str, **where: str) -> tuple[float, ...]:
         """Return the ratio of the CPU that exporting takes with two contenders, for each round."""
         return self.per_round(
-            lambda number: divided(self.cost(contender, number), self.cost(against, number))
+            lambda number: divided(self.cost(contender, number, **where), self.cost(against, number, **where))
         )
 
     def memory(self, phase: str, against: str = "bare-http") -> tuple[float, ...]:

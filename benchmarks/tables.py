@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from .plan import ALL
+from .contenders import ALL
 from .results import Results
 from .spreads import spread
 
@@ -40,7 +40,7 @@ def outage(results: Results, worker: str, fault: str) -> Iterator[str]:
 
     yield "Healthy:"
     yield ""
-    yield from _table(
+    yield from table(
         (
             "",
             "request p50 ms",
@@ -68,7 +68,7 @@ def outage(results: Results, worker: str, fault: str) -> Iterator[str]:
     )
     yield "In the fault, and recovering:"
     yield ""
-    yield from _table(
+    yield from table(
         (
             *("", "request p99 ms", "request max ms", "largest hub gap ms", "CPU % when open", "s to open"),
             *("p99 ms recovering", "s to first span", "spans started", "delivered"),
@@ -112,7 +112,7 @@ def cost(results: Results) -> Iterator[str]:
         "round.",
         "",
     )
-    yield from _table(
+    yield from table(
         ("", "CPU %", "of that, exporting"),
         (
             (
@@ -151,7 +151,7 @@ def growth(results: Results) -> Iterator[str]:
         "or at the last is a bound: it may come earlier, or not at all.",
         "",
     )
-    yield from _table(
+    yield from table(
         ("", *(f"{rate:,.0f}" for rate in rates), "doubles at, spans/s"),
         (
             (
@@ -208,7 +208,7 @@ def _retention(results: Results, suite: str, fault: str, names: Sequence[str]) -
     def ratios(name: str, phase: str, figure: str) -> str:
         return spread(results.ratios(phase, figure, name, "none", **where))
 
-    yield from _table(
+    yield from table(
         ("", "spans lost", "p99 in the outage", "hub p99.9", "p99 after it", "hub p99.9", "MB at the end"),
         (
             (
@@ -234,13 +234,14 @@ def single_steps(results: Results) -> Iterator[str]:
     """Yield a section on the time that single steps take."""
     if results.data["micro"]:
         yield from ("## Single steps", "")
-        yield from _table(
+        yield from table(
             ("step", "µs"),
             ((f"`{name}`", f"{seconds * 1e6:.3g}") for name, seconds in results.data["micro"].items()),
         )
 
 
-def _table(head: Sequence[str], rows: Iterator[Sequence[str]] | Any) -> Iterator[str]:
+def table(head: Sequence[str], rows: Iterator[Sequence[str]] | Any) -> Iterator[str]:
+    """Yield a table, and an empty line after it."""
     yield f"| {' | '.join(head)} |"
     yield f"|{' --- |' * len(head)}"
     for row in rows:

@@ -4,56 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
-from statistics import median
 
 from .results import Results, divided
-from .spreads import interval
+from .targets_of_signals import verdicts_of_signals
+from .verdict import Verdict
 
 _HOOKS = ("hooks", "hooks-grpc")
 _KEEPING = ("hooks", "hooks-directory", "hooks-grpc")
 _DROP_INS = ("wrapped-http", "wrapped-grpc", "wrapped-cooperative")
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """One target.
-
-    Attributes:
-        figure: The figure, and the contender that it is divided by.
-        target: The limit as the report shows it; ``stated`` for a figure without one.
-        limit: The limit as a number.
-        values: The figure, once for each round.
-        at_least: True where more is better.
-    """
-
-    figure: str
-    target: str
-    limit: float
-    values: tuple[float, ...]
-    at_least: bool = False
-
-    @property
-    def middle(self) -> float | None:
-        """The median of the rounds; ``None`` where nothing was measured."""
-        return median(self.values) if self.values else None
-
-    @property
-    def met(self) -> bool | None:
-        """True if the whole spread is within the limit; ``None`` if nothing was measured."""
-        if not self.values:
-            return None
-        low, high = interval(self.values)
-        return low >= self.limit if self.at_least else high <= self.limit
-
-    @property
-    def is_decided(self) -> bool:
-        """True if the whole spread is on one side of the limit: more rounds would say nothing new."""
-        if not self.values:
-            return False
-        low, high = interval(self.values)
-        return high <= self.limit or low >= self.limit
 
 
 def verdicts(results: Results) -> list[Verdict]:
@@ -97,6 +56,7 @@ def verdicts(results: Results) -> list[Verdict]:
         ),
         *cost_verdicts(results),
         *_retention_verdicts(results),
+        *verdicts_of_signals(results),
         Verdict(
             "CPU with the circuit open, hooks / none",
             "<= 1.1",
@@ -113,6 +73,9 @@ def verdicts(results: Results) -> list[Verdict]:
             "direct encoding / official, values repeat", "<= 0.35", 0.35, _encoding(results, "repeating")
         ),
         Verdict("the same, values vary", "stated", math.inf, _encoding(results, "varied")),
+        Verdict("the same, log records", "<= 0.35", 0.35, _encoding(results, "logs")),
+        Verdict("the same, metrics of 200 series", "<= 0.6", 0.6, _encoding(results, "metrics")),
+        Verdict("the same, metrics of 2,000 series", "<= 0.6", 0.6, _encoding(results, "metrics-2000")),
         Verdict("refused export, µs", "<= 5", 5, _in_us(results.micro("refused_export"))),
         Verdict(
             "closed export less the hop, threads, µs",

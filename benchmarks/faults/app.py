@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from breaker_exporter._harness.work import SPANS_PER_REQUEST, answer
+from breaker_exporter._harness.work import Work
 
 from .facts import facts
 
@@ -17,6 +17,7 @@ _SLOW = 1.0
 _CHILD = 5.0
 """Seconds in which a forked child must have ended."""
 _logger = logging.getLogger("shop")
+_work = Work(facts)
 
 
 def app(environ: dict[str, Any], start_response: Callable[..., object]) -> Iterable[bytes]:
@@ -30,9 +31,7 @@ def app(environ: dict[str, Any], start_response: Callable[..., object]) -> Itera
         start_response("500 Internal Server Error", [("Content-Length", "0")])
         return []
     _logger.info("request")
-    body = answer(environ, start_response)
-    facts.spans_started += SPANS_PER_REQUEST
-    return body
+    return _work.answer(environ, start_response)
 
 
 def _set_clock_back() -> None:
@@ -46,7 +45,7 @@ def _forked_well(environ: dict[str, Any]) -> bool:
     """Fork a child that makes spans and reads its exporters' health; return whether it ends well in time."""
     child = os.fork()
     if child == 0:
-        answer(environ, lambda *_: None)
+        _work.answer(environ, lambda *_: None)
         os._exit(any(exporter.health().received for exporter in facts.exporters))
     deadline = time.monotonic() + _CHILD
     while time.monotonic() < deadline:

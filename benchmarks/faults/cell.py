@@ -7,9 +7,9 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.utils import formatdate
-from typing import Literal
+from typing import Any, Literal
 
-from breaker_exporter.testing import Connections, Fault
+from breaker_exporter.testing import Connections, Fault, FaultyCollector, Signal
 
 from .conditions import FAULTY, HEALTHY, IDLE, RECOVERING, WARM_UP
 from .disk.directory import Directory
@@ -54,6 +54,7 @@ class Step:
         at: Seconds from the begin of the faulty phase.
         requests: Requests that the collector must get before the next step, where not 0.
         connections: The fate of open connections; ``None`` is this fault's default.
+        signal: The signal that has the fault alone; ``None``: all of them.
     """
 
     fault: Fault | Fronting
@@ -61,6 +62,13 @@ class Step:
     at: float = 0.0
     requests: int = 0
     connections: Connections | None = None
+    signal: Signal | None = None
+
+    def put_on(self, collector: FaultyCollector) -> None:
+        """Switch a collector to the fault, which is one of its own."""
+        assert isinstance(self.fault, Fault)
+        how: dict[str, Any] = {"connections": self.connections, "signal": self.signal, **self.settings_now()}
+        collector.set_fault(self.fault, **how)
 
     def settings_now(self) -> dict[str, object]:
         """Return the settings, with a ``Retry-After`` that is a date counted from now."""
@@ -125,12 +133,13 @@ class Column:
     Attributes:
         name: The column's title in the table.
         worker: Gunicorn's worker class.
-        wiring: ``hooks``, ``wrapped`` (around the official exporter) or ``simple`` (that, with a
-            ``SimpleSpanProcessor``).
+        wiring: ``hooks``, ``wrapped`` (around the official exporter), ``simple`` (that, with a
+            ``SimpleSpanProcessor``) or ``official`` (nothing of this package, and so no promise).
         protocol: ``http`` or ``grpc``.
         preload: True where Gunicorn's arbiter loads the application.
         init_gevent: True where the application calls ``grpc.experimental.gevent.init_gevent()``.
         on_disk: True where a directory is given to keep batches in.
+        all_signals: True where log records and metrics are exported too, and all loggers are at DEBUG.
         rows: Names of the rows that it has, those with a fault of the disk aside; all of them where empty.
     """
 
@@ -141,6 +150,7 @@ class Column:
     preload: bool = False
     init_gevent: bool = False
     on_disk: bool = False
+    all_signals: bool = False
     rows: tuple[str, ...] = ()
 
 

@@ -1,4 +1,4 @@
-"""The fault matrix's meter: a worker's longest hub delay, circuit, spans, threads; and a last report."""
+"""The fault matrix's meter: a worker's hub delay, circuit, items, threads; and a last report."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from opentelemetry.sdk.trace.export import SpanExportResult
 
 from breaker_exporter._concurrency.patched import is_patched
 from breaker_exporter._harness.meter import Meter, health_of, resident_bytes
-from breaker_exporter._harness.pipe import say_or_end, set_blocking
+from breaker_exporter._harness.pipe import set_blocking
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
 
-    from breaker_exporter import CircuitBreakerSpanExporter
+    from breaker_exporter._breaker_exporter import BreakerExporter
 
 _BEAT = 0.005
 _REPORT = 0.2
@@ -27,27 +27,26 @@ class Facts(Meter):
     """One worker's meter.
 
     Attributes:
-        exporters: The exporters whose health is reported.
+        exporters: The exporters whose health is reported, that of spans first, then that of log records.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.exporters: tuple[CircuitBreakerSpanExporter, ...] = ()
+        self.exporters: tuple[BreakerExporter[Any, Any], ...] = ()
         self._claimed: list[str] = []
         self._longest = 0.0
 
     def start(self) -> None:
         """Start: in the worker, after any monkey patch."""
-        if os.environ.get("FAULTS_CLAIMS"):
-            for exporter in self.exporters:
-                self._listen_to(exporter)
+        if os.environ.get("FAULTS_CLAIMS") and self.exporters:
+            self._listen_to(self.exporters[0])
         # Without a hub there is no delay to feel, and a thread that wakes so often would be felt itself.
         self.begin(_BEAT if is_patched() else _REPORT, _REPORT)
 
     def last(self) -> None:
         """Write the last report, once the queue has been exported."""
         set_blocking(True)
-        say_or_end({**self._now(), "kind": "last", "claimed": self._claimed})
+        self.end({**self._now(), "kind": "last", "claimed": self._claimed})
         self.exporters = ()  # a gRPC channel that lives until the interpreter's end may complain there
 
     def beat(self, last: float, now: float, pause: float) -> None:
@@ -78,6 +77,9 @@ class Facts(Meter):
             "at": time.monotonic(),
             "started": self.spans_started,
             "health": health_of(self.exporters[0]) if self.exporters else None,
+            "logs": health_of(self.exporters[1]) if len(self.exporters) > 1 else None,
+            "log_records": self.log_records_written,
+            "counted": self.requests_counted,
             "threads": len(os.listdir("/proc/self/task")),
             "descriptors": len(os.listdir("/proc/self/fd")),
             "resident": resident_bytes(),

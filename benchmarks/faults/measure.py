@@ -9,11 +9,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from breaker_exporter._harness.line_reader import LineReader
+from breaker_exporter._harness.official import ALL_SIGNALS
 from breaker_exporter._harness.processes import Child, start_load, start_service
 from breaker_exporter.testing import FaultyCollector
 
 from .cell import Cell, Column
-from .conditions import RATE, SETTINGS
+from .conditions import OTHER_SIGNALS, RATE, SETTINGS
 from .disk.contents import SERVICE
 from .disk.journal import VARIABLE, ended_spans
 from .front import NAME, Front
@@ -53,6 +54,8 @@ def measure(cell: Cell, collector: FaultyCollector, check: Callable[[], None]) -
         beside = {f"{OURS} {number}": name for number, name in enumerate(cell.row.beside, 2)}
         for name in (OURS, *beside, NONE):
             wiring = {"FAULTS_WIRING": cell.column.wiring if name != NONE else "none"}
+            if cell.column.all_signals and wiring["FAULTS_WIRING"] == "hooks":
+                wiring |= ALL_SIGNALS
             wiring["FAULTS_SERVICE"] = beside.get(name, SERVICE)
             if disk and name != NONE:
                 wiring[VARIABLE] = str(journal)
@@ -91,6 +94,7 @@ def _environment(cell: Cell, place: int, directory: Path) -> dict[str, str]:
         "FAULTS_PRELOAD": "1" if cell.column.preload else "",
         "FAULTS_INIT_GEVENT": "1" if cell.column.init_gevent else "",
         "FAULTS_CLAIMS": "1",
+        **(OTHER_SIGNALS if cell.column.all_signals else {}),
     }
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from .cell import Cell
 from .disk.contents import NOTHING, Contents
 from .disk.journal import Ended
+from .other_signals import NOTHING_RECEIVED, Received
 
 OURS, NONE = "ours", "none"
 """Names of the two services: one exports with this package, the other not at all; more may be like ours."""
@@ -51,6 +52,8 @@ class Observations:
     taken: frozenset[str] = frozenset()
     """Ids of the spans that the collector took."""
     duplicates: int = 0
+    others: Received = NOTHING_RECEIVED
+    """The log records and metrics that the collector took, where there are any."""
     ended: Mapping[str, Ended] = field(default_factory=dict)
     """The spans that ended in services with an exporter, where batches are kept on disk."""
     left: Contents = NOTHING

@@ -18,6 +18,7 @@ from .disk.directory import Directory
 from .front import Front, Fronting
 from .happenings import GRACE, Happenings
 from .observations import Observations, Service
+from .other_signals import received_by
 
 LOAD = "load"
 """Name of the load among the processes whose lines are read."""
@@ -90,6 +91,8 @@ class Observer:
         self._stop()
         self._happenings.join()
         self._raw.taken, self._raw.duplicates = self._collector.span_ids, self._collector.duplicates
+        if self._raw.cell.column.all_signals:
+            self._raw.others = received_by(self._collector)
         for name, service in self._raw.services.items():
             service.output = self._children[name].output
         if self._disk:
@@ -98,7 +101,7 @@ class Observer:
 
     def _switch(self, step: Step) -> None:
         if isinstance(step.fault, Fault):
-            self._collector.set_fault(step.fault, connections=step.connections, **step.settings_now())  # type: ignore[arg-type]
+            step.put_on(self._collector)
         else:
             assert self._front is not None
             self._front.switch(step.fault)

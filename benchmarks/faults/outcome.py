@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 
+from .other_signals import OtherSignals
+
 
 @dataclass(slots=True)
 class Outcome:
@@ -23,6 +25,7 @@ class Outcome:
         p99: Request p99 in and after the fault.
         dropped: Spans that were started and never reached the exporter: the SDK's queue was full.
         unfounded: Spans for which `export` said SUCCESS and that the collector does not have.
+        others: What became of log records and metrics; ``None`` where they are not exported.
         broken: The promises that did not hold, a sentence each.
     """
 
@@ -54,6 +57,7 @@ class Outcome:
     resident: tuple[int, int]
     seconds_to_end: float
     returncode: int | None
+    others: OtherSignals | None = None
     broken: list[str] = field(default_factory=list)
 
     def as_json(self) -> dict[str, object]:

@@ -12,6 +12,19 @@ _ON_DISK = (
     *("SIGTERM, idle, in silence", "SIGKILL to the worker, in silence", "max_requests, in silence"),
 )
 """Names of the rows without a fault of the disk in which a directory makes a difference."""
+_ALL_SIGNALS = (
+    *(
+        "refuse",
+        "silence",
+        "drip",
+        "503",
+        "taken, then reset",
+        "partial success",
+        "404 for log records alone",
+    ),
+    *("SIGTERM, idle, in silence", "SIGKILL to the worker, in silence", "max_requests, in silence"),
+)
+"""Names of the rows in which log records and metrics are exported too."""
 COLUMNS = (
     Column("gevent HTTP"),
     Column("gevent gRPC", protocol="grpc"),
@@ -24,6 +37,9 @@ COLUMNS = (
     Column("gevent HTTP, on disk", on_disk=True, rows=_ON_DISK),
     Column("gevent gRPC, on disk", protocol="grpc", on_disk=True, rows=_ON_DISK),
     Column("gthread HTTP, on disk", worker="gthread", on_disk=True, rows=_ON_DISK),
+    Column("gevent HTTP, all signals", all_signals=True, rows=_ALL_SIGNALS),
+    Column("gevent gRPC, all signals", protocol="grpc", all_signals=True, rows=_ALL_SIGNALS),
+    Column("gevent, official HTTP, all signals", wiring="official", all_signals=True, rows=_ALL_SIGNALS),
 )
 _QUICK_ROWS = ("silence", "drip", "429, Retry-After 3 s", "SIGKILL to the worker, in silence", "disk EIO")
 _QUICK_COLUMNS = ("gevent HTTP", "gevent gRPC", "gthread HTTP", "gevent HTTP, on disk")
@@ -46,9 +62,13 @@ def cells(rows: Iterable[str] = (), columns: Iterable[str] = ()) -> list[Cell]:
 def _meet(row: Row, column: Column) -> bool:
     if column.on_disk:
         return row.name in column.rows or (row.disk is not None and column.worker != "gthread")
+    if column.rows:
+        return row.name in column.rows
     return row.disk is None and (not row.ways or column.name in row.ways)
 
 
 def quick_cells() -> list[Cell]:
     """Return a few cells, which take four minutes."""
-    return cells(_QUICK_ROWS, _QUICK_COLUMNS)
+    row, spans_alone, all_signals = _QUICK_ROWS[0], "gevent HTTP", "gevent HTTP, all signals"
+    usual = [cell for cell in cells(_QUICK_ROWS, _QUICK_COLUMNS) if cell.key != f"{row} / {spans_alone}"]
+    return [*usual, *cells([row], [all_signals])]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
 from .conditions import FAULTY, HEALTHY, MAX_COOLDOWN, RATE, RECOVERING, SHUTDOWN_TIMEOUT, TIMEOUT
+from .other_signals import OtherSignals
 from .plan import COLUMNS
 from .rows import ROWS
 
@@ -25,6 +27,8 @@ _METHOD = (
     "is at the collector or on disk, but for the last moments of a killed worker; what is lost is counted;",
     "where the disk cannot be used, the log says so once. EIO, a full quota, a disk that hangs and a wall",
     "clock that is set are made by a library loaded into both services, some by FUSE in the kernel besides.",
+    "",
+    "All signals: log records and metrics are exported too. The official exporters are beside to compare.",
 )
 _COUNTS = (
     "Spans: started by the application; dropped by the SDK's queue before any exporter; received by ours;",
@@ -35,6 +39,13 @@ _COUNTS = (
     "OpenTelemetry's own exporter, where it is wrapped, sends a batch again whose connection was lost, and",
     "takes a partial success for a whole one. The counts show that; it breaks no promise of ours. The counts",
     "of a killed worker are missing. Threads, descriptors and resident memory (MB): healthy, and at the end.",
+)
+_ABOUT_OTHERS = (
+    "Log records that the application wrote; lost of them, by their sequence numbers; those that count as",
+    "lost, as exported, as resent; different ones that the collector took, whoever wrote them; duplicates;",
+    "those that are none of the application's, with all loggers at DEBUG. Requests that the application",
+    "counted, and what the collector has of that sum; workers of which it has another. The hub's longest",
+    "delay and the end in seconds. What is killed or ends in the fault may lose what it holds in memory.",
 )
 
 
@@ -65,6 +76,8 @@ def markdown(data: Mapping[str, Any]) -> str:
     lines += ["", f"{len(found)} cells, {len(broken)} promises broken.", "", *broken]
     lines += [f"* not measured here: {key}: {why}" for key, why in data.get("skipped", {}).items()]
     lines += ["", "## Where the spans went", "", *_spans(list(found.values()))]
+    if others := [cell for cell in found.values() if cell.get("others")]:
+        lines += ["", "## Where log records and metrics went", "", *_others(others)]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -78,6 +91,22 @@ def _cell(cell: Mapping[str, Any] | None) -> str:
     back = "-" if cell["delivered_after"] is None else f"{cell['delivered_after']:.1f}"
     text = f"p99 {cell['p99_ratio']:.1f},{hub} open {opened}, back {back}, end {cell['seconds_to_end']:.1f}"
     return f"**Broken**: {text}" if cell["broken"] else text
+
+
+def _others(cells: Sequence[Mapping[str, Any]]) -> list[str]:
+    names = [each.name for each in fields(OtherSignals)]
+    return [
+        *_ABOUT_OTHERS,
+        "",
+        "| fault | way of running | " + " | ".join(names) + " | hub | end |",
+        "| --- | --- |" + " --- |" * (len(names) + 2),
+        *(
+            f"| {cell['row']} | {cell['column']} | "
+            + " | ".join(f"{cell['others'][name]:,}" for name in names)
+            + f" | {cell['gap'] or 0:.2f} | {cell['seconds_to_end']:.1f} |"
+            for cell in cells
+        ),
+    ]
 
 
 def _spans(cells: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from breaker_exporter.testing import Connections, Fault
+from breaker_exporter.testing import Connections, Fault, Signal
 
 from .cell import Event, Row, Step
 from .conditions import HEALTHY, RATE, WARM_UP
@@ -37,6 +37,11 @@ ROWS = (
     *(Row(str(status), _status(status)) for status in (400, 401, 404, 413, 500, 502, 503)),
     Row("429, Retry-After 3 s", _status(429, retry_after=3)),
     Row("429, Retry-After a date", _status(429, retry_at=3), ("http",)),
+    Row(
+        "404 for log records alone",
+        (Step(Fault.STATUS, {"status": 404}, signal=Signal.LOGS),),
+        ways=("gevent HTTP, all signals", "gevent gRPC, all signals", "gevent, official HTTP, all signals"),
+    ),
     Row("partial success", (Step(Fault.PARTIAL_SUCCESS, {"rejected": 5}),)),
     Row("unavailable", (Step(Fault.UNAVAILABLE),), ("grpc",)),
     Row("deadline", (Step(Fault.DEADLINE),), ("grpc",)),

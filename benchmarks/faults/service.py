@@ -7,6 +7,7 @@ import os
 import time
 from typing import TYPE_CHECKING, Any
 
+from breaker_exporter._harness.official import export_all
 from breaker_exporter.gunicorn import hooks
 from breaker_exporter.telemetry import Telemetry
 
@@ -38,11 +39,18 @@ def post_worker_init(worker: Any) -> None:
     if os.environ.get("FAULTS_LOG"):
         logging.getLogger().addHandler(_Yielding())
         logging.getLogger().setLevel(logging.INFO)
+    if os.environ.get("FAULTS_DEBUG"):
+        logging.getLogger().setLevel(logging.DEBUG)
+        logging.getLogger("shop").setLevel(logging.WARNING)
     if stderr := os.environ.get("FAULTS_STDERR"):
         _spoil_stderr(stderr)
     if _wiring == "hooks":
         _hooks.post_worker_init(worker)
         facts.exporters = _telemetry.exporters
+    elif _wiring == "official":
+        from opentelemetry.sdk.resources import Resource
+
+        export_all(Resource.create())
     else:
         _provide(_wiring)
     if os.environ.get(VARIABLE):

@@ -12,14 +12,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from breaker_exporter._harness.interruption import Interrupted, Interruption
+from breaker_exporter._harness.official import ALL_SIGNALS
 from breaker_exporter._harness.processes import allow_many_sockets
 from breaker_exporter.testing import Fault, FaultyCollector
 
 from ..measure import CellFailed
 from .cell import Step
-from .conditions import SETTINGS
+from .conditions import OTHER_SIGNALS, SETTINGS
 from .disk.directory import Directory
 from .disk.journal import VARIABLE, ended_spans
+from .other_signals import received_by
 from .rows import ROWS
 from .soak_observations import Soak
 from .soak_run import Blow, SoakRun
@@ -51,6 +53,9 @@ def soak(minutes: float, seed: int, check: Callable[[], None], say: Callable[[st
             "OTEL_EXPORTER_OTLP_ENDPOINT": collector.http_base,
             "FAULTS_WIRING": "hooks",
             "FAULTS_PRELOAD": "",
+            **ALL_SIGNALS,
+            **OTHER_SIGNALS,
+            "OTEL_METRIC_EXPORT_INTERVAL": _METRICS_EVERY,
             VARIABLE: str(journal),
         }
         run = stack.enter_context(SoakRun(folder, environment, seconds, chance, check))
@@ -61,6 +66,7 @@ def soak(minutes: float, seed: int, check: Callable[[], None], say: Callable[[st
         run.pump(_PATIENCE, until=lambda: not disk.files())
         run.stop()
         run.seen.taken, run.seen.duplicates = collector.span_ids, collector.counts().duplicates
+        run.seen.others = received_by(collector)
         run.seen.ended, run.seen.left = ended_spans(journal), disk.contents()
         return run.seen
 
@@ -73,7 +79,7 @@ def _one_fault(
     before, after, healthy = chance.uniform(0.5, 3), chance.uniform(0.5, 3), chance.uniform(2, 6)
     fault = f"{step.fault.value} {dict(step.settings) or ''}".rstrip()
     say(f"{left / 60:.1f} minutes left; {fault}{f'; {blow.value}' if blow else ''}")
-    collector.set_fault(step.fault, connections=step.connections, **step.settings_now())  # type: ignore[arg-type]
+    step.put_on(collector)
     run.seen.faults += 1
     run.pump(min(left, before))
     if blow:
@@ -84,6 +90,8 @@ def _one_fault(
     run.pump(healthy)
 
 
+_METRICS_EVERY = "5000"
+"""Milliseconds; the collector remembers 10,000 data points, which is an hour."""
 _QUIET = 30.0
 """Seconds of load at the end without a fault: what is on disk is replayed beside it."""
 _PATIENCE = 60.0
@@ -116,7 +124,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Interrupted as interrupted:
         print(interrupted, file=sys.stderr)
         return interrupted.status
-    broken = seen.broken()
+    broken, others = seen.broken(), seen.others_of_living
     lived = [worker for worker in seen.workers.values() if worker.warm]
     for worker in lived:
         begin, end = worker.warm, worker.latest
@@ -134,6 +142,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "worker"
     )
     print("counted as lost:", ", ".join(f"{number} {how}" for how, number in seen.counted_lost.items()))
+    print(
+        f"{others.written:,} log records written by workers that were not killed, {others.lost:,} of them "
+        f"are missing, {others.duplicates:,} arrived twice; {others.wrong_sums} of their sums are wrong"
+    )
     print(f"{seen.counted('spooled'):,} spooled, {seen.counted('recovered'):,} recovered,", end=" ")
     print(f"{seen.counted('resent'):,} resent")
     print(*(broken or ["every promise held"]), sep="\n")

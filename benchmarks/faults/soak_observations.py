@@ -11,6 +11,8 @@ from typing import Any
 from .disk.contents import NOTHING, Contents
 from .disk.journal import Ended
 from .disk.lost import IN_HAND, lost_of
+from .judge_others import other_signals
+from .other_signals import NOTHING_RECEIVED, OtherSignals, Received
 
 _WARM_UP = 30.0
 """Seconds after which the memory of a worker whose queue was once full must not grow. Until then it
@@ -76,6 +78,8 @@ class Soak:
     taken: frozenset[str] = frozenset()
     left: Contents = NOTHING
     duplicates: int = 0
+    others: Received = NOTHING_RECEIVED
+    """Log records and metrics that arrived."""
     output: str = ""
 
     @property
@@ -93,6 +97,12 @@ class Soak:
         """Those of them that a killed worker may not lose."""
         return lost_of(self.missing, self.ended, self.killed)
 
+    @property
+    def others_of_living(self) -> OtherSignals:
+        """What became of the log records and metrics of workers that ended and were not killed."""
+        lasts = [worker.last for pid, worker in self.workers.items() if pid not in self.killed]
+        return other_signals([last for last in lasts if last], self.others)
+
     def note_killed(self, pids: Iterable[int]) -> None:
         """Note that these workers are killed now."""
         self.killed.update(dict.fromkeys(pids, time.monotonic()))
@@ -107,6 +117,7 @@ class Soak:
         ]
         exported, resent = self.counted("exported"), self.counted("resent")
         counted, took = sum(self.counted_lost.values()), len(self.taken)
+        others = self.others_of_living
         checks = {
             f"{self.requests - self.answered} of {self.requests} requests were not answered": self.answered
             < self.requests * (1 - _UNANSWERED) - _CUT * len(self.killed),
@@ -114,6 +125,9 @@ class Soak:
             > resent + IN_HAND * len(self.killed),
             f"{exported} spans count as exported, and the collector took {took}": exported > took,
             f"{len(self.lost)} spans were lost, and {counted} count as lost": len(self.lost) > counted,
+            f"{others.lost} log records were lost, and {others.counted_lost} count as lost": others.lost
+            > others.counted_lost,
+            f"the sums of {others.wrong_sums} workers are wrong": others.wrong_sums > 0,
             f"{len(self.left.ids)} spans still lie on disk": bool(self.left.ids),
             f"{self.left.damaged} files are damaged": self.left.damaged > 0,
             "an error of this package is in the output": "/breaker_exporter/" in self.output,

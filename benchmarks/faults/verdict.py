@@ -8,6 +8,7 @@ from breaker_exporter.testing import Fault
 from .cell import Row
 from .conditions import FAULTY, HEALTHY, MAX_COOLDOWN, RATE, SHUTDOWN_TIMEOUT, TIMEOUT, WARM_UP
 from .disk.judge import broken_on_disk, in_hand
+from .judge_others import broken_of_others, other_signals
 from .observations import NONE, OURS, Observations, Service
 from .outcome import Outcome
 
@@ -55,7 +56,7 @@ def outcome_of(raw: Observations) -> Outcome:
         p99=_p99(ours, raw.cell.row),
         taken=len(raw.taken),
         duplicates=raw.duplicates,
-        dropped=started - counts["received"],
+        dropped=started - counts["received"] if raw.cell.column.wiring != "official" else 0,
         unfounded=len(claimed - raw.taken - {*raw.left.ids}),
         threads=_before_and_after(ours, "threads"),
         descriptors=_before_and_after(ours, "descriptors"),
@@ -63,7 +64,12 @@ def outcome_of(raw: Observations) -> Outcome:
         seconds_to_end=ours.seconds_to_end,
         returncode=ours.returncode,
     )
-    outcome.broken = [*_broken(raw, outcome), *broken_on_disk(raw)]
+    if raw.cell.column.all_signals:
+        outcome.others = other_signals(lasts, raw.others)
+    if raw.cell.column.wiring != "official":  # which promises nothing
+        outcome.broken = [*_broken(raw, outcome), *broken_on_disk(raw)]
+        if outcome.others is not None:
+            outcome.broken += broken_of_others(raw, outcome.others)
     return outcome
 
 

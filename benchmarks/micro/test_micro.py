@@ -5,20 +5,33 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from queue import SimpleQueue
 from typing import Any
 
 import pybreaker
 import pytest
+from opentelemetry.exporter.otlp.proto.common._log_encoder import encode_logs
+from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+from opentelemetry.sdk._logs import ReadableLogRecord
+from opentelemetry.sdk._logs.export import LogRecordExporter, LogRecordExportResult
+from opentelemetry.sdk.metrics.export import MetricExporter, MetricExportResult, MetricsData
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
-from breaker_exporter import CircuitBreakerSpanExporter, CircuitState
-from breaker_exporter.otlp._encode import spans as direct
+from breaker_exporter import (
+    CircuitBreakerLogRecordExporter,
+    CircuitBreakerMetricExporter,
+    CircuitBreakerSpanExporter,
+    CircuitState,
+)
+from breaker_exporter.otlp._encode.log_records import encode_log_records as direct_logs
+from breaker_exporter.otlp._encode.metrics import encode_metrics as direct_metrics
+from breaker_exporter.otlp._encode.spans import encode_spans as direct_spans
 
-from ..batches import repeating, varied
+from ..batches import log_records, repeating, series, varied
+from ..series import usual
 
 ONE: Any = (object(),)
 
@@ -33,18 +46,31 @@ class _Failing(SpanExporter):
         return SpanExportResult.FAILURE
 
 
-@pytest.fixture(scope="module", params=[repeating, varied], ids=["repeating", "varied"])
-def batch(request: pytest.FixtureRequest) -> Sequence[ReadableSpan]:
-    made: Sequence[ReadableSpan] = request.param()
-    return made
+_Batch = tuple[Callable[..., Any], Callable[..., Any], object]
+"""The direct encoder, the official one, and the items."""
+
+_KINDS: dict[str, Callable[[], _Batch]] = {
+    "repeating": lambda: (direct_spans, encode_spans, repeating()),
+    "varied": lambda: (direct_spans, encode_spans, varied()),
+    "logs": lambda: (direct_logs, encode_logs, log_records()),
+    "metrics": lambda: (direct_metrics, encode_metrics, usual(200)),
+    "metrics-2000": lambda: (direct_metrics, encode_metrics, usual(2000)),
+}
 
 
-def test_encode_direct(benchmark: Any, batch: Sequence[ReadableSpan]) -> None:
-    assert benchmark(lambda: direct.encode_spans(batch, 0, lambda: None))
+@pytest.fixture(scope="module", params=_KINDS)
+def batch(request: pytest.FixtureRequest) -> _Batch:
+    return _KINDS[request.param]()
 
 
-def test_encode_official(benchmark: Any, batch: Sequence[ReadableSpan]) -> None:
-    assert benchmark(lambda: encode_spans(batch).SerializeToString())
+def test_encode_direct(benchmark: Any, batch: _Batch) -> None:
+    encode, _, items = batch
+    assert benchmark(lambda: encode(items, 0, lambda: None))
+
+
+def test_encode_official(benchmark: Any, batch: _Batch) -> None:
+    _, encode, items = batch
+    assert benchmark(lambda: encode(items).SerializeToString())
 
 
 def test_bare_call(benchmark: Any) -> None:
@@ -61,6 +87,46 @@ def test_refused_export(benchmark: Any) -> None:
     exporter = CircuitBreakerSpanExporter(_Failing(), failure_threshold=1, cooldown=3600, max_cooldown=3600)
     exporter.export(ONE)
     benchmark(exporter.export, ONE)
+    assert exporter.state is CircuitState.OPEN
+
+
+class _FailingLogs(LogRecordExporter):
+    def export(self, batch: Sequence[ReadableLogRecord]) -> LogRecordExportResult:
+        return LogRecordExportResult.FAILURE
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        return True
+
+    def shutdown(self) -> None:
+        pass
+
+
+class _FailingMetrics(MetricExporter):
+    def export(
+        self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: Any
+    ) -> MetricExportResult:
+        return MetricExportResult.FAILURE
+
+    def force_flush(self, timeout_millis: float = 10_000) -> bool:
+        return True
+
+    def shutdown(self, timeout_millis: float = 30_000, **kwargs: Any) -> None:
+        pass
+
+
+_OTHERS: dict[str, tuple[Callable[..., Any], Callable[[], Any], Callable[[], Any]]] = {
+    "log records": (CircuitBreakerLogRecordExporter, _FailingLogs, lambda: log_records(8)),
+    "data points": (CircuitBreakerMetricExporter, _FailingMetrics, lambda: series(200)),
+}
+
+
+@pytest.mark.parametrize("kind", _OTHERS)
+def test_refused_export_of(benchmark: Any, kind: str) -> None:
+    """Eight log records; metrics of 200 series, whose data points are counted."""
+    guarded, failing, make = _OTHERS[kind]
+    exporter, batch = guarded(failing(), failure_threshold=1, cooldown=3600, max_cooldown=3600), make()
+    exporter.export(batch)
+    benchmark(exporter.export, batch)
     assert exporter.state is CircuitState.OPEN
 
 

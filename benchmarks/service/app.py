@@ -2,16 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
-
-from breaker_exporter._harness.work import SPANS_PER_REQUEST, answer
+from breaker_exporter._harness.work import Work
 
 from .meter import meter
 
-
-def app(environ: dict[str, Any], start_response: Callable[..., object]) -> Iterable[bytes]:
-    """Answer any request."""
-    body = answer(environ, start_response)
-    meter.spans_started += SPANS_PER_REQUEST
-    return body
+app = Work(meter).answer

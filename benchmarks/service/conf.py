@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from breaker_exporter._harness.official import attach_handler, export_all
 from breaker_exporter.gunicorn import hooks
 from breaker_exporter.telemetry import Telemetry
 
@@ -38,8 +39,14 @@ def post_worker_init(worker: Any) -> None:
         _telemetry.post_worker_init(worker)
     elif _contender == "sentry-otlp":
         _sentry()
+    elif _contender == "bare-http-signals":
+        from opentelemetry.sdk.resources import Resource
+
+        export_all(Resource.create({"service.name": "shop"}))
     elif _contender != "api-only":
         _provide(_EXPORTERS[_contender]())
+        if os.environ.get("BENCH_SIGNALS"):
+            _provide_others()
     meter.start()
 
 
@@ -58,6 +65,18 @@ def _provide(exporter: SpanExporter | None) -> None:
     if exporter is not None:
         provider.add_span_processor(BatchSpanProcessor(exporter))
     trace.set_tracer_provider(provider)
+
+
+def _provide_others() -> None:
+    """Provide log records and metrics that nobody exports."""
+    from opentelemetry import _logs, metrics
+    from opentelemetry.sdk._logs import LoggerProvider
+    from opentelemetry.sdk.metrics import MeterProvider
+
+    metrics.set_meter_provider(MeterProvider())
+    provider = LoggerProvider()
+    _logs.set_logger_provider(provider)
+    attach_handler(provider)
 
 
 def _dropping() -> SpanExporter:

@@ -10,14 +10,16 @@ import pytest
 
 from benchmarks.__main__ import main
 from benchmarks.compare import Side, lines
+from benchmarks.contenders import CONTENDERS
 from benchmarks.figures import figures_of
 from benchmarks.measure import Observations
-from benchmarks.plan import CONTENDERS, SUITES, WARM_UP, Cell, cells, cost_cells, quick_cells
+from benchmarks.plan import SUITES, WARM_UP, Cell, cells, cost_cells, quick_cells
 from benchmarks.report import markdown
 from benchmarks.results import Results
 from benchmarks.spreads import interval, spread
 from benchmarks.store import Store
-from benchmarks.targets import Verdict, cost_verdicts, verdicts
+from benchmarks.targets import cost_verdicts, verdicts
+from benchmarks.verdict import Verdict
 
 
 def raw(
@@ -303,7 +305,7 @@ def test_a_spread_is_the_median_with_the_least_and_the_greatest() -> None:
         (["instructions", "--steps", "fly"], "must be of encode, encode-varied"),
         (
             ["run", "--suites", "outage,all"],
-            "of outage, tuning, faults, workers, cost, growth, retention, retention-long, not 'all'",
+            "of outage, tuning, faults, workers, cost, growth, retention, retention-long, signals, not 'all'",
         ),
     ],
 )

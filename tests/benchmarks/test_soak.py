@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,9 @@ import pytest
 from benchmarks.faults import soak
 from benchmarks.faults.disk.contents import Contents
 from benchmarks.faults.disk.journal import Ended
+from benchmarks.faults.other_signals import Received
 from benchmarks.faults.soak_observations import Soak
+from breaker_exporter._harness.received import written_by
 from breaker_exporter.testing import Fault
 
 COUNTS = ("received", "exported", "failed", "refused", "dropped", "spooled", "recovered", "resent")
@@ -19,7 +22,9 @@ COUNTS = ("received", "exported", "failed", "refused", "dropped", "spooled", "re
 def line(pid: int, kind: str, *, started: int = 0, **counts: int) -> dict[str, Any]:
     """A worker's report."""
     health = {**dict.fromkeys(COUNTS, 0), "state": "closed", **counts}
-    report = {"kind": kind, "pid": pid, "at": 100.0, "started": started, "health": health}
+    logs = {**health, "received": 8, "exported": 8}
+    report = {"kind": kind, "pid": pid, "at": 100.0, "started": started, "health": health, "logs": logs}
+    report |= {"log_records": 8, "counted": 4}
     return {**report, "resident": 1, "threads": 1, "descriptors": 1}
 
 
@@ -32,6 +37,7 @@ def held() -> Soak:
     seen.record(line(2, "last", started=1, received=1, recovered=1, exported=2))
     seen.ended = {"a": Ended(1, 90.0), "b": Ended(1, 91.0), "c": Ended(1, 99.9), "d": Ended(2, 110.0)}
     seen.taken = frozenset({"a", "b", "d"})
+    seen.others = Received(frozenset(written_by(2, 8)), 9, 0, {1: (2, 2), 2: (4, 4)})
     return seen
 
 
@@ -65,6 +71,14 @@ def miscounted(seen: Soak) -> None:
     seen.record(line(2, "last", started=1, received=1, exported=2))
 
 
+def log_record_lost(seen: Soak) -> None:
+    seen.others = replace(seen.others, bodies=frozenset(written_by(2, 7)))
+
+
+def sum_wrong(seen: Soak) -> None:
+    seen.others = replace(seen.others, counted={2: (4, 3)})
+
+
 def raised(seen: Soak) -> None:
     seen.output = 'File "/lib/breaker_exporter/_core.py"'
 
@@ -84,6 +98,8 @@ def raised(seen: Soak) -> None:
             miscounted,
             ["worker 2: received + recovered is not exported + failed + refused + dropped + spooled"],
         ),
+        (log_record_lost, ["1 log records were lost, and 0 count as lost"]),
+        (sum_wrong, ["the sums of 1 workers are wrong"]),
         (raised, ["an error of this package is in the output"]),
     ],
 )

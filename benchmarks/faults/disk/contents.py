@@ -48,7 +48,8 @@ def contents(directories: Iterable[Path]) -> Contents:
     damaged = sum(len(list(directory.rglob("*.damaged"))) for directory in directories)
     for path in (path for directory in directories for path in directory.rglob("*.batch")):
         try:
-            ids += _ids(Record.parsed(path.read_bytes()).payload)
+            record = Record.parsed(path.read_bytes())
+            ids += _ids(record.payload) if record.signal == SIGNAL else ()
             files += 1
         except Newer:
             pass

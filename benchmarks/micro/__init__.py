@@ -1,0 +1,1 @@
+"""Single steps, timed by pytest-benchmark."""
