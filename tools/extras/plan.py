@@ -82,6 +82,11 @@ CASES = (
         (services.example("django_sentry", "wsgi:application", has_sentry=True),),
         ("django", "opentelemetry-instrumentation-django"),
     ),
+    Case(
+        "gunicorn",
+        (services.three_signals(),),
+        ("flask", "opentelemetry-instrumentation-flask", "opentelemetry-instrumentation-logging"),
+    ),
     Case("gunicorn", (services.metrics_scraped(),), ("opentelemetry-exporter-prometheus",)),
     Case("sentry", (checks.sentry("otlp"), checks.sentry("span_processor"))),
     Case(

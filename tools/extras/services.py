@@ -83,6 +83,25 @@ def example(name: str, target: str, *, has_sentry: bool) -> Check:
     return Check(f"examples/{name}", run)
 
 
+def three_signals() -> Check:
+    """Return a check that the example of all signals delivers a span, a log record and a data point."""
+
+    def run(environment: Environment) -> None:
+        files = {
+            path.name: path.read_text() for path in (ROOT / "examples" / "flask_three_signals").glob("*.py")
+        }
+        with environment.collector() as collector:
+            variables = {**otlp(collector), "OTEL_LOGS_EXPORTER": "otlp", "OTEL_METRICS_EXPORTER": "otlp"}
+            log = _served(environment, ("gunicorn", "--bind", "127.0.0.1:0", "app:app"), variables, files)
+            arrived(collector, log)
+            if not collector.wait_for_log_records(1, ARRIVAL):
+                raise Failed("no log record arrived", log)
+            if not collector.wait_for_data_points(1, ARRIVAL):
+                raise Failed("no data point arrived", log)
+
+    return Check("examples/flask_three_signals", run)
+
+
 def metrics_pushed() -> Check:
     """Return a check that the docs' recipe pushes metrics."""
 

@@ -11,4 +11,4 @@ def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     used = [any(cell for cell in column[1:]) for column in zip(*lines, strict=True)]
     cells = [[cell for cell, is_used in zip(line, used, strict=True) if is_used] for line in lines]
     cells.insert(1, ["---"] * len(cells[0]))
-    return "".join(f"| {' | '.join(line)} |\n".replace("|  |", "| |") for line in cells)
+    return "".join("".join(f"| {cell} " if cell else "| " for cell in line) + "|\n" for line in cells)

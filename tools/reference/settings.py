@@ -17,7 +17,9 @@ from breaker_exporter._core import circuit_settings, retention_settings
 from breaker_exporter._wiring import batch_settings, provider_variables, switches
 from breaker_exporter._wiring.profiles import PROFILES, Profile
 from breaker_exporter._wiring.settings import EXPORT_TIMEOUT, TIMEOUT
+from breaker_exporter.otlp import _metric_settings as otlp_metrics
 from breaker_exporter.otlp import _settings as otlp
+from breaker_exporter.otlp._signals import LOGS, SIGNALS, TRACES
 from breaker_exporter.sentry import _settings as sentry
 from breaker_exporter.telemetry import Telemetry
 
@@ -30,7 +32,7 @@ _GROUPS: dict[str, Iterable[Setting[object]]] = {
     "circuit": circuit_settings.DECLARED,
     "retention": retention_settings.DECLARED,
     "process": (*switches.DECLARED, STRICT),
-    "otlp": otlp.DECLARED,
+    "otlp": (*otlp.DECLARED, *otlp_metrics.DECLARED),
     "batch-processor": batch_settings.DECLARED,
     "provider": (*provider_variables.DECLARED, METER_PROVIDER),
     "sentry": sentry.DECLARED,
@@ -49,16 +51,25 @@ def _variables(group: str) -> str:
     """The settings of a group that have a variable."""
     settings = [_OWN.get(setting.variables, setting) for setting in _GROUPS[group] if setting.variables]
     return table(
-        ("variable", "argument", "default", "unit", "accepts", "what it is"),
+        ("variable", "of one signal", "argument", "default", "unit", "accepts", "what it is"),
         (
             (
                 _code(setting.variable),
+                _code(_of_one_signal(setting)),
                 _code(setting.argument if setting.argument in _ARGUMENTS else ""),
                 *_described(setting),
             )
             for setting in settings
         ),
     )
+
+
+def _of_one_signal(setting: Setting[object]) -> str:
+    """The variables that each signal has of its own, as a shell would write them all."""
+    own = f"_{TRACES.word}_"
+    words = ",".join(signal.word for signal in SIGNALS)
+    named = (name for name in setting.variables if own in name and name != setting.variable)
+    return next(named, "").replace(own, f"_{{{words}}}_")
 
 
 def _arguments(settings: Iterable[Setting[object]]) -> str:
@@ -83,6 +94,14 @@ def _profiles() -> str:
         (
             (_code(provider_variables.SAMPLER.variable), *(_code(each.sampler) for each in found)),
             (_code(batch_settings.SCHEDULE_DELAY.variable), *(f"{each.schedule_delay} ms" for each in found)),
+            (
+                _code(batch_settings.BY_SIGNAL[LOGS].schedule_delay.variable),
+                *(f"{each.log_delay} ms" for each in found),
+            ),
+            (
+                _code(batch_settings.METRIC_INTERVAL.variable),
+                *(f"{each.metric_interval:g} ms" for each in found),
+            ),
             (
                 "level of the logger `breaker_exporter`",
                 *(logging.getLevelName(each.log_level) for each in found),
