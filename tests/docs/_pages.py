@@ -8,8 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]
-LANGUAGES = {"ini", "json", "promql", "python", "sh", "text", "yaml"}
+_OF_THE_SITE = ("docs/index.md", "docs/project/*.md", "docs/_build/**/*.md")
+"""Pages that show other files, and what a build leaves behind: nobody reads them on GitHub."""
+
+PAGES = [
+    ROOT / "README.md",
+    *sorted({*ROOT.glob("docs/**/*.md")}.difference(*(ROOT.glob(each) for each in _OF_THE_SITE))),
+]
+LANGUAGES = {"ini", "json", "promql", "python", "sh", "text", "yaml", "{eval-rst}"}
 CONTINUES = "<!-- continues -->"
 """Stands above a block that needs the blocks before it on its page."""
 

@@ -53,11 +53,36 @@ def test_the_tutorials_program_goes_through_an_outage(tmp_path: Path, collector:
             shop.terminate()
 
 
-def test_the_example_of_a_test_passes(tmp_path: Path) -> None:
+def test_the_examples_of_tests_pass(tmp_path: Path) -> None:
     ((_, program),) = programs(ROOT / "docs" / "how-to" / "testing-your-service.md")
     (tmp_path / "test_outage.py").write_text(program)
 
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_outage.py"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=100)
 
-    assert "1 passed" in done.stdout, done.stdout
+    assert "2 passed" in done.stdout, done.stdout
+
+
+def test_the_programs_for_logs_and_metrics_deliver_what_they_log_and_count(
+    collector: FaultyCollector,
+) -> None:
+    pytest.importorskip("opentelemetry.instrumentation.logging.handler", reason="comes with 0.61b0")
+    found = [program for _, program in programs(ROOT / "docs" / "how-to" / "logs-and-metrics.md")]
+    _, by_telemetry, logs, metrics, shared = found
+    wrapped = (
+        f"{logs}\nprovider.get_logger('shop').emit(body='sold one')\n"
+        f"{metrics}\nprovider.get_meter('shop').create_counter('sold').add(1)\n"
+        f"{shared}\nfor exporter in (spans, logs, points):\n    exporter.shutdown()\n"
+    )
+    base = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.http_base}
+    for program, more in (
+        (by_telemetry, {"OTEL_LOGS_EXPORTER": "otlp", "OTEL_METRICS_EXPORTER": "otlp"}),
+        (wrapped, {}),
+    ):
+        command = [sys.executable, "-c", program]
+        env = {**os.environ, **base, **more}
+        done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=60)
+        assert done.returncode == 0, done.stderr
+
+    assert collector.log_bodies == {"imported 3 rows", "sold one"}
+    assert (collector.counter_total("rows"), collector.counter_total("sold")) == (3, 1)

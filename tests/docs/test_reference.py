@@ -12,12 +12,15 @@ import pytest
 from breaker_exporter import CircuitBreakerSpanExporter, CircuitTransition, ExporterHealth, Verdict
 from breaker_exporter.instrumentation import observe
 from breaker_exporter.otlp._send.statuses import GRPC, HTTP
+from breaker_exporter.otlp._signals import SIGNALS
 from breaker_exporter.telemetry import Telemetry
 from breaker_exporter.testing import Fault
 from breaker_exporter.testing._fault_settings import SETTINGS
 
 from ._pages import ROOT
 
+_BY_SIGNAL = ("exported", "inflight")
+"""The ends of metrics' names that have the signal in them."""
 SOURCE = "".join(path.read_text() for path in sorted((ROOT / "src").rglob("*.py")))
 
 
@@ -51,7 +54,9 @@ def test_each_metric_is_explained() -> None:
     found = set(re.findall(r"``((?:otel|breaker_exporter)\.[\w.]+)``", inspect.getdoc(observe) or ""))
 
     assert found - {"otel.component.name", "otel.component.type"} <= documented
-    assert all(f'"{name}"' in SOURCE for name in documented)
+    made = {f"otel.sdk.exporter.{signal.counted}.{what}" for signal in SIGNALS for what in _BY_SIGNAL}
+    assert made <= documented
+    assert all(f'"{name}"' in SOURCE for name in documented - made)
 
 
 def test_each_argument_of_the_span_exporter_is_explained_with_its_default() -> None:
@@ -98,7 +103,11 @@ def test_each_verdict_is_explained() -> None:
 
 @pytest.mark.parametrize(
     "page",
-    [ROOT / "docs/reference/log-lines.md", ROOT / "docs/tutorial/first-outage.md"],
+    [
+        ROOT / "docs/reference/log-lines.md",
+        ROOT / "docs/tutorial/first-outage.md",
+        ROOT / "docs/how-to/logs-and-metrics.md",
+    ],
     ids=lambda path: path.stem,
 )
 def test_each_log_line_that_is_shown_can_be_logged(page: Path) -> None:
@@ -106,7 +115,7 @@ def test_each_log_line_that_is_shown_can_be_logged(page: Path) -> None:
 
     assert shown
     for line in shown:
-        text = re.sub(r"^collector \([^)]*\): (\d+ spans )?", "", line)
+        text = re.sub(r"^collector[\w, ]* \([^)]*\): (\d+ spans )?", "", line)
         words = re.match(r"[a-z ]+", text)
         assert words is not None, line
         assert words[0].strip() in SOURCE, line

@@ -86,7 +86,7 @@ def test_the_constructor_shows_the_defaults_that_hold() -> None:
 @pytest.mark.parametrize(
     ("documented", "settings"),
     [
-        (CircuitBreakerSpanExporter, circuit_settings.DECLARED),
+        (CircuitBreakerSpanExporter.__init__, circuit_settings.DECLARED),
         (
             Telemetry,
             (TIMEOUT, EXPORT_TIMEOUT, FAILURE_THRESHOLD, COOLDOWN, MAX_COOLDOWN, SHUTDOWN_TIMEOUT),
@@ -96,9 +96,9 @@ def test_the_constructor_shows_the_defaults_that_hold() -> None:
     ],
 )
 def test_a_docstring_names_the_defaults_that_hold(
-    documented: type, settings: tuple[Setting[object], ...]
+    documented: object, settings: tuple[Setting[object], ...]
 ) -> None:
-    text = inspect.getdoc(documented) or ""
+    text = f"{inspect.getdoc(documented)}\n{inspect.getdoc(documented.__init__)}"  # type: ignore[misc]
     for setting in settings:
         (argument,) = re.findall(rf"^    {setting.argument}: (.*(?:\n {{8}}.*)*)", text, re.MULTILINE)
         default = re.split(r"[, ]", setting.default_text)[0]
@@ -110,7 +110,7 @@ def test_a_docstring_names_the_largest_request() -> None:
         (CooperativeOTLPSpanExporter, otlp.MAX_REQUEST_SIZE),
         (OTLPGrpcSpanExporter, otlp.GRPC_MAX_REQUEST_SIZE),
     ):
-        assert f"Default {setting.default >> 20} MiB" in (inspect.getdoc(documented) or "")
+        assert f"Default {setting.default >> 20} MiB" in (inspect.getdoc(documented.__init__) or "")
 
 
 def test_each_setting_of_an_exporter_is_an_argument_of_telemetry() -> None:
