@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import logging
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.sdk._logs import LoggerProvider
@@ -64,7 +65,9 @@ def all_exporters_export_the_applications_records_and_the_transitions_alone() ->
         assert len(seen.lines) >= 12 + 2 * len(pipelines)
         assert received.keys() == {pipeline.name for pipeline in pipelines}
         for name, lines in received.items():
-            assert sorted(lines) == sorted(seen.lines), name
+            assert set(lines) == set(seen.lines), name
+            # An answer may have been lost with its connection: then its records are sent again (K2).
+            assert not Counter(seen.lines) - Counter(lines), name
 
 
 class _Pipeline:
