@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextvars
 import logging
 import math
-import os
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from types import MappingProxyType
@@ -30,6 +29,7 @@ from .disk_place import DiskPlace
 from .guard import Guard
 from .joint_accounts import JointAccounts
 from .joint_circuit import JointCircuit
+from .one_a_process import OneAProcess
 from .payload import Encoder, StoringEncoder
 from .report import ExportReport
 from .retention import Retention
@@ -163,21 +163,13 @@ class GuardedExporter(Generic[Batch]):
                     in_order=in_order,
                 )
         guard = Guard(self.name, timeout, accounts, runner, unit, custody)
-        self._guards = {os.getpid(): guard}
+        self._guards = OneAProcess(guard)
         self._said_no_size = False
 
     @property
     def guard(self) -> Guard:
-        """This process's guard. Looked up at every call: no hook of ours has to run in ``os.fork``."""
-        guards = self._guards
-        pid = os.getpid()
-        guard = guards.get(pid)
-        if guard is None:
-            # Several threads of a child may come here at once: all get the first one's.
-            parent = next(known for process, known in list(guards.items()) if process != pid)
-            guard = guards.setdefault(pid, parent.forked())
-            self._guards = {pid: guard}
-        return guard
+        """This process's guard."""
+        return self._guards.here
 
     @property
     def destination(self) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 
 from .._base import checks as check
 from .._base.values import CircuitState
 from .chosen_circuit import CircuitSettings
+from .one_a_process import OneAProcess
 from .reachability import Reachability
 
 _NAME = "collector"
@@ -66,7 +66,7 @@ class SharedCircuit:
             jitter=jitter,
             clock=clock,
         )
-        self._processes = {os.getpid(): Reachability(self.name, self._settings.circuit(self.name))}
+        self._processes = OneAProcess(Reachability(self.name, self._settings.circuit(self.name)))
 
     def __repr__(self) -> str:
         here = self._reachability
@@ -82,13 +82,5 @@ class SharedCircuit:
 
     @property
     def _reachability(self) -> Reachability:
-        """This process's. Looked up at every use: no hook of ours has to run in ``os.fork``."""
-        processes = self._processes
-        pid = os.getpid()
-        here = processes.get(pid)
-        if here is None:
-            # Several threads of a child may come here at once: all get the first one's.
-            parent = next(known for process, known in list(processes.items()) if process != pid)
-            here = processes.setdefault(pid, parent.forked())
-            self._processes = {pid: here}
-        return here
+        """This process's part."""
+        return self._processes.here
