@@ -58,7 +58,7 @@ def _declared(prefix: str, signal: Signal, delay: int) -> _Declared:
 
 
 BY_SIGNAL = {TRACES: _declared("BSP", TRACES, 5000), LOGS: _declared("BLRP", LOGS, 1000)}
-QUEUE_SIZE, BATCH_SIZE, SCHEDULE_DELAY, EXPORT_TIMEOUT = BY_SIGNAL[TRACES].all
+BATCH_SIZE, SCHEDULE_DELAY = BY_SIGNAL[TRACES].batch_size, BY_SIGNAL[TRACES].schedule_delay
 METRIC_INTERVAL = Setting(
     variables=("OTEL_METRIC_EXPORT_INTERVAL",),
     kind=POSITIVE,
