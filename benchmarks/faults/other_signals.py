@@ -50,7 +50,7 @@ class OtherSignals:
         counted_lost: Log records that count as lost, in the SDK's queue or in the exporter.
         exported: Log records that count as exported.
         resent: Log records sent again that the collector may have had.
-        taken: Different log records that the collector took, of whoever wrote them.
+        taken: Different log records that the collector took, foreign ones included.
         duplicates: Log records that it took twice.
         foreign: Log records that it took and that are none of the application's.
         counted: Requests that the application counted.

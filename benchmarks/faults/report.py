@@ -42,7 +42,7 @@ _COUNTS = (
 )
 _ABOUT_OTHERS = (
     "Log records that the application wrote; lost of them, by their sequence numbers; those that count as",
-    "lost, as exported, as resent; different ones that the collector took, whoever wrote them; duplicates;",
+    "lost, as exported, as resent; different ones that the collector took, foreign ones too; duplicates;",
     "those that are none of the application's, with all loggers at DEBUG. Requests that the application",
     "counted, and what the collector has of that sum; workers of which it has another. The hub's longest",
     "delay and the end in seconds. What is killed or ends in the fault may lose what it holds in memory.",

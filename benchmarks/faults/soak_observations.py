@@ -99,7 +99,7 @@ class Soak:
 
     @property
     def others_of_living(self) -> OtherSignals:
-        """What became of the log records and metrics of workers that ended and were not killed."""
+        """Counts of log records and metrics, of the workers that were not killed."""
         lasts = [worker.last for pid, worker in self.workers.items() if pid not in self.killed]
         return other_signals([last for last in lasts if last], self.others)
 

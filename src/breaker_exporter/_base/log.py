@@ -49,7 +49,7 @@ def say_and_export(level: int, message: str, *args: object) -> None:
 
 
 def keep_out(record: logging.LogRecord) -> None:
-    """Mark `record`: it must not be exported, whoever hands it on later, in whatever context."""
+    """Mark `record` as not to be exported. The mark stays when another thread or handler hands it on."""
     vars(record)[_KEPT_OUT] = True
 
 

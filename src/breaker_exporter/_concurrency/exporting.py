@@ -1,4 +1,4 @@
-"""The context of an export: code that runs in it works for an exporter of ours, whoever called that (L3).
+"""The context of an export: marks code that works for one of our exporters (L3).
 
 What such code logs or emits is not exported: each export would make something to export. Greenlets, calls on
 native threads and the sender take the context along.

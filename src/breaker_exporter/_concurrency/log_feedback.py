@@ -65,7 +65,7 @@ def without_feedback(method: Callable[_P, _T]) -> Callable[_P, _T]:
 
 
 def watch_loggers() -> None:
-    """Have handlers guarded when we or the SDK are about to log, be it before the first export."""
+    """Guard handlers when we or the SDK are about to log, which may be before the first export."""
     for name in (logger.name, *_SDK_LOGGERS):
         # Behind the SDK's own, which drop most of what would be said again and again.
         logging.getLogger(name).addFilter(_look)
@@ -137,7 +137,7 @@ class _Mark(logging.Filter):
 
 
 def _handle_at_last(record: logging.LogRecord) -> None:
-    """What Python does for a logger without handlers: a warning of a loss is never lost itself."""
+    """Give `record` to Python's last resort, as for a logger without handlers: no warning is lost."""
     last = logging.lastResort
     if last is not None and record.levelno >= last.level:
         last.handle(record)

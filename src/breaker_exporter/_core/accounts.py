@@ -50,7 +50,7 @@ class Member(Protocol):
     """An exporter that may share a circuit with others."""
 
     def look_again(self) -> None:
-        """The circuit has changed, by a call of whichever exporter: whoever waits for that may go on."""
+        """Wake the callers that wait: a call of some exporter has changed the circuit."""
         ...
 
     def settle_late(self) -> None:
@@ -384,7 +384,7 @@ class Accounts:
             self._ledger.close()
 
     def _toll(self) -> Toll:
-        """What the outage has cost so far."""
+        """The items lost, dropped and kept in this outage so far."""
         ledger = self._ledger
         kept = ledger.kept if self.retains else None
         return Toll(self._unit, ledger.lost_in_outage, ledger.dropped_in_outage, kept)

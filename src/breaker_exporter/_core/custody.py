@@ -148,7 +148,7 @@ class Custody:
         return child
 
     def look_again(self) -> None:
-        """Have the sender look again: the circuit has changed by a call of whichever exporter."""
+        """Wake the sender, if it has work: a call of some exporter has changed the circuit."""
         if not self._backlog.is_idle or self._disk.has_files:
             self._sender.wake()
 

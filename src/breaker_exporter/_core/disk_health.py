@@ -1,4 +1,4 @@
-"""Whether the disk can be used now, as its last orders showed, and the log lines when that changes."""
+"""The state of the disk by its last orders: usable, full or failing; and the log lines when it changes."""
 
 from __future__ import annotations
 

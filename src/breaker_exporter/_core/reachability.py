@@ -39,7 +39,7 @@ class Account(Protocol):
         ...
 
     def toll(self) -> Toll:
-        """What the outage has cost; what the last one has cost where that is over."""
+        """The items lost, dropped and kept in this outage, or in the last one where none lasts."""
         ...
 
 
