@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from opentelemetry.sdk.metrics.export import MetricExporter, MetricExportResult, MetricsData
 
 from .._core.report import ExportReport
+from .._data_points import count_data_points
 from ._encode.batch import Encoded
 from ._encode.metrics import encode_metrics
 from ._encoding_exporter import EncodingExporter, exporting_what_it_encodes
@@ -100,12 +101,7 @@ class OTLPMetricExporter(EncodingExporter[MetricsData], MetricExporter):
         return encode_metrics(batch, limit, rest)
 
     def _count(self, batch: MetricsData) -> int:
-        return sum(
-            len(metric.data.data_points)
-            for resource in batch.resource_metrics
-            for scope in resource.scope_metrics
-            for metric in scope.metrics
-        )
+        return count_data_points(batch)
 
 
 def _seconds(timeout_millis: float | None) -> float:
