@@ -428,7 +428,7 @@ def test_work_that_ends_as_it_is_given_up_is_undone(
 
     def carry_out(self: DiskWork, order: Order, is_given_up: Callable[[], bool]) -> Found:
         found = real(self, order, is_given_up)
-        if order.write:
+        if order.write or order.write_calls:
             gate.wait()
         return found
 

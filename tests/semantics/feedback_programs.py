@@ -55,6 +55,7 @@ def all_exporters_export_the_applications_records_and_the_transitions_alone() ->
                     until(lambda pipeline=pipeline: CircuitState.OPEN in pipeline.states)  # type: ignore[misc]
         for pipeline in pipelines:
             until(lambda pipeline=pipeline: pipeline.states[-1] is CircuitState.CLOSED)  # type: ignore[misc]
+        until(seen.all_are_closed)  # listeners are told before the line is logged
         for pipeline in pipelines:
             pipeline.provider.shutdown()
 
@@ -136,6 +137,13 @@ class _Seen(logging.Handler):
         super().__init__()
         self.lines: list[str] = []
         self.others = 0
+
+    def all_are_closed(self) -> bool:
+        """Return whether each line about a circuit that opened is followed by one about its end."""
+        opened, closed = (
+            sum(f"circuit {what}" in line for line in self.lines) for what in ("opened", "closed")
+        )
+        return opened == closed
 
     def emit(self, record: logging.LogRecord) -> None:
         line = record.getMessage()
