@@ -51,6 +51,9 @@ def phase_figures(raw: Observations, phase: Phase) -> Figures:
         "cpu": _rate(raw.cpu, phase),
         "delivered_per_s": _rate(raw.delivered, phase),
         "resident_mb": next((size / 1e6 for at, size in reversed(raw.memory) if at < phase.end), None),
+        "resident_most_mb": max(
+            (size / 1e6 for at, size in raw.memory if phase.begin <= at < phase.end), default=None
+        ),
     }
 
 

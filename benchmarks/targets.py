@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
+from typing import Any
 
 from .results import Results, divided
 from .targets_of_signals import verdicts_of_signals
@@ -12,6 +13,8 @@ from .verdict import Verdict
 
 _HOOKS = ("hooks", "hooks-grpc")
 _KEEPING = ("hooks", "hooks-directory", "hooks-grpc")
+_BUDGET_MB = 16 * 1.048576
+"""The memory that retention may take by default."""
 _DROP_INS = ("wrapped-http", "wrapped-grpc", "wrapped-cooperative")
 
 
@@ -129,6 +132,31 @@ def _retention_verdicts(results: Results) -> Iterator[Verdict]:
                 for value in results.ratios(phase, figure, name, "none", suite="retention", fault="refuse")
             )
             yield Verdict(f"{what} of 60 s, hooks: {said} / none", f"<= {limit:g}", limit, values)
+    limit = _BUDGET_MB + 3
+    grown = _of_hooks(results, _growth)
+    yield Verdict("memory that an outage of 60 s adds, hooks, MB", f"<= {limit:.1f}", limit, grown)
+    values = _of_hooks(results, _busier)
+    yield Verdict("CPU in an outage of 60 s / in health, hooks", "<= 1.1", 1.1, values)
+
+
+def _of_hooks(results: Results, figure: Callable[[dict[str, Any]], float | None]) -> tuple[float, ...]:
+    """Return a figure of each cell that has an outage of a minute, and the hooks."""
+    cells = (
+        results.cell(name, number, suite="retention", fault=fault)
+        for number in results.rounds()
+        for fault in ("refuse", "blackhole")
+        for name in _KEEPING
+    )
+    return tuple(found for cell in cells if cell and (found := figure(cell["phases"])) is not None)
+
+
+def _growth(phases: dict[str, Any]) -> float | None:
+    before, *after = (phases[name]["resident_most_mb"] for name in ("healthy", "fault", "recovering"))
+    return None if before is None or None in after else float(max(after) - before)
+
+
+def _busier(phases: dict[str, Any]) -> float | None:
+    return divided(phases["fault"]["cpu"], phases["healthy"]["cpu"])
 
 
 def _lost(results: Results, name: str, number: int) -> float | None:
