@@ -335,3 +335,16 @@ def test_a_dry_run_lists_the_cells_and_the_time_they_take(capsys: pytest.Capture
     said = capsys.readouterr().out.splitlines()
     assert said[0].startswith("35 cells, about ")
     assert said[1] == "growth/gevent/none/50/none/0"
+
+
+def test_an_outage_of_a_minute_has_its_memory_and_its_cpu_judged() -> None:
+    cell = Cell("retention", "hooks", "gevent", "blackhole", 10, 0, seconds=(10.0, 60.0, 0.0, 150.0))
+    observed = Observations(cell, ended=cell.total)
+    observed.memory = [(5.0, 50_000_000), (60.0, 58_000_000), (71.0, 62_000_000), (219.0, 55_000_000)]
+    observed.cpu = [(second, second * 0.1 + max(0.0, second - 10) * 0.005) for second in range(221)]
+
+    data = {**results(), "cells": {cell.key: figures_of(observed)}}
+    judged = {verdict.figure: verdict for verdict in verdicts(Results(data))}
+
+    assert judged["memory that an outage of 60 s adds, hooks, MB"].values == pytest.approx((12,))
+    assert judged["CPU in an outage of 60 s / in health, hooks"].values == pytest.approx((1.05,))
