@@ -12,9 +12,13 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Protocol
 
 from breaker_exporter.testing import Fault, FaultyCollector
+
+from .contenders import LOSING_UPSTREAM
+from .rotel import agent, rotel
 
 _NICE = 15
 
@@ -34,16 +38,17 @@ class Backend(Protocol):
 
 
 class _Collector:
-    def __init__(self, collector: FaultyCollector, contender: str) -> None:
+    def __init__(self, collector: FaultyCollector, contender: str, endpoint: str | None = None) -> None:
         self._collector = collector
+        self._endpoint = endpoint
         self._is_grpc = "grpc" in contender
         self._is_agent = contender.endswith("agent")
 
     @property
     def environment(self) -> dict[str, str]:
-        endpoint = self._collector.grpc_endpoint if self._is_grpc else self._collector.http_base
+        own = self._collector.grpc_endpoint if self._is_grpc else self._collector.http_base
         return {
-            "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint,
+            "OTEL_EXPORTER_OTLP_ENDPOINT": self._endpoint or own,
             "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc" if self._is_grpc else "http/protobuf",
         }
 
@@ -80,13 +85,23 @@ class _Sentry:
 
 
 @contextlib.contextmanager
-def backend_for(contender: str, collector: FaultyCollector) -> Iterator[Backend]:
-    """Run a backend that has received nothing yet."""
+def backend_for(contender: str, collector: FaultyCollector, directory: Path) -> Iterator[Backend]:
+    """Run a backend that has received nothing yet.
+
+    Args:
+        contender: What exports to it.
+        collector: The collector, if the contender's backend is one or has one upstream.
+        directory: An existing directory for its files.
+    """
     if contender != "sentry-otlp":
         collector.renew()
         with urllib.request.urlopen(f"{collector.control_url}/state", timeout=5) as state:
             _give_way(json.load(state)["pid"])
-        yield _Collector(collector, contender)
+        if contender not in LOSING_UPSTREAM:
+            yield _Collector(collector, contender)
+            return
+        with _rotel(collector, directory) as endpoint:
+            yield _Collector(collector, contender, endpoint)
         return
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = int(free.getsockname()[1])
@@ -108,6 +123,19 @@ def backend_for(contender: str, collector: FaultyCollector) -> Iterator[Backend]
     finally:
         process.kill()
         process.wait()
+
+
+@contextlib.contextmanager
+def _rotel(upstream: FaultyCollector, directory: Path) -> Iterator[str]:
+    """Run a collector in front of `upstream`; yield its endpoint."""
+    program = agent()
+    if program is None:
+        raise ModuleNotFoundError("rotel is not installed", name="rotel")
+    folder = directory / "rotel"
+    folder.mkdir()
+    # A priority that is set later is that of one thread, and this collector has many.
+    with rotel(program, upstream.http_base, folder, before=("nice", "-n", str(_NICE))) as endpoints:
+        yield endpoints.http
 
 
 def _give_way(pid: int) -> None:

@@ -90,11 +90,14 @@ def measure(
         side: The installed package that the service runs; ``None``: that of this environment.
 
     Raises:
-        CellFailed: Service or load did not run.
+        CellFailed: Backend, service or load did not run.
     """
     with contextlib.ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="breaker-exporter-bench-")))
-        backend = stack.enter_context(backend_for(cell.contender, collector))
+        try:
+            backend = stack.enter_context(backend_for(cell.contender, collector, directory))
+        except OSError as error:
+            raise CellFailed(f"{cell.key}: no backend: {error}") from error
         service, port = _start_service(cell, backend, directory, side)
         stack.enter_context(service)
         seconds = WARM_UP + cell.total

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 
-from .contenders import ALL_SIGNALS, CONTENDERS, TUNED
+from .contenders import ALL_SIGNALS, CONTENDERS, LOSING_UPSTREAM, TUNED
 
 _PRINCIPAL = ("none", "bare-http", "wrapped-http", "hooks")
 _MEETING_REFUSE = ("bare-http", "bare-grpc", "wrapped-http", "hooks")
 _MEETING_DRIP = ("bare-http", "wrapped-http", "hooks")
 _GROWING = ("none", "bare-http", "bare-grpc", "wrapped-http", "hooks")
 _PAYING = ("none", "bare-http", "hooks", "bare-grpc", "hooks-grpc")
-_LOSING = ("none", "bare-http", "logfire", "hooks-no-retention", "hooks", "hooks-directory", "hooks-grpc")
 _KEEPING = ("none", "hooks", "hooks-directory", "hooks-grpc")
+_LOSING = ("none", "bare-http", *LOSING_UPSTREAM, "logfire", "hooks-no-retention", *_KEEPING[1:])
 _QUICK = ("none", "bare-http", "bare-grpc", "hooks")
 
 FAULTS = ("blackhole", "refuse", "drip")

@@ -15,7 +15,7 @@ from .cores import cores
 
 _PACKAGES = (
     *("opentelemetry-sdk", "gevent", "gunicorn", "grpcio", "requests", "pybreaker"),
-    *("sentry-sdk", "logfire", "redis"),
+    *("sentry-sdk", "logfire", "rotel", "redis"),
 )
 METHOD = 3
 """Number of the way of measuring: results of different ones must not stand side by side."""

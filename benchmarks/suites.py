@@ -19,6 +19,8 @@ from .targets import cost_verdicts
 
 _MOST_ROUNDS = 15
 """Rounds of the suite ``cost``, however wide the spread still is."""
+_NEEDED = {"logfire": "logfire", "bare-http-rotel": "rotel"}
+"""Packages that a contender cannot do without, and that are not installed everywhere."""
 
 
 def measure_cells(
@@ -41,8 +43,9 @@ def measure_until_decided(store: Store, collector: FaultyCollector, check: Calla
 
 
 def _measure_cell(store: Store, cell: Cell, collector: FaultyCollector, check: Callable[[], None]) -> None:
-    if cell.contender == "logfire" and importlib.util.find_spec("logfire") is None:
-        store.skip(cell.key, "logfire is not installed")
+    needed = _NEEDED.get(cell.contender)
+    if needed and importlib.util.find_spec(needed) is None:
+        store.skip(cell.key, f"{needed} is not installed")
         return
     try:
         store.add(figures_of(measure(cell, collector, check)))

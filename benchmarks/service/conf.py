@@ -157,6 +157,7 @@ _EXPORTERS: dict[str, Callable[[], SpanExporter | None]] = {
     "bare-http": _http,
     "bare-http-1s": lambda: _http(1),
     "bare-http-agent": _http,
+    "bare-http-rotel": _http,
     "bare-grpc": _grpc,
     "bare-grpc-1s": lambda: _grpc(1),
     "bare-grpc-init-gevent": _grpc_with_gevent,

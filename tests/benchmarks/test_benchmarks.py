@@ -18,8 +18,10 @@ from benchmarks.report import markdown
 from benchmarks.results import Results
 from benchmarks.spreads import interval, spread
 from benchmarks.store import Store
+from benchmarks.suites import measure_cells
 from benchmarks.targets import cost_verdicts, verdicts
 from benchmarks.verdict import Verdict
+from breaker_exporter.testing import FaultyCollector
 
 
 def raw(
@@ -202,6 +204,19 @@ def test_a_cell_that_is_measured_later_does_not_count_as_skipped(tmp_path: Path)
     store.add(figures)
 
     assert store.data["skipped"] == {}
+
+
+@pytest.mark.parametrize(("contender", "package"), [("logfire", "logfire"), ("bare-http-rotel", "rotel")])
+def test_a_contender_whose_package_is_not_installed_is_skipped(
+    contender: str, package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    planned = [cell for cell in cells(1, ("retention",), (contender,)) if cell.fault == "refuse"]
+    store = Store(tmp_path / "results.json", "make bench", resume=False)
+
+    measure_cells(store, planned, FaultyCollector.__new__(FaultyCollector), lambda: None)
+
+    assert store.data["skipped"] == {planned[0].key: f"{package} is not installed"}
 
 
 def test_a_contender_that_failed_in_the_first_round_is_in_the_report() -> None:

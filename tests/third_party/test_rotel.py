@@ -30,9 +30,8 @@ from breaker_exporter.otlp import (
 )
 
 if TYPE_CHECKING:
+    from benchmarks.rotel import Collector
     from breaker_exporter.testing import FaultyCollector
-
-    from ._rotel import Collector
 
     Exporters = tuple[
         CircuitBreakerSpanExporter, CircuitBreakerLogRecordExporter, CircuitBreakerMetricExporter
