@@ -42,4 +42,4 @@ def test_an_exporter_does_not_see_the_fault_behind_its_collector(
 
         assert exporter.export(spans[2:]) is SpanExportResult.SUCCESS
         assert backend.delivered() == 2
-        exporter.shutdown()
+        exporter.shutdown()  # type: ignore[no-untyped-call]
