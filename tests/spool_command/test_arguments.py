@@ -19,7 +19,7 @@ from breaker_exporter._spool_command.arguments import duration, rate
             ["--delete", "--older-than", "1 week"],
             "must be a duration such as 90s, 15m, 2h or 7d, not '1 week'",
         ),
-        (["--delete", "--older-than", "-1h"], "expected one argument"),
+        (["--delete", "--older-than=-1h"], "must be a duration such as 90s, 15m, 2h or 7d, not '-1h'"),
         (["--delete", "--older-than", "15"], "must be a duration such as 90s, 15m, 2h or 7d, not '15'"),
         (
             ["--send", "--rate", "0"],
