@@ -19,7 +19,7 @@ from .contenders import ALL
 from .installed import CannotInstall
 from .instructions import STEPS, CannotCount, counts
 from .measure import CellFailed
-from .plan import SUITES, USUAL, cells, quick_cells
+from .plan import SUITES, USUAL, cells, quick_cells, together
 from .plots import draw
 from .report import markdown
 from .session import session
@@ -62,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run_suites(options: argparse.Namespace) -> int:
     planned = quick_cells() if options.quick else cells(options.rounds, options.suites, options.only)
-    total = sum(cell.estimate for cell in planned) + (0 if options.no_micro else ESTIMATE)
+    total = sum(group.estimate for group in together(planned)) + (0 if options.no_micro else ESTIMATE)
     print(f"{len(planned)} cells, about {total / 60:.0f} minutes", flush=True)
     if options.dry_run:
         print(*(cell.key for cell in planned), sep="\n")
@@ -74,8 +74,8 @@ def _run_suites(options: argparse.Namespace) -> int:
     def measured(check: Callable[[], None]) -> None:
         with session() as collector:
             measure_cells(store, planned, collector, check)
-            if "cost" in options.suites and not options.quick:
-                measure_until_decided(store, collector, check)
+            if not (options.quick or options.only):
+                measure_until_decided(store, options.suites, collector, check)
         if not options.no_micro:
             store.data["micro"] = single_steps(check)
             store.save()

@@ -1,7 +1,8 @@
 """Two contenders, or one contender at two commits, side by side: for a developer who changes the package.
 
-A contender is a name, or ``name@commit``. The rounds are interleaved: no exporter, A, B, and every other
-round backwards, so that a machine whose speed drifts favours neither.
+A contender is a name, or ``name@commit``. CPU is measured with no exporter, A and B in the same seconds. For
+latency each has the machine to itself in turn, every other round backwards, so that a speed that drifts
+favours neither.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from typing import Any
 from .contenders import ALL
 from .figures import figures_of
 from .installed import exists, installed
-from .measure import measure
-from .plan import Cell, cost_cells
+from .measure import measure_together
+from .plan import Cell, cost_cells, together
 from .results import Results
 from .session import session, with_progress
 from .spreads import spread
@@ -72,10 +73,15 @@ def compare(sides: tuple[Side, Side], rounds: int, check: Callable[[], None]) ->
             commit: stack.enter_context(installed(commit))
             for commit in dict.fromkeys(each.commit for each in names.values())
         }
-        for cell in with_progress(planned, check):
-            label, it = cell.contender, names[cell.contender]
-            figures = figures_of(measure(_of(cell, it.contender), collector, check, by_commit[it.commit]))
-            data["cells"][cell.key] = {**figures, "contender": label}
+        for group in with_progress(together(planned), check):
+            sided = [
+                (_of(cell, it.contender), by_commit[it.commit])
+                for cell in group.cells
+                for it in [names[cell.contender]]
+            ]
+            observed = measure_together(sided, collector, check)
+            for cell, raw in zip(group.cells, observed, strict=True):
+                data["cells"][cell.key] = {**figures_of(raw), "contender": cell.contender}
     return "\n".join(lines(sides, rounds, Results(data)))
 
 

@@ -1,4 +1,4 @@
-"""One cell measured: backend, service and load up, through its phases, down again."""
+"""Cells measured: backends, services and load up, through the phases, down again."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import contextlib
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from breaker_exporter.testing import FaultyCollector
 from .backends import Backend, backend_for
 from .contenders import ALL_SIGNALS
 from .installed import Installed
-from .plan import WARM_UP, Cell
+from .plan import OF_ALL_SIGNALS, SIDE_BY_SIDE, WARM_UP, Cell
 
 _READ_EVERY = 0.1
 """Seconds between two readings of the backend's counts."""
@@ -30,6 +30,7 @@ _GRACE = 2
 """Seconds that Gunicorn gives a worker to stop; with a bare exporter it would take any number of them."""
 _LAST_ANSWERS = 5.0
 """Seconds that the load waits for answers after its last request."""
+_LOAD = "load"
 _SWITCHING = ("fault", "recovering")
 """Names of the phases at whose begin the fault is switched."""
 _SHORT = {"BREAKER_EXPORTER_COOLDOWN": "1", "OTEL_EXPORTER_OTLP_TIMEOUT": "1"}
@@ -78,34 +79,54 @@ class Observations:
     ended: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class _Run:
+    raw: Observations
+    backend: Backend
+    service: Child
+
+
 def measure(
     cell: Cell, collector: FaultyCollector, check: Callable[[], None], side: Installed | None = None
 ) -> Observations:
-    """Measure a cell; no process of it is left, even if it fails.
+    """Measure a cell; :func:`measure_together` says the rest."""
+    return measure_together([(cell, side)], collector, check)[0]
+
+
+def measure_together(
+    cells: Sequence[tuple[Cell, Installed | None]], collector: FaultyCollector, check: Callable[[], None]
+) -> list[Observations]:
+    """Measure cells side by side, under the same load in the same seconds; no process of them is left.
 
     Args:
-        cell: The cell.
-        collector: The collector that its service exports to.
-        check: Called many times a second; an exception of it ends the cell.
-        side: The installed package that the service runs; ``None``: that of this environment.
+        cells: The cells, all of the same rate and the same phases, each with the installed package that its
+            service runs, ``None``: that of this environment.
+        collector: The collector that their services export to.
+        check: Called many times a second; an exception of it ends the cells.
 
     Raises:
-        CellFailed: Backend, service or load did not run.
+        CellFailed: A backend, a service or the load did not run.
     """
+    first = cells[0][0]
     with contextlib.ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="breaker-exporter-bench-")))
-        try:
-            backend = stack.enter_context(backend_for(cell.contender, collector, directory))
-        except OSError as error:
-            raise CellFailed(f"{cell.key}: no backend: {error}") from error
-        service, port = _start_service(cell, backend, directory, side)
-        stack.enter_context(service)
-        seconds = WARM_UP + cell.total
-        load = stack.enter_context(
-            start_load(directory / "load", {"it": port}, cell.rate, seconds, _LAST_ANSWERS)
-        )
-        reader = stack.enter_context(LineReader({"service": service.lines, "load": load.lines}))
-        return _Observer(cell, backend, service, load, reader, check).observe()
+        runs: dict[str, _Run] = {}
+        ports: dict[str, int] = {}
+        for number, (cell, side) in enumerate(cells):
+            name, folder = str(number), directory / str(number)
+            folder.mkdir()
+            try:
+                backend = stack.enter_context(backend_for(cell.contender, collector, folder))
+            except OSError as error:
+                raise CellFailed(f"{cell.key}: no backend: {error}") from error
+            service, ports[name] = _start_service(cell, backend, folder, side)
+            runs[name] = _Run(Observations(cell), backend, stack.enter_context(service))
+        seconds = WARM_UP + first.total
+        load = stack.enter_context(start_load(directory / "load", ports, first.rate, seconds, _LAST_ANSWERS))
+        lines = {name: run.service.lines for name, run in runs.items()}
+        reader = stack.enter_context(LineReader({**lines, _LOAD: load.lines}))
+        _Observer(runs, load, reader, check).observe()
+        return [run.raw for run in runs.values()]
 
 
 def _start_service(
@@ -115,13 +136,13 @@ def _start_service(
         **({} if side is None else {"PYTHONPATH": str(side.root)}),
         **backend.environment,
         "BENCH_CONTENDER": cell.contender,
-        "BENCH_CPU_ONLY": "1" if cell.suite == "cost" else "",
+        "BENCH_CPU_ONLY": "1" if cell.suite in SIDE_BY_SIDE else "",
         "BENCH_SHORT": "1" if cell.suite == "outage" else "",
         **(_SHORT if cell.contender.startswith("hooks") and cell.suite == "outage" else {}),
         "TMPDIR": str(directory),  # removed with what a killed worker leaves there
         **_TUNED.get(cell.contender, {}),
         **({"BREAKER_EXPORTER_RETAIN_DIRECTORY": str(directory / "spool")} if _keeps_on_disk(cell) else {}),
-        **(_OTHER_SIGNALS if cell.suite == "signals" else {}),
+        **(_OTHER_SIGNALS if cell.suite in OF_ALL_SIGNALS else {}),
         **(official.ALL_SIGNALS if cell.contender in ALL_SIGNALS else {}),
         **(_FOR_TEN_MINUTES if cell.suite == "retention-long" else {}),
     }
@@ -139,37 +160,31 @@ def _keeps_on_disk(cell: Cell) -> bool:
 
 class _Observer:
     def __init__(
-        self,
-        cell: Cell,
-        backend: Backend,
-        service: Child,
-        load: Child,
-        reader: LineReader,
-        check: Callable[[], None],
+        self, runs: Mapping[str, _Run], load: Child, reader: LineReader, check: Callable[[], None]
     ) -> None:
-        self._raw = Observations(cell)
-        self._backend = backend
-        self._service = service
+        self._runs = runs
+        self._cell = next(iter(runs.values())).raw.cell
         self._load = load
         self._reader = reader
         self._check = check
         self._start = 0.0
         self._looked = 0.0
 
-    def observe(self) -> Observations:
+    def observe(self) -> None:
         while not self._start:
             self._pump()
-        for phase in self._raw.cell.phases:
+        for phase in self._cell.phases:
             self._until(phase.begin)
             if phase.name in _SWITCHING:
-                self._backend.switch(self._raw.cell.fault if phase.name == "fault" else "none")
-        self._until(self._raw.cell.total)
-        self._raw.ended = self._raw.cell.total
+                for run in self._runs.values():
+                    run.backend.switch(run.raw.cell.fault if phase.name == "fault" else "none")
+        self._until(self._cell.total)
+        for run in self._runs.values():
+            run.raw.ended = self._cell.total
         deadline = time.monotonic() + _LAST_ANSWERS + 2
         while not self._load.ended and time.monotonic() < deadline:
             self._pump()
         self._pump()
-        return self._raw
 
     def _until(self, moment: float) -> None:
         while time.monotonic() < self._start + moment:
@@ -177,26 +192,34 @@ class _Observer:
 
     def _pump(self) -> None:
         self._check()
-        if self._service.ended or self._load.failed:
-            raise CellFailed(f"{self._raw.cell.key}:\n{self._service.output}\n{self._load.output}")
-        for _, line in self._reader.read(_TICK):
-            self._take(line)
+        for run in self._runs.values():
+            if run.service.ended or self._load.failed:
+                raise CellFailed(f"{run.raw.cell.key}:\n{run.service.output}\n{self._load.output}")
+        for source, line in self._reader.read(_TICK):
+            if source == _LOAD:
+                self._take_from_load(line)
+            elif self._start:
+                self._take(self._runs[source].raw, line)
         if self._start and time.monotonic() - self._looked >= _READ_EVERY:
             self._looked = time.monotonic()
-            delivered = self._backend.delivered()
-            if delivered is not None:
-                self._raw.delivered.append((self._looked - self._start, delivered))
+            for run in self._runs.values():
+                delivered = run.backend.delivered()
+                if delivered is not None:
+                    run.raw.delivered.append((self._looked - self._start, delivered))
 
-    def _take(self, line: dict[str, Any]) -> None:
-        raw, kind = self._raw, line["kind"]
-        if kind == "load":
+    def _take_from_load(self, line: dict[str, Any]) -> None:
+        if line["kind"] == "load":
             self._start = line["start"] + WARM_UP
-        elif kind == "requests":
-            raw.late = max(raw.late, line["late"])
-            raw.latencies.update({index: (latency, status) for _, index, latency, status in line["done"]})
-        elif kind == "change" and self._start:
+        elif line["kind"] == "requests":
+            for name, index, latency, status in line["done"]:
+                self._runs[name].raw.latencies[index] = latency, status
+            for run in self._runs.values():
+                run.raw.late = max(run.raw.late, line["late"])
+
+    def _take(self, raw: Observations, line: dict[str, Any]) -> None:
+        if line["kind"] == "change":
             raw.changes.append((line["at"] - self._start, line["new"]))
-        elif kind == "meter" and self._start:
+        elif line["kind"] == "meter":
             raw.beats += [(began - self._start, late) for began, late in line["beats"]]
             raw.cpu.append((line["at"] - self._start, line["cpu"]))
             raw.memory.append((line["at"] - self._start, line["resident"]))

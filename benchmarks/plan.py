@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import groupby
 
 from .contenders import ALL_SIGNALS, CONTENDERS, LOSING_UPSTREAM, TUNED
 
@@ -17,17 +18,24 @@ _LOSING = ("none", "bare-http", *LOSING_UPSTREAM, "logfire", "hooks-no-retention
 _QUICK = ("none", "bare-http", "bare-grpc", "hooks")
 
 FAULTS = ("blackhole", "refuse", "drip")
+SIDE_BY_SIDE = ("cost", "cost-signals")
+"""Suites whose contenders run in the same seconds: a machine's speed changes by more than exporting takes."""
+OF_ALL_SIGNALS = ("signals", "cost-signals")
+"""Suites whose services write log records and metrics too."""
 PHASES = ("healthy", "fault", "open", "recovering")
 WARM_UP = 1.5
 """Seconds of load before the first phase: imports, first connections."""
 _LONG = (8.0, 4.5, 2.5, 3.0)
 """Seconds of the phases where p99.9 counts: healthy for more than a thousand requests and heartbeats."""
-_COST = (20.0, 0.0, 0.0, 0.0)
-"""Seconds of a cell that measures CPU alone: two contenders differ by half a second of CPU time."""
+_COST = (45.0, 0.0, 0.0, 0.0)
+"""Seconds of a cell that measures CPU alone."""
+_COST_RATE = 50
+"""Requests a second to each of the services side by side: all of them share a core, and leave some of it."""
 _MINUTE = (10.0, 60.0, 0.0, 150.0)
 """Seconds of an outage of a minute, and of the time after it: until the next probe, and of the replay."""
 _SIGNALS = (20.0, 20.0, 0.0, 60.0)
 """Seconds in which metrics are exported twice, of an outage, and of the time until the replay is over."""
+_HEALTHY = (20.0, 0.0, 0.0, 0.0)
 _TEN_MINUTES = (10.0, 600.0, 0.0, 240.0)
 _ELSE = 1.5
 """Seconds a cell takes besides its load, about: it boots, and is stopped."""
@@ -47,7 +55,7 @@ class Cell:
     """One service under one load, measured once.
 
     Attributes:
-        suite: ``outage``, ``cost``, ``growth``, ``retention``, ``retention-long`` or ``signals``.
+        suite: One of ``SUITES``.
         contender: The contender that exports.
         worker: Gunicorn's worker class.
         fault: The collector's fault in the middle phases.
@@ -94,6 +102,28 @@ class Cell:
         return asdict(self)
 
 
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The cells that are measured side by side, mostly one.
+
+    Attributes:
+        cells: The cells.
+    """
+
+    cells: tuple[Cell, ...]
+
+    @property
+    def key(self) -> str:
+        """The names of its cells."""
+        first, *others = self.cells
+        return ", ".join([first.key, *(cell.contender for cell in others)])
+
+    @property
+    def estimate(self) -> float:
+        """Seconds it takes, about."""
+        return max(cell.estimate for cell in self.cells)
+
+
 def cells(rounds: int, suites: Sequence[str], only: Sequence[str]) -> list[Cell]:
     """Return the cells of a full run, round by round, all contenders in turn within each.
 
@@ -105,14 +135,27 @@ def cells(rounds: int, suites: Sequence[str], only: Sequence[str]) -> list[Cell]
     found: list[Cell] = []
     for number in range(rounds):
         for suite in suites:
-            found += _SUITES[suite](number)
+            found += cells_of(suite, number)
     return [cell for cell in found if not only or cell.contender in only]
 
 
-def cost_cells(number: int, contenders: Sequence[str] = _PAYING) -> list[Cell]:
-    """Return a round of the suite ``cost``; every other one runs backwards, as a machine's speed drifts."""
-    found = [Cell("cost", name, "gevent", "none", 150, number, seconds=_COST) for name in contenders]
-    return found[::-1] if number % 2 else found
+def cells_of(suite: str, number: int) -> list[Cell]:
+    """Return one round of a suite."""
+    return list(_SUITES[suite](number))
+
+
+def cost_cells(number: int, contenders: Sequence[str] = _PAYING, suite: str = "cost") -> list[Cell]:
+    """Return a round of a suite of ``SIDE_BY_SIDE``."""
+    return [Cell(suite, name, "gevent", "none", _COST_RATE, number, seconds=_COST) for name in contenders]
+
+
+def together(planned: Iterable[Cell]) -> list[Group]:
+    """Return the cells in groups that are measured at a time, in the same order."""
+
+    def where(cell: Cell) -> object:
+        return (cell.suite, cell.round) if cell.suite in SIDE_BY_SIDE else cell.key
+
+    return [Group(tuple(cells)) for _, cells in groupby(planned, where)]
 
 
 def quick_cells() -> list[Cell]:
@@ -166,7 +209,11 @@ def _signals(number: int) -> Iterator[Cell]:
     if number < 3:
         for name in ("none", *ALL_SIGNALS):
             yield Cell("signals", name, "gevent", "refuse", 150, number, seconds=_SIGNALS)
-        yield Cell("signals", "hooks", "gevent", "none", 150, number, seconds=_COST)
+        yield Cell("signals", "hooks", "gevent", "none", 150, number, seconds=_HEALTHY)
+
+
+def _cost_of_signals(number: int) -> Iterable[Cell]:
+    return cost_cells(number, ("none", *ALL_SIGNALS), "cost-signals")
 
 
 _SUITES: dict[str, Callable[[int], Iterable[Cell]]] = {
@@ -175,6 +222,7 @@ _SUITES: dict[str, Callable[[int], Iterable[Cell]]] = {
     "faults": _faults,
     "workers": _workers,
     "cost": cost_cells,
+    "cost-signals": _cost_of_signals,
     "growth": _growth,
     "retention": _retention,
     "retention-long": _retention_long,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from .contenders import ALL_SIGNALS
 from .results import Results
@@ -31,13 +31,12 @@ def signals(results: Results) -> Iterator[str]:
     yield from table(
         (
             *("", "p99", "hub p99.9", "p99 in the outage", "hub p99.9", "p99 after it", "hub p99.9"),
-            *("CPU % of exporting", "MB"),
+            "MB",
         ),
         (
             (
                 f"`{name}`",
                 *(spread(results.ratios(phase, figure, name, "none", **WHERE)) for phase, figure in _RATIOS),
-                spread(100 * spent for spent in _costs(results, name)),
                 spread(_figures(results, name, "resident_mb")),
             )
             for name in names
@@ -49,7 +48,3 @@ def _figures(results: Results, name: str, figure: str) -> Iterator[float]:
     for number in results.rounds():
         if (value := results.figure(name, number, "healthy", figure, **WHERE)) is not None:
             yield value
-
-
-def _costs(results: Results, name: str) -> Iterable[float]:
-    return results.per_round(lambda number: results.cost(name, number, **WHERE))

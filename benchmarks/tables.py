@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from .contenders import ALL
@@ -97,42 +98,33 @@ def outage(results: Results, worker: str, fault: str) -> Iterator[str]:
 
 
 def cost(results: Results) -> Iterator[str]:
-    """Yield a section on the CPU that exporting takes."""
-    cells = [cell for cell in results.cells.values() if cell["suite"] == "cost"]
-    names = [name for name in ALL if any(cell["contender"] == name for cell in cells)]
-    if not names:
-        return
-    rounds = len({cell["round"] for cell in cells})
-    seconds = cells[0]["seconds"][0]
-    yield from (
-        "## CPU of exporting",
-        "",
-        f"gevent, 150 requests/s, healthy; CPU time of the worker's process over {seconds:g} s, in {rounds} "
-        "rounds. The heartbeat that feels the hub is off. Exporting is what is above no exporter in the same "
-        "round.",
-        "",
-    )
-    yield from table(
-        ("", "CPU %", "of that, exporting"),
-        (
-            (
-                f"`{name}`",
-                spread(
-                    100 * cell["phases"]["healthy"]["cpu"]
-                    for cell in cells
-                    if cell["contender"] == name and cell["phases"]["healthy"]["cpu"] is not None
-                ),
-                "-"
-                if name == "none"
-                else spread(
-                    100 * spent
-                    for number in results.rounds()
-                    if (spent := results.cost(name, number)) is not None
-                ),
-            )
-            for name in names
-        ),
-    )
+    """Yield sections on the CPU that exporting takes."""
+    for suite, what in (("cost", "traces"), ("cost-signals", "all signals")):
+        cells = [cell for cell in results.cells.values() if cell["suite"] == suite]
+        if not cells:
+            continue
+        rounds = len({cell["round"] for cell in cells})
+        first = cells[0]
+        yield from (
+            f"## CPU of exporting {what}",
+            "",
+            f"gevent, {first['rate']:g} requests/s to each, healthy, all side by side in the same seconds; "
+            f"CPU time of each worker's process over {first['seconds'][0]:g} s, in {rounds} rounds. The "
+            "heartbeat that feels the hub is off. Exporting is what is above no exporter in the same round.",
+            "",
+        )
+        yield from table(("", "CPU %", "of that, exporting"), _costs(results, suite, cells))
+
+
+def _costs(results: Results, suite: str, cells: list[dict[str, Any]]) -> Iterator[tuple[str, ...]]:
+    for name in (name for name in ALL if any(cell["contender"] == name for cell in cells)):
+        used = (cell["phases"]["healthy"]["cpu"] for cell in cells if cell["contender"] == name)
+        spent = results.per_round(partial(results.cost, name, suite=suite))
+        yield (
+            f"`{name}`",
+            spread(100 * cpu for cpu in used if cpu is not None),
+            "-" if name == "none" else spread(100 * cpu for cpu in spent),
+        )
 
 
 def growth(results: Results) -> Iterator[str]:

@@ -26,12 +26,6 @@ def verdicts_of_signals(results: Results) -> Iterator[Verdict]:
         ):
             values = results.ratios(phase, figure, OURS, "none", **WHERE)
             yield Verdict(f"all signals, {what}: {said} / none", f"<= {limit:g}", limit, values)
-    yield Verdict(
-        "all signals: CPU of exporting, hooks / the three official exporters",
-        "<= 0.5",
-        0.5,
-        results.costs(OURS, OFFICIAL, **WHERE),
-    )
     yield Verdict("all signals: memory over traces alone, MB", "<= 6", 6, more_memory(results))
     for kind in ("log records", "data points"):
         seconds = results.micro(f"refused_export_of[{kind}]")

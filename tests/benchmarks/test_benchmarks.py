@@ -13,7 +13,7 @@ from benchmarks.compare import Side, lines
 from benchmarks.contenders import CONTENDERS
 from benchmarks.figures import figures_of
 from benchmarks.measure import Observations
-from benchmarks.plan import SUITES, WARM_UP, Cell, cells, cost_cells, quick_cells
+from benchmarks.plan import SUITES, WARM_UP, Cell, cells, quick_cells, together
 from benchmarks.report import markdown
 from benchmarks.results import Results
 from benchmarks.spreads import interval, spread
@@ -262,16 +262,21 @@ def test_a_spread_narrows_as_rounds_are_added() -> None:
         interval([])
 
 
-def test_the_cpu_of_exporting_is_measured_against_no_exporter_in_each_round() -> None:
-    forth, back = cost_cells(0), cost_cells(1)
+def test_the_cpu_of_exporting_is_measured_against_no_exporter_in_the_same_seconds() -> None:
+    planned = cells(2, ("cost", "outage"), ("none", "bare-http", "hooks"))
 
-    assert {cell.contender for cell in forth} >= {"none", "bare-http", "hooks", "bare-grpc", "hooks-grpc"}
-    assert [cell.contender for cell in back] == [cell.contender for cell in forth][::-1]
-    assert forth[0].total > 2 * quick_cells()[0].phases[0].end
-    http, grpc = cost_verdicts(Results(results()))
+    groups = together(planned)
+
+    assert [len(group.cells) for group in groups] == [3, 1, 1, 1, 3, 1, 1, 1]
+    assert [cell for group in groups for cell in group.cells] == planned
+    assert groups[0].key.endswith("/none/0, bare-http, hooks")
+    assert groups[0].estimate == groups[0].cells[0].estimate
+    judged = cost_verdicts(Results(results()))
+    http, grpc = judged["cost"]
     assert http.values == pytest.approx((0.5, 0.5, 0.5))
     assert http.met
     assert grpc.met is None
+    assert [verdict.met for verdict in judged["cost-signals"]] == [None]
     assert "| `hooks` | 16.5 (15-18) | 5.5 (5-6) |" in markdown(results())
 
 
@@ -320,7 +325,8 @@ def test_a_spread_is_the_median_with_the_least_and_the_greatest() -> None:
         (["instructions", "--steps", "fly"], "must be of encode, encode-varied"),
         (
             ["run", "--suites", "outage,all"],
-            "of outage, tuning, faults, workers, cost, growth, retention, retention-long, signals, not 'all'",
+            "of outage, tuning, faults, workers, cost, cost-signals, growth, retention, retention-long, "
+            "signals, not 'all'",
         ),
     ],
 )
