@@ -13,7 +13,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from breaker_exporter._concurrency import hub
 from breaker_exporter._concurrency.disk_thread import DiskHangs
 from breaker_exporter._core import change, disk_run
-from breaker_exporter._core.backlog import Backlog, Parcel
+from breaker_exporter._core.backlog import Backlog
 from breaker_exporter._core.batch import Batch
 from breaker_exporter._core.budget import Budget
 from breaker_exporter._core.disk_backlog import DiskBacklog
@@ -21,6 +21,7 @@ from breaker_exporter._core.disk_order import Order, Read, Reading, Written
 from breaker_exporter._core.disk_run import DiskRun
 from breaker_exporter._core.disk_work import DiskWork
 from breaker_exporter._core.ledger import Loss
+from breaker_exporter._core.parcel import Parcel
 from breaker_exporter._core.payload import Delivery
 from breaker_exporter._core.retention_settings import Keep
 from breaker_exporter._core.settlement import settlement_of

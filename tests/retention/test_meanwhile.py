@@ -68,7 +68,7 @@ def test_what_is_gone_when_its_turn_comes_is_left_out(
     custody._sender.stop()
     exporter.export(batch("gone"))
     exporter.export(batch("kept"))
-    gone = custody._backlog.waiting()[0]
+    gone = custody._backlog.queue.parcels()[0]
     custody._backlog.remove(gone)
     inner.sent.clear()
 
@@ -92,7 +92,7 @@ def test_what_goes_while_it_is_packed_keeps_its_size() -> None:
 
     backlog.pack(others_run)
 
-    assert (backlog.size, backlog.waiting_bytes, parcel.payload.size) == (0, 0, 300)
+    assert (backlog.size, backlog.queue.size, parcel.payload.size) == (0, 0, 300)
 
 
 def test_what_is_not_put_back_is_not_counted_as_kept(make: Make) -> None:
@@ -112,7 +112,7 @@ def test_the_last_calls_wait_for_what_another_has_in_hand(make: Make) -> None:
     custody._sender.stop()
     for name in ("first", "second"):
         exporter.export(batch(name))
-    _, second = custody._backlog.waiting()
+    _, second = custody._backlog.queue.parcels()
     assert custody._backlog.take(second)
     custody._accounts.take_out(1)
     inner.default = DELIVERED

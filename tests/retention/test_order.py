@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from breaker_exporter import CircuitState
-from breaker_exporter._core.backlog import Backlog, Parcel
+from breaker_exporter._core.backlog import Backlog
 from breaker_exporter._core.budget import Budget
 from breaker_exporter._core.choice import Choice
 from breaker_exporter._core.no_disk import NoDisk
+from breaker_exporter._core.parcel import Parcel
 from breaker_exporter._core.replay_pace import ReplayPace
 from breaker_exporter._core.retention_settings import Keep
 

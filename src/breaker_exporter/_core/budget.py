@@ -11,7 +11,8 @@ from .._concurrency.state_lock import new_state_lock
 from .retention_settings import Keep
 
 if TYPE_CHECKING:
-    from .backlog import Backlog, Parcel
+    from .backlog import Backlog
+    from .parcel import Parcel
 
 
 class Budget:
@@ -58,7 +59,7 @@ class Budget:
         with self._lock:
             if self.used <= self.limit:
                 return None
-            fullest = max(self._backlogs, key=lambda backlog: backlog.waiting_bytes)
+            fullest = max(self._backlogs, key=lambda backlog: backlog.queue.size)
             parcel = fullest.evict(newest=self._keep is Keep.OLDEST)
             return None if parcel is None else (fullest, parcel)
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import math
 
-from .backlog import Backlog, Parcel
+from .backlog import Backlog
 from .disk_order import Reading
 from .no_disk import Disk
+from .parcel import Parcel
 from .replay_pace import ReplayPace
 
 _STAYS_NEW = 1.0
@@ -47,7 +48,7 @@ class Choice:
     @property
     def has_untried(self) -> bool:
         """True where a parcel waits with which no probe has failed since the circuit opened."""
-        return self.disk.has_untried or self._backlog.has_unprobed(self._closed_at)
+        return self.disk.has_untried or self._backlog.queue.has_unprobed(self._closed_at)
 
     @property
     def must_wait_for_disk(self) -> bool:
@@ -58,7 +59,7 @@ class Choice:
     def may_be_first(self) -> bool:
         """True where a batch that comes now may be sent at once: nothing is before it."""
         backlog = self._backlog
-        return backlog.is_empty and not backlog.has_left and not self.must_wait_for_disk
+        return backlog.queue.is_empty and not backlog.has_left and not self.must_wait_for_disk
 
     def next(self, probe_in: float | None, now: float) -> tuple[Parcel | None, float]:
         """The parcel to send now, or none, and the seconds until it is worth asking again.
@@ -70,7 +71,7 @@ class Choice:
         if probe_in is None:
             return self._next_in_turn(now)
         self._pace.end()
-        self._backlog.keep_new(math.inf)
+        self._backlog.queue.keep_new(math.inf)
         if probe_in > 0:
             self.disk.want_nothing()
             return None, probe_in
@@ -78,12 +79,12 @@ class Choice:
             return self._from_disk(Reading.FIRST)
         # The newest: the backend is asked for what it gets next. Not one that it has failed on since the
         # circuit opened: that may be why.
-        chosen = self._backlog.to_probe(self._closed_at, oldest=self._in_order)
+        chosen = self._backlog.queue.to_probe(self._closed_at, oldest=self._in_order)
         return (chosen, 0.0) if chosen is not None else self._from_disk(Reading.NEWEST)
 
     def _next_in_turn(self, now: float) -> tuple[Parcel | None, float]:
-        self._backlog.keep_new(math.inf if self._in_order else now - _STAYS_NEW)
-        new, kept = self._backlog.first_new(), self._backlog.oldest_kept()
+        self._backlog.queue.keep_new(math.inf if self._in_order else now - _STAYS_NEW)
+        new, kept = self._backlog.queue.first_new(), self._backlog.queue.oldest_kept()
         is_any_kept = kept is not None or self.disk.has_files
         wait = max(self._pace.wait(now), self._retry_at - now) if is_any_kept else math.inf
         on_disk, ask_again = self._from_disk(Reading.OLDEST) if wait <= _READ_AHEAD else (None, math.inf)

@@ -21,7 +21,7 @@ from .._concurrency.log_feedback import without_feedback
 from .._concurrency.thrown import passing_on, waiting
 from . import deadline_clock as time
 from .accounts import Accounts
-from .backlog import Backlog, Parcel
+from .backlog import Backlog
 from .batch import Batch
 from .change import LOOKS_AGAIN, Change
 from .choice import Choice
@@ -30,6 +30,7 @@ from .disk_place import DiskPlace
 from .last_sends import LastSends
 from .ledger import Loss
 from .no_disk import Disk, NoDisk
+from .parcel import Parcel
 from .parcel_calls import Destination, ParcelCalls
 from .payload import Payload
 from .replay_pace import ReplayPace
@@ -117,7 +118,7 @@ class Custody:
     @property
     def retained_bytes(self) -> int:
         """Memory that waiting batches take."""
-        return self._backlog.waiting_bytes
+        return self._backlog.queue.size
 
     @property
     def census(self) -> Census | None:
@@ -127,7 +128,7 @@ class Custody:
     @property
     def oldest_at(self) -> float | None:
         """Unix seconds at which the oldest batch that waits came."""
-        return self._backlog.oldest_at
+        return self._backlog.queue.oldest_at
 
     def forked(self, accounts: Accounts, runner: Runner) -> Custody:
         """For a forked child: what waits is its parent's (K11)."""
@@ -364,13 +365,13 @@ class Custody:
         self._runner.settle_late()
         now = time.monotonic()
         self._drop_expired(now)
-        if self._backlog.is_empty and not self._disk.has_files:
+        if self._backlog.queue.is_empty and not self._disk.has_files:
             self._pace.end()
             if self._backlog.is_idle:
                 self._sender.context = contextvars.Context()  # keeps nothing of the application alive
                 return None
             self._runner.wait_for_turn(now + _LOOK_AGAIN)  # for a call whose caller has left
-            return _LOOK_AGAIN if self._backlog.is_empty and not self._backlog.is_idle else 0.0
+            return _LOOK_AGAIN if self._backlog.queue.is_empty and not self._backlog.is_idle else 0.0
         parcel, wait = self._choice.next(self._accounts.probe_in(), now)
         self._backlog.pack(_rest)
         if os.getpid() != self._pid:  # forked meanwhile: all of this is the parent's
@@ -387,7 +388,7 @@ class Custody:
         if self._choice.must_wait_for_disk:
             return False
         if self._in_order:
-            self._backlog.keep_new(math.inf)
+            self._backlog.queue.keep_new(math.inf)
         return self._sender.context.copy().run(partial(self._last_sends.send, until, is_last=is_last))
 
     def _drop_expired(self, now: float) -> None:

@@ -15,11 +15,12 @@ from .._concurrency.state_lock import new_state_lock
 from .._spool.spool import Removed
 from . import deadline_clock as time
 from .accounts import Accounts
-from .backlog import Backlog, Parcel, Past
+from .backlog import Backlog
 from .disk_health import DiskHealth
 from .disk_order import Census, Found, Order, Read, Reading, Removal, Written
 from .disk_run import DiskRun
 from .ledger import Loss
+from .parcel import Parcel, Past
 from .payload import Payload
 from .report import Cause
 from .retention import Retention
@@ -277,7 +278,7 @@ class DiskBacklog:
         calls: list[Parcel] = []
         if may_write := self._health.may_write(now):
             # The sender may be in a call that hangs. What comes behind a call that old has long to wait, too.
-            self._backlog.keep_new(math.inf if self._backlog.has_call_since(before) else before)
+            self._backlog.queue.keep_new(math.inf if self._backlog.has_call_since(before) else before)
             writes = self._backlog.take_for_disk(_BYTES_AT_A_TIME)
             calls = self._backlog.calls_since(before)
         with self._lock:

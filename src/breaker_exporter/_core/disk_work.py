@@ -13,8 +13,8 @@ from .._spool.names import FileName
 from .._spool.spool import Full, Removed, Spool, TooLarge
 from .._spool.stamp import Stamp
 from . import deadline_clock as time
-from .backlog import Parcel
 from .disk_order import Census, Found, Order, Read, Reading, Removal, Written
+from .parcel import Parcel
 from .payload import Payload, StoringEncoder
 
 _ITEMS_IN_FILE = 512

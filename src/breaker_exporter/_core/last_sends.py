@@ -7,8 +7,9 @@ from collections import deque
 
 from . import deadline_clock as time
 from .accounts import Accounts
-from .backlog import Backlog, Parcel
+from .backlog import Backlog
 from .change import LOOKS_AGAIN, Change
+from .parcel import Parcel
 from .parcel_calls import ParcelCalls
 from .runner import Runner
 
@@ -46,7 +47,7 @@ class LastSends:
         calls_end_by = None
         while os.getpid() == self._pid and self._accounts.is_closed and (now := time.monotonic()) < until:
             if not untried:
-                untried.extend(parcel for parcel in self._backlog.waiting() if parcel not in tried)
+                untried.extend(parcel for parcel in self._backlog.queue.parcels() if parcel not in tried)
                 tried.update(untried)
             if untried:
                 if not self._send(untried.popleft(), until):
@@ -58,7 +59,7 @@ class LastSends:
                 break
             self._runner.settle_late()
             self._change.wait(lambda: not self._backlog.has_calls, min(calls_end_by - now, LOOKS_AGAIN))
-        return self._backlog.is_empty
+        return self._backlog.queue.is_empty
 
     def _send(self, parcel: Parcel, until: float) -> bool:
         """Send one that waits, unless it is gone; false where no more can be sent now."""

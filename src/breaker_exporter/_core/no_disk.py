@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from .backlog import Parcel
 from .disk_backlog import DiskBacklog
 from .disk_order import Reading
+from .parcel import Parcel
 from .settlement import Settlement
 
 

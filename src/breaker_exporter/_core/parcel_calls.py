@@ -9,10 +9,11 @@ from typing import Protocol
 from .._base.log import say
 from . import deadline_clock as time
 from .accounts import Accounts
-from .backlog import Backlog, Parcel
+from .backlog import Backlog
 from .change import Change
 from .choice import Choice
 from .no_disk import Disk
+from .parcel import Parcel
 from .parcel_attempt import ParcelAttempt
 from .payload import Delivery, Payload
 from .replay_pace import ReplayPace

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from .backlog import Parcel
 from .judgement import loss_of, report_of
 from .ledger import Loss
+from .parcel import Parcel
 from .payload import Delivery, Payload
 from .report import Cause, ExportReport, Verdict
 from .turn import Outcome, Returned
