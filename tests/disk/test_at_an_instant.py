@@ -63,8 +63,8 @@ def _disk_of(exporter: CircuitBreakerSpanExporter) -> DiskBacklog:
     exporter.export(batch("first"))
     custody = exporter._guarded.guard.custody
     assert custody is not None
-    assert isinstance(custody._disk, DiskBacklog)
-    return custody._disk
+    assert isinstance(custody._store.disk, DiskBacklog)
+    return custody._store.disk
 
 
 def test_an_order_is_of_so_many_bytes_about() -> None:

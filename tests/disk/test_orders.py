@@ -268,7 +268,7 @@ def test_files_that_another_process_has_delivered_are_forgotten(
     assert exporter.force_flush(10_000)
     custody = exporter._guarded.guard.custody
     assert custody is not None
-    until(lambda: not custody._disk.has_files)
+    until(lambda: not custody._store.disk.has_files)
     assert exporter.health().recovered == exporter.health().exported
 
 
@@ -300,7 +300,7 @@ def test_a_failed_batch_of_the_disk_keeps_no_memory(
         until(lambda: exporter.health().retry_in == 60)
     custody = exporter._guarded.guard.custody
     assert custody is not None
-    disk = custody._disk
+    disk = custody._store.disk
     assert isinstance(disk, disk_backlog.DiskBacklog)
     until(lambda: len(disk._failed) == 2)
     until(lambda: not exporter._guarded.guard.custody._backlog._in_call)  # type: ignore[union-attr]
@@ -439,7 +439,7 @@ def test_work_that_ends_as_it_is_given_up_is_undone(
     exporter.export(batch("a", 2))
     until(lambda: len(files(tmp_path)) == 1)
     custody: Any = exporter._guarded.guard.custody
-    until(lambda: not custody._disk._run.is_busy)
+    until(lambda: not custody._store.disk._run.is_busy)
 
     gate.open()
 
@@ -529,7 +529,7 @@ def test_a_reading_is_wanted_by_nobody_once_it_is_over(make: Make, tmp_path: Pat
     exporter.export(batch("a", 2))
     exporter.shutdown(2_000)
     custody: Any = exporter._guarded.guard.custody
-    disk = custody._disk
+    disk = custody._store.disk
 
     disk.want(Reading.OLDEST)
 

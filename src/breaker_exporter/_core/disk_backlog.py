@@ -94,7 +94,7 @@ class DiskBacklog:
         self._lent: Parcel | None = None
         self._failed: dict[str, Past] = {}
         self._answered: set[str] = set()
-        self._files = 0
+        self._files: int | None = None
         self._census: Census | None = None
         self._counted_at = 0.0
         self._checks = False
@@ -105,7 +105,12 @@ class DiskBacklog:
     @property
     def has_files(self) -> bool:
         """True where files lie there, as last seen."""
-        return self._files > 0
+        return bool(self._files)
+
+    @property
+    def may_have_files(self) -> bool:
+        """The same, or nobody has looked yet."""
+        return self._files != 0
 
     @property
     def has_readable_files(self) -> bool:
@@ -120,7 +125,7 @@ class DiskBacklog:
     @property
     def has_untried(self) -> bool:
         """True where a file lies there of which no call has failed, and none is out."""
-        return self._files > len({*self._failed, *self._in_hand})
+        return (self._files or 0) > len({*self._failed, *self._in_hand})
 
     @property
     def is_clear(self) -> bool:

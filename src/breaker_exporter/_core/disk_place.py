@@ -23,24 +23,22 @@ class DiskPlace:
 
     Attributes:
         retention: With a directory.
-        service: ``service.namespace/service.name``, or the name alone.
         exporter: The exporter's name.
         encoder: Makes bytes of payloads, and the reverse.
         in_order: True where batches are to be sent in the order in which they came.
     """
 
     retention: Retention
-    service: str
     exporter: str
     encoder: StoringEncoder
     in_order: bool
 
-    def spool(self) -> Spool:
-        """The spool, which opens its files at its first use."""
+    def spool(self, service: str) -> Spool:
+        """The spool of a service, which opens its files at its first use."""
         assert self.retention.directory is not None
         return Spool(
             self.retention.directory,
-            self.service,
+            service,
             self.encoder.signal,
             self.exporter,
             limit=self.retention.disk,
@@ -49,6 +47,7 @@ class DiskPlace:
 
     def backlog(
         self,
+        service: str,
         backlog: Backlog,
         accounts: Accounts,
         longest_call: float,
@@ -58,13 +57,14 @@ class DiskPlace:
         """The backlog on disk of a process, beside the one in memory.
 
         Args:
+            service: ``service.namespace/service.name``, or the name alone.
             backlog: In memory.
             accounts: Of the exporter.
             longest_call: Seconds that a call may take.
             changed: Called when a parcel is settled or written.
             wake_sender: Called when something was read.
         """
-        spool = self.spool()
+        spool = self.spool(service)
         work = DiskWork(spool, self.encoder, self.retention.max_age, longest_call, in_order=self.in_order)
         run = DiskRun(work)
         health = DiskHealth(self.exporter, spool, self.retention.disk)

@@ -25,6 +25,7 @@ from .announcer import Announcer
 from .chosen_circuit import circuit_of
 from .circuit_settings import EXPORT_TIMEOUT, SWITCH_INTERVAL
 from .custody import Custody
+from .custody_settings import CustodySettings
 from .disk_place import DiskPlace
 from .guard import Guard
 from .joint_accounts import JointAccounts
@@ -111,7 +112,6 @@ class GuardedExporter(Generic[Batch]):
     ) -> None:
         watch_loggers()
         self._service_of = service_of
-        self._place_in: Callable[[str], DiskPlace] | None = None
         self._export_timeout = timeout = EXPORT_TIMEOUT.accept(export_timeout)
         self._wrapped = Wrapped(
             exporter, export, judge, secrets, encoder, size_of, item_size, timeout, tells_time=tells_time
@@ -150,18 +150,20 @@ class GuardedExporter(Generic[Batch]):
         custody = None
         if retention is not None and retention.is_on:
             accounts.retains = True
-            custody = Custody(
-                self.name, unit, accounts, runner, self._wrapped, timeout, retention, in_order=in_order
-            )
-            custody.can_use_disk = storing_encoder is not None
+            place = None
             if retention.directory is not None and storing_encoder is not None:
-                self._place_in = partial(
-                    DiskPlace,
-                    retention,
-                    exporter=self.name,
-                    encoder=storing_encoder,
-                    in_order=in_order,
-                )
+                place = DiskPlace(retention, self.name, storing_encoder, in_order)
+            settings = CustodySettings(
+                self.name,
+                unit,
+                self._wrapped,
+                timeout,
+                retention,
+                in_order,
+                place,
+                can_use_disk=storing_encoder is not None,
+            )
+            custody = Custody(settings, accounts, runner)
         guard = Guard(self.name, timeout, accounts, runner, unit, custody)
         self._guards = OneAProcess(guard)
         self._said_no_size = False
@@ -208,9 +210,8 @@ class GuardedExporter(Generic[Batch]):
             return True
         guard = self.guard
         if guard.custody is not None:
-            if self._place_in is not None and not guard.custody.has_looked:
-                self._use_disk(guard.custody, self._service_of(batch))
-                guard.custody.look(contextvars.copy_context())
+            if not guard.custody.has_looked:
+                guard.custody.look(self._service_of(batch), contextvars.copy_context())
             succeeded = guard.custody.export(items, partial(self._wrapped.payload_of, batch), timeout)
         else:
             deadline = time.monotonic() + min(timeout, self._export_timeout)
@@ -225,18 +226,13 @@ class GuardedExporter(Generic[Batch]):
             service: The name of the service.
             context: The context that it is sent in.
         """
-        custody = self.guard.custody
-        if custody is not None and self._place_in is not None:
-            self._use_disk(custody, service)
-            custody.look(context)
+        if (custody := self.guard.custody) is not None:
+            custody.look(service, context)
 
     def open_disk(self, service: str) -> str | None:
         """Make and open the files of a service now: the reason why they cannot be used, or ``None``."""
         custody = self.guard.custody
-        if custody is None or self._place_in is None:
-            return None
-        self._use_disk(custody, service)
-        return custody.open_disk()
+        return None if custody is None else custody.open_disk(service)
 
     def force_flush(self, timeout_millis: float) -> bool:
         """Flush the wrapped exporter, for `timeout_millis` milliseconds at most.
@@ -268,10 +264,6 @@ class GuardedExporter(Generic[Batch]):
     def say_stopped(self) -> None:
         """Log what this process exported and lost, unless :meth:`shutdown` did: its time is over."""
         self.guard.say_stopped()
-
-    def _use_disk(self, custody: Custody, service: str) -> None:
-        if self._place_in is not None and not custody.is_on_disk:
-            custody.use_disk(self._place_in(service))
 
     def _say_no_size(self, kind: type, error: Exception) -> None:
         if not self._said_no_size:

@@ -13,7 +13,7 @@ class NoDisk:
 
     ahead = None
     census = None
-    has_files = has_readable_files = False
+    has_files = has_readable_files = may_have_files = False
     has_untried = False
     is_clear = True
 

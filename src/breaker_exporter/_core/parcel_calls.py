@@ -9,10 +9,8 @@ from typing import Protocol
 from .._base.log import say
 from . import deadline_clock as time
 from .accounts import Accounts
-from .backlog import Backlog
 from .change import Change
 from .choice import Choice
-from .no_disk import Disk
 from .parcel import Parcel
 from .parcel_attempt import ParcelAttempt
 from .payload import Delivery, Payload
@@ -20,6 +18,7 @@ from .replay_pace import ReplayPace
 from .report import Cause, Verdict
 from .runner import Runner
 from .settlement import COMES_BACK, Settlement, settlement_of
+from .store import Store
 from .turn import CannotStart, Outcome, Refused, Returned
 
 
@@ -43,8 +42,7 @@ class ParcelCalls:
         accounts: Of the exporter, with its circuit.
         runner: Makes the calls.
         destination: Where payloads go.
-        backlog: Holds the parcels.
-        disk: Holds the files of those that lie on disk.
+        store: Holds the parcels, and the files of those that lie on disk.
         pace: Of the replay.
         choice: Of the next parcel.
         timeout: Seconds that one call may take.
@@ -57,8 +55,7 @@ class ParcelCalls:
         accounts: Accounts,
         runner: Runner,
         destination: Destination,
-        backlog: Backlog,
-        disk: Disk,
+        store: Store,
         pace: ReplayPace,
         choice: Choice,
         timeout: float,
@@ -68,8 +65,8 @@ class ParcelCalls:
         self._accounts = accounts
         self._runner = runner
         self._destination = destination
-        self._backlog = backlog
-        self.disk = disk
+        self._store = store
+        self._backlog = store.backlog
         self._pace = pace
         self._choice = choice
         self._timeout = timeout
@@ -80,9 +77,9 @@ class ParcelCalls:
     def take(self, parcel: Parcel) -> bool:
         """Take a parcel into a call; false where it is gone."""
         if parcel.file is not None:  # not counted while it is sent: its file may go by another process
-            taken = self.disk.take_ahead()
+            taken = self._store.disk.take_ahead()
             if taken is not None and taken is not parcel:
-                self.disk.leave(taken)
+                self._store.disk.leave(taken)
             return taken is parcel
         if not self._backlog.take(parcel):
             return False
@@ -144,7 +141,7 @@ class ParcelCalls:
             self._accounts.settle(permit, outcome, found.told, account)
         finally:  # a file in hand is never read again
             if parcel.file is not None:
-                self.disk.settle(parcel, found, resent)
+                self._store.disk.settle(parcel, found, resent)
         self._backlog.make_room()
         self._learn(attempt, found, sent.items, now)
         if found.left is None and found.lost and found.report.verdict in COMES_BACK:
@@ -166,7 +163,7 @@ class ParcelCalls:
         if not (is_settled and (is_same or found.report.accepted_of(attempt.items) == attempt.items)):
             return
         if parcel.file is not None:
-            self.disk.settle(parcel, found, 0)
+            self._store.disk.settle(parcel, found, 0)
         else:
             self._accounts.account_late(parcel.outage, found, lambda: self._backlog.remove(parcel))
         self._change.happened()
@@ -174,7 +171,7 @@ class ParcelCalls:
     def take_back(self, parcel: Parcel) -> None:
         """No call was made with the parcel: it waits again."""
         if parcel.file is not None:
-            self.disk.leave(parcel)
+            self._store.disk.leave(parcel)
             return
         is_new = self._accounts.is_closed and not parcel.was_kept
         self._accounts.keep(
