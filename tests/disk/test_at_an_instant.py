@@ -20,7 +20,7 @@ from breaker_exporter._core.disk_backlog import DiskBacklog
 from breaker_exporter._core.disk_order import Order, Read, Reading, Written
 from breaker_exporter._core.disk_run import DiskRun
 from breaker_exporter._core.disk_work import DiskWork
-from breaker_exporter._core.ledger import Loss
+from breaker_exporter._core.loss import Loss
 from breaker_exporter._core.parcel import Parcel
 from breaker_exporter._core.payload import Delivery
 from breaker_exporter._core.retention_settings import Keep
@@ -287,7 +287,9 @@ def test_what_is_open_can_be_used(tmp_path: Path) -> None:
 def test_what_goes_from_the_disk_with_the_circuit_closed_is_counted(make: Make) -> None:
     exporter = make(Storing())
 
-    exporter._guarded.guard._accounts.recover_dropped(3, Loss.EXPIRED, "too old")
+    custody = exporter._guarded.guard.custody
+    assert custody is not None
+    custody._kept_accounts.recover_dropped(3, Loss.EXPIRED, "too old")
 
     assert (exporter.health().recovered, exporter.health().dropped) == (3, 3)
 

@@ -14,7 +14,7 @@ from breaker_exporter._core.disk_health import DiskHealth
 from breaker_exporter._core.disk_order import Found, Order, Reading, Removal
 from breaker_exporter._core.disk_run import DiskRun
 from breaker_exporter._core.disk_work import DiskWork
-from breaker_exporter._core.ledger import Loss
+from breaker_exporter._core.loss import Loss
 from breaker_exporter._core.parcel import Parcel
 from breaker_exporter._core.payload import Delivery
 from breaker_exporter._core.settlement import Settlement

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from breaker_exporter._core import sender
 from breaker_exporter._core.backlog import Backlog
 from breaker_exporter._core.budget import Budget
-from breaker_exporter._core.ledger import Loss
+from breaker_exporter._core.loss import Loss
 from breaker_exporter._core.retention_settings import Keep
 from breaker_exporter.testing import ScriptedExporter
 
@@ -83,7 +83,7 @@ def test_what_is_gone_when_its_turn_comes_is_left_out(
         chosen.setattr(custody._choice, "next", lambda probe_in, now: (gone, 0.0))
         assert custody._step() == 0.0
     assert inner.sent == []
-    custody._accounts.drop(1, 0, Loss.EVICTED, "for the sums")
+    custody._kept_accounts.drop(1, 0, Loss.EVICTED, "for the sums")
 
 
 def test_what_goes_while_it_is_packed_keeps_its_size() -> None:
@@ -103,7 +103,9 @@ def test_what_goes_while_it_is_packed_keeps_its_size() -> None:
 def test_what_is_not_put_back_is_not_counted_as_kept(make: Make) -> None:
     exporter = make(Encoding())
 
-    exporter._guarded.guard._accounts.keep(3, lambda: False)
+    custody = exporter._guarded.guard.custody
+    assert custody is not None
+    custody._kept_accounts.keep(3, lambda: False)
 
     assert exporter.health().retained == 0
 
@@ -119,7 +121,7 @@ def test_the_last_calls_wait_for_what_another_has_in_hand(make: Make) -> None:
         exporter.export(batch(name))
     _, second = custody._backlog.queue.parcels()
     assert custody._backlog.take(second)
-    custody._accounts.take_out(1)
+    custody._kept_accounts.take_out(1)
     inner.default = DELIVERED
     inner.sent.clear()
 

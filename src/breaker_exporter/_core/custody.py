@@ -21,6 +21,7 @@ from .custody_settings import CustodySettings
 from .discards import Discards
 from .disk_order import Census
 from .intake import Intake
+from .kept_accounts import KeptAccounts
 from .last_sends import LastSends
 from .parcel_calls import ParcelCalls
 from .payload import Payload
@@ -46,7 +47,8 @@ class Custody:
         self._accounts = accounts
         self._runner = runner
         self._change = Change()
-        self._discards = Discards(accounts, settings.destination, retention)
+        self._kept_accounts = KeptAccounts(accounts)
+        self._discards = Discards(self._kept_accounts, settings.destination, retention)
         self._backlog = Backlog(retention.budget, self._discards.evicted)
         self._store = Store(self._backlog)
         self._pace = ReplayPace(retention.replay_rate, carries_live=settings.in_order)
@@ -54,6 +56,7 @@ class Custody:
         self._calls = ParcelCalls(
             settings.name,
             accounts,
+            self._kept_accounts,
             runner,
             settings.destination,
             self._store,
@@ -90,7 +93,6 @@ class Custody:
         )
         self._end = CustodyEnd(
             settings,
-            accounts,
             runner,
             self._store,
             self._intake,
@@ -208,7 +210,7 @@ class Custody:
             self._store.disk = place.backlog(
                 service,
                 self._backlog,
-                self._accounts,
+                self._kept_accounts,
                 self._settings.attempt_timeout + 1.0,
                 self._change.happened,
                 self._sender.wake,

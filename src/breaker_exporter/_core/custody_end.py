@@ -7,7 +7,6 @@ import logging
 from .._base.log import counted, say
 from .._concurrency.thrown import passing_on
 from . import deadline_clock as time
-from .accounts import Accounts
 from .change import LOOKS_AGAIN, Change
 from .custody_settings import CustodySettings
 from .discards import Discards
@@ -29,7 +28,6 @@ class CustodyEnd:
 
     Args:
         settings: Of the exporter.
-        accounts: Of the exporter, with its circuit.
         runner: Makes the calls.
         store: Holds what waits.
         intake: Is closed.
@@ -45,7 +43,6 @@ class CustodyEnd:
     def __init__(
         self,
         settings: CustodySettings,
-        accounts: Accounts,
         runner: Runner,
         store: Store,
         intake: Intake,
@@ -55,7 +52,6 @@ class CustodyEnd:
         change: Change,
     ) -> None:
         self._settings = settings
-        self._accounts = accounts
         self._runner = runner
         self._store = store
         self._intake = intake
@@ -96,13 +92,11 @@ class CustodyEnd:
             self._store.disk.finish(time.monotonic() + _WRITTEN_WITHIN)
         self._store.disk.stop()
         waiting, in_call = self._store.backlog.take_all()
-        for parcel in in_call:
-            self._accounts.keep(parcel.payload.items, lambda: True)
-        items = 0
-        for parcel in (*waiting, *in_call):
-            items += parcel.payload.items
+        for parcel in waiting:
             self._discards.stopped(parcel)
-        if items:
+        for parcel in in_call:
+            self._discards.stopped_in_call(parcel)
+        if items := sum(parcel.payload.items for parcel in (*waiting, *in_call)):
             text = "%s: %s in memory could not be delivered before the end and are lost%s"
             lost = counted(items, self._settings.unit)
             say(logging.WARNING, text, self._settings.name, lost, self._advice())

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .accounts import Accounts
-from .ledger import Loss
+from .kept_accounts import KeptAccounts
+from .loss import Loss
 from .parcel import Parcel
 from .parcel_calls import Destination
 from .retention import Retention
@@ -13,12 +13,12 @@ class Discards:
     """Accounts for parcels that have left the backlog without having been delivered.
 
     Args:
-        accounts: Of the exporter.
+        accounts: Of what the exporter keeps.
         destination: Told that it will not be asked to send them any more.
         retention: Its limits are the reasons.
     """
 
-    def __init__(self, accounts: Accounts, destination: Destination, retention: Retention) -> None:
+    def __init__(self, accounts: KeptAccounts, destination: Destination, retention: Retention) -> None:
         self._accounts = accounts
         self._destination = destination
         self._retention = retention
@@ -30,6 +30,11 @@ class Discards:
     def expired(self, parcel: Parcel) -> None:
         """It was too old."""
         self._drop(parcel, Loss.EXPIRED, self._retention.too_old())
+
+    def stopped_in_call(self, parcel: Parcel) -> None:
+        """The process ended while it was in a call."""
+        self._accounts.keep(parcel.payload.items, lambda: True)
+        self.stopped(parcel)
 
     def stopped(self, parcel: Parcel) -> None:
         """The process ended."""

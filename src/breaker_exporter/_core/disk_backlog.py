@@ -14,12 +14,12 @@ from functools import partial
 from .._concurrency.state_lock import new_state_lock
 from .._spool.spool import Removed
 from . import deadline_clock as time
-from .accounts import Accounts
 from .backlog import Backlog
 from .disk_health import DiskHealth
 from .disk_order import Census, Found, Order, Read, Reading, Removal, Written
 from .disk_run import DiskRun
-from .ledger import Loss
+from .kept_accounts import KeptAccounts
+from .loss import Loss
 from .parcel import Parcel, Past
 from .payload import Payload
 from .report import Cause
@@ -53,7 +53,7 @@ class DiskBacklog:
         name: The exporter's name.
         retention: What is kept.
         backlog: Of the exporter, in memory.
-        accounts: Of the exporter.
+        accounts: Of what the exporter keeps.
         run: Carries out orders.
         health: Knows what the disk can do now.
         release: Called with each payload that is no longer this process's.
@@ -69,7 +69,7 @@ class DiskBacklog:
         name: str,
         retention: Retention,
         backlog: Backlog,
-        accounts: Accounts,
+        accounts: KeptAccounts,
         run: DiskRun,
         health: DiskHealth,
         release: Callable[[Payload], object],

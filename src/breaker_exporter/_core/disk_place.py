@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from .._spool.spool import Spool
-from .accounts import Accounts
 from .backlog import Backlog
 from .disk_backlog import DiskBacklog
 from .disk_health import DiskHealth
 from .disk_run import DiskRun
 from .disk_work import DiskWork
+from .kept_accounts import KeptAccounts
 from .payload import StoringEncoder
 from .retention import Retention
 from .retention_settings import Keep
@@ -49,7 +49,7 @@ class DiskPlace:
         self,
         service: str,
         backlog: Backlog,
-        accounts: Accounts,
+        accounts: KeptAccounts,
         longest_call: float,
         changed: Callable[[], object],
         wake_sender: Callable[[], object],
@@ -59,7 +59,7 @@ class DiskPlace:
         Args:
             service: ``service.namespace/service.name``, or the name alone.
             backlog: In memory.
-            accounts: Of the exporter.
+            accounts: Of what the exporter keeps.
             longest_call: Seconds that a call may take.
             changed: Called when a parcel is settled or written.
             wake_sender: Called when something was read.

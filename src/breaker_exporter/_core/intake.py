@@ -22,7 +22,7 @@ from .batch import Batch
 from .choice import Choice
 from .custody_settings import CustodySettings
 from .last_sends import LastSends
-from .ledger import Loss
+from .loss import Loss
 from .parcel import Parcel
 from .parcel_calls import ParcelCalls
 from .payload import Payload

@@ -11,6 +11,7 @@ from . import deadline_clock as time
 from .accounts import Accounts
 from .change import Change
 from .choice import Choice
+from .kept_accounts import KeptAccounts
 from .parcel import Parcel
 from .parcel_attempt import ParcelAttempt
 from .payload import Delivery, Payload
@@ -40,6 +41,7 @@ class ParcelCalls:
     Args:
         name: The exporter's name.
         accounts: Of the exporter, with its circuit.
+        kept_accounts: Of what it keeps.
         runner: Makes the calls.
         destination: Where payloads go.
         store: Holds the parcels, and the files of those that lie on disk.
@@ -53,6 +55,7 @@ class ParcelCalls:
         self,
         name: str,
         accounts: Accounts,
+        kept_accounts: KeptAccounts,
         runner: Runner,
         destination: Destination,
         store: Store,
@@ -63,6 +66,7 @@ class ParcelCalls:
     ) -> None:
         self._name = name
         self._accounts = accounts
+        self._kept_accounts = kept_accounts
         self._runner = runner
         self._destination = destination
         self._store = store
@@ -83,7 +87,7 @@ class ParcelCalls:
             return taken is parcel
         if not self._backlog.take(parcel):
             return False
-        self._accounts.take_out(parcel.payload.items)
+        self._kept_accounts.take_out(parcel.payload.items)
         return True
 
     def make(self, parcel: Parcel, deadline: float) -> ParcelAttempt:
@@ -135,7 +139,7 @@ class ParcelCalls:
             if parcel.file is not None:  # accounted for by whoever removes that
                 self._backlog.end_call(parcel, None)
             elif self._backlog.end_call(parcel, found.left):  # else given up at the end of the process
-                self._accounts.account_parcel(outage, found, resent)
+                self._kept_accounts.account_parcel(outage, found, resent)
 
         try:
             self._accounts.settle(permit, outcome, found.told, account)
@@ -165,7 +169,7 @@ class ParcelCalls:
         if parcel.file is not None:
             self._store.disk.settle(parcel, found, 0)
         else:
-            self._accounts.account_late(parcel.outage, found, lambda: self._backlog.remove(parcel))
+            self._kept_accounts.account_late(parcel.outage, found, lambda: self._backlog.remove(parcel))
         self._change.happened()
 
     def take_back(self, parcel: Parcel) -> None:
@@ -174,7 +178,7 @@ class ParcelCalls:
             self._store.disk.leave(parcel)
             return
         is_new = self._accounts.is_closed and not parcel.was_kept
-        self._accounts.keep(
+        self._kept_accounts.keep(
             parcel.payload.items,
             # Not done where it was given up at the end of the process.
             lambda: self._backlog.end_call(parcel, parcel.payload, is_new=is_new),

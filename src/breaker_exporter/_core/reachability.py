@@ -15,9 +15,9 @@ from typing import Protocol, TypeVar
 from .._base.values import CircuitState
 from .._concurrency.fork import renew_lock_in_child
 from .._concurrency.state_lock import holds_state_lock, new_state_lock
-from .accounts import Member
 from .announcer import Announcer, Listener
 from .circuit import Circuit, Permit
+from .member import Member
 from .report import ExportReport
 from .toll import Toll
 from .turn import Outcome, Refused

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from .judgement import loss_of, report_of
-from .ledger import Loss
+from .loss import Loss
 from .parcel import Parcel
 from .payload import Delivery, Payload
 from .report import Cause, ExportReport, Verdict
