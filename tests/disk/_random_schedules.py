@@ -23,7 +23,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from breaker_exporter import CircuitBreakerSpanExporter, Retention
 from breaker_exporter._concurrency import disk_job
-from breaker_exporter._core import choice, cooldown, custody_end, disk_backlog, disk_health
+from breaker_exporter._core import choice, cooldown, custody_end, disk_backlog, disk_health, disk_replay
 from breaker_exporter._core.report import Cause, Verdict
 from breaker_exporter._spool import bound
 from breaker_exporter._spool.spool import Full, Spool
@@ -51,7 +51,7 @@ _SHORT = {
     (custody_end, "_WRITTEN_WITHIN"): 5.0,
     (disk_backlog, "_WRITE_AFTER"): 0.01,
     (disk_backlog, "_LOOK_AGAIN"): 0.002,
-    (disk_backlog, "_ASK_AGAIN"): 0.005,
+    (disk_replay, "_ASK_AGAIN"): 0.005,
     (disk_health, "_RETRY_AFTER"): 0.005,
     (disk_health, "_WRITE_AFTER"): 0.005,
     (bound, "FRESH"): 0.02,

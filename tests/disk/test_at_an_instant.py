@@ -97,7 +97,7 @@ def test_a_batch_that_was_read_in_the_place_of_the_one_that_was_chosen_stays(mak
     chosen, read = (custody._backlog.lend(Encoded((name,)), name, 0.0, 0.0) for name in ("chosen", "read"))
     assert chosen is not None
     assert read is not None
-    disk.ahead = read
+    disk._replay.ahead = read
 
     assert not custody._calls.take(chosen)
 
@@ -108,9 +108,9 @@ def test_a_batch_that_was_read_in_the_place_of_the_one_that_was_chosen_stays(mak
 
 def test_what_was_read_when_it_was_over_already_is_left(make: Make) -> None:
     disk = _disk_of(make(Storing()))
-    disk._is_over = True
+    disk._replay.is_over = True
 
-    disk._read(Read("file", Encoded(("read",)), 0.0, 0.0, may_be_there=False), 0.0)
+    disk._replay.take_up(Read("file", Encoded(("read",)), 0.0, 0.0, may_be_there=False), 0.0, has_files=True)
 
     assert disk.ahead is None
 
@@ -120,9 +120,9 @@ def test_what_was_read_after_the_last_is_left(make: Make) -> None:
     disk, custody = _disk_of(exporter), exporter._guarded.guard.custody
     assert custody is not None
     exporter.shutdown()
-    disk._is_over = False
+    disk._replay.is_over = False
 
-    disk._read(Read("file", Encoded(("read",)), 0.0, 0.0, may_be_there=False), 0.0)
+    disk._replay.take_up(Read("file", Encoded(("read",)), 0.0, 0.0, may_be_there=False), 0.0, has_files=True)
 
     assert disk.ahead is None
 
@@ -139,22 +139,22 @@ def test_an_order_that_another_takes_up_is_not_taken_up_again(
     monkeypatch.setattr(disk._run, "claim", lambda: next(claims, False))
     monkeypatch.setattr(disk._run, "wait_for_other", lambda timeout: None)
 
-    assert disk._advance(time.monotonic() + 5, before=0.0)
+    assert disk._run.advance(time.monotonic() + 5, before=0.0)
 
     monkeypatch.undo()
-    until(lambda: disk._advance(time.monotonic() + 5, before=0.0) is False)
+    until(lambda: disk._run.advance(time.monotonic() + 5, before=0.0) is False)
 
 
 def test_a_step_that_goes_on_in_a_child_takes_nothing_up(make: Make) -> None:
     disk = _disk_of(make(Storing()))
     disk._worker.stop()
     until(lambda: not disk._run.is_busy)
-    disk._checks, disk._pid = True, -1
+    disk._checks, disk._run._pid = True, -1
 
-    until(lambda: not disk._advance(time.monotonic() + 5, before=0.0))
+    until(lambda: not disk._run.advance(time.monotonic() + 5, before=0.0))
 
-    disk._pid = os.getpid()
-    until(lambda: disk._advance(time.monotonic() + 5, before=0.0) is False)
+    disk._run._pid = os.getpid()
+    until(lambda: disk._run.advance(time.monotonic() + 5, before=0.0) is False)
 
 
 def test_a_call_that_fails_as_its_file_is_noted_leaves_that_to_be_read(
@@ -188,7 +188,7 @@ def test_a_call_that_fails_as_its_file_is_noted_leaves_that_to_be_read(
     disk._written(Written("file", (parcel,), 2))
 
     assert parcel.file == "file"
-    assert "file" not in disk._in_hand, "nobody would ever read it"
+    assert "file" not in disk._replay._in_hand, "nobody would ever read it"
 
 
 def test_the_end_waits_for_who_takes_an_order_up_but_not_for_long(make: Make) -> None:
@@ -224,7 +224,7 @@ def test_an_order_that_ends_before_anybody_waits_is_not_waited_for(tmp_path: Pat
             return self.asked > 1
 
     spool = Spool(str(tmp_path), "shop", "spans", "one", limit=1 << 20, keep_newest=True)
-    run, job = DiskRun(_work(spool)), Ended()
+    run, job = DiskRun(_work(spool), lambda before: None, lambda order, found: None), Ended()
     run._job = job  # type: ignore[assignment]
 
     run.wait(60.0)

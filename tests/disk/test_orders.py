@@ -273,7 +273,7 @@ def test_files_that_another_process_has_delivered_are_forgotten(
 
 
 def test_two_callers_give_one_order_at_a_time(work: DiskWork) -> None:
-    run = DiskRun(work)
+    run = DiskRun(work, lambda before: None, lambda order, found: None)
 
     assert run.claim()
     assert not run.claim()
@@ -302,11 +302,11 @@ def test_a_failed_batch_of_the_disk_keeps_no_memory(
     assert custody is not None
     disk = custody._store.disk
     assert isinstance(disk, disk_backlog.DiskBacklog)
-    until(lambda: len(disk._failed) == 2)
+    until(lambda: len(disk._replay.failed) == 2)
     until(lambda: not exporter._guarded.guard.custody._backlog._in_call)  # type: ignore[union-attr]
 
     assert custody._backlog.size == 0
-    assert all(isinstance(value, int) for past in disk._failed.values() for value in past)
+    assert all(isinstance(value, int) for past in disk._replay.failed.values() for value in past)
 
 
 def test_a_probe_takes_another_file_than_the_last_one_failed_with(
@@ -501,7 +501,7 @@ def test_an_order_that_could_not_be_carried_out_is_an_error(work: DiskWork) -> N
         def carry_out(self, order: Order, is_given_up: Callable[[], bool]) -> Found:
             raise RuntimeError("no thread can be started")
 
-    run = DiskRun(_work(work.spool))
+    run = DiskRun(_work(work.spool), lambda before: None, lambda order, found: None)
     run._work = Raises(work.spool, work._encoder, 60.0, 16.0)
     order = Order(read=Reading.OLDEST)
     assert run.start(order) is None
@@ -533,7 +533,7 @@ def test_a_reading_is_wanted_by_nobody_once_it_is_over(make: Make, tmp_path: Pat
 
     disk.want(Reading.OLDEST)
 
-    assert disk._wanted is None
+    assert not disk._replay.is_wanted
     assert disk.take_ahead() is None
 
 

@@ -9,7 +9,6 @@ from .._spool.spool import Spool
 from .backlog import Backlog
 from .disk_backlog import DiskBacklog
 from .disk_health import DiskHealth
-from .disk_run import DiskRun
 from .disk_work import DiskWork
 from .kept_accounts import KeptAccounts
 from .payload import StoringEncoder
@@ -66,9 +65,8 @@ class DiskPlace:
         """
         spool = self.spool(service)
         work = DiskWork(spool, self.encoder, self.retention.max_age, longest_call, in_order=self.in_order)
-        run = DiskRun(work)
         health = DiskHealth(self.exporter, spool, self.retention.disk)
         release = self.encoder.release_payload
         return DiskBacklog(
-            self.exporter, self.retention, backlog, accounts, run, health, release, changed, wake_sender
+            self.exporter, self.retention, backlog, accounts, work, health, release, changed, wake_sender
         )
