@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
+from .folders import Folders
 from .lease import LeaseFile
-from .place import Folders
 from .shelf import Shelf
 
 

@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from .bound import Bound, Full, TooLarge
+from .cannot_use import CannotUse, cannot_use
 from .files import no_rest, size_of, taken, unlinked, write_new
 from .lease import NAME as LEASE
 from .lease import LeaseFile, can_lock, lease_in
 from .names import BATCH, UNFINISHED, FileName
 from .opened import Opened
-from .place import CannotUse, Place, cannot_use
+from .place import Place
 from .record import LARGEST, Record
 from .shelf import Shelf
 from .stamp import Stamp
