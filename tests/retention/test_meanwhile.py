@@ -168,7 +168,7 @@ def test_an_export_that_comes_as_the_sender_goes_off_keeps_its_context(
     custody = exporter._guarded.guard.custody
     assert custody is not None
     monkeypatch.setattr(sender, "start_in_background", lambda *args: args[-1]())  # the test makes the step
-    lock = custody._sender._lock = _Noting(custody._sender._lock)  # type: ignore[assignment]
+    lock = custody._sender.lock = _Noting(custody._sender.lock)  # type: ignore[assignment]
     given = spans(2)
 
     def export() -> None:

@@ -294,7 +294,7 @@ def test_ctrl_c_while_a_shutdown_sends_goes_on_and_still_shuts_the_inner_one_dow
     assert custody is not None
 
     def interrupt() -> None:
-        until(lambda: custody._intake.is_closed)
+        until(lambda: custody.intake.is_closed)
         until(lambda: exporter._guarded.guard._runner._turns.are_awaited)
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 

@@ -58,7 +58,8 @@ class Accounts:
         unit: The name of an item, in the plural.
 
     Attributes:
-        ledger: The counts; the lock guards them.
+        ledger: The counts.
+        lock: Guards circuit and counts.
         retains: True where what cannot be delivered is kept, which log lines say.
     """
 
@@ -72,7 +73,7 @@ class Accounts:
         self.retains = False
         self._said_broken = False
         self._said_stopped = False
-        self._lock = self._new_lock()
+        self.lock = self._new_lock()
         renew_lock_in_child(self)
 
     def forked(self) -> Accounts:
@@ -81,23 +82,18 @@ class Accounts:
         child.retains = self.retains
         return child
 
-    @property
-    def lock(self) -> threading.RLock:
-        """Held by what changes circuit or counts, or asks for both."""
-        return self._lock
-
     def join(self, member: Member) -> None:
         """Tell `member` of changes that others make: there are none, the circuit is this exporter's own."""
 
     def receive(self, batch: Batch, items: int) -> None:
         """A batch of so many items has come in."""
-        with self._lock:
+        with self.lock:
             self.ledger.receive(items)
             batch.owed = items
 
     def refusal(self) -> str | None:
         """The reason why the circuit would refuse a call now, or ``None``."""
-        with self._lock:
+        with self.lock:
             return self._circuit.refusal()
 
     def admit(self, holder: PermitHolder) -> None:
@@ -106,7 +102,7 @@ class Accounts:
         Raises:
             Refused: There is none now.
         """
-        with self._lock:
+        with self.lock:
             if reason := self._circuit.refusal():
                 raise Refused(reason)
             if time.monotonic() >= holder.deadline:  # the circuit of a given breaker may have taken its time
@@ -125,7 +121,7 @@ class Accounts:
             report: What the outcome means.
             account: Called under the lock; says what becomes of the items, as :meth:`account` does.
         """
-        with self._lock:
+        with self.lock:
             if loss_of(report) is Loss.REJECTED:
                 try:
                     broken = tell_circuit(self._circuit, permit, outcome, report)
@@ -141,7 +137,7 @@ class Accounts:
 
     def account(self, batch: Batch, report: ExportReport) -> None:
         """Account for a batch whose call has ended: exported, or failed."""
-        with self._lock:
+        with self.lock:
             items = batch.take()
             held = report.accepted_of(items)
             self.ledger.settle(held, items - held, report.reason, loss_of(report), self.now())
@@ -152,7 +148,7 @@ class Accounts:
         Returns:
             The number of its items.
         """
-        with self._lock:
+        with self.lock:
             items, now = batch.take(), self.now()
             self.collect(now)
             self.ledger.refuse(items, reason, now)
@@ -165,7 +161,7 @@ class Accounts:
         Returns:
             The number of its items.
         """
-        with self._lock:
+        with self.lock:
             items = batch.take()
             self.ledger.fail(items, reason, kind, self.now())
             self.collect(self.now())
@@ -173,7 +169,7 @@ class Accounts:
 
     def take_over(self, batch: Batch, items: int) -> None:
         """So many items of a batch are in custody now; the others cannot be encoded."""
-        with self._lock:
+        with self.lock:
             left_out = batch.take() - items
             if left_out > 0:
                 reason = f"{counted(left_out, self._unit)} cannot be encoded"
@@ -184,7 +180,7 @@ class Accounts:
         """Take back a permit whose call was not made: that says nothing about the backend."""
         self._circuit.land(permit)  # first: what follows may raise, or be thrown out of a wait for the lock
         try:
-            with self._lock:
+            with self.lock:
                 self._circuit.cancel(permit)
                 self.collect(self.now())
         except Exception as error:
@@ -218,7 +214,7 @@ class Accounts:
 
         0 where the storage of a given breaker, or the clock, raises: a call will show what is wrong.
         """
-        with self._lock:
+        with self.lock:
             return probe_in_of(self._circuit)
 
     @property
@@ -251,7 +247,7 @@ class Accounts:
 
     def stop(self) -> None:
         """Queue the line about all that this process has exported and lost, once (G2)."""
-        with self._lock:
+        with self.lock:
             said, self._said_stopped = self._said_stopped, True
             if not said:
                 self._announcer.add_line(self.ledger.balance())
@@ -274,7 +270,7 @@ class Accounts:
 
     def _read(self, question: Callable[[], Answer]) -> Answer:
         """Answer under the lock. To ask may be what shows that the circuit has changed."""
-        with self._lock:
+        with self.lock:
             answer = question()
             self.collect(self.now())
         self.announce()

@@ -32,12 +32,8 @@ class Budget:
         self._keep = keep
         # Weak: what an application drops is not kept alive by the budget that it shared.
         self._backlogs: weakref.WeakSet[Backlog] = weakref.WeakSet()
-        self._lock = self._new_lock()
+        self.lock = self._new_lock()
         renew_lock_in_child(self)
-
-    @property
-    def lock(self) -> threading.RLock:
-        return self._lock
 
     @property
     def used(self) -> int:
@@ -46,7 +42,7 @@ class Budget:
 
     def join(self, backlog: Backlog) -> None:
         """Share the memory with one more backlog."""
-        with self._lock:
+        with self.lock:
             self._backlogs.add(backlog)
 
     def make_room(self) -> None:
@@ -56,7 +52,7 @@ class Budget:
             backlog.evicted(parcel)
 
     def _evicted(self) -> tuple[Backlog, Parcel] | None:
-        with self._lock:
+        with self.lock:
             if self.used <= self.limit:
                 return None
             fullest = max(self._backlogs, key=lambda backlog: backlog.queue.size)

@@ -6,9 +6,7 @@ A batch comes in by the intake and is sent at once, or waits for the sender; see
 from __future__ import annotations
 
 import contextvars
-import math
 import os
-from collections.abc import Callable
 
 from .._concurrency.thrown import passing_on
 from . import deadline_clock as time
@@ -24,7 +22,6 @@ from .intake import Intake
 from .kept_accounts import KeptAccounts
 from .last_sends import LastSends
 from .parcel_calls import ParcelCalls
-from .payload import Payload
 from .replay_pace import ReplayPace
 from .runner import Runner
 from .sender import Sender
@@ -39,6 +36,10 @@ class Custody:
         settings: Of the exporter.
         accounts: Of the exporter, with its circuit.
         runner: Makes the calls.
+
+    Attributes:
+        intake: Takes batches in.
+        has_looked: True once :meth:`look` was called, or where no directory is named.
     """
 
     def __init__(self, settings: CustodySettings, accounts: Accounts, runner: Runner) -> None:
@@ -80,7 +81,7 @@ class Custody:
         self._last_sends = LastSends(
             accounts, runner, self._store, self._choice, self._calls, self._sender, self._change
         )
-        self._intake = Intake(
+        self.intake = Intake(
             settings,
             accounts,
             runner,
@@ -95,14 +96,14 @@ class Custody:
             settings,
             runner,
             self._store,
-            self._intake,
+            self.intake,
             self._sender,
             self._last_sends,
             self._discards,
             self._change,
         )
         self._service: str | None = None
-        self._has_looked = settings.place is None
+        self.has_looked = settings.place is None
         self._pid = os.getpid()
 
     @property
@@ -125,15 +126,10 @@ class Custody:
         """True once the shutdown has sent what it had the time for."""
         return self._end.is_drained
 
-    @property
-    def has_looked(self) -> bool:
-        """True once :meth:`look` was called, or where nothing lies on disk since no directory is named."""
-        return self._has_looked
-
     def forked(self, accounts: Accounts, runner: Runner) -> Custody:
         """For a forked child: what waits is its parent's (K11)."""
         child = Custody(self._settings, accounts, runner)
-        child._intake.is_closed = child._end.is_drained = self._intake.is_closed
+        child.intake.is_closed = child._end.is_drained = self.intake.is_closed
         if self._service is not None:
             child._use_disk(self._service)
         return child
@@ -147,7 +143,7 @@ class Custody:
         """
         if self._settings.place is not None:
             self._use_disk(service)
-            self._has_looked = True
+            self.has_looked = True
             self._sender.use_context(context)
             self._store.disk.look()
 
@@ -159,10 +155,6 @@ class Custody:
         """
         self._use_disk(service)
         return self._store.disk.open()
-
-    def export(self, items: int, encode: Callable[[], Payload], timeout: float = math.inf) -> bool:
-        """Take a batch into custody; see :meth:`Intake.export`."""
-        return self._intake.export(items, encode, timeout)
 
     def look_again(self) -> None:
         """Wake the sender, if it has work: a call of some exporter has changed the circuit."""

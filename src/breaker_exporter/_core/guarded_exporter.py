@@ -120,10 +120,11 @@ class GuardedExporter(Generic[Batch]):
         if items == 0:
             return True
         guard = self.guard
-        if guard.custody is not None:
-            if not guard.custody.has_looked:
-                guard.custody.look(self._service_of(batch), contextvars.copy_context())
-            succeeded = guard.custody.export(items, partial(self._wrapped.payload_of, batch), timeout)
+        custody = guard.custody
+        if custody is not None:
+            if not custody.has_looked:
+                custody.look(self._service_of(batch), contextvars.copy_context())
+            succeeded = custody.intake.export(items, partial(self._wrapped.payload_of, batch), timeout)
         else:
             deadline = time.monotonic() + min(timeout, self._export_timeout)
             succeeded = guard.export(items, self._wrapped.export_of(batch, deadline, options), deadline)

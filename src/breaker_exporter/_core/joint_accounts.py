@@ -59,7 +59,7 @@ class JointAccounts(Accounts):
         return self._announcer.listeners()
 
     def toll(self) -> Toll:
-        with self._lock:
+        with self.lock:
             self.collect(self.now())
             return self._toll() if self.ledger.in_outage else self._latest_toll
 

@@ -129,7 +129,7 @@ class ParcelCalls:
             self._accepted,
             is_probe=permit.probe,
             is_replay=attempt.is_replay,
-            are_others_tried=not self._choice.has_untried,
+            are_others_tried=permit.probe and not self._choice.has_untried,
         )
         attempt.verdict = found.report.verdict if found.left is None else None
 

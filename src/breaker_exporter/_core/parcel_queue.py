@@ -84,9 +84,8 @@ class ParcelQueue:
             return next(unprobed, None) or min(self._kept, key=attrgetter("probed_at"), default=None)
 
     def to_evict(self, *, newest: bool) -> Parcel | None:
-        """The newest or the oldest parcel."""
-        with self._budget.lock:
-            return (max if newest else min)(self._ends(-1 if newest else 0), key=_number, default=None)
+        """The newest or the oldest parcel. The lock is held."""
+        return (max if newest else min)(self._ends(-1 if newest else 0), key=_number, default=None)
 
     def keep_new(self, before: float) -> None:
         """Keep the new parcels that came before this time (monotonic seconds) for later."""

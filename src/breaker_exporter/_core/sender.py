@@ -53,7 +53,7 @@ class Sender:
         self._said_broken = False
         self._parker: Parker | None = None
         self._caller: object = None
-        self._lock = self._new_lock()
+        self.lock = self._new_lock()
         renew_lock_in_child(self)
 
     def wake(self) -> bool:
@@ -62,7 +62,7 @@ class Sender:
         Returns:
             False where it was stopped, or where no thread can be started.
         """
-        with self._lock:
+        with self.lock:
             if self._is_stopped:
                 return False
             self._is_woken = True
@@ -85,7 +85,7 @@ class Sender:
 
     def use_context(self, context: contextvars.Context) -> None:
         """Make steps in a copy of this context, from the next start on, whoever starts it."""
-        with self._lock:
+        with self.lock:
             self._context = context
 
     def forget_context(self, has_nothing: Callable[[], bool]) -> None:
@@ -94,7 +94,7 @@ class Sender:
         Args:
             has_nothing: Says so; called under the lock. What comes in later sets a context of its own.
         """
-        with self._lock:
+        with self.lock:
             before = self._context
             # In a signal handler, something may come in right after it was asked.
             if has_nothing() and self._context is before:
@@ -145,14 +145,14 @@ class Sender:
 
     def _is_over(self, worker: object) -> bool:
         """True where it is off now; false where it was woken since its last step."""
-        with self._lock:
+        with self.lock:
             if not self._is_woken:
                 self._ended(worker)
             return not self._is_woken
 
     def _ended(self, worker: object) -> None:
         """It is off, whatever ended it; unless it was started again meanwhile."""
-        with self._lock:
+        with self.lock:
             if self._worker is worker:
                 self._worker = self._parker = self._caller = None
 
