@@ -14,6 +14,7 @@ from ._base.redaction import secrets_of_environment
 from ._base.signatures import showing_overload_defaults
 from ._base.values import CircuitState, CircuitTransition, ExporterHealth
 from ._contract import Contract
+from ._core.breaker_arguments import BreakerArguments
 from ._core.circuit_settings import (
     COOLDOWN,
     EXPORT_TIMEOUT,
@@ -175,28 +176,25 @@ class BreakerExporter(Generic[Exporter, Batch]):
         self._guarded = GuardedExporter[Batch](
             exporter,
             export=export_method(exporter),
-            tells_time=contract.tells_time,
-            size_of=contract.size_of,
             judge=partial(report_of_result, contract.results),
-            unit=contract.unit,
             secrets=secrets_of_environment,
-            name=name,
-            failure_threshold=failure_threshold,
-            cooldown=cooldown,
-            max_cooldown=max_cooldown,
-            jitter=jitter,
-            breaker=breaker,
-            circuit=circuit,
-            clock=clock,
-            export_timeout=export_timeout,
-            listeners=listeners,
-            switch_interval=switch_interval,
             encoder=encoder_of(exporter),
             storing_encoder=storing_encoder_of(exporter),
-            service_of=contract.service_of,
-            item_size=contract.item_size,
-            in_order=contract.in_order,
-            retention=retention,
+            signal=contract,
+            arguments=BreakerArguments(
+                name=name,
+                failure_threshold=failure_threshold,
+                cooldown=cooldown,
+                max_cooldown=max_cooldown,
+                jitter=jitter,
+                breaker=breaker,
+                circuit=circuit,
+                clock=clock,
+                export_timeout=export_timeout,
+                listeners=listeners,
+                switch_interval=switch_interval,
+                retention=retention,
+            ),
         )
 
     def __repr__(self) -> str:

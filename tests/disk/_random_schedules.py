@@ -23,7 +23,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from breaker_exporter import CircuitBreakerSpanExporter, Retention
 from breaker_exporter._concurrency import disk_job
-from breaker_exporter._core import choice, cooldown, custody, disk_backlog, disk_health
+from breaker_exporter._core import choice, cooldown, custody_end, disk_backlog, disk_health, disk_replay
 from breaker_exporter._core.report import Cause, Verdict
 from breaker_exporter._spool import bound
 from breaker_exporter._spool.spool import Full, Spool
@@ -48,10 +48,10 @@ _TIMEOUT = 0.4
 _SHORT = {
     **SHORT,
     (choice, "_ASK_DISK_AGAIN"): 0.005,
-    (custody, "_WRITTEN_WITHIN"): 5.0,
+    (custody_end, "_WRITTEN_WITHIN"): 5.0,
     (disk_backlog, "_WRITE_AFTER"): 0.01,
     (disk_backlog, "_LOOK_AGAIN"): 0.002,
-    (disk_backlog, "_ASK_AGAIN"): 0.005,
+    (disk_replay, "_ASK_AGAIN"): 0.005,
     (disk_health, "_RETRY_AFTER"): 0.005,
     (disk_health, "_WRITE_AFTER"): 0.005,
     (bound, "FRESH"): 0.02,

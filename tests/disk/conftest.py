@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from breaker_exporter._concurrency import disk_job
-from breaker_exporter._core import custody, disk_backlog, disk_health
+from breaker_exporter._core import disk_backlog, disk_health, sender_steps
 from breaker_exporter._spool import lease
 from breaker_exporter._spool.spool import Spool
 
@@ -30,7 +30,7 @@ __all__ = ["batches", "clock", "handle_when", "no_error_is_logged"]
 @pytest.fixture
 def looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sender and disk look at the circuit's clock all the time, for tests that move that."""
-    monkeypatch.setattr(custody, "_LOOK_AGAIN", 0.005)
+    monkeypatch.setattr(sender_steps, "_LOOK_AGAIN", 0.005)
     monkeypatch.setattr(disk_backlog, "_LOOK_AGAIN", 0.005)
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import gevent
 
 from breaker_exporter._concurrency import disk_job
-from breaker_exporter._core import custody, disk_backlog
+from breaker_exporter._core import disk_backlog, sender_steps
 from breaker_exporter._spool.spool import Spool
 from breaker_exporter.testing import ManualClock
 
@@ -32,13 +32,13 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def _directory() -> Iterator[Path]:
-    often = custody._LOOK_AGAIN, disk_backlog._LOOK_AGAIN
-    custody._LOOK_AGAIN = disk_backlog._LOOK_AGAIN = 0.005
+    often = sender_steps._LOOK_AGAIN, disk_backlog._LOOK_AGAIN
+    sender_steps._LOOK_AGAIN = disk_backlog._LOOK_AGAIN = 0.005
     try:
         with tempfile.TemporaryDirectory() as directory:
             yield Path(directory)
     finally:
-        custody._LOOK_AGAIN, disk_backlog._LOOK_AGAIN = often
+        sender_steps._LOOK_AGAIN, disk_backlog._LOOK_AGAIN = often
 
 
 class _CountingGate(Gate):
@@ -180,7 +180,7 @@ def a_disk_worker_that_is_killed_while_it_reads_goes_on() -> None:
             disk_job.LIMIT = 60.0
             clock.advance(60)
             gevent.sleep(0.05)
-            disk = guard.custody._disk
+            disk = guard.custody._store.disk
             assert isinstance(disk, disk_backlog.DiskBacklog)
             assert disk._run.is_busy
             for each in _greenlets_of("_work"):

@@ -13,14 +13,15 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from breaker_exporter._concurrency import hub
 from breaker_exporter._concurrency.disk_thread import DiskHangs
 from breaker_exporter._core import change, disk_run
-from breaker_exporter._core.backlog import Backlog, Parcel
+from breaker_exporter._core.backlog import Backlog
 from breaker_exporter._core.batch import Batch
 from breaker_exporter._core.budget import Budget
 from breaker_exporter._core.disk_backlog import DiskBacklog
 from breaker_exporter._core.disk_order import Order, Read, Reading, Written
 from breaker_exporter._core.disk_run import DiskRun
 from breaker_exporter._core.disk_work import DiskWork
-from breaker_exporter._core.ledger import Loss
+from breaker_exporter._core.loss import Loss
+from breaker_exporter._core.parcel import Parcel
 from breaker_exporter._core.payload import Delivery
 from breaker_exporter._core.retention_settings import Keep
 from breaker_exporter._core.settlement import settlement_of
@@ -62,8 +63,8 @@ def _disk_of(exporter: CircuitBreakerSpanExporter) -> DiskBacklog:
     exporter.export(batch("first"))
     custody = exporter._guarded.guard.custody
     assert custody is not None
-    assert isinstance(custody._disk, DiskBacklog)
-    return custody._disk
+    assert isinstance(custody._store.disk, DiskBacklog)
+    return custody._store.disk
 
 
 def test_an_order_is_of_so_many_bytes_about() -> None:
@@ -96,7 +97,7 @@ def test_a_batch_that_was_read_in_the_place_of_the_one_that_was_chosen_stays(mak
     chosen, read = (custody._backlog.lend(Encoded((name,)), name, 0.0, 0.0) for name in ("chosen", "read"))
     assert chosen is not None
     assert read is not None
-    disk.ahead = read
+    disk._replay.ahead = read
 
     assert not custody._calls.take(chosen)
 
@@ -107,9 +108,9 @@ def test_a_batch_that_was_read_in_the_place_of_the_one_that_was_chosen_stays(mak
 
 def test_what_was_read_when_it_was_over_already_is_left(make: Make) -> None:
     disk = _disk_of(make(Storing()))
-    disk._is_over = True
+    disk._replay.is_over = True
 
-    disk._read(Read("file", Encoded(("read",)), 0.0, 0.0, may_be_there=False), 0.0)
+    disk._replay.take_up(Read("file", Encoded(("read",)), 0.0, 0.0, may_be_there=False), 0.0, has_files=True)
 
     assert disk.ahead is None
 
@@ -119,9 +120,9 @@ def test_what_was_read_after_the_last_is_left(make: Make) -> None:
     disk, custody = _disk_of(exporter), exporter._guarded.guard.custody
     assert custody is not None
     exporter.shutdown()
-    disk._is_over = False
+    disk._replay.is_over = False
 
-    disk._read(Read("file", Encoded(("read",)), 0.0, 0.0, may_be_there=False), 0.0)
+    disk._replay.take_up(Read("file", Encoded(("read",)), 0.0, 0.0, may_be_there=False), 0.0, has_files=True)
 
     assert disk.ahead is None
 
@@ -138,22 +139,22 @@ def test_an_order_that_another_takes_up_is_not_taken_up_again(
     monkeypatch.setattr(disk._run, "claim", lambda: next(claims, False))
     monkeypatch.setattr(disk._run, "wait_for_other", lambda timeout: None)
 
-    assert disk._advance(time.monotonic() + 5, before=0.0)
+    assert disk._run.advance(time.monotonic() + 5, before=0.0)
 
     monkeypatch.undo()
-    until(lambda: disk._advance(time.monotonic() + 5, before=0.0) is False)
+    until(lambda: disk._run.advance(time.monotonic() + 5, before=0.0) is False)
 
 
 def test_a_step_that_goes_on_in_a_child_takes_nothing_up(make: Make) -> None:
     disk = _disk_of(make(Storing()))
     disk._worker.stop()
     until(lambda: not disk._run.is_busy)
-    disk._checks, disk._pid = True, -1
+    disk._checks, disk._run._pid = True, -1
 
-    until(lambda: not disk._advance(time.monotonic() + 5, before=0.0))
+    until(lambda: not disk._run.advance(time.monotonic() + 5, before=0.0))
 
-    disk._pid = os.getpid()
-    until(lambda: disk._advance(time.monotonic() + 5, before=0.0) is False)
+    disk._run._pid = os.getpid()
+    until(lambda: disk._run.advance(time.monotonic() + 5, before=0.0) is False)
 
 
 def test_a_call_that_fails_as_its_file_is_noted_leaves_that_to_be_read(
@@ -187,7 +188,7 @@ def test_a_call_that_fails_as_its_file_is_noted_leaves_that_to_be_read(
     disk._written(Written("file", (parcel,), 2))
 
     assert parcel.file == "file"
-    assert "file" not in disk._in_hand, "nobody would ever read it"
+    assert "file" not in disk._replay._in_hand, "nobody would ever read it"
 
 
 def test_the_end_waits_for_who_takes_an_order_up_but_not_for_long(make: Make) -> None:
@@ -223,7 +224,7 @@ def test_an_order_that_ends_before_anybody_waits_is_not_waited_for(tmp_path: Pat
             return self.asked > 1
 
     spool = Spool(str(tmp_path), "shop", "spans", "one", limit=1 << 20, keep_newest=True)
-    run, job = DiskRun(_work(spool)), Ended()
+    run, job = DiskRun(_work(spool), lambda before: None, lambda order, found: None), Ended()
     run._job = job  # type: ignore[assignment]
 
     run.wait(60.0)
@@ -286,7 +287,9 @@ def test_what_is_open_can_be_used(tmp_path: Path) -> None:
 def test_what_goes_from_the_disk_with_the_circuit_closed_is_counted(make: Make) -> None:
     exporter = make(Storing())
 
-    exporter._guarded.guard._accounts.recover_dropped(3, Loss.EXPIRED, "too old")
+    custody = exporter._guarded.guard.custody
+    assert custody is not None
+    custody._kept_accounts.recover_dropped(3, Loss.EXPIRED, "too old")
 
     assert (exporter.health().recovered, exporter.health().dropped) == (3, 3)
 

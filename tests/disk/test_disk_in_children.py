@@ -98,7 +98,7 @@ def test_a_child_forked_with_a_batch_read_ahead_does_not_send_it(
     clock.advance(60)
     until(lambda: exporter.health().exported == 2)  # the probe
     moved.advance(0.96)  # a replay is due within a second of that
-    until(lambda: custody._disk.ahead is not None)
+    until(lambda: custody._store.disk.ahead is not None)
 
     def check() -> None:
         sent = len(inner.sent)

@@ -101,7 +101,7 @@ def test_who_cannot_send_the_files_sends_nothing_before_them(
     custody = beside._guarded.guard.custody
     assert custody is not None
     beside._look_on_disk(batch("x")[0].resource)
-    until(lambda: custody._disk.has_files)
+    until(lambda: custody._store.disk.has_files)
 
     assert beside.export(batch("d")) is SUCCESS
     beside.shutdown(2_000)

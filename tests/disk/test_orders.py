@@ -10,12 +10,12 @@ import pytest
 
 from breaker_exporter._concurrency import disk_job
 from breaker_exporter._core import disk_backlog
-from breaker_exporter._core.backlog import Parcel
 from breaker_exporter._core.disk_health import DiskHealth
 from breaker_exporter._core.disk_order import Found, Order, Reading, Removal
 from breaker_exporter._core.disk_run import DiskRun
 from breaker_exporter._core.disk_work import DiskWork
-from breaker_exporter._core.ledger import Loss
+from breaker_exporter._core.loss import Loss
+from breaker_exporter._core.parcel import Parcel
 from breaker_exporter._core.payload import Delivery
 from breaker_exporter._core.settlement import Settlement
 from breaker_exporter._spool import bound
@@ -268,12 +268,12 @@ def test_files_that_another_process_has_delivered_are_forgotten(
     assert exporter.force_flush(10_000)
     custody = exporter._guarded.guard.custody
     assert custody is not None
-    until(lambda: not custody._disk.has_files)
+    until(lambda: not custody._store.disk.has_files)
     assert exporter.health().recovered == exporter.health().exported
 
 
 def test_two_callers_give_one_order_at_a_time(work: DiskWork) -> None:
-    run = DiskRun(work)
+    run = DiskRun(work, lambda before: None, lambda order, found: None)
 
     assert run.claim()
     assert not run.claim()
@@ -300,13 +300,13 @@ def test_a_failed_batch_of_the_disk_keeps_no_memory(
         until(lambda: exporter.health().retry_in == 60)
     custody = exporter._guarded.guard.custody
     assert custody is not None
-    disk = custody._disk
+    disk = custody._store.disk
     assert isinstance(disk, disk_backlog.DiskBacklog)
-    until(lambda: len(disk._failed) == 2)
+    until(lambda: len(disk._replay.failed) == 2)
     until(lambda: not exporter._guarded.guard.custody._backlog._in_call)  # type: ignore[union-attr]
 
     assert custody._backlog.size == 0
-    assert all(isinstance(value, int) for past in disk._failed.values() for value in past)
+    assert all(isinstance(value, int) for past in disk._replay.failed.values() for value in past)
 
 
 def test_a_probe_takes_another_file_than_the_last_one_failed_with(
@@ -439,7 +439,7 @@ def test_work_that_ends_as_it_is_given_up_is_undone(
     exporter.export(batch("a", 2))
     until(lambda: len(files(tmp_path)) == 1)
     custody: Any = exporter._guarded.guard.custody
-    until(lambda: not custody._disk._run.is_busy)
+    until(lambda: not custody._store.disk._run.is_busy)
 
     gate.open()
 
@@ -501,7 +501,7 @@ def test_an_order_that_could_not_be_carried_out_is_an_error(work: DiskWork) -> N
         def carry_out(self, order: Order, is_given_up: Callable[[], bool]) -> Found:
             raise RuntimeError("no thread can be started")
 
-    run = DiskRun(_work(work.spool))
+    run = DiskRun(_work(work.spool), lambda before: None, lambda order, found: None)
     run._work = Raises(work.spool, work._encoder, 60.0, 16.0)
     order = Order(read=Reading.OLDEST)
     assert run.start(order) is None
@@ -529,11 +529,11 @@ def test_a_reading_is_wanted_by_nobody_once_it_is_over(make: Make, tmp_path: Pat
     exporter.export(batch("a", 2))
     exporter.shutdown(2_000)
     custody: Any = exporter._guarded.guard.custody
-    disk = custody._disk
+    disk = custody._store.disk
 
     disk.want(Reading.OLDEST)
 
-    assert disk._wanted is None
+    assert not disk._replay.is_wanted
     assert disk.take_ahead() is None
 
 

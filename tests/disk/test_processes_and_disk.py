@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from breaker_exporter._core import choice, custody, disk_backlog, replay_pace
+from breaker_exporter._core import choice, disk_replay, replay_pace, sender_steps
 from breaker_exporter._spool.spool import Spool
 
 from ..retention._retaining import DELIVERED, UNREACHABLE, batch
@@ -135,7 +135,7 @@ def _hold(world: _World, held: Path) -> None:
 def _work(world: _World, seed: int, items: int) -> None:
     # The pace of a replay is none of this: as fast as can be.
     replay_pace._LONGEST_GAP = 0.002
-    custody._LOOK_AGAIN = choice._ASK_DISK_AGAIN = disk_backlog._ASK_AGAIN = 0.05
+    sender_steps._LOOK_AGAIN = choice._ASK_DISK_AGAIN = disk_replay._ASK_AGAIN = 0.05
     world.work(seed, items)
 
 

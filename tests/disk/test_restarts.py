@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import os
 import signal
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 from opentelemetry.sdk.resources import Resource
 
 from breaker_exporter import CircuitState
+from breaker_exporter._spool.spool import Spool
 
 from ..retention._retaining import DELIVERED, UNREACHABLE, batch
 from ..semantics._children import wait_for
@@ -20,7 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from breaker_exporter import CircuitBreakerSpanExporter
+    import pytest
+
+    from breaker_exporter import CircuitBreakerSpanExporter, ExportReport
     from breaker_exporter.testing import ManualClock
 
     Make = Callable[..., CircuitBreakerSpanExporter]
@@ -135,3 +139,38 @@ def test_the_first_export_looks_too(make: Make, tmp_path: Path) -> None:
 
     until(lambda: after.health().exported == 3)
     until(lambda: files(tmp_path) == [])
+
+
+_suppressed: contextvars.ContextVar[bool] = contextvars.ContextVar("suppressed", default=False)
+
+
+def test_what_lies_there_is_sent_in_the_context_of_the_export_that_looked(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R3: that export may have been answered before the disk was looked at."""
+    before = make(Storing(default=UNREACHABLE), failure_threshold=1)
+    before.export(batch("kept"))
+    before.shutdown()
+    seen: list[bool] = []
+    gate, check = Gate(), Spool.check
+
+    def checks_late(spool: Spool) -> None:
+        assert gate.wait()
+        check(spool)
+
+    def look(_: object) -> ExportReport:
+        seen.append(_suppressed.get())
+        return DELIVERED
+
+    monkeypatch.setattr(Spool, "check", checks_late)
+    exporter = make(Storing(default=look))
+
+    def export() -> None:
+        _suppressed.set(True)
+        assert exporter.export(batch("live")) is SUCCESS
+
+    contextvars.copy_context().run(export)
+    gate.open()
+
+    until(lambda: exporter.health().exported == 2)
+    assert seen == [True, True]

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from breaker_exporter._core import custody, deadline_clock
+from breaker_exporter._core import custody, deadline_clock, intake
 from breaker_exporter._core.retention import Retention
 from breaker_exporter.testing import ManualClock
 
@@ -56,7 +56,7 @@ class SteppingMachine(RuleBasedStateMachine):
     def begin(self, threshold: int, limit: int, keep: Any) -> None:
         self.patch.setattr(deadline_clock, "monotonic", self.clock)
         self.patch.setattr(custody, "Sender", SteppedSender)
-        self.patch.setattr(custody, "_ANSWER_WITHIN", ANSWER_WITHIN)
+        self.patch.setattr(intake, "_ANSWER_WITHIN", ANSWER_WITHIN)
         SteppedSender.made.clear()
         retention, budget = Retention(memory=limit, max_age=MAX_AGE, keep=keep), Budget(limit, keep)
         for encodes in (True, False):

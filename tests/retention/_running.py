@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from breaker_exporter import CircuitBreakerSpanExporter
-from breaker_exporter._core import choice, cooldown, custody, replay_pace
+from breaker_exporter._core import choice, cooldown, intake, replay_pace, sender_steps
 from breaker_exporter._core.report import Cause, Verdict
 from breaker_exporter._core.retention import Retention
 from breaker_exporter.testing import ManualClock
@@ -39,8 +39,8 @@ SIZES = st.integers(1, 5)
 TIMEOUT = 0.4
 """Seconds."""
 SHORT = {
-    (custody, "_ANSWER_WITHIN"): 0.02,
-    (custody, "_LOOK_AGAIN"): 0.002,
+    (intake, "_ANSWER_WITHIN"): 0.02,
+    (sender_steps, "_LOOK_AGAIN"): 0.002,
     (choice, "_FIRST_RETRY"): 0.001,
     (choice, "_LONGEST_RETRY"): 0.005,
     (choice, "_STAYS_NEW"): 0.01,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextvars
 from typing import TYPE_CHECKING, ClassVar
 
 from breaker_exporter import CircuitBreakerSpanExporter
@@ -39,7 +38,6 @@ class SteppedSender:
 
     def __init__(self, name: str, step: Callable[[], float | None]) -> None:
         self.step = step
-        self.context = contextvars.Context()
         self.can_start = True
         self.is_stopped = False
         self.made.append(self)
@@ -49,6 +47,15 @@ class SteppedSender:
 
     def is_here(self) -> bool:
         return False
+
+    def use_context(self, context: object) -> None:
+        """Nothing: all of a test is one context."""
+
+    def forget_context(self, has_nothing: object) -> None:
+        """Nothing, too."""
+
+    def run(self, call: Callable[[], bool]) -> bool:
+        return call()
 
     def stop(self) -> None:
         self.is_stopped = True

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from breaker_exporter import CircuitBreakerSpanExporter, Retention
-from breaker_exporter._core import custody
+from breaker_exporter._core import sender_steps
 
 from ..semantics._deadlines import moved_by_hand
 from ..semantics._waiting import until
@@ -28,7 +28,7 @@ __all__ = ["batches", "clock", "deadlines", "handle_when", "no_error_is_logged"]
 @pytest.fixture
 def moved(monkeypatch: pytest.MonkeyPatch) -> Iterator[ManualClock]:
     """The clock of deadlines and of the pace, moved by the test; the sender looks at it all the time."""
-    monkeypatch.setattr(custody, "_LOOK_AGAIN", 0.005)
+    monkeypatch.setattr(sender_steps, "_LOOK_AGAIN", 0.005)
     with moved_by_hand() as moved:
         yield moved
 
@@ -36,7 +36,7 @@ def moved(monkeypatch: pytest.MonkeyPatch) -> Iterator[ManualClock]:
 @pytest.fixture
 def looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
     """The sender looks at the circuit's clock all the time, for tests that move that."""
-    monkeypatch.setattr(custody, "_LOOK_AGAIN", 0.005)
+    monkeypatch.setattr(sender_steps, "_LOOK_AGAIN", 0.005)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import gevent
 import pytest
 
 from breaker_exporter import CircuitBreakerSpanExporter, Retention
-from breaker_exporter._core import custody
+from breaker_exporter._core import custody, sender_steps
 from breaker_exporter._core.sender import Sender
 from breaker_exporter.testing import ManualClock, ScriptedExporter, fail
 
@@ -66,7 +66,7 @@ def without_a_word() -> None:
 def _in_an_outage() -> tuple[CircuitBreakerSpanExporter, ManualClock]:
     patch = pytest.MonkeyPatch()
     patch.setattr(custody, "Sender", _Noted)
-    patch.setattr(custody, "_LOOK_AGAIN", 0.005)
+    patch.setattr(sender_steps, "_LOOK_AGAIN", 0.005)
     clock = ManualClock()
     exporter = CircuitBreakerSpanExporter(
         ScriptedExporter([fail]), failure_threshold=1, clock=clock, retention=Retention()

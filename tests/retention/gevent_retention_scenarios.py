@@ -11,7 +11,7 @@ import gevent
 from opentelemetry.sdk.trace.export import SpanExporter
 
 from breaker_exporter import CircuitBreakerSpanExporter, CircuitState, Retention
-from breaker_exporter._core import custody
+from breaker_exporter._core import sender_steps
 from breaker_exporter.testing import ManualClock, ScriptedExporter, fail, take
 
 from ..semantics._children import wait_for
@@ -36,12 +36,12 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def _looking_often() -> Iterator[None]:
-    before = custody._LOOK_AGAIN
-    custody._LOOK_AGAIN = 0.005
+    before = sender_steps._LOOK_AGAIN
+    sender_steps._LOOK_AGAIN = 0.005
     try:
         yield
     finally:
-        custody._LOOK_AGAIN = before
+        sender_steps._LOOK_AGAIN = before
 
 
 def _make(inner: SpanExporter, **arguments: Any) -> CircuitBreakerSpanExporter:

@@ -14,6 +14,7 @@ from breaker_exporter._core.choice import Choice
 from breaker_exporter._core.no_disk import NoDisk
 from breaker_exporter._core.replay_pace import ReplayPace
 from breaker_exporter._core.retention_settings import Keep
+from breaker_exporter._core.store import Store
 from breaker_exporter.testing import ScriptedExporter
 
 from .._signals import PlayingMetrics
@@ -140,12 +141,14 @@ class _Unread(NoDisk):
 
 def test_what_is_in_memory_waits_until_the_files_that_lie_there_are_read() -> None:
     backlog = Backlog(Budget(10_000, Keep.NEWEST), lambda parcel: None)
-    choice = Choice(backlog, ReplayPace(4.0), _Unread(), in_order=True)
+    store = Store(backlog)
+    store.disk = _Unread()
+    choice = Choice(store, ReplayPace(4.0), in_order=True)
     parcel = backlog.take_in(Encoded(("a",)), 100.0, 0.0, 0)
     assert parcel is not None
     backlog.end_call(parcel, parcel.payload)
 
     assert choice.next(None, 100.0)[0] is None
 
-    choice.disk = NoDisk()
+    store.disk = NoDisk()
     assert choice.next(None, 100.0)[0] is parcel

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextvars
 import os
+import threading
 from typing import TYPE_CHECKING
 
+from breaker_exporter._core import sender
 from breaker_exporter._core.backlog import Backlog
 from breaker_exporter._core.budget import Budget
-from breaker_exporter._core.ledger import Loss
+from breaker_exporter._core.loss import Loss
 from breaker_exporter._core.retention_settings import Keep
+from breaker_exporter.testing import ScriptedExporter
 
-from ..semantics._exporters import FAILURE
+from ..semantics._exporters import FAILURE, SUCCESS
+from ..semantics._spans import spans
 from ..semantics._waiting import start, until
 from ._retaining import DELIVERED, UNREACHABLE, Encoded, Encoding, batch
 
@@ -52,7 +57,7 @@ def test_a_step_that_goes_on_in_a_child_sends_nothing(
     clock.advance(60)
     with monkeypatch.context() as child:
         child.setattr(custody._backlog, "pack", lambda rest: child.setattr(os, "getpid", lambda: -1))
-        assert custody._stepped() is None
+        assert custody._step() is None
 
     assert len(inner.sent) == 1
 
@@ -68,17 +73,17 @@ def test_what_is_gone_when_its_turn_comes_is_left_out(
     custody._sender.stop()
     exporter.export(batch("gone"))
     exporter.export(batch("kept"))
-    gone = custody._backlog.waiting()[0]
+    gone = custody._backlog.queue.parcels()[0]
     custody._backlog.remove(gone)
     inner.sent.clear()
 
     assert not custody._backlog.take(gone)
-    assert custody._last_sends._send(gone, 0.0)
+    assert custody._last_sends._send_one(gone, 0.0)
     with monkeypatch.context() as chosen:
         chosen.setattr(custody._choice, "next", lambda probe_in, now: (gone, 0.0))
-        assert custody._stepped() == 0.0
+        assert custody._step() == 0.0
     assert inner.sent == []
-    custody._accounts.drop(1, 0, Loss.EVICTED, "for the sums")
+    custody._kept_accounts.drop(1, 0, Loss.EVICTED, "for the sums")
 
 
 def test_what_goes_while_it_is_packed_keeps_its_size() -> None:
@@ -92,13 +97,15 @@ def test_what_goes_while_it_is_packed_keeps_its_size() -> None:
 
     backlog.pack(others_run)
 
-    assert (backlog.size, backlog.waiting_bytes, parcel.payload.size) == (0, 0, 300)
+    assert (backlog.size, backlog.queue.size, parcel.payload.size) == (0, 0, 300)
 
 
 def test_what_is_not_put_back_is_not_counted_as_kept(make: Make) -> None:
     exporter = make(Encoding())
 
-    exporter._guarded.guard._accounts.keep(3, lambda: False)
+    custody = exporter._guarded.guard.custody
+    assert custody is not None
+    custody._kept_accounts.keep(3, lambda: False)
 
     assert exporter.health().retained == 0
 
@@ -112,9 +119,9 @@ def test_the_last_calls_wait_for_what_another_has_in_hand(make: Make) -> None:
     custody._sender.stop()
     for name in ("first", "second"):
         exporter.export(batch(name))
-    _, second = custody._backlog.waiting()
+    _, second = custody._backlog.queue.parcels()
     assert custody._backlog.take(second)
-    custody._accounts.take_out(1)
+    custody._kept_accounts.take_out(1)
     inner.default = DELIVERED
     inner.sent.clear()
 
@@ -125,3 +132,64 @@ def test_the_last_calls_wait_for_what_another_has_in_hand(make: Make) -> None:
 
     assert inner.sent == [("first",), ("second",)]
     assert exporter.health().dropped == 0
+
+
+_suppressed: contextvars.ContextVar[bool] = contextvars.ContextVar("suppressed", default=False)
+
+
+class _Noting:
+    """A lock that says when somebody waits for it."""
+
+    def __init__(self, lock: threading.RLock) -> None:
+        self.lock = lock
+        self.is_awaited = False
+
+    def __enter__(self) -> None:
+        if not self.lock.acquire(blocking=False):
+            self.is_awaited = True
+            self.lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self.lock.release()
+
+
+def test_an_export_that_comes_as_the_sender_goes_off_keeps_its_context(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R3: between the last look of the sender whether anything is here, and the end of its context."""
+    seen: list[bool] = []
+    outcomes = [FAILURE, SUCCESS]
+
+    def look(_: object) -> object:
+        seen.append(_suppressed.get())
+        return outcomes.pop(0)
+
+    exporter = make(ScriptedExporter(default=look), failure_threshold=5)
+    custody = exporter._guarded.guard.custody
+    assert custody is not None
+    monkeypatch.setattr(sender, "start_in_background", lambda *args: args[-1]())  # the test makes the step
+    lock = custody._sender.lock = _Noting(custody._sender.lock)  # type: ignore[assignment]
+    given = spans(2)
+
+    def export() -> None:
+        _suppressed.set(True)
+        exporter.export(given)
+
+    def is_idle(backlog: Backlog) -> bool:
+        answer: bool = look_here(backlog)
+        if not has_begun:
+            has_begun.append(True)
+            exporting = start(lambda: contextvars.copy_context().run(export))
+            until(lambda: lock.is_awaited or exporting.done())
+            exports.append(exporting)
+        return answer
+
+    look_here, has_begun, exports = Backlog.is_idle.fget, [], []  # type: ignore[attr-defined, var-annotated]
+    monkeypatch.setattr(Backlog, "is_idle", property(is_idle))
+
+    assert custody._step() is None
+
+    exports[0].result(20)
+    exporter.shutdown(20_000)
+    assert exporter.health().exported == 2
+    assert seen == [True, True]

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from breaker_exporter import CircuitState
-from breaker_exporter._core.backlog import Backlog, Parcel
+from breaker_exporter._core.backlog import Backlog
 from breaker_exporter._core.budget import Budget
 from breaker_exporter._core.choice import Choice
-from breaker_exporter._core.no_disk import NoDisk
+from breaker_exporter._core.parcel import Parcel
 from breaker_exporter._core.replay_pace import ReplayPace
 from breaker_exporter._core.retention_settings import Keep
+from breaker_exporter._core.store import Store
 
 from ..semantics._exporters import SUCCESS
 from ..semantics._waiting import Gate, start, until
@@ -58,7 +59,7 @@ class _AtAnyPace(ReplayPace):
 
 def test_new_batches_go_first_and_every_fourth_call_the_oldest_kept() -> None:
     backlog = Backlog(Budget(10_000, Keep.NEWEST), lambda parcel: None)
-    choice = Choice(backlog, _AtAnyPace(4.0), NoDisk())
+    choice = Choice(Store(backlog), _AtAnyPace(4.0))
     for number in range(20):
         parcel = backlog.take_in(Encoded((str(number),)), 100.0, 0.0, 0)
         assert parcel is not None
@@ -273,7 +274,7 @@ def test_batches_at_fault_that_are_alone_end_and_the_circuit_with_them(
 def test_a_batch_is_no_last_hope_while_a_probe_can_be_made_with_another() -> None:
     """K2: somebody may mend the backend; an error counts against a batch only where all others had theirs."""
     backlog = Backlog(Budget(10_000, Keep.NEWEST), lambda parcel: None)
-    choice = Choice(backlog, ReplayPace(4.0), NoDisk())
+    choice = Choice(Store(backlog), ReplayPace(4.0))
 
     def put(name: str, *, is_new: bool = False) -> Parcel:
         parcel = backlog.take_in(Encoded((name,)), 100.0, 0.0, 0)

@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from breaker_exporter import CircuitState
-from breaker_exporter._core.backlog import Backlog
+from breaker_exporter._core.parcel_queue import ParcelQueue
 from breaker_exporter.testing import ScriptedExporter, fail, hang
 
 from ..semantics._exporters import FAILURE, SUCCESS, Gated
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from breaker_exporter import CircuitBreakerSpanExporter
-    from breaker_exporter._core.backlog import Parcel
+    from breaker_exporter._core.parcel import Parcel
     from breaker_exporter.testing import ManualClock
 
     Make = Callable[..., CircuitBreakerSpanExporter]
@@ -99,12 +99,12 @@ def test_it_does_not_look_over_all_that_waits_for_each_call(
     until(lambda: exporter.state is CircuitState.CLOSED)
     looks: list[int] = []
 
-    def waiting(backlog: Backlog) -> list[Parcel]:
+    def parcels(queue: ParcelQueue) -> list[Parcel]:
         looks.append(1)
-        return look(backlog)
+        return look(queue)
 
-    look = Backlog.waiting
-    monkeypatch.setattr(Backlog, "waiting", waiting)
+    look = ParcelQueue.parcels
+    monkeypatch.setattr(ParcelQueue, "parcels", parcels)
 
     exporter.shutdown()
 
@@ -294,7 +294,7 @@ def test_ctrl_c_while_a_shutdown_sends_goes_on_and_still_shuts_the_inner_one_dow
     assert custody is not None
 
     def interrupt() -> None:
-        until(lambda: custody._is_closed)
+        until(lambda: custody.intake.is_closed)
         until(lambda: exporter._guarded.guard._runner._turns.are_awaited)
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 

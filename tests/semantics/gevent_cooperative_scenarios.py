@@ -176,7 +176,7 @@ def a_forked_child_goes_on_though_a_thread_held_the_locks() -> None:
     go_on.acquire()
 
     def hold() -> None:
-        with guard._accounts._lock, guard._runner._turns.lock:
+        with guard._accounts.lock, guard._runner._turns.lock:
             held.release()
             go_on.acquire()
 

@@ -423,7 +423,7 @@ def test_a_childs_copy_of_a_job_waits_for_no_lock_of_its_parent() -> None:
     held, gate = Gate(), Gate()
 
     def hold() -> None:
-        with disk_thread._disk._lock:
+        with disk_thread._disk.lock:
             held.open()
             gate.wait()
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from breaker_exporter import Cause, CircuitState, ExportReport, Retention, SharedCircuit, Verdict
-from breaker_exporter._core import custody, replay_pace
+from breaker_exporter._core import replay_pace, sender_steps
 from breaker_exporter.testing import ScriptedExporter, fail, hang, succeed
 
 from .._signals import EACH_SIGNAL, LOGS, METRICS, SIGNALS, SPANS, Signal
@@ -239,7 +239,7 @@ def test_what_cannot_be_delivered_is_kept_and_delivered_later(
     signal: Signal, make: Make, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """K1, K12, P8: a foreign exporter's batches are kept as the objects that they are."""
-    monkeypatch.setattr(custody, "_LOOK_AGAIN", 0.005)
+    monkeypatch.setattr(sender_steps, "_LOOK_AGAIN", 0.005)
     monkeypatch.setattr(replay_pace, "_LONGEST_GAP", 0.005)
     inner = ScriptedExporter([fail])
     exporter = make(inner, retention=Retention())

@@ -152,8 +152,8 @@ PRIVATE_DOORS = {
     ("_wiring/metrics.py", "_metric_readers"): "the same",
     ("_wiring/provider.py", "_active_span_processor"): "the processor that a provider hands its spans to",
     ("_wiring/provider.py", "_span_processors"): "the same",
-    ("_wiring/provider.py", "_global_shutdown_lock"): "a thread pool of before the patch would hold the hub",
-    ("_wiring/provider.py", "_once"): "so would OpenTelemetry's lock around what is set once",
+    ("_wiring/native_locks.py", "_global_shutdown_lock"): "a pool of before the patch would hold the hub",
+    ("_wiring/native_locks.py", "_once"): "so would OpenTelemetry's lock around what is set once",
     ("sentry/_suppression.py", "_send_envelope"): "Sentry's own posts make no spans, in forked children too",
     (
         "_zero_code/metrics_in_child.py",

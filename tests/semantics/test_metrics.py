@@ -16,7 +16,7 @@ from opentelemetry.sdk.metrics.export import (
 from opentelemetry.sdk.metrics.view import LastValueAggregation
 
 from breaker_exporter import CircuitBreakerMetricExporter, CircuitState, Retention
-from breaker_exporter._core import custody
+from breaker_exporter._core import intake
 from breaker_exporter.testing import ScriptedExporter, hang
 
 from .._signals import PlayingMetrics, data_points
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.sdk.metrics.export import MetricsData
 
-    from breaker_exporter._core import custody
+    from breaker_exporter._core import intake
 from breaker_exporter.testing import ManualClock
 
 SUCCESS, FAILURE = MetricExportResult.SUCCESS, MetricExportResult.FAILURE
@@ -224,7 +224,7 @@ def test_a_reader_forked_while_the_backend_hangs_exports_in_the_child(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """L5: with retention the reader's lock, held in an export, is held for a second at most."""
-    monkeypatch.setattr(custody, "_ANSWER_WITHIN", 0.02)
+    monkeypatch.setattr(intake, "_ANSWER_WITHIN", 0.02)
     script = ScriptedExporter([hang], on_flush=hang)
     exporter = CircuitBreakerMetricExporter(PlayingMetrics(script), retention=Retention())
     reader = PeriodicExportingMetricReader(exporter, math.inf)

@@ -404,7 +404,7 @@ def test_another_exporter_may_take_the_probe_at_any_moment(clock: ManualClock, l
 
     def time() -> float:
         nonlocal looks
-        if is_due and not state_lock._is_owned(here._lock):  # it is the exporter's own circuit that looks
+        if is_due and not state_lock._is_owned(here.lock):  # it is the exporter's own circuit that looks
             looks += 1
             if looks == look:
                 taken.append(here.admit(lambda: gone._guarded.guard))

@@ -74,7 +74,7 @@ def test_no_lock_of_the_parent_is_held_in_a_child(shared: SharedCircuit) -> None
     here = shared._reachability
 
     def hold() -> None:
-        with here._lock:
+        with here.lock:
             holding.gates[0].open()
             assert go_on.gates[0].wait()
 
@@ -84,7 +84,7 @@ def test_no_lock_of_the_parent_is_held_in_a_child(shared: SharedCircuit) -> None
     def check() -> None:
         assert succeeds(exporter)
         assert here.refusal() is None  # a copy of a greenlet of the parent still has that one
-        with here._lock:
+        with here.lock:
             here.announce()
 
     in_child(check)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from breaker_exporter import ExportReport, SharedCircuit
-from breaker_exporter._core import custody
+from breaker_exporter._core import sender_steps
 from breaker_exporter.testing import ManualClock
 
 from ..retention._retaining import BUSY, DELIVERED, UNREACHABLE, Encoding, batch, sum_agrees
@@ -72,7 +72,7 @@ def test_all_who_wait_are_woken_when_it_closes(
     make: Make, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However long they would have slept: the clock of the circuit is not that of a sender's timer."""
-    monkeypatch.setattr(custody, "_LOOK_AGAIN", 3600.0)
+    monkeypatch.setattr(sender_steps, "_LOOK_AGAIN", 3600.0)
     gone, fine = Encoding([UNREACHABLE]), Encoding()
     _, one, other = shared_by(make, gone, fine, cooldown=60, clock=clock)
     one.export(batch("fails"))

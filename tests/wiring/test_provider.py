@@ -5,15 +5,20 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 
 from breaker_exporter import _zero_code, otlp
+from breaker_exporter._base.environment import Environment
+from breaker_exporter._wiring import logs
 from breaker_exporter._wiring import provider as _provider
+from breaker_exporter._wiring.set_provider import Global
 from breaker_exporter.testing import FaultyCollector
 
 from ._installed import write
@@ -110,12 +115,29 @@ def test_a_provider_with_a_processor_of_the_applications_is_left_as_it_is(collec
 
 def test_without_the_private_attribute_a_provider_counts_as_the_applications() -> None:
     provider = TracerProvider(shutdown_on_exit=False)
-    assert _provider._is_bare(provider)
+    assert _provider.GLOBAL._is_bare(provider)
 
     del provider._active_span_processor._span_processors
-    assert not _provider._is_bare(provider)
+    assert not _provider.GLOBAL._is_bare(provider)
     del provider._active_span_processor
-    assert not _provider._is_bare(provider)
+    assert not _provider.GLOBAL._is_bare(provider)
+
+
+@pytest.mark.parametrize(
+    ("known", "kind"), [(_provider.GLOBAL, TracerProvider), (logs.GLOBAL, LoggerProvider)]
+)
+def test_whoever_s_the_provider_is_that_the_variable_names_it_gets_the_exporters(
+    known: Global, kind: type
+) -> None:
+    """A distribution has one of its own, which nobody has added to yet."""
+    theirs = type("Theirs", (kind,), {})(shutdown_on_exit=False)
+    there = replace(known, get=lambda: theirs)
+    named, unnamed = Environment({known.variable: "theirs"}), Environment({})
+
+    assert there.is_free(named)
+    assert there.bare(named) is theirs
+    assert not there.is_free(unnamed), "the application has set it"
+    assert there.bare(unnamed) is None
 
 
 @pytest.mark.parametrize("strict", ["0", "1"])

@@ -139,7 +139,7 @@ def test_nothing_is_said_of_retention_where_it_is_on(started: pytest.LogCaptureF
 def kept_by(exporters: Iterable[BreakerExporter[Any, Any] | None]) -> list[Retention | None]:
     """The retention of each exporter."""
     custodies = [exporter._guarded.guard.custody for exporter in exporters if exporter is not None]
-    return [None if custody is None else custody._retention for custody in custodies]
+    return [None if custody is None else custody._settings.retention for custody in custodies]
 
 
 @pytest.fixture

@@ -179,7 +179,7 @@ def test_exporters_of_others_keep_in_memory_alone(
         (exporter,) = telemetry.exporters
         custody = exporter._guarded.guard.custody
         assert custody is not None
-        assert custody._retention.directory is None
+        assert custody._settings.retention.directory is None
 
     (line,) = lines(caplog, "in memory alone, not on disk")
     assert line.levelno == logging.INFO
@@ -196,8 +196,8 @@ def test_sentry_s_exporter_keeps_in_memory_alone(
     )
     with telemetry:
         kept_by = [exporter._guarded.guard.custody for exporter in telemetry.exporters]
-        assert [custody and custody._retention.directory for custody in kept_by] == [str(kept), None]
-        budgets = {id(custody._retention.budget) for custody in kept_by if custody}
+        assert [custody and custody._settings.retention.directory for custody in kept_by] == [str(kept), None]
+        budgets = {id(custody._settings.retention.budget) for custody in kept_by if custody}
         assert len(budgets) == 1
 
 

@@ -48,10 +48,8 @@ def finite_seconds(argument: str, value: object, *, zero: bool = False) -> float
         ValueError: Out of range.
     """
     allowed = f"must be a finite number of seconds, {'0 or more' if zero else 'above 0'}"
-    number = _number(argument, value, allowed)
-    if not (0 <= number <= threading.TIMEOUT_MAX) or (number == 0 and not zero):
-        raise ValueError(f"{argument} {allowed}, not {value!r}")
-    return number
+    most = threading.TIMEOUT_MAX
+    return _within(argument, value, allowed, lambda number: 0 < number <= most or (zero and number == 0))
 
 
 def milliseconds_hint(number: float, longest: float, reader: str) -> str:
@@ -68,11 +66,7 @@ def share(argument: str, value: object) -> float:
         TypeError: Not a number.
         ValueError: Out of range.
     """
-    allowed = "must be a number from 0 to below 1"
-    number = _number(argument, value, allowed)
-    if not 0 <= number < 1:
-        raise ValueError(f"{argument} {allowed}, not {value!r}")
-    return number
+    return _within(argument, value, "must be a number from 0 to below 1", lambda number: 0 <= number < 1)
 
 
 def positive(argument: str, value: object) -> float:
@@ -82,11 +76,7 @@ def positive(argument: str, value: object) -> float:
         TypeError: Not a number.
         ValueError: Out of range.
     """
-    allowed = "must be a finite number above 0"
-    number = _number(argument, value, allowed)
-    if not 0 < number < math.inf:
-        raise ValueError(f"{argument} {allowed}, not {value!r}")
-    return number
+    return _within(argument, value, "must be a finite number above 0", lambda number: 0 < number < math.inf)
 
 
 def ratio(argument: str, value: object) -> float:
@@ -96,11 +86,7 @@ def ratio(argument: str, value: object) -> float:
         TypeError: Not a number.
         ValueError: Out of range.
     """
-    allowed = "must be a number from 0 to 1"
-    number = _number(argument, value, allowed)
-    if not 0 <= number <= 1:
-        raise ValueError(f"{argument} {allowed}, not {value!r}")
-    return number
+    return _within(argument, value, "must be a number from 0 to 1", lambda number: 0 <= number <= 1)
 
 
 def count(argument: str, value: object, *, zero: bool = False) -> int:
@@ -202,6 +188,13 @@ def exporter(argument: str, value: object, kind: str) -> None:
         raise TypeError(f"{argument} must be a {kind}, not the class {value.__qualname__}; call it first")
     if not callable(getattr(value, "export", None)):
         raise TypeError(f"{argument} must be a {kind}, with an export method; {value!r} has none")
+
+
+def _within(argument: str, value: object, allowed: str, is_allowed: Callable[[float], bool]) -> float:
+    number = _number(argument, value, allowed)
+    if not is_allowed(number):
+        raise ValueError(f"{argument} {allowed}, not {value!r}")
+    return number
 
 
 def _number(argument: str, value: object, allowed: str) -> float:

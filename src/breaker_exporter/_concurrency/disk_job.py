@@ -85,7 +85,7 @@ class DiskJob(Generic[T]):
         Returns:
             False where it has ended already: then there is a result.
         """
-        with self._disk._lock:
+        with self._disk.lock:
             if self.is_done:
                 return False
             self.is_given_up = True
@@ -114,7 +114,7 @@ class DiskJob(Generic[T]):
 
     def end(self, outcome: tuple[T] | BaseException) -> bool:
         """Hand over what the work returned or raised; false where the job was given up before."""
-        with self._disk._lock:
+        with self._disk.lock:
             parts, self._parts = self._parts, None
             if parts is None:
                 return False

@@ -50,13 +50,13 @@ class _Disk:
         self._jobs: deque[DiskJob[Any]] = deque()
         self._running: DiskJob[Any] | None = None
         self._thread: _Thread | None = None
-        self._lock = self._new_lock()
+        self.lock = self._new_lock()
         renew_lock_in_child(self)
 
     def start(self, work: Work[T], ended: Callable[[], None], undo: Undo[T]) -> DiskJob[T]:
         job = DiskJob(self, work, ended, undo)
         new: _Thread | None = None
-        with self._lock:
+        with self.lock:
             if (at := self._running) and at.is_given_up and at.is_late(job.queued_at):
                 raise DiskHangs(f"the disk has hung for {job.queued_at - self.taken_at:.0f} s")
             self._jobs.append(job)
@@ -80,7 +80,7 @@ class _Disk:
             run()
 
     def _next(self, thread: _Thread) -> Callable[[], None] | None:
-        with self._lock:
+        with self.lock:
             if self._thread is not thread:
                 return None
             thread.has_begun = True
@@ -95,7 +95,7 @@ class _Disk:
 
     def _not_started(self, thread: _Thread, error: BaseException) -> None:
         """Fail what others have queued meanwhile, unless a thread runs after all."""
-        with self._lock:
+        with self.lock:
             if thread.has_begun or self._thread is not thread:
                 return
             self._thread = None

@@ -13,7 +13,7 @@ from .state_lock import forget_locks_of_others
 class Locked(Protocol):
     """An object that guards its state with a lock."""
 
-    _lock: threading.RLock
+    lock: threading.RLock
 
     def _new_lock(self) -> threading.RLock: ...
 
@@ -32,7 +32,7 @@ def renew_lock_in_child(owner: Locked) -> None:
 def _renew_locks() -> None:
     forget_locks_of_others()
     for owner in list(_locked):
-        owner._lock = owner._new_lock()
+        owner.lock = owner._new_lock()
 
 
 os.register_at_fork(after_in_child=_renew_locks)

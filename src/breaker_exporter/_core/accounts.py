@@ -1,6 +1,7 @@
 """The circuit and the counts of one exporter in one process, changed together under one lock.
 
 Each change is a step of its own (admit, settle, account, refuse), so that a caller can take them one by one.
+What is kept is counted under the same lock, by :class:`KeptAccounts`.
 Log lines and transitions are queued under the lock, in order, and announced outside of it.
 """
 
@@ -22,7 +23,9 @@ from .batch import Batch
 from .circuit import Permit
 from .health import probe_in_of, snapshot, state_of
 from .judgement import loss_of, tell_circuit
-from .ledger import Ledger, Loss
+from .ledger import Ledger
+from .loss import Loss
+from .member import Member
 from .report import ExportReport, raised
 from .runner import RunnerStatus
 from .toll import Toll
@@ -30,7 +33,6 @@ from .turn import Outcome, Refused
 
 if TYPE_CHECKING:
     from .disk_order import Census
-    from .settlement import Settlement
 
 Answer = TypeVar("Answer")
 
@@ -46,18 +48,6 @@ class PermitHolder(Protocol):
     deadline: float
 
 
-class Member(Protocol):
-    """An exporter that may share a circuit with others."""
-
-    def look_again(self) -> None:
-        """Wake the callers that wait: a call of some exporter has changed the circuit."""
-        ...
-
-    def settle_late(self) -> None:
-        """Settle the call whose caller has left, if there is one and it is over."""
-        ...
-
-
 class Accounts:
     """Joins circuit, ledger and announcer of one exporter.
 
@@ -68,6 +58,8 @@ class Accounts:
         unit: The name of an item, in the plural.
 
     Attributes:
+        ledger: The counts.
+        lock: Guards circuit and counts.
         retains: True where what cannot be delivered is kept, which log lines say.
     """
 
@@ -76,12 +68,12 @@ class Accounts:
         self._circuit = circuit
         self._announcer = announcer
         self._unit = unit
-        self._ledger = Ledger(unit, in_outage=not circuit.is_closed)
+        self.ledger = Ledger(unit, in_outage=not circuit.is_closed)
         self._latest = 0.0
         self.retains = False
         self._said_broken = False
         self._said_stopped = False
-        self._lock = self._new_lock()
+        self.lock = self._new_lock()
         renew_lock_in_child(self)
 
     def forked(self) -> Accounts:
@@ -95,13 +87,13 @@ class Accounts:
 
     def receive(self, batch: Batch, items: int) -> None:
         """A batch of so many items has come in."""
-        with self._lock:
-            self._ledger.receive(items)
+        with self.lock:
+            self.ledger.receive(items)
             batch.owed = items
 
     def refusal(self) -> str | None:
         """The reason why the circuit would refuse a call now, or ``None``."""
-        with self._lock:
+        with self.lock:
             return self._circuit.refusal()
 
     def admit(self, holder: PermitHolder) -> None:
@@ -110,13 +102,13 @@ class Accounts:
         Raises:
             Refused: There is none now.
         """
-        with self._lock:
+        with self.lock:
             if reason := self._circuit.refusal():
                 raise Refused(reason)
             if time.monotonic() >= holder.deadline:  # the circuit of a given breaker may have taken its time
                 raise Refused("no time left")
             holder.permit = self._circuit.admit()
-            self._collect(self._now())
+            self.collect(self.now())
 
     def settle(
         self, permit: Permit, outcome: Outcome, report: ExportReport, account: Callable[[ExportReport], None]
@@ -129,26 +121,26 @@ class Accounts:
             report: What the outcome means.
             account: Called under the lock; says what becomes of the items, as :meth:`account` does.
         """
-        with self._lock:
+        with self.lock:
             if loss_of(report) is Loss.REJECTED:
                 try:
                     broken = tell_circuit(self._circuit, permit, outcome, report)
-                    self._collect(self._now())  # a rejected batch is not part of the outage that it ends
+                    self.collect(self.now())  # a rejected batch is not part of the outage that it ends
                 finally:
                     account(report)
             else:
                 account(report)
                 broken = tell_circuit(self._circuit, permit, outcome, report)
-            self._collect(self._now())
+            self.collect(self.now())
         if broken is not None:
             self._say_broken(_MAY_STAY_CLOSED, broken)
 
     def account(self, batch: Batch, report: ExportReport) -> None:
         """Account for a batch whose call has ended: exported, or failed."""
-        with self._lock:
+        with self.lock:
             items = batch.take()
             held = report.accepted_of(items)
-            self._ledger.settle(held, items - held, report.reason, loss_of(report), self._now())
+            self.ledger.settle(held, items - held, report.reason, loss_of(report), self.now())
 
     def refuse(self, batch: Batch, reason: str) -> int:
         """Account for a batch of which no call was made.
@@ -156,11 +148,11 @@ class Accounts:
         Returns:
             The number of its items.
         """
-        with self._lock:
-            items, now = batch.take(), self._now()
-            self._collect(now)
-            self._ledger.refuse(items, reason, now)
-            self._collect(now)
+        with self.lock:
+            items, now = batch.take(), self.now()
+            self.collect(now)
+            self.ledger.refuse(items, reason, now)
+            self.collect(now)
         return items
 
     def fail(self, batch: Batch, reason: str, kind: Loss = Loss.FAILED) -> int:
@@ -169,123 +161,28 @@ class Accounts:
         Returns:
             The number of its items.
         """
-        with self._lock:
+        with self.lock:
             items = batch.take()
-            self._ledger.fail(items, reason, kind, self._now())
-            self._collect(self._now())
+            self.ledger.fail(items, reason, kind, self.now())
+            self.collect(self.now())
         return items
 
     def take_over(self, batch: Batch, items: int) -> None:
         """So many items of a batch are in custody now; the others cannot be encoded."""
-        with self._lock:
+        with self.lock:
             left_out = batch.take() - items
             if left_out > 0:
                 reason = f"{counted(left_out, self._unit)} cannot be encoded"
-                self._ledger.fail(left_out, reason, Loss.UNSENT, self._now())
-                self._collect(self._now())
-
-    def keep(self, items: int, put: Callable[[], bool]) -> None:
-        """So many items of a parcel are kept for another call.
-
-        Args:
-            items: Number of them.
-            put: Called under the lock; keeps them, or returns false.
-        """
-        with self._lock:
-            if put():
-                self._ledger.retained += items
-
-    def take_out(self, items: int) -> None:
-        """So many kept items go into a call."""
-        with self._lock:
-            self._ledger.retained -= items
-
-    def account_parcel(self, outage: int, found: Settlement, resent: int) -> None:
-        """Account for a call with a parcel that came after so many outages."""
-        with self._lock:
-            self._ledger.settle_parcel(outage, found, resent, self._now())
-
-    def account_late(self, outage: int, found: Settlement, remove: Callable[[], bool]) -> None:
-        """Account for kept items whose call had been a success after all.
-
-        Args:
-            outage: Number of outages that had ended when they came.
-            found: What came of the call.
-            remove: Called under the lock; removes what is kept, or returns false.
-        """
-        with self._lock:
-            if remove():
-                self._ledger.retained -= found.accepted + found.lost
-                self._ledger.settle_parcel(outage, found, 0, self._now())
-                self._collect(self._now())
-
-    def spool(self, items: int, end: Callable[[], bool]) -> bool:
-        """So many kept items lie on disk now.
-
-        Args:
-            items: Number of them.
-            end: Called under the lock; ends their custody in memory, or returns false.
-
-        Returns:
-            What `end` returned.
-        """
-        with self._lock:
-            if is_done := end():
-                self._ledger.spool(items, were_kept=True)
-                self._collect(self._now())
-        return is_done
-
-    def spool_call(self, items: int, attach: Callable[[], bool]) -> bool:
-        """So many items in a call lie on disk too now, which is what is kept of them.
-
-        Args:
-            items: Number of them.
-            attach: Called under the lock; notes the file, or returns false.
-
-        Returns:
-            What `attach` returned.
-        """
-        with self._lock:
-            if is_done := attach():
-                self._ledger.spool(items, were_kept=False)
-        return is_done
-
-    def fail_file(self, found: Settlement, resent: int) -> None:
-        """Account for a call with a file that stays as it is."""
-        with self._lock:
-            self._ledger.fail_file(found, resent)
-
-    def recover(self, items: int, found: Settlement, resent: int) -> None:
-        """Account for a file that is removed since a call with its items was made."""
-        with self._lock:
-            self._ledger.recover(items, found, resent, self._now())
-            self._collect(self._now())
-
-    def recover_dropped(self, items: int, kind: Loss, reason: str) -> None:
-        """Account for the items of a file that had to go."""
-        with self._lock:
-            self._ledger.recover_dropped(items, reason, kind, self._now())
-            self._collect(self._now())
-
-    def disk_is_empty(self) -> None:
-        """Nothing lies on disk any more."""
-        with self._lock:
-            self._ledger.disk_is_empty()
-            self._collect(self._now())
-
-    def drop(self, items: int, outage: int, kind: Loss, reason: str) -> None:
-        """Account for kept items that had to go."""
-        with self._lock:
-            self._ledger.drop(items, outage, reason, kind, self._now())
-            self._collect(self._now())
+                self.ledger.fail(left_out, reason, Loss.UNSENT, self.now())
+                self.collect(self.now())
 
     def give_back(self, permit: Permit) -> None:
         """Take back a permit whose call was not made: that says nothing about the backend."""
         self._circuit.land(permit)  # first: what follows may raise, or be thrown out of a wait for the lock
         try:
-            with self._lock:
+            with self.lock:
                 self._circuit.cancel(permit)
-                self._collect(self._now())
+                self.collect(self.now())
         except Exception as error:
             self._say_broken(_MAY_STAY_CLOSED, error)
 
@@ -301,7 +198,7 @@ class Accounts:
     @property
     def outages(self) -> int:
         """Number of outages that have ended."""
-        return self._ledger.outages
+        return self.ledger.outages
 
     @property
     def is_closed(self) -> bool:
@@ -317,7 +214,7 @@ class Accounts:
 
         0 where the storage of a given breaker, or the clock, raises: a call will show what is wrong.
         """
-        with self._lock:
+        with self.lock:
             return probe_in_of(self._circuit)
 
     @property
@@ -336,7 +233,7 @@ class Accounts:
             lambda: snapshot(
                 self._name,
                 self._circuit,
-                self._ledger,
+                self.ledger,
                 runner,
                 retained_bytes=retained_bytes,
                 oldest_at=oldest_at,
@@ -350,16 +247,32 @@ class Accounts:
 
     def stop(self) -> None:
         """Queue the line about all that this process has exported and lost, once (G2)."""
-        with self._lock:
+        with self.lock:
             said, self._said_stopped = self._said_stopped, True
             if not said:
-                self._announcer.add_line(self._ledger.balance())
+                self._announcer.add_line(self.ledger.balance())
+
+    def collect(self, now: float) -> None:
+        """Hand transitions and lines to the announcer, under the lock, so that they stay in order."""
+        for transition in self._circuit.transitions.take():
+            self._announcer.add(transition, self._toll().alone, now)
+            self._follow(transition.new)
+        if line := self.ledger.due(now):
+            self._announcer.add_line(line)
+
+    def now(self) -> float:
+        """The circuit's time. The error of a clock that raises is logged elsewhere."""
+        try:
+            self._latest = self._circuit.now
+        except Exception:
+            pass
+        return self._latest
 
     def _read(self, question: Callable[[], Answer]) -> Answer:
         """Answer under the lock. To ask may be what shows that the circuit has changed."""
-        with self._lock:
+        with self.lock:
             answer = question()
-            self._collect(self._now())
+            self.collect(self.now())
         self.announce()
         return answer
 
@@ -368,34 +281,18 @@ class Accounts:
             self._said_broken = True
             say(logging.WARNING, "%s: %s", self._name, text, cause=error)
 
-    def _collect(self, now: float) -> None:
-        """Hand transitions and lines to the announcer, under the lock, so that they stay in order."""
-        for transition in self._circuit.transitions.take():
-            self._announcer.add(transition, self._toll().alone, now)
-            self._follow(transition.new)
-        if line := self._ledger.due(now):
-            self._announcer.add_line(line)
-
     def _follow(self, state: CircuitState) -> None:
         """Note what a change of the circuit means to the items that are lost from now on."""
         if state is CircuitState.OPEN:
-            self._ledger.open()
+            self.ledger.open()
         elif state is CircuitState.CLOSED:
-            self._ledger.close()
+            self.ledger.close()
 
     def _toll(self) -> Toll:
         """The items lost, dropped and kept in this outage so far."""
-        ledger = self._ledger
+        ledger = self.ledger
         kept = ledger.kept if self.retains else None
         return Toll(self._unit, ledger.lost_in_outage, ledger.dropped_in_outage, kept)
-
-    def _now(self) -> float:
-        """The circuit's time. The error of a clock that raises is logged elsewhere."""
-        try:
-            self._latest = self._circuit.now
-        except Exception:
-            pass
-        return self._latest
 
     def _new_lock(self) -> threading.RLock:
         # The storage of a given breaker may switch greenlets: then a lock that knows them.

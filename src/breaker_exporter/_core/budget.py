@@ -11,7 +11,8 @@ from .._concurrency.state_lock import new_state_lock
 from .retention_settings import Keep
 
 if TYPE_CHECKING:
-    from .backlog import Backlog, Parcel
+    from .backlog import Backlog
+    from .parcel import Parcel
 
 
 class Budget:
@@ -31,12 +32,8 @@ class Budget:
         self._keep = keep
         # Weak: what an application drops is not kept alive by the budget that it shared.
         self._backlogs: weakref.WeakSet[Backlog] = weakref.WeakSet()
-        self._lock = self._new_lock()
+        self.lock = self._new_lock()
         renew_lock_in_child(self)
-
-    @property
-    def lock(self) -> threading.RLock:
-        return self._lock
 
     @property
     def used(self) -> int:
@@ -45,7 +42,7 @@ class Budget:
 
     def join(self, backlog: Backlog) -> None:
         """Share the memory with one more backlog."""
-        with self._lock:
+        with self.lock:
             self._backlogs.add(backlog)
 
     def make_room(self) -> None:
@@ -55,10 +52,10 @@ class Budget:
             backlog.evicted(parcel)
 
     def _evicted(self) -> tuple[Backlog, Parcel] | None:
-        with self._lock:
+        with self.lock:
             if self.used <= self.limit:
                 return None
-            fullest = max(self._backlogs, key=lambda backlog: backlog.waiting_bytes)
+            fullest = max(self._backlogs, key=lambda backlog: backlog.queue.size)
             parcel = fullest.evict(newest=self._keep is Keep.OLDEST)
             return None if parcel is None else (fullest, parcel)
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import math
 
-from .backlog import Backlog, Parcel
 from .disk_order import Reading
-from .no_disk import Disk
+from .parcel import Parcel
 from .replay_pace import ReplayPace
+from .store import Store
 
 _STAYS_NEW = 1.0
 """Seconds."""
@@ -28,16 +28,16 @@ class Choice:
     """Chooses the parcel of the next call.
 
     Args:
-        backlog: What waits.
+        store: Holds what waits.
         pace: Of the replay.
-        disk: What lies on disk.
         in_order: True where parcels are to be sent in the order in which they came.
     """
 
-    def __init__(self, backlog: Backlog, pace: ReplayPace, disk: Disk, *, in_order: bool = False) -> None:
-        self._backlog = backlog
+    def __init__(self, store: Store, pace: ReplayPace, *, in_order: bool = False) -> None:
+        self._store = store
+        self._backlog = store.backlog
+        self._queue = store.backlog.queue
         self._pace = pace
-        self.disk = disk
         self._in_order = in_order
         self._calls = 0
         self._retry_after = _FIRST_RETRY
@@ -47,18 +47,22 @@ class Choice:
     @property
     def has_untried(self) -> bool:
         """True where a parcel waits with which no probe has failed since the circuit opened."""
-        return self.disk.has_untried or self._backlog.has_unprobed(self._closed_at)
+        return self._store.disk.has_untried or self._queue.has_unprobed(self._closed_at)
 
     @property
     def must_wait_for_disk(self) -> bool:
         """True where what lies on disk has to be sent before anything else."""
-        return self._in_order and self.disk.has_readable_files
+        return self._in_order and self._store.disk.has_readable_files
 
     @property
     def may_be_first(self) -> bool:
         """True where a batch that comes now may be sent at once: nothing is before it."""
-        backlog = self._backlog
-        return backlog.is_empty and not backlog.has_left and not self.must_wait_for_disk
+        return self._queue.is_empty and not self._backlog.has_left and not self.must_wait_for_disk
+
+    def put_in_order(self) -> None:
+        """Where order matters, let what is new wait behind what was kept."""
+        if self._in_order:
+            self._queue.keep_new(math.inf)
 
     def next(self, probe_in: float | None, now: float) -> tuple[Parcel | None, float]:
         """The parcel to send now, or none, and the seconds until it is worth asking again.
@@ -70,21 +74,21 @@ class Choice:
         if probe_in is None:
             return self._next_in_turn(now)
         self._pace.end()
-        self._backlog.keep_new(math.inf)
+        self._queue.keep_new(math.inf)
         if probe_in > 0:
-            self.disk.want_nothing()
+            self._store.disk.want_nothing()
             return None, probe_in
         if self.must_wait_for_disk:
             return self._from_disk(Reading.FIRST)
         # The newest: the backend is asked for what it gets next. Not one that it has failed on since the
         # circuit opened: that may be why.
-        chosen = self._backlog.to_probe(self._closed_at, oldest=self._in_order)
+        chosen = self._queue.to_probe(self._closed_at, oldest=self._in_order)
         return (chosen, 0.0) if chosen is not None else self._from_disk(Reading.NEWEST)
 
     def _next_in_turn(self, now: float) -> tuple[Parcel | None, float]:
-        self._backlog.keep_new(math.inf if self._in_order else now - _STAYS_NEW)
-        new, kept = self._backlog.first_new(), self._backlog.oldest_kept()
-        is_any_kept = kept is not None or self.disk.has_files
+        self._queue.keep_new(math.inf if self._in_order else now - _STAYS_NEW)
+        new, kept = self._queue.first_new(), self._queue.oldest_kept()
+        is_any_kept = kept is not None or self._store.disk.has_files
         wait = max(self._pace.wait(now), self._retry_at - now) if is_any_kept else math.inf
         on_disk, ask_again = self._from_disk(Reading.OLDEST) if wait <= _READ_AHEAD else (None, math.inf)
         if new is not None and (wait > 0 or self._calls % _EVERY != _EVERY - 1):
@@ -96,9 +100,10 @@ class Choice:
 
     def _from_disk(self, reading: Reading) -> tuple[Parcel | None, float]:
         """The parcel that was read, else the seconds until it is worth asking again."""
-        if self.disk.has_files and self.disk.ahead is None:
-            self.disk.want(reading)
-        return self.disk.ahead, _ASK_DISK_AGAIN
+        disk = self._store.disk
+        if disk.has_files and disk.ahead is None:
+            disk.want(reading)
+        return disk.ahead, _ASK_DISK_AGAIN
 
     def settled(
         self, parcel: Parcel, now: float, *, was_probe: bool, failed: bool, was_answered: bool = False

@@ -7,19 +7,22 @@ sender asks for. It waits for the disk; nobody else does.
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 from .._concurrency.state_lock import new_state_lock
 from .._spool.spool import Removed
 from . import deadline_clock as time
-from .accounts import Accounts
-from .backlog import Backlog, Parcel, Past
+from .backlog import Backlog
 from .disk_health import DiskHealth
-from .disk_order import Census, Found, Order, Read, Reading, Removal, Written
+from .disk_order import Census, Found, Order, Reading, Removal, Written
+from .disk_replay import DiskReplay
 from .disk_run import DiskRun
-from .ledger import Loss
+from .disk_work import DiskWork
+from .kept_accounts import KeptAccounts
+from .loss import Loss
+from .parcel import Parcel
 from .payload import Payload
 from .report import Cause
 from .retention import Retention
@@ -30,14 +33,8 @@ _WRITE_AFTER = 0.75
 """Seconds after which a batch is written whatever it waits for: a killed process costs a second (K8)."""
 _LOOK_AGAIN = 0.25
 """Seconds."""
-_ASK_AGAIN = 1.0
-"""Seconds until the lease, or a batch where there was none, is asked for again."""
 _WAIT = 0.5
 """Seconds until it is asked again whether the disk takes too long."""
-_WAIT_FOR_OTHER = 0.01
-"""Seconds until it is asked again whether somebody else is done with what has come of an order."""
-_OTHERS_END_WITHIN = 0.1
-"""Seconds that the end waits for that."""
 _OPENS_WITHIN = 5.5
 """Seconds: longer than the disk has for it."""
 _CENSUS_HOLDS = 30.0
@@ -52,15 +49,12 @@ class DiskBacklog:
         name: The exporter's name.
         retention: What is kept.
         backlog: Of the exporter, in memory.
-        accounts: Of the exporter.
-        run: Carries out orders.
+        accounts: Of what the exporter keeps.
+        work: Carries out orders, on the disk thread.
         health: Knows what the disk can do now.
         release: Called with each payload that is no longer this process's.
         changed: Called when a parcel is settled or written.
         wake_sender: Called when something was read.
-
-    Attributes:
-        ahead: The parcel that was read and waits to be sent, under the lease.
     """
 
     def __init__(
@@ -68,8 +62,8 @@ class DiskBacklog:
         name: str,
         retention: Retention,
         backlog: Backlog,
-        accounts: Accounts,
-        run: DiskRun,
+        accounts: KeptAccounts,
+        work: DiskWork,
         health: DiskHealth,
         release: Callable[[Payload], object],
         changed: Callable[[], object],
@@ -78,33 +72,35 @@ class DiskBacklog:
         self._retention = retention
         self._backlog = backlog
         self._accounts = accounts
-        self._run = run
         self._health = health
         self._release = release
         self._changed = changed
         self._wake_sender = wake_sender
+        self._run = DiskRun(work, self._next_order, self._take_up)
+        self._replay = DiskReplay(backlog)
         self._worker = Sender(name, self._step)
         self._lock = new_state_lock()
         self._removals: list[Removal] = []
-        self._in_hand: set[str] = set()
-        self._wanted: Reading | None = None
-        self._ask_at = 0.0
-        self._is_leased = False
-        self._lent: Parcel | None = None
-        self._failed: dict[str, Past] = {}
-        self._answered: set[str] = set()
-        self._files = 0
+        self._files: int | None = None
         self._census: Census | None = None
         self._counted_at = 0.0
         self._checks = False
-        self._is_over = self._is_stopped = False
-        self._pid = os.getpid()
-        self.ahead: Parcel | None = None
+        self._is_stopped = False
+
+    @property
+    def ahead(self) -> Parcel | None:
+        """The parcel that was read and waits to be sent, under the lease."""
+        return self._replay.ahead
 
     @property
     def has_files(self) -> bool:
         """True where files lie there, as last seen."""
-        return self._files > 0
+        return bool(self._files)
+
+    @property
+    def may_have_files(self) -> bool:
+        """The same, or nobody has looked yet."""
+        return self._files != 0
 
     @property
     def has_readable_files(self) -> bool:
@@ -119,12 +115,12 @@ class DiskBacklog:
     @property
     def has_untried(self) -> bool:
         """True where a file lies there of which no call has failed, and none is out."""
-        return self._files > len({*self._failed, *self._in_hand})
+        return (self._files or 0) > self._replay.tried
 
     @property
     def is_clear(self) -> bool:
         """True where nothing lies on disk, as last seen, and all that was settled is removed."""
-        return not (self.has_files or self._removals or self._lent)
+        return not (self.has_files or self._removals or self._replay.has_lent)
 
     def look(self) -> None:
         """Find out whether anything lies there, and whether anything can: the sender is woken then."""
@@ -133,12 +129,7 @@ class DiskBacklog:
 
     def open(self) -> str | None:
         """Open the files, and wait for that: the reason why they cannot be used, or ``None``."""
-        order = Order(opens=True)
-        found = self._run.start(order)
-        if found is None:
-            self._run.wait(_OPENS_WITHIN)
-            _, found = self._run.take(is_last=True) or (order, Found())
-        self._take_up(order, found)
+        found = self._run.carry_out(Order(opens=True), _OPENS_WITHIN)
         return None if found.error is None else self._health.why(found.error)
 
     def wake(self) -> bool:
@@ -147,127 +138,60 @@ class DiskBacklog:
 
     def want(self, reading: Reading) -> None:
         """Have a file read, unless one is."""
-        if self._lent is None and not self._is_over:
-            self._wanted = reading
+        if self._replay.want(reading):
             self.wake()  # also where it is wanted already: who was to read it may have been killed
 
     def want_nothing(self) -> None:
         """Nothing can be sent now: another process may send what was read."""
-        self._wanted = None
-        if (parcel := self.take_ahead()) is not None:
+        if (parcel := self._replay.want_nothing()) is not None:
             self.leave(parcel)
 
     def take_ahead(self) -> Parcel | None:
         """The parcel that was read: the caller sends it."""
-        with self._lock:
-            parcel, self.ahead = self.ahead, None
-        return parcel
+        return self._replay.take_ahead()
 
     def leave(self, parcel: Parcel) -> None:
         """No call was made with the parcel of a file: it stays there."""
         self._backlog.end_call(parcel, None)
-        self._put_down(parcel)
+        self._replay.put_down(parcel)
         self.wake()
 
     def settle(self, parcel: Parcel, found: Settlement, resent: int) -> None:
         """A call with the parcel of a file has ended."""
         assert parcel.file is not None
         items = parcel.payload.items
-        self._answered.discard(parcel.file)
         if found.left is not None and found.left.items == items:
-            self._failed.pop(parcel.file, None)
-            self._failed[parcel.file] = parcel.past  # last
-            if found.report.cause is Cause.ANSWERED:
-                self._answered.add(parcel.file)
             self._accounts.fail_file(found, resent)
-            self._put_down(parcel)
-            self._ask_at = 0.0  # there is one to be read
+            self._replay.fail(parcel, was_answered=found.report.cause is Cause.ANSWERED)
             self._release(parcel.payload)
         else:
-            self._failed.pop(parcel.file, None)
-            with self._lock:
-                self._removals.append(
-                    Removal(parcel.file, items, found, resent, parcel.came_at, parcel.may_be_there)
-                )
-            self._put_down(parcel, is_settled=True)
+            self._remove(Removal(parcel.file, items, found, resent, parcel.came_at, parcel.may_be_there))
+            self._replay.settle(parcel)
         self.wake()
 
     def finish(self, deadline: float) -> None:
         """Write all that is here until `deadline` (monotonic seconds); it is read no more."""
-        self._is_over = True
+        self._replay.is_over = True
         self.want_nothing()
         self.write_all(deadline)
 
     def write_all(self, deadline: float) -> None:
         """Write all that is here until `deadline` (monotonic seconds)."""
-        while self._advance(deadline, before=math.inf):
+        while self._run.advance(deadline, before=math.inf):
             pass
 
     def stop(self) -> None:
         """Make no further step, and close the files; what is being written goes again."""
-        self._is_over = self._is_stopped = True
+        self._replay.is_over = self._is_stopped = True
         self._worker.stop()
-        until = time.monotonic() + _OTHERS_END_WITHIN
-        while not self._run.claim() and time.monotonic() < until:
-            self._run.wait_for_other(_WAIT_FOR_OTHER)
-        if (ended := self._run.take(is_last=True)) is not None:
-            self._take_up(*ended)
-        self._run.end()
-        self._run.release()
-
-    def _put_down(self, parcel: Parcel, *, is_settled: bool = False) -> None:
-        with self._lock:
-            if self._lent is parcel:
-                self._lent = None
-            if not is_settled:
-                self._in_hand.discard(parcel.file or "")
+        self._run.stop()
 
     def _step(self) -> float | None:
         """Seconds until the next step; ``None`` where there is nothing to do."""
         now = time.monotonic()
-        if self._advance(now + _WAIT, before=now - _WRITE_AFTER):
+        if self._run.advance(now + _WAIT, before=now - _WRITE_AFTER):
             return 0.0
-        return None if self._backlog.is_idle and self._wanted is None else _LOOK_AGAIN
-
-    def _advance(self, until: float, *, before: float) -> bool:
-        """Have the next order carried out, and wait for that; false where there is none, or no time left.
-
-        Args:
-            until: Monotonic seconds.
-            before: Monotonic seconds. Batches that came earlier are written, also those in a call.
-        """
-        if (left := until - time.monotonic()) <= 0:
-            return False
-        if not self._run.claim():  # the shutdown, or the worker
-            self._run.wait_for_other(min(left, _WAIT_FOR_OTHER))
-            return True
-        try:
-            if not self._run.is_busy:
-                order = self._next_order(before)
-                if order is None:
-                    return False
-                self._start(order)
-        finally:
-            self._run.release()
-        self._run.wait(left)
-        if os.getpid() != self._pid:  # forked meanwhile: the order is the parent's
-            return False
-        if not self._run.claim():
-            return True
-        try:
-            if (ended := self._run.take()) is not None:
-                self._take_up(*ended)
-        finally:
-            self._run.release()
-        return True
-
-    def _start(self, order: Order) -> None:
-        found: Found | None = Found()  # also where the caller is interrupted
-        try:
-            found = self._run.start(order)
-        finally:
-            if found is not None:
-                self._take_up(order, found)
+        return None if self._backlog.is_idle and not self._replay.is_wanted else _LOOK_AGAIN
 
     def _next_order(self, before: float) -> Order | None:
         now = time.monotonic()
@@ -277,29 +201,18 @@ class DiskBacklog:
         calls: list[Parcel] = []
         if may_write := self._health.may_write(now):
             # The sender may be in a call that hangs. What comes behind a call that old has long to wait, too.
-            self._backlog.keep_new(math.inf if self._backlog.has_call_since(before) else before)
+            self._backlog.queue.keep_new(math.inf if self._backlog.has_call_since(before) else before)
             writes = self._backlog.take_for_disk(_BYTES_AT_A_TIME)
             calls = self._backlog.calls_since(before)
         with self._lock:
             # What a file is to be written for waits for room.
             removals = tuple(each for each in self._removals if may_write or each.left is None)
             self._removals = [each for each in self._removals if not (may_write or each.left is None)]
-            may_read = now >= self._ask_at and self._lent is None and not self._is_over
-            wanted = self._wanted if may_read else None
-            gives_back = self._is_leased and self._lent is None
             checks, self._checks = self._checks, False
-            if not (removals or writes or calls or wanted or gives_back or checks):
-                return None
-            return Order(
-                removals,
-                tuple(writes),
-                tuple(calls),
-                wanted,
-                frozenset(self._in_hand),
-                tuple(name for name in self._failed if wanted is not Reading.FIRST or name in self._answered),
-                keeps_lease=self._lent is not None,
-                checks=checks,
-            )
+        order = self._replay.order(now)
+        if not (removals or writes or calls or order.read or checks or self._replay.has_spare_lease):
+            return None
+        return replace(order, remove=removals, write=tuple(writes), write_calls=tuple(calls), checks=checks)
 
     def _take_up(self, order: Order, found: Found) -> None:
         now = time.monotonic()
@@ -313,21 +226,20 @@ class DiskBacklog:
             parcel.stays = True
         for parcel in order.write:  # those of them that were not
             self._backlog.end_writing(parcel, is_written=False)
-        with self._lock:
-            self._is_leased = found.is_leased
-            settled = {*found.removed, *found.gone}
-            self._in_hand.difference_update(removal.name for removal in settled)
-            self._removals += [removal for removal in order.remove if removal not in settled]
+        settled = {*found.removed, *found.gone}
+        self._replay.learn_lease(is_leased=found.is_leased)
+        self._replay.let_go(removal.name for removal in settled)
+        self._remove(*(removal for removal in order.remove if removal not in settled))
         if found.census is not None:
             self._census, self._counted_at = found.census, now
         if found.files is not None:
             self._files = found.files
             if not found.files:
-                self._failed.clear()
-                self._answered.clear()
+                self._replay.forget()
                 self._accounts.disk_is_empty()
         if order.read is not None:
-            self._read(found.read, now)
+            self._replay.take_up(found.read, now, has_files=self.has_files)
+            self._wake_sender()
         elif order.checks and self._files:
             self._wake_sender()
         self._backlog.make_room()
@@ -347,36 +259,25 @@ class DiskBacklog:
             kind, reason = Loss.EVICTED, self._retention.disk_full()
         self._accounts.recover_dropped(removed.items, kind, reason)
 
-    def _read(self, read: Read | None, now: float) -> None:
-        self._wanted = None
-        if read is None:
-            self._ask_at = now + _ASK_AGAIN if self._files else now
-        elif not self._is_over:
-            parcel = self._backlog.lend(read.payload, read.name, read.came_at, read.came)
-            if parcel is not None:
-                parcel.may_be_there = read.may_be_there
-                parcel.learn_from(self._failed.get(read.name))
-                with self._lock:
-                    self._in_hand.add(read.name)
-                    self._lent = self.ahead = parcel
-        self._wake_sender()
-
     def _written(self, written: Written) -> None:
         for parcel in written.parcels:
             items, backlog = parcel.payload.items, self._backlog
             if self._accounts.spool(items, partial(backlog.end_writing, parcel, is_written=True)):
                 self._release(parcel.payload)
                 continue
-            with self._lock:  # first: its call may fail as the file is noted, and then it is to be read
-                self._in_hand.add(written.name)
+            # First: its call may fail as the file is noted, and then it is to be read.
+            self._replay.hold(written.name)
             if self._accounts.spool_call(items, partial(backlog.attach, parcel, written.name, written.items)):
                 continue
             # Its call has ended meanwhile: it failed, or the file has to go again.
             is_whole = items == written.items
             if is_whole and self._accounts.spool(items, partial(backlog.remove, parcel)):
-                with self._lock:
-                    self._in_hand.discard(written.name)
+                self._replay.let_go([written.name])
                 self._release(parcel.payload)
             else:
-                with self._lock:
-                    self._removals.append(Removal(written.name, items, None, 0, parcel.came_at))
+                self._remove(Removal(written.name, items, None, 0, parcel.came_at))
+
+    def _remove(self, *removals: Removal) -> None:
+        """Have files removed by one of the next orders."""
+        with self._lock:
+            self._removals += removals

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from .._spool.spool import Removed
-from .backlog import Parcel
+from .parcel import Parcel
 from .payload import Payload
 
 if TYPE_CHECKING:

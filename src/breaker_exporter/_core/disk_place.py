@@ -6,12 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from .._spool.spool import Spool
-from .accounts import Accounts
 from .backlog import Backlog
 from .disk_backlog import DiskBacklog
 from .disk_health import DiskHealth
-from .disk_run import DiskRun
 from .disk_work import DiskWork
+from .kept_accounts import KeptAccounts
 from .payload import StoringEncoder
 from .retention import Retention
 from .retention_settings import Keep
@@ -23,24 +22,22 @@ class DiskPlace:
 
     Attributes:
         retention: With a directory.
-        service: ``service.namespace/service.name``, or the name alone.
         exporter: The exporter's name.
         encoder: Makes bytes of payloads, and the reverse.
         in_order: True where batches are to be sent in the order in which they came.
     """
 
     retention: Retention
-    service: str
     exporter: str
     encoder: StoringEncoder
     in_order: bool
 
-    def spool(self) -> Spool:
-        """The spool, which opens its files at its first use."""
+    def spool(self, service: str) -> Spool:
+        """The spool of a service, which opens its files at its first use."""
         assert self.retention.directory is not None
         return Spool(
             self.retention.directory,
-            self.service,
+            service,
             self.encoder.signal,
             self.exporter,
             limit=self.retention.disk,
@@ -49,8 +46,9 @@ class DiskPlace:
 
     def backlog(
         self,
+        service: str,
         backlog: Backlog,
-        accounts: Accounts,
+        accounts: KeptAccounts,
         longest_call: float,
         changed: Callable[[], object],
         wake_sender: Callable[[], object],
@@ -58,17 +56,17 @@ class DiskPlace:
         """The backlog on disk of a process, beside the one in memory.
 
         Args:
+            service: ``service.namespace/service.name``, or the name alone.
             backlog: In memory.
-            accounts: Of the exporter.
+            accounts: Of what the exporter keeps.
             longest_call: Seconds that a call may take.
             changed: Called when a parcel is settled or written.
             wake_sender: Called when something was read.
         """
-        spool = self.spool()
+        spool = self.spool(service)
         work = DiskWork(spool, self.encoder, self.retention.max_age, longest_call, in_order=self.in_order)
-        run = DiskRun(work)
         health = DiskHealth(self.exporter, spool, self.retention.disk)
         release = self.encoder.release_payload
         return DiskBacklog(
-            self.exporter, self.retention, backlog, accounts, run, health, release, changed, wake_sender
+            self.exporter, self.retention, backlog, accounts, work, health, release, changed, wake_sender
         )

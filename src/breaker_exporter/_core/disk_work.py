@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import time as wall
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 
 from .._concurrency.disk_thread import rest
-from .._spool.names import FileName
 from .._spool.spool import Full, Removed, Spool, TooLarge
 from .._spool.stamp import Stamp
 from . import deadline_clock as time
-from .backlog import Parcel
-from .disk_order import Census, Found, Order, Read, Reading, Removal, Written
+from .disk_order import Found, Order, Removal, Written
+from .disk_reader import DiskReader
+from .parcel import Parcel
 from .payload import Payload, StoringEncoder
 
 _ITEMS_IN_FILE = 512
@@ -46,10 +43,7 @@ class DiskWork:
     ) -> None:
         self.spool = spool
         self._encoder = encoder
-        self._max_age = max_age
-        self._longest_call = longest_call
-        self._in_order = in_order
-        self._names: deque[str] = deque()
+        self._reader = DiskReader(spool, encoder, max_age, longest_call, in_order=in_order)
         self.is_over = False
         self._removed_unheard: set[str] = set()
         self._dropped_unheard: list[Removed] = []
@@ -63,12 +57,12 @@ class DiskWork:
         try:
             if order.checks:
                 self.spool.check()
-                found.files = max(1, len(self._names)) if self.spool.has_any() else 0
+                found.files = self._reader.files if self.spool.has_any() else 0
             if order.opens or order.remove or order.write or order.write_calls:
                 self.spool.open()
             self._remove(order.remove, found)
             self._write(order, found, is_given_up)
-            self._read(order, found)
+            self._reader.read(order, self._unwanted, found)
         except Full:
             found.is_full = True
         except Exception as error:
@@ -128,7 +122,7 @@ class DiskWork:
             may_be_there = parcels[0].may_be_there or parcels[0] in order.write_calls
             self._write_together(parcels, found, may_be_there=may_be_there)
         if found.written and self.spool.needs_tidying() and self.spool.try_lease():
-            self._tidy(found)
+            self._reader.tidy(found)
 
     def _write_together(self, parcels: list[Parcel], found: Found, *, may_be_there: bool) -> None:
         payloads = [parcel.payload for parcel in parcels]
@@ -142,86 +136,13 @@ class DiskWork:
                     self._write_together([parcel], found, may_be_there=may_be_there)
             return
         found.written.append(Written(name, tuple(parcels), sum(payload.items for payload in payloads)))
-        found.files = max(1, len(self._names))
+        found.files = self._reader.files
 
     def _file_of(self, payloads: Sequence[Payload], came_at: float, *, may_be_there: bool) -> str:
         payload = payloads[0] if len(payloads) == 1 else self._encoder.join_payloads(payloads, rest)
         data = self._encoder.dump_payload(payload.packed(rest))
         written = _earlier(time.monotonic() - came_at)
         return self.spool.write(data, payload.items, written, rest, may_be_there=may_be_there)
-
-    def _read(self, order: Order, found: Found) -> None:
-        if order.read is not None and self.spool.has_any():
-            found.files = max(1, len(self._names))
-            self.spool.open()
-            if self.spool.try_lease():
-                if self.spool.needs_tidying():
-                    self._tidy(found)
-                elif order.read is Reading.NEWEST:
-                    self._list()  # the newest of those that are known may be old
-                found.read = self._first_of(order, found)
-                if found.read is None and not self._names:  # only what has gone was known
-                    self._list()
-                    found.read = self._first_of(order, found)
-                found.files = len(self._names)
-        elif order.read is not None:
-            found.files = 0
-            self._names.clear()
-        if found.read is None and not order.keeps_lease:
-            self.spool.give_back()
-
-    def _tidy(self, found: Found) -> None:
-        """With the lease held, remove what is too old or too much, and count what is left, for all."""
-        found.dropped += self.spool.tidy(self._max_age, rest)
-        self._list()
-        oldest = FileName.parsed(self._names[0]) if self._names else None
-        found.census = Census(
-            len(self._names), self.spool.used, None if oldest is None else oldest.written.unix / 1e9
-        )
-
-    def _list(self) -> None:
-        self._names = deque(self.spool.names(rest))
-
-    def _first_of(self, order: Order, found: Found) -> Read | None:
-        """Read the file that is wanted; those that are gone are forgotten."""
-        names = list(reversed(self._names)) if order.read is Reading.NEWEST else list(self._names)
-        if order.read is not Reading.OLDEST:
-            avoided = [name for name in order.avoid if name in names]
-            names = [*(name for name in names if name not in avoided), *avoided]
-        for name in names:
-            if name in order.skip or name in self._unwanted:
-                continue
-            read = self._read_file(name, found)
-            if read is None:
-                self._names.remove(name)
-            elif not (read.may_be_there and self._may_be_in_a_call(name)):
-                return read
-            elif self._in_order:
-                return None
-        return None
-
-    def _may_be_in_a_call(self, name: str) -> bool:
-        """True where another process may be sending the batch right now, and has written it meanwhile."""
-        file = FileName.parsed(name)
-        if file is None or file.pid == os.getpid():
-            return False
-        return file.written.age_at(Stamp.now()) < self._longest_call
-
-    def _read_file(self, name: str, found: Found) -> Read | None:
-        record = self.spool.read(name)
-        if record is None:
-            return None
-        age = record.written.age_at(Stamp.now())
-        if age > self._max_age:
-            if self.spool.remove(name):
-                found.dropped.append(Removed(record.items, "expired"))
-            return None
-        try:
-            payload = self._encoder.load_payload(record.payload, rest)
-        except ValueError:
-            self.spool.put_aside(name)
-            return None
-        return Read(name, payload, time.monotonic() - age, wall.time() - age, record.may_be_there)
 
 
 def _earlier(seconds: float) -> Stamp:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from .._base.log import Line, counted
 
 if TYPE_CHECKING:
-    from .ledger import Loss
+    from .loss import Loss
 
 
 class Drops:

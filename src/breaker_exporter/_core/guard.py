@@ -39,6 +39,10 @@ class Guard:
         runner: Runs the calls.
         unit: The name of an item, in the plural.
         custody: Keeps what cannot be delivered; ``None``: nothing is kept.
+
+    Attributes:
+        name: The exporter's name.
+        custody: As given.
     """
 
     def __init__(
@@ -50,7 +54,7 @@ class Guard:
         unit: str,
         custody: Custody | None = None,
     ) -> None:
-        self._name = name
+        self.name = name
         self._export_timeout = export_timeout
         self._accounts = accounts
         self._runner = runner
@@ -63,7 +67,7 @@ class Guard:
         """For a forked child: the parent's circuit and its shutdown, nothing else of it (R5)."""
         accounts, runner = self._accounts.forked(), self._runner.forked()
         custody = self.custody and self.custody.forked(accounts, runner)
-        return Guard(self._name, self._export_timeout, accounts, runner, self._unit, custody)
+        return Guard(self.name, self._export_timeout, accounts, runner, self._unit, custody)
 
     def look_again(self) -> None:
         """The circuit has changed, by a call of another exporter too: whoever waits for that may go on."""
@@ -136,7 +140,7 @@ class Guard:
             try:
                 self._runner.run(flush)
             except (Refused, CannotStart) as reason:
-                say(logging.DEBUG, "%s: not flushed: %s", self._name, reason)
+                say(logging.DEBUG, "%s: not flushed: %s", self.name, reason)
         return flush.has_succeeded
 
     def begin_shutdown(self, timeout: float) -> None:
@@ -161,15 +165,15 @@ class Guard:
                 outcome = self._runner.shutdown(call, deadline)
         except CannotStart as reason:
             text = "%s: wrapped exporter not shut down: no thread can be started: %s"
-            say(logging.WARNING, text, self._name, reason)
+            say(logging.WARNING, text, self.name, reason)
         except Refused as reason:  # a child that was forked while this waited
-            say(logging.DEBUG, "%s: not shut down: %s", self._name, reason)
+            say(logging.DEBUG, "%s: not shut down: %s", self.name, reason)
         else:
             if isinstance(outcome, Raised):
                 text = "%s: shutdown of the wrapped exporter %s"
-                say(logging.WARNING, text, self._name, raised(outcome.error))
+                say(logging.WARNING, text, self.name, raised(outcome.error))
             elif outcome is None:
-                say(logging.DEBUG, "%s: wrapped exporter still shutting down after its time", self._name)
+                say(logging.DEBUG, "%s: wrapped exporter still shutting down after its time", self.name)
         finally:
             if ends_here:
                 self.say_stopped()
@@ -200,10 +204,10 @@ class Guard:
         if reason == self._runner.blocked_reason and not self._said_blocked:
             self._said_blocked = True
             text = "%s: no probe may run: %s; exports are refused until one of them ends"
-            say(logging.WARNING, text, self._name, reason)
-        say(logging.DEBUG, "%s: %s refused: %s", self._name, counted(items, self._unit), reason)
+            say(logging.WARNING, text, self.name, reason)
+        say(logging.DEBUG, "%s: %s refused: %s", self.name, counted(items, self._unit), reason)
 
     def _cannot_start(self, batch: Batch, reason: str) -> None:
         items = self._accounts.fail(batch, f"no thread can be started: {reason}")
         text = "%s: %s not exported: no thread can be started: %s"
-        say(logging.WARNING, text, self._name, counted(items, self._unit), reason)
+        say(logging.WARNING, text, self.name, counted(items, self._unit), reason)

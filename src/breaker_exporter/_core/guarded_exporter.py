@@ -1,7 +1,6 @@
-"""A wrapped exporter under guard, of any signal: arguments, one guard a process, every call into it.
+"""A wrapped exporter under guard, of any signal: one guard a process, and every call into it.
 
-The exporter of a signal says what counts as an item, how a batch is exported and what a result means; all
-else is here.
+The exporter of a signal says what counts as an item, how a batch is exported and what a result means.
 """
 
 from __future__ import annotations
@@ -12,33 +11,23 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from .._base import checks as check
 from .._base.log import say
-from .._base.values import CircuitState, CircuitTransition, ExporterHealth
+from .._base.values import CircuitState, ExporterHealth
 from .._concurrency.log_feedback import watch_loggers
 from .._concurrency.memory import free_slowly
 from . import deadline_clock as time
-from .accounts import Accounts
-from .announcer import Announcer
-from .chosen_circuit import circuit_of
-from .circuit_settings import EXPORT_TIMEOUT, SWITCH_INTERVAL
-from .custody import Custody
-from .disk_place import DiskPlace
+from .assembly import guard_of
+from .breaker_arguments import BreakerArguments
+from .circuit_settings import EXPORT_TIMEOUT
 from .guard import Guard
-from .joint_accounts import JointAccounts
-from .joint_circuit import JointCircuit
 from .one_a_process import OneAProcess
 from .payload import Encoder, StoringEncoder
 from .report import ExportReport
-from .retention import Retention
-from .runner import Runner
-from .shared_circuit import SharedCircuit
+from .signal_contract import SignalContract
 from .wrapped import Wrapped
-
-if TYPE_CHECKING:
-    import pybreaker
 
 Batch = TypeVar("Batch")
 _NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
@@ -52,28 +41,12 @@ class GuardedExporter(Generic[Batch]):
     Args:
         exporter: The wrapped exporter.
         export: Exports a batch by it.
-        tells_time: True where `export` gets the time that is left, as ``timeout_millis``, if it takes it.
-        size_of: The number of items in a batch.
         judge: The meaning of a result of `export`, given what the exporter logged meanwhile.
-        unit: The name of an item, in the plural.
         secrets: Returns values that no text may show.
-        name: In logs, metrics and events; ``None``: the wrapped class's name.
-        failure_threshold: As the other circuit settings, see :func:`circuit_of`.
-        cooldown: Seconds.
-        max_cooldown: Seconds.
-        jitter: Share of the cooldown.
-        breaker: Instead of the circuit settings.
-        circuit: Shared with other exporters, instead of `breaker` and the circuit settings.
-        clock: Monotonic seconds.
-        export_timeout: Seconds that one export may take; ``None``: the default.
-        listeners: Called with each transition.
-        switch_interval: Seconds, or ``None``; see :class:`Runner`.
         encoder: The wrapped exporter, where it can encode a batch and send it later.
         storing_encoder: The same, where it can also make bytes of what it encoded, and the reverse.
-        service_of: The name of the service that a batch is of.
-        item_size: Bytes of memory that an item takes as it is, by estimate.
-        in_order: True where kept batches are to be sent in the order in which they came.
-        retention: What is kept; ``None``: nothing.
+        signal: Of its batches.
+        arguments: Of its circuit breaker.
 
     Raises:
         TypeError: An argument is of the wrong type, or a circuit setting was given together with `breaker` or
@@ -86,83 +59,23 @@ class GuardedExporter(Generic[Batch]):
         exporter: object,
         *,
         export: Callable[..., object],
-        tells_time: bool,
-        size_of: Callable[[Batch], int],
         judge: Callable[[object, str], ExportReport],
-        unit: str,
         secrets: Callable[[], Iterable[str]],
-        name: str | None,
-        failure_threshold: int | None,
-        cooldown: float | None,
-        max_cooldown: float | None,
-        jitter: float | None,
-        breaker: pybreaker.CircuitBreaker | None,
-        circuit: SharedCircuit | None,
-        clock: Callable[[], float] | None,
-        export_timeout: float | None,
-        listeners: Iterable[Callable[[CircuitTransition], object]] | None,
-        switch_interval: float | None,
         encoder: Encoder | None,
         storing_encoder: StoringEncoder | None,
-        service_of: Callable[[Batch], str],
-        item_size: int,
-        in_order: bool,
-        retention: Retention | None,
+        signal: SignalContract,
+        arguments: BreakerArguments,
     ) -> None:
         watch_loggers()
-        self._service_of = service_of
-        self._place_in: Callable[[str], DiskPlace] | None = None
-        self._export_timeout = timeout = EXPORT_TIMEOUT.accept(export_timeout)
-        self._wrapped = Wrapped(
-            exporter, export, judge, secrets, encoder, size_of, item_size, timeout, tells_time=tells_time
+        self._export_timeout = EXPORT_TIMEOUT.accept(arguments.export_timeout)
+        self._wrapped = Wrapped[Batch](
+            exporter, export, judge, secrets, encoder, signal, self._export_timeout
         )
-        self._size_of = size_of
-        self._unit = unit
-        self.name = type(exporter).__name__ if name is None else check.text("name", name)
-        if circuit is not None and not isinstance(circuit, SharedCircuit):
-            raise TypeError(f"circuit must be a SharedCircuit, not {circuit!r}")
-        own = circuit_of(
-            self.name,
-            failure_threshold=failure_threshold,
-            cooldown=cooldown,
-            max_cooldown=max_cooldown,
-            jitter=jitter,
-            clock=clock,
-            breaker=breaker,
-            shared=None if circuit is None else circuit._settings,
-        )
-        heard_by = check.functions("listeners", listeners)
-        announcer = Announcer(
-            partial(_name_and_destination, self.name, self._wrapped),
-            lambda: heard_by,
-            outage_began=None if own.is_closed else own.now,
-        )
-        if circuit is None:
-            accounts = Accounts(self.name, own, announcer, unit)
-        else:
-            joint = JointCircuit(own, circuit)
-            accounts = JointAccounts(self.name, joint, announcer, unit, partial(_destination, self._wrapped))
-        runner = Runner(
-            self.name,
-            cooperative=self._wrapped.is_cooperative,
-            switch_interval=None if switch_interval is None else SWITCH_INTERVAL.accept(switch_interval),
-        )
-        custody = None
-        if retention is not None and retention.is_on:
-            accounts.retains = True
-            custody = Custody(
-                self.name, unit, accounts, runner, self._wrapped, timeout, retention, in_order=in_order
-            )
-            custody.can_use_disk = storing_encoder is not None
-            if retention.directory is not None and storing_encoder is not None:
-                self._place_in = partial(
-                    DiskPlace,
-                    retention,
-                    exporter=self.name,
-                    encoder=storing_encoder,
-                    in_order=in_order,
-                )
-        guard = Guard(self.name, timeout, accounts, runner, unit, custody)
+        self._size_of = signal.size_of
+        self._service_of = signal.service_of
+        self._unit = signal.unit
+        guard = guard_of(self._wrapped, storing_encoder, signal, arguments)
+        self.name = guard.name
         self._guards = OneAProcess(guard)
         self._said_no_size = False
 
@@ -207,11 +120,11 @@ class GuardedExporter(Generic[Batch]):
         if items == 0:
             return True
         guard = self.guard
-        if guard.custody is not None:
-            if self._place_in is not None and not guard.custody.has_looked:
-                self._use_disk(guard.custody, self._service_of(batch))
-                guard.custody.look(contextvars.copy_context())
-            succeeded = guard.custody.export(items, partial(self._wrapped.payload_of, batch), timeout)
+        custody = guard.custody
+        if custody is not None:
+            if not custody.has_looked:
+                custody.look(self._service_of(batch), contextvars.copy_context())
+            succeeded = custody.intake.export(items, partial(self._wrapped.payload_of, batch), timeout)
         else:
             deadline = time.monotonic() + min(timeout, self._export_timeout)
             succeeded = guard.export(items, self._wrapped.export_of(batch, deadline, options), deadline)
@@ -225,18 +138,13 @@ class GuardedExporter(Generic[Batch]):
             service: The name of the service.
             context: The context that it is sent in.
         """
-        custody = self.guard.custody
-        if custody is not None and self._place_in is not None:
-            self._use_disk(custody, service)
-            custody.look(context)
+        if (custody := self.guard.custody) is not None:
+            custody.look(service, context)
 
     def open_disk(self, service: str) -> str | None:
         """Make and open the files of a service now: the reason why they cannot be used, or ``None``."""
         custody = self.guard.custody
-        if custody is None or self._place_in is None:
-            return None
-        self._use_disk(custody, service)
-        return custody.open_disk()
+        return None if custody is None else custody.open_disk(service)
 
     def force_flush(self, timeout_millis: float) -> bool:
         """Flush the wrapped exporter, for `timeout_millis` milliseconds at most.
@@ -269,10 +177,6 @@ class GuardedExporter(Generic[Batch]):
         """Log what this process exported and lost, unless :meth:`shutdown` did: its time is over."""
         self.guard.say_stopped()
 
-    def _use_disk(self, custody: Custody, service: str) -> None:
-        if self._place_in is not None and not custody.is_on_disk:
-            custody.use_disk(self._place_in(service))
-
     def _say_no_size(self, kind: type, error: Exception) -> None:
         if not self._said_no_size:
             self._said_no_size = True
@@ -284,12 +188,3 @@ class GuardedExporter(Generic[Batch]):
                 self._unit,
                 cause=error,
             )
-
-
-def _destination(wrapped: Wrapped[Batch]) -> str:
-    return wrapped.destination
-
-
-def _name_and_destination(name: str, wrapped: Wrapped[Batch]) -> str:
-    destination = wrapped.destination
-    return f"{name} ({destination})" if destination else name

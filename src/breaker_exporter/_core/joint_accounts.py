@@ -6,9 +6,10 @@ import weakref
 from collections.abc import Callable, Sequence
 
 from .._base.values import CircuitState
-from .accounts import Accounts, Answer, Member
+from .accounts import Accounts, Answer
 from .announcer import Announcer, Listener
 from .joint_circuit import JointCircuit
+from .member import Member
 from .toll import Toll
 
 
@@ -58,9 +59,9 @@ class JointAccounts(Accounts):
         return self._announcer.listeners()
 
     def toll(self) -> Toll:
-        with self._lock:
-            self._collect(self._now())
-            return self._toll() if self._ledger.in_outage else self._latest_toll
+        with self.lock:
+            self.collect(self.now())
+            return self._toll() if self.ledger.in_outage else self._latest_toll
 
     def refusal(self) -> str | None:
         self._shared.settle_probe()
@@ -74,10 +75,10 @@ class JointAccounts(Accounts):
         self._shared.settle_probe()
         return super()._read(lambda: self._shared.held(question))
 
-    def _collect(self, now: float) -> None:
-        super()._collect(now)
+    def collect(self, now: float) -> None:
+        super().collect(now)
         is_closed = self._joint.is_closed
-        if is_closed is self._ledger.in_outage:
+        if is_closed is self.ledger.in_outage:
             self._latest_toll = self._toll()
             super()._follow(CircuitState.CLOSED if is_closed else CircuitState.OPEN)
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import ClassVar, cast
 
 from .._base.values import CircuitState
-from .accounts import Member
 from .circuit import Circuit, Permit
+from .member import Member
 from .reachability import Reachability
 from .report import Cause, ExportReport, Verdict
 from .shared_circuit import SharedCircuit

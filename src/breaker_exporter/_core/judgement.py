@@ -8,7 +8,7 @@ from typing import cast
 from .._base.redaction import message
 from .any_circuit import AnyCircuit
 from .circuit import Permit
-from .ledger import Loss
+from .loss import Loss
 from .report import ExportReport, Verdict, raised
 from .turn import CannotStart, CutShort, Outcome, Raised, Returned
 

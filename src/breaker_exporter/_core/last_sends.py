@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 from collections import deque
+from functools import partial
 
 from . import deadline_clock as time
 from .accounts import Accounts
-from .backlog import Backlog, Parcel
 from .change import LOOKS_AGAIN, Change
+from .choice import Choice
+from .parcel import Parcel
 from .parcel_calls import ParcelCalls
 from .runner import Runner
+from .sender import Sender
+from .store import Store
 
 
 class LastSends:
@@ -19,37 +23,54 @@ class LastSends:
     Args:
         accounts: Of the exporter, with its circuit.
         runner: Knows when all calls are to be over.
-        backlog: Holds what waits.
+        store: Holds what waits.
+        choice: Knows whether the order matters.
         calls: Makes them.
+        sender: Knows the context to make them in.
         change: Happens when a parcel is settled.
     """
 
     def __init__(
-        self, accounts: Accounts, runner: Runner, backlog: Backlog, calls: ParcelCalls, change: Change
+        self,
+        accounts: Accounts,
+        runner: Runner,
+        store: Store,
+        choice: Choice,
+        calls: ParcelCalls,
+        sender: Sender,
+        change: Change,
     ) -> None:
         self._accounts = accounts
         self._runner = runner
-        self._backlog = backlog
+        self._backlog = store.backlog
+        self._choice = choice
         self._calls = calls
+        self._sender = sender
         self._change = change
         self._pid = os.getpid()
 
-    def send(self, until: float, *, is_last: bool) -> bool:
-        """Send what waits, each once; true where nothing does then.
+    def send(self, until: float, *, is_last: bool = False) -> bool:
+        """Send what waits in memory, each once; true where nothing does then.
 
         Args:
             until: Monotonic seconds.
             is_last: True where what others have in a call is waited for too: it may come back.
         """
+        if self._choice.must_wait_for_disk:
+            return False
+        self._choice.put_in_order()
+        return self._sender.run(partial(self._send_all, until, is_last=is_last))
+
+    def _send_all(self, until: float, *, is_last: bool) -> bool:
         tried: set[Parcel] = set()  # each once: one that fails comes back
         untried: deque[Parcel] = deque()
         calls_end_by = None
         while os.getpid() == self._pid and self._accounts.is_closed and (now := time.monotonic()) < until:
             if not untried:
-                untried.extend(parcel for parcel in self._backlog.waiting() if parcel not in tried)
+                untried.extend(parcel for parcel in self._backlog.queue.parcels() if parcel not in tried)
                 tried.update(untried)
             if untried:
-                if not self._send(untried.popleft(), until):
+                if not self._send_one(untried.popleft(), until):
                     break
                 continue
             # A call that hangs leaves time for the end of the wrapped exporter.
@@ -58,9 +79,9 @@ class LastSends:
                 break
             self._runner.settle_late()
             self._change.wait(lambda: not self._backlog.has_calls, min(calls_end_by - now, LOOKS_AGAIN))
-        return self._backlog.is_empty
+        return self._backlog.queue.is_empty
 
-    def _send(self, parcel: Parcel, until: float) -> bool:
+    def _send_one(self, parcel: Parcel, until: float) -> bool:
         """Send one that waits, unless it is gone; false where no more can be sent now."""
         if not self._calls.take(parcel):
             return True

@@ -5,40 +5,19 @@ No lock and no I/O: the owner's lock guards them, and writes the lines they retu
 
 from __future__ import annotations
 
-import enum
 import logging
 import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
 from .._base.log import Line, counted
-from .._base.values import DropReason
 from .drops import Drops
+from .loss import DROPS, Loss
 from .loss_summary import SUMMARY_EVERY, Pending, Summary
 from .replay import Replay
 
 if TYPE_CHECKING:
     from .settlement import Settlement
-
-
-class Loss(enum.StrEnum):
-    """Kinds of loss, as the line at the stop calls them."""
-
-    FAILED = "failed"
-    REJECTED = "rejected by the backend"
-    UNSENT = "impossible to send"
-    REFUSED_IN_OUTAGE = "refused while the circuit was open"
-    REFUSED = "refused with the circuit closed"
-    EVICTED = "dropped since the memory for what is kept was full"
-    EXPIRED = "dropped for their age"
-    STOPPED = "dropped since the process ended"
-
-
-_DROPS = {
-    DropReason.EVICTED: Loss.EVICTED,
-    DropReason.EXPIRED: Loss.EXPIRED,
-    DropReason.SHUTDOWN: Loss.STOPPED,
-}
 
 
 class Ledger:
@@ -96,7 +75,7 @@ class Ledger:
 
     @property
     def dropped_by_reason(self) -> dict[str, int]:
-        return {reason.value: self._losses[kind] for reason, kind in _DROPS.items()}
+        return {reason.value: self._losses[kind] for reason, kind in DROPS.items()}
 
     @property
     def dropped_in_outage(self) -> int:
@@ -144,17 +123,9 @@ class Ledger:
     def drop(self, items: int, outage: int, reason: str, kind: Loss, now: float) -> None:
         """Account for items that were kept until they had to go."""
         self.retained -= items
-        self._losses[kind] += items
         if outage < self.outages:
             self._replay.settle(0, items, dropped=items)
-        if self.in_outage:
-            self.lost_in_outage += items
-        if kind is Loss.STOPPED:
-            return  # another line counts them
-        if self.in_outage:
-            self._drops.add(items, reason, kind)
-        else:
-            self._summary.add(items, reason, now)
+        self._lose_kept(items, reason, kind, now)
 
     def spool(self, items: int, *, were_kept: bool) -> None:
         """Account for items that lie on disk now, and are no longer this process's."""
@@ -180,13 +151,8 @@ class Ledger:
     def recover_dropped(self, items: int, reason: str, kind: Loss, now: float) -> None:
         """Account for the items of a file that had to go."""
         self.recovered += items
-        self._losses[kind] += items
         self._replay.recover(0, items)
-        if self.in_outage:
-            self.lost_in_outage += items
-            self._drops.add(items, reason, kind)
-        else:
-            self._summary.add(items, reason, now)
+        self._lose_kept(items, reason, kind, now)
 
     def disk_is_empty(self) -> None:
         """Nothing lies on disk any more."""
@@ -235,3 +201,14 @@ class Ledger:
             "stopped: %s exported, %d lost since this process began: %s%s%s",
             (exported, lost, kinds, waiting, f"; the last error: {self.last_error}" if has_failed else ""),
         )
+
+    def _lose_kept(self, items: int, reason: str, kind: Loss, now: float) -> None:
+        self._losses[kind] += items
+        if self.in_outage:
+            self.lost_in_outage += items
+        if kind is Loss.STOPPED:
+            return  # another line counts them
+        if self.in_outage:
+            self._drops.add(items, reason, kind)
+        else:
+            self._summary.add(items, reason, now)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from .backlog import Parcel
 from .disk_backlog import DiskBacklog
 from .disk_order import Reading
+from .parcel import Parcel
 from .settlement import Settlement
 
 
@@ -13,7 +13,7 @@ class NoDisk:
 
     ahead = None
     census = None
-    has_files = has_readable_files = False
+    has_files = has_readable_files = may_have_files = False
     has_untried = False
     is_clear = True
 

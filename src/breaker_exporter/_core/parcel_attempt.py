@@ -7,8 +7,8 @@ from typing import Protocol
 
 from . import deadline_clock as time
 from .accounts import Accounts
-from .backlog import Parcel
 from .circuit import Permit
+from .parcel import Parcel
 from .payload import Delivery
 from .report import Verdict
 from .turn import Outcome

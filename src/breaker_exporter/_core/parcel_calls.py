@@ -9,16 +9,17 @@ from typing import Protocol
 from .._base.log import say
 from . import deadline_clock as time
 from .accounts import Accounts
-from .backlog import Backlog, Parcel
 from .change import Change
 from .choice import Choice
-from .no_disk import Disk
+from .kept_accounts import KeptAccounts
+from .parcel import Parcel
 from .parcel_attempt import ParcelAttempt
 from .payload import Delivery, Payload
 from .replay_pace import ReplayPace
 from .report import Cause, Verdict
 from .runner import Runner
 from .settlement import COMES_BACK, Settlement, settlement_of
+from .store import Store
 from .turn import CannotStart, Outcome, Refused, Returned
 
 
@@ -40,10 +41,10 @@ class ParcelCalls:
     Args:
         name: The exporter's name.
         accounts: Of the exporter, with its circuit.
+        kept_accounts: Of what it keeps.
         runner: Makes the calls.
         destination: Where payloads go.
-        backlog: Holds the parcels.
-        disk: Holds the files of those that lie on disk.
+        store: Holds the parcels, and the files of those that lie on disk.
         pace: Of the replay.
         choice: Of the next parcel.
         timeout: Seconds that one call may take.
@@ -54,10 +55,10 @@ class ParcelCalls:
         self,
         name: str,
         accounts: Accounts,
+        kept_accounts: KeptAccounts,
         runner: Runner,
         destination: Destination,
-        backlog: Backlog,
-        disk: Disk,
+        store: Store,
         pace: ReplayPace,
         choice: Choice,
         timeout: float,
@@ -65,10 +66,11 @@ class ParcelCalls:
     ) -> None:
         self._name = name
         self._accounts = accounts
+        self._kept_accounts = kept_accounts
         self._runner = runner
         self._destination = destination
-        self._backlog = backlog
-        self.disk = disk
+        self._store = store
+        self._backlog = store.backlog
         self._pace = pace
         self._choice = choice
         self._timeout = timeout
@@ -79,13 +81,13 @@ class ParcelCalls:
     def take(self, parcel: Parcel) -> bool:
         """Take a parcel into a call; false where it is gone."""
         if parcel.file is not None:  # not counted while it is sent: its file may go by another process
-            taken = self.disk.take_ahead()
+            taken = self._store.disk.take_ahead()
             if taken is not None and taken is not parcel:
-                self.disk.leave(taken)
+                self._store.disk.leave(taken)
             return taken is parcel
         if not self._backlog.take(parcel):
             return False
-        self._accounts.take_out(parcel.payload.items)
+        self._kept_accounts.take_out(parcel.payload.items)
         return True
 
     def make(self, parcel: Parcel, deadline: float) -> ParcelAttempt:
@@ -127,7 +129,7 @@ class ParcelCalls:
             self._accepted,
             is_probe=permit.probe,
             is_replay=attempt.is_replay,
-            are_others_tried=not self._choice.has_untried,
+            are_others_tried=permit.probe and not self._choice.has_untried,
         )
         attempt.verdict = found.report.verdict if found.left is None else None
 
@@ -137,13 +139,13 @@ class ParcelCalls:
             if parcel.file is not None:  # accounted for by whoever removes that
                 self._backlog.end_call(parcel, None)
             elif self._backlog.end_call(parcel, found.left):  # else given up at the end of the process
-                self._accounts.account_parcel(outage, found, resent)
+                self._kept_accounts.account_parcel(outage, found, resent)
 
         try:
             self._accounts.settle(permit, outcome, found.told, account)
         finally:  # a file in hand is never read again
             if parcel.file is not None:
-                self.disk.settle(parcel, found, resent)
+                self._store.disk.settle(parcel, found, resent)
         self._backlog.make_room()
         self._learn(attempt, found, sent.items, now)
         if found.left is None and found.lost and found.report.verdict in COMES_BACK:
@@ -165,18 +167,18 @@ class ParcelCalls:
         if not (is_settled and (is_same or found.report.accepted_of(attempt.items) == attempt.items)):
             return
         if parcel.file is not None:
-            self.disk.settle(parcel, found, 0)
+            self._store.disk.settle(parcel, found, 0)
         else:
-            self._accounts.account_late(parcel.outage, found, lambda: self._backlog.remove(parcel))
+            self._kept_accounts.account_late(parcel.outage, found, lambda: self._backlog.remove(parcel))
         self._change.happened()
 
     def take_back(self, parcel: Parcel) -> None:
         """No call was made with the parcel: it waits again."""
         if parcel.file is not None:
-            self.disk.leave(parcel)
+            self._store.disk.leave(parcel)
             return
         is_new = self._accounts.is_closed and not parcel.was_kept
-        self._accounts.keep(
+        self._kept_accounts.keep(
             parcel.payload.items,
             # Not done where it was given up at the end of the process.
             lambda: self._backlog.end_call(parcel, parcel.payload, is_new=is_new),

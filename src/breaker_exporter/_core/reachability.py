@@ -15,9 +15,9 @@ from typing import Protocol, TypeVar
 from .._base.values import CircuitState
 from .._concurrency.fork import renew_lock_in_child
 from .._concurrency.state_lock import holds_state_lock, new_state_lock
-from .accounts import Member
 from .announcer import Announcer, Listener
 from .circuit import Circuit, Permit
+from .member import Member
 from .report import ExportReport
 from .toll import Toll
 from .turn import Outcome, Refused
@@ -65,7 +65,7 @@ class Reachability:
         self._has_changed = False
         self._latest = 0.0
         self._pid = os.getpid()
-        self._lock = self._new_lock()
+        self.lock = self._new_lock()
         renew_lock_in_child(self)
 
     def forked(self) -> Reachability:
@@ -79,19 +79,19 @@ class Reachability:
 
     def join(self, member: Member, account: Account) -> None:
         """Tell one more exporter of each change, for as long as it lives."""
-        with self._lock:
+        with self.lock:
             self._members[member] = account
 
     def held(self, question: Callable[[], Answer]) -> Answer:
         """The answer to a question during which nothing changes."""
-        with self._lock:
+        with self.lock:
             return question()
 
     def refusal(self) -> str | None:
         """The reason why a call would be refused now; ``None`` where one may ask for a permit."""
         if self.circuit.is_closed:
             return None
-        with self._lock:
+        with self.lock:
             reason = self.circuit.refusal()
         return reason and f"{self._name}: {reason}"
 
@@ -104,7 +104,7 @@ class Reachability:
         Raises:
             Refused: There is none now: another exporter may have been faster.
         """
-        with self._lock:
+        with self.lock:
             if reason := self.refusal():
                 raise Refused(reason)
             try:
@@ -117,7 +117,7 @@ class Reachability:
 
     def cancel(self, permit: Permit) -> None:
         """Take back a permit whose call says nothing about whether the backend can be reached."""
-        with self._lock:
+        with self.lock:
             try:
                 self.circuit.cancel(permit)
             finally:
@@ -125,7 +125,7 @@ class Reachability:
 
     def tell(self, permit: Permit, outcome: Outcome, report: ExportReport) -> Exception | None:
         """Learn what came of the call of `permit`; see :meth:`Circuit.tell`."""
-        with self._lock:
+        with self.lock:
             try:
                 return self.circuit.tell(permit, outcome, report)
             finally:
@@ -149,7 +149,7 @@ class Reachability:
         """Tell the exporters, the log and the listeners what they have not been told yet."""
         if not (self._has_changed or self._announcer.is_pending) or self._must_not_wait():
             return
-        with self._lock:
+        with self.lock:
             has_changed, self._has_changed = self._has_changed, False
             members = list(self._members)
         if has_changed:
@@ -171,7 +171,7 @@ class Reachability:
         return self._latest
 
     def _accounts(self) -> list[Account]:
-        with self._lock:
+        with self.lock:
             return list(self._members.values())
 
     def _tolls(self) -> Sequence[Toll]:

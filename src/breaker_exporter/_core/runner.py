@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from .._concurrency import hub
 from . import deadline_clock as time
 from .last_call import LastCall
 from .late_calls import LateCalls
@@ -72,9 +73,13 @@ class Runner:
         """True in code that one of the calls runs."""
         return self._launcher.is_inside()
 
-    def is_interrupted(self) -> bool:
-        """True in a signal handler or a finalizer that has interrupted a caller of :meth:`run`."""
-        return self._turns.has_caller()
+    def must_not_wait(self) -> bool:
+        """True where what the caller would wait for goes on only when it has returned.
+
+        That is on the hub, in code that one of the calls runs, and in a signal handler or a finalizer that
+        has interrupted a caller of :meth:`run`.
+        """
+        return hub.must_not_wait() or self._launcher.is_inside() or self._turns.has_caller()
 
     @property
     def is_over(self) -> bool:

@@ -13,6 +13,7 @@ import os
 import threading
 from collections.abc import Callable
 from functools import partial
+from typing import TypeVar
 
 from .._base.log import say
 from .._concurrency import hub
@@ -23,8 +24,12 @@ from .._concurrency.parker import Parker, new_parker
 from .._concurrency.state_lock import new_state_lock
 from .._concurrency.thrown import passing_on
 
+Answer = TypeVar("Answer")
+
 _AFTER_ERROR = 1.0
 """Seconds."""
+_NOTHING = contextvars.Context()
+"""A context that keeps nothing alive; copies of it are used."""
 
 
 class Sender:
@@ -35,14 +40,12 @@ class Sender:
         step: Makes one step, and returns the seconds until the next one is due, or ``None`` where nothing
             is left to do.
 
-    Attributes:
-        context: The context that steps are made in, from the next start on.
     """
 
     def __init__(self, name: str, step: Callable[[], float | None]) -> None:
         self._name = name
         self._step = step
-        self.context = contextvars.Context()
+        self._context = _NOTHING
         self._pid = os.getpid()
         self._worker: object = None  # of the greenlet or thread that is on
         self._is_woken = False
@@ -50,7 +53,7 @@ class Sender:
         self._said_broken = False
         self._parker: Parker | None = None
         self._caller: object = None
-        self._lock = self._new_lock()
+        self.lock = self._new_lock()
         renew_lock_in_child(self)
 
     def wake(self) -> bool:
@@ -59,11 +62,11 @@ class Sender:
         Returns:
             False where it was stopped, or where no thread can be started.
         """
-        with self._lock:
+        with self.lock:
             if self._is_stopped:
                 return False
             self._is_woken = True
-            is_on, parker = self._worker is not None, self._parker
+            is_on, parker, context = self._worker is not None, self._parker, self._context
             worker = self._worker = self._worker or object()
         if is_on:
             if parker is not None:
@@ -71,9 +74,7 @@ class Sender:
             return True
         is_started = False
         try:
-            start_in_background(
-                partial(self._work, worker), self.context.copy(), partial(self._ended, worker)
-            )
+            start_in_background(partial(self._work, worker), context.copy(), partial(self._ended, worker))
             is_started = True
         except RuntimeError:
             return False
@@ -81,6 +82,27 @@ class Sender:
             if not is_started:
                 self._ended(worker)
         return True
+
+    def use_context(self, context: contextvars.Context) -> None:
+        """Make steps in a copy of this context, from the next start on, whoever starts it."""
+        with self.lock:
+            self._context = context
+
+    def forget_context(self, has_nothing: Callable[[], bool]) -> None:
+        """Keep nothing of the application alive, where there is nothing to make a step for.
+
+        Args:
+            has_nothing: Says so; called under the lock. What comes in later sets a context of its own.
+        """
+        with self.lock:
+            before = self._context
+            # In a signal handler, something may come in right after it was asked.
+            if has_nothing() and self._context is before:
+                self._context = _NOTHING
+
+    def run(self, call: Callable[[], Answer]) -> Answer:
+        """Make a call in a copy of the context that steps are made in."""
+        return self._context.copy().run(call)
 
     def is_here(self) -> bool:
         """True in code that a step runs."""
@@ -123,14 +145,14 @@ class Sender:
 
     def _is_over(self, worker: object) -> bool:
         """True where it is off now; false where it was woken since its last step."""
-        with self._lock:
+        with self.lock:
             if not self._is_woken:
                 self._ended(worker)
             return not self._is_woken
 
     def _ended(self, worker: object) -> None:
         """It is off, whatever ended it; unless it was started again meanwhile."""
-        with self._lock:
+        with self.lock:
             if self._worker is worker:
                 self._worker = self._parker = self._caller = None
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from .backlog import Parcel
 from .judgement import loss_of, report_of
-from .ledger import Loss
+from .loss import Loss
+from .parcel import Parcel
 from .payload import Delivery, Payload
 from .report import Cause, ExportReport, Verdict
 from .turn import Outcome, Returned
@@ -57,7 +57,8 @@ def settlement_of(
         others_accepted: Number of parcels that the backend has accepted so far.
         is_probe: True where the call was a probe.
         is_replay: True where the parcel had been kept before.
-        are_others_tried: True where a probe has failed with each other parcel that waits, if there is any.
+        are_others_tried: True where a probe has failed with each other parcel that waits, if there is any; of
+            a call that was no probe it is not asked.
     """
     delivery = _delivery_of(parcel, outcome)
     report, left = delivery.report, delivery.left

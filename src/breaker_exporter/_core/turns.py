@@ -20,24 +20,20 @@ class Turns:
     """Gives the turn to one call after the other.
 
     Attributes:
+        lock: Guards all of this, and the state of the calls.
         holder: The call that has the turn.
         cut_at: Monotonic seconds from which nobody gets the turn.
         is_closed: True once nobody gets the turn any more.
     """
 
     def __init__(self) -> None:
-        self._lock = self._new_lock()
+        self.lock = self._new_lock()
         renew_lock_in_child(self)
         self.holder: Turn | None = None
         self.cut_at = math.inf
         self.is_closed = False
         self._callers: set[object] = set()
         self._waiting: deque[Parker] = deque()
-
-    @property
-    def lock(self) -> threading.RLock:
-        """Guards all of this, and the state of the calls."""
-        return self._lock
 
     @property
     def are_awaited(self) -> bool:
@@ -62,7 +58,7 @@ class Turns:
                 if reason := refusal():
                     raise Refused(reason)
                 now = time.monotonic()
-                with self._lock:
+                with self.lock:
                     limit = min(deadline, self.cut_at)
                     if self.is_closed:
                         raise Refused("exporter is shut down")
@@ -76,7 +72,7 @@ class Turns:
                     until = min(limit, holder.hang_at) if holder.is_orphan else limit
                 if parker is None:
                     parker = new_parker()
-                    with self._lock:  # then it asks again: whatever changes from now on wakes it
+                    with self.lock:  # then it asks again: whatever changes from now on wakes it
                         self._waiting.append(parker)
                 else:
                     parker.park(until - now)
@@ -86,7 +82,7 @@ class Turns:
 
     def release(self, turn: Turn) -> None:
         """Give the turn back, if it was got. A call whose caller has left keeps it until it is settled."""
-        with self._lock:
+        with self.lock:
             self._callers.discard(turn.caller)
             turn.caller = None
             if self.holder is turn and (turn.is_settled or not turn.is_orphan):
@@ -107,7 +103,7 @@ class Turns:
         if self.has_caller():
             return
         parker = new_parker()
-        with self._lock:
+        with self.lock:
             self._waiting.append(parker)
         try:
             while self.holder is not None and (now := time.monotonic()) < deadline:
@@ -134,7 +130,7 @@ class Turns:
         self._callers.add(caller)
 
     def _leave_queue(self, parker: Parker) -> None:
-        with self._lock:
+        with self.lock:
             with contextlib.suppress(ValueError):  # interrupted before it was there
                 self._waiting.remove(parker)
             if self.holder is None:

@@ -12,6 +12,7 @@ from .._concurrency.memory import CallWithBatch, free_slowly
 from . import deadline_clock as time
 from .payload import Delivery, Encoder, ObjectPayload, Payload
 from .report import ExportReport, Verdict
+from .signal_contract import SignalContract
 from .wrapped_log import Listener
 
 Batch = TypeVar("Batch")
@@ -26,10 +27,8 @@ class Wrapped(Generic[Batch]):
         judge: The meaning of a result of `export`, given what the exporter logged meanwhile.
         secrets: Returns values that no text may show.
         encoder: The exporter, where it can encode a batch and send it later.
-        size_of: The number of items in a batch.
-        item_size: Bytes of memory that an item takes as it is, by estimate.
+        signal: Of its batches.
         export_timeout: Seconds that one export may take.
-        tells_time: True where `export` gets the time that is left, as ``timeout_millis``, if it takes it.
     """
 
     def __init__(
@@ -39,21 +38,23 @@ class Wrapped(Generic[Batch]):
         judge: Callable[[object, str], ExportReport],
         secrets: Callable[[], Iterable[str]],
         encoder: Encoder | None,
-        size_of: Callable[[Batch], int],
-        item_size: int,
+        signal: SignalContract,
         export_timeout: float,
-        *,
-        tells_time: bool,
     ) -> None:
         self._exporter = exporter
         self._export = export
         self._judge = judge
         self._listener = Listener(exporter, secrets)
         self._encoder = encoder
-        self._size_of = size_of
-        self._item_size = item_size
-        self._export_timeout = export_timeout
-        self._tells_time = tells_time and _takes_timeout(export)
+        self._size_of: Callable[[Batch], int] = signal.size_of
+        self._item_size = signal.item_size
+        self.export_timeout = export_timeout
+        self._tells_time = signal.tells_time and _takes_timeout(export)
+
+    @property
+    def class_name(self) -> str:
+        """The name of its class."""
+        return type(self._exporter).__name__
 
     @property
     def is_cooperative(self) -> bool:
@@ -122,7 +123,7 @@ class Wrapped(Generic[Batch]):
                 shutdown()
 
     def _delivery_of(self, payload: ObjectPayload) -> Delivery:
-        export = partial(self._export_until, time.monotonic() + self._export_timeout, {})
+        export = partial(self._export_until, time.monotonic() + self.export_timeout, {})
         report = self._report_of(CallWithBatch(export, payload.batch))
         if report.verdict in (Verdict.FAILED, Verdict.MISCONFIGURED):
             return Delivery(report, payload)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import sys
 from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
+from .._base.argument_types import number
 from .._core.retention import SHARE_OF_CGROUP
 from .._core.retention_settings import REPLAY_RATE, RETAIN_MAX_AGE, RETAIN_MEMORY
 
@@ -32,21 +32,21 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--rate",
-        type=partial(_number, "spans a second", _MOST_SPANS),
+        type=partial(number, "spans a second", _MOST_SPANS),
         required=True,
         metavar="SPANS",
         help=f"spans that one process ends in a second, above 0 and at most {_MOST_SPANS:,}",
     )
     parser.add_argument(
         "--minutes",
-        type=partial(_number, "minutes", _LONGEST),
+        type=partial(number, "minutes", _LONGEST),
         required=True,
         metavar="MINUTES",
         help=f"length of the outage, above 0 and at most {_LONGEST:,}",
     )
     parser.add_argument(
         "--replay-rate",
-        type=partial(_number, "times the rate", _FASTEST),
+        type=partial(number, "times the rate", _FASTEST),
         default=REPLAY_RATE.default,
         metavar="TIMES",
         help=f"as {REPLAY_RATE.variable}, at most {_FASTEST} (default: %(default)g)",
@@ -114,13 +114,3 @@ def _lines(options: argparse.Namespace, size: SpanSize, found: Sizing) -> Iterat
 
 def _mib(count: int) -> str:
     return f"{count / (1 << 20):,.0f} MiB"
-
-
-def _number(of: str, most: float, text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if 0 < number <= most:
-        return number
-    raise argparse.ArgumentTypeError(f"must be a number of {of}, above 0 and at most {most:,}, not {text!r}")

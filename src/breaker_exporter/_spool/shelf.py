@@ -1,4 +1,4 @@
-"""The batches in one open folder: listed, read, counted, removed, and set aside where they are damaged."""
+"""The batches in one open folder: written, listed, read, removed, and set aside where they are damaged."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TypeVar
 
-from .files import Foreign, beginning, named, oldest_first, opened, resting, size_of, unlinked
+from .files import Foreign, beginning, named, oldest_first, opened, resting, size_of, unlinked, write_new
 from .names import BATCH, DAMAGED, UNFINISHED, FileName
 from .record import HEADER, Damaged, Header, Newer, Record
 from .stamp import Stamp
@@ -48,6 +48,31 @@ class Shelf:
         """True where there is a batch to be sent."""
         found = named(self._folder, rest)
         return any(name.suffix == BATCH and text not in self._left_alone for text, name in found)
+
+    def write(self, data: bytes, written: Stamp) -> str:
+        """Write a batch, under a name for unfinished files until all of it is there.
+
+        Whatever fails, no file of it is left.
+
+        Args:
+            data: The whole file.
+            written: The moment from which its age is counted.
+
+        Returns:
+            Name of its file.
+
+        Raises:
+            OSError: The disk does not take it.
+        """
+        name, unfinished = FileName.new(written, BATCH), FileName.new(self._now(), UNFINISHED)
+        write_new(str(unfinished), self._folder, data)
+        try:
+            os.rename(str(unfinished), str(name), src_dir_fd=self._folder, dst_dir_fd=self._folder)
+        except OSError:
+            with suppress(OSError):
+                unlinked(str(unfinished), self._folder)
+            raise
+        return str(name)
 
     def names(self, rest: Callable[[], None]) -> list[str]:
         """Names of the batches, oldest first; those that the disk could not read come last."""

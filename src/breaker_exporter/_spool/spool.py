@@ -6,15 +6,15 @@ import errno
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 from .bound import Bound, Full, TooLarge
-from .files import no_rest, size_of, taken, unlinked, write_new
+from .cannot_use import CannotUse, cannot_use
+from .files import no_rest, size_of, taken
 from .lease import NAME as LEASE
-from .lease import LeaseFile, can_lock, lease_in
-from .names import BATCH, UNFINISHED, FileName
+from .lease import can_lock, lease_in
 from .opened import Opened
-from .place import CannotUse, Place, cannot_use
+from .place import Place
 from .record import LARGEST, Record
 from .shelf import Shelf
 from .stamp import Stamp
@@ -59,7 +59,6 @@ class Spool:
         self._now = now
         self._bound = Bound(limit, keep_newest, now)
         self._opened: Opened | None = None
-        self._leased: LeaseFile | None = None
         self._set_aside = 0
         self.path = self._place.path
         self.warning: str | None = None
@@ -86,8 +85,7 @@ class Spool:
     @property
     def is_leased(self) -> bool:
         """True while this spool may replay and tidy."""
-        here = self._opened
-        return here is not None and here.is_mine and self._leased is here.lease
+        return self._opened is not None and self._opened.is_leased
 
     def open(self) -> None:
         """Make and check the folders, also after they have vanished; nothing where they are open.
@@ -122,13 +120,10 @@ class Spool:
 
     def close(self) -> None:
         """Give the lease back, and close everything."""
-        here = self._opened
-        if here is not None and here.is_mine:  # in a child, the numbers may be those of other files by now
-            self.give_back()
-            here.lease.leave(self)
-            here.folders.close()
+        if self._opened is not None:
+            self._opened.close(self)
         self._set_aside = self.set_aside
-        self._opened = self._leased = None
+        self._opened = None
 
     def has_any(self, rest: Callable[[], None] = no_rest) -> bool:
         """True where a batch lies there; false where there is no folder, or none that can be used.
@@ -179,18 +174,11 @@ class Spool:
         if len(payload) > LARGEST:
             raise TooLarge(f"a batch may have {LARGEST} bytes, not {len(payload)}")
         data = Record(items, payload, written, self._signal, may_be_there).to_bytes()
-        size, folder = taken(len(data)), here.folders.spool
+        size = taken(len(data))
         self._bound.find_room(here, size, self._lease_for_a_moment, rest)
-        name, unfinished = FileName.new(written, BATCH), FileName.new(self._now(), UNFINISHED)
-        write_new(str(unfinished), folder, data)
-        try:
-            os.rename(str(unfinished), str(name), src_dir_fd=folder, dst_dir_fd=folder)
-        except OSError:
-            with suppress(OSError):
-                unlinked(str(unfinished), folder)
-            raise
+        name = here.shelf.write(data, written)
         self._bound.usage.add(size)
-        return str(name)
+        return name
 
     def names(self, rest: Callable[[], None]) -> list[str]:
         """Names of the batches, oldest first; without those that :meth:`read` has left alone.
@@ -231,7 +219,7 @@ class Spool:
             OSError: The folder has vanished, or cannot be locked.
         """
         here = self._current()
-        return (self.is_leased or here.lease.claim()) and self._took(here)
+        return (here.has_lease or here.lease.claim()) and self._took_lease(here)
 
     def wait_for_lease(self, seconds: float) -> bool:
         """Take the lease as soon as its holder gives it back; false where that takes longer than `seconds`.
@@ -240,14 +228,12 @@ class Spool:
             OSError: The folder has vanished.
         """
         here = self._current()
-        return (self.is_leased or here.lease.wait(seconds)) and self._took(here)
+        return (here.has_lease or here.lease.wait(seconds)) and self._took_lease(here)
 
     def give_back(self) -> None:
         """Give the lease back, if it is held."""
-        if self.is_leased:
-            self._here.shelf.in_hand.clear()
-            self._here.lease.give_back()
-        self._leased = None
+        if self._opened is not None:
+            self._opened.give_back()
 
     def needs_tidying(self) -> bool:
         """True where nobody has tidied for 5 s."""
@@ -296,9 +282,8 @@ class Spool:
             raise self._vanished()
         return self._here
 
-    def _took(self, here: Opened) -> bool:
-        self._leased = here.lease
-        if not here.lease.is_in(here.folders.spool):  # somebody has removed its file
+    def _took_lease(self, here: Opened) -> bool:
+        if not here.took_lease():  # somebody has removed its file
             self.close()
             raise self._vanished()
         return True

@@ -10,8 +10,8 @@ from typing import Literal
 from .counting import Share, shares
 from .figure import Figure
 from .files import named, resting, size_of
+from .folders import Folders
 from .names import BATCH
-from .place import Folders
 from .shelf import Shelf
 from .stamp import Stamp
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import math
 import re
+
+from .._base.argument_types import number
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 _DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)([smhd])")
@@ -30,12 +31,4 @@ def rate(text: str) -> float:
     Raises:
         ArgumentTypeError: It is no such number.
     """
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if 0 < number <= FASTEST:
-        return number
-    raise argparse.ArgumentTypeError(
-        f"must be a number of items a second, above 0 and at most {FASTEST:,}, not {text!r}"
-    )
+    return number("items a second", FASTEST, text)

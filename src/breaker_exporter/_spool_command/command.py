@@ -67,7 +67,7 @@ def _run(fail: Callable[[str], NoReturn], options: argparse.Namespace) -> int:
         fail("argument --older-than: only with --delete")
     if options.rate is not None and not options.send:
         fail("argument --rate: only with --send")
-    from .._spool.place import CannotUse
+    from .._spool.cannot_use import CannotUse
     from .selection import Selection
 
     selection = Selection(options.directory, options.service, options.exporter)

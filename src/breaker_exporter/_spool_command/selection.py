@@ -6,8 +6,8 @@ import os
 from dataclasses import dataclass, field
 
 from .._base.redaction import shown
+from .._spool.cannot_use import CannotUse
 from .._spool.listing import Found, services
-from .._spool.place import CannotUse
 
 
 @dataclass(frozen=True, slots=True)

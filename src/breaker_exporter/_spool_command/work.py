@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from .._base.log import counted
-from .._spool.place import CannotUse
+from .._spool.cannot_use import CannotUse
 from .._spool.spool import Removed, Spool
 from .backend import CannotSend, exporter
 from .interruption import Interruption

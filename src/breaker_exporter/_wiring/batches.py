@@ -52,7 +52,7 @@ class Batches(Generic[Item, SDKProcessor]):
         make: Callable[[Any], SDKProcessor],
         identity_of: Callable[[Item], object],
     ) -> None:
-        self._lock = self._new_lock()
+        self.lock = self._new_lock()
         renew_lock_in_child(self)
         self._flushes: tuple[Flush, ...] = ()
         self._flusher: object = None
@@ -120,7 +120,7 @@ class Batches(Generic[Item, SDKProcessor]):
 
     def _started_beside(self, flush: Flush) -> bool:
         """Let a thread run the flush; false where no thread can start."""
-        with self._lock:
+        with self.lock:
             self._forget_parent()
             self._flushes = (*self._flushes, flush)
             if self._flusher is not None:
@@ -148,7 +148,7 @@ class Batches(Generic[Item, SDKProcessor]):
             raise
 
     def _next_flushes(self) -> tuple[Flush, ...]:
-        with self._lock:
+        with self.lock:
             self._flushes = self._pending()
             if not self._flushes:
                 self._flusher = None

@@ -19,8 +19,6 @@ SAMPLER_GROUP = "opentelemetry_traces_sampler"
 """Entry points of samplers that are installed, which ``OTEL_TRACES_SAMPLER`` may name too."""
 ID_GENERATOR_GROUP = "opentelemetry_id_generator"
 """Entry points of id generators."""
-PROVIDER_GROUP = "opentelemetry_tracer_provider"
-"""Entry points of tracer providers."""
 SDK_PROVIDER = "sdk_tracer_provider"
 """The name of the SDK's own."""
 _SAMPLERS = (

@@ -25,8 +25,8 @@ from .._base.redaction import origin
 from .._concurrency.before_patch import await_patch, is_patch_due
 from .._wiring.exporter_makers import check_otlp, otlp_exporter
 from .._wiring.gunicorn_log import ensure_heard
+from .._wiring.native_locks import mend_native_locks
 from .._wiring.pipeline import COLLECTOR, circuit_name, with_circuit
-from .._wiring.provider import mend_native_locks
 from .._wiring.settings import Arguments
 from .._wiring.start_line import say_exporters
 from .._wiring.switches import METRICS

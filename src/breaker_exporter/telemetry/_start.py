@@ -90,8 +90,8 @@ def start(
     """
     from .._wiring.drain import shut_down
     from .._wiring.gunicorn_log import ensure_heard
+    from .._wiring.native_locks import mend_native_locks
     from .._wiring.pipeline import build
-    from .._wiring.provider import mend_native_locks
     from .._wiring.shared_circuits import Circuits
 
     sentry = None

@@ -1,0 +1,34 @@
+"""What an exporter's custody is made of in every process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .disk_place import DiskPlace
+from .parcel_calls import Destination
+from .retention import Retention
+
+
+@dataclass(frozen=True, slots=True)
+class CustodySettings:
+    """What a forked child's custody has in common with its parent's.
+
+    Attributes:
+        name: The exporter's name.
+        unit: The name of an item, in the plural.
+        destination: Where payloads go.
+        attempt_timeout: Seconds that one call may take.
+        retention: What is kept, and for how long.
+        in_order: True where batches are to be sent in the order in which they came.
+        place: On disk; ``None``: in memory alone.
+        can_use_disk: True where batches could lie on disk if the user named a directory.
+    """
+
+    name: str
+    unit: str
+    destination: Destination
+    attempt_timeout: float
+    retention: Retention
+    in_order: bool = False
+    place: DiskPlace | None = None
+    can_use_disk: bool = False
