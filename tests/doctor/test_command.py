@@ -199,9 +199,10 @@ def test_without_settings_nobody_is_asked(
 
     monkeypatch.setattr(effective, "examine", fail)
 
-    assert main(["doctor"]) == 1
+    assert main(["doctor", "--verbose"]) == 1
     said = capsys.readouterr()
     assert "the doctor itself failed at the settings: RuntimeError in " in said.out
+    assert "Settings in force:" not in said.out
     assert "canary5ecret" not in said.out + said.err
 
 

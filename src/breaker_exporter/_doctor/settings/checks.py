@@ -150,7 +150,7 @@ CHECKS = (
     Check(
         "schedule-delay",
         (WARNING,),
-        "the time between two exports is below 50 ms or 60 s and more",
+        "the time between two exports is below 50 ms, or is 60 s or more",
         "leave it at its default",
     ),
     Check(
