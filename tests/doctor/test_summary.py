@@ -129,6 +129,12 @@ def test_a_misspelt_variable_may_be_why_the_collector_is_not_reached() -> None:
     assert next_step(report_of(broken("hooks-missing", "no hooks", "add them"), misspelt)).startswith("add")
 
 
+def test_a_variable_that_is_to_be_changed_is_named() -> None:
+    bad = warning("variable", "OTEL_BSP_SCHEDULE_DELAY must be a whole number", "write one")
+
+    assert next_step(report_of(bad)) == "OTEL_BSP_SCHEDULE_DELAY: write one [variable]"
+
+
 def test_where_nothing_starts_the_exporters_they_are_wired_next() -> None:
     nothing = ok("conf-none", "no gunicorn.conf.py here")
     lines = report_of(nothing, settings={"endpoint": "http://localhost:4318", "traces_exporter": "otlp"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import urlsplit
 
@@ -13,6 +14,7 @@ from .report import Finding, Report
 _LOCAL = ("localhost", "127.0.0.1", "::1")
 _MAY_BE_WHY = ("variable", "variable-unknown", "value-quoted", "value-unexpanded")
 """Checks of settings for which the collector may be looked for in the wrong place."""
+_VARIABLE = re.compile(r"[A-Z]+_[A-Z_]+(?= )")
 _WIRE = (
     "nothing is wrong, but the doctor sees nothing that starts the exporters. Unless your code starts a "
     "Telemetry, write these lines into gunicorn.conf.py, or run the doctor in the folder that has it:",
@@ -38,7 +40,9 @@ def next_step(report: Report, urgent: Sequence[Finding]) -> tuple[str, ...]:
     """
     if urgent:
         finding = next(_causes(urgent), urgent[0])
-        return finding.todo or (f"{finding.advice} [{finding.check}]",)
+        variable = _VARIABLE.match(finding.text)
+        of = f"{variable[0]}: " if variable else ""
+        return finding.todo or (f"{of}{finding.advice} [{finding.check}]",)
     settings = {row.name: row.value for row in report.settings}
     if any(each.check == "conf-none" for each in report.findings) and not _is_zero_code(settings):
         return _WIRE
