@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
@@ -74,23 +75,21 @@ def test_what_the_configuration_gives_is_in_force_and_gone_afterwards(
     assert diagnosed(capsys).settings()["compression"] == ("gzip", "OTEL_EXPORTER_OTLP_COMPRESSION")
 
 
-def test_a_report_in_text_has_a_line_for_each_finding_and_setting(
+def test_a_verbose_report_has_a_line_for_each_finding_and_setting(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], collector: FaultyCollector
 ) -> None:
     at(monkeypatch, collector)
-    assert main(["doctor"]) == 0
+    assert main(["doctor", "--verbose"]) == 0
     said = capsys.readouterr()
     assert said.err == ""
     assert "ok       an empty request for spans is answered: HTTP 200" in said.out
     assert "  cooldown               15.0 s" in said.out
-    assert said.out.endswith("checks are ok\n")
 
     collector.set_fault(Fault.STATUS, status=401)
-    assert main(["doctor", "--timeout", "1"]) == 2
+    assert main(["doctor", "-v", "--timeout", "1"]) == 2
     said = capsys.readouterr()
     assert "broken   the collector's answer to spans is HTTP 401: " in said.out
     assert "  [http-401]\n         -> check the credentials" in said.out
-    assert said.out.splitlines()[-1].startswith("1 broken, 0 to look at, ")
 
 
 @pytest.mark.parametrize("seconds", ["0", "-1", "nan", "inf", "601", "soon"])
@@ -102,16 +101,19 @@ def test_a_timeout_that_is_none(capsys: pytest.CaptureFixture[str], seconds: str
     assert "must be a number of seconds, above 0 and at most 600" in capsys.readouterr().err
 
 
-def test_ctrl_c_is_one_line_and_the_status_that_a_shell_expects(
+def test_ctrl_c_shows_what_was_found_and_is_the_status_that_a_shell_expects(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def interrupted(*_: object) -> None:
+    def interrupted(report: Report, *_: object) -> None:
+        report.add(ok("otlp", "spans are answered"))
         raise KeyboardInterrupt
 
     monkeypatch.setattr(command, "examine", interrupted)
 
     assert main(["doctor"]) == 130
-    assert capsys.readouterr().err == "interrupted by SIGINT\n"
+    assert capsys.readouterr() == ("ok       spans are answered  [otlp]\n", "interrupted by SIGINT\n")
+    assert main(["doctor", "--json"]) == 130
+    assert capsys.readouterr() == ("", "ok: otlp\ninterrupted by SIGINT\n")
 
 
 def test_it_needs_nothing_but_the_package() -> None:
@@ -152,13 +154,14 @@ def test_a_report_hides_what_it_was_told_to_hide() -> None:
     report.settings.append(Setting("cooldown", 15.0, "s", "default"))
 
     assert report.status == 0
-    report.add(ok("a", "x: canary5ecret\nlonger, canary5ecret longer"))
-    report.add(warning("b", "b", "canary5ecret"))
+    report.add(ok("otlp", "x: canary5ecret\nlonger, canary5ecret longer"))
+    report.add(warning("otlp-slow", "b", "canary5ecret", "canary5ecret", ("canary5ecret",)))
     assert report.status == 1
-    report.add(broken("c", "c"))
+    report.add(broken("otlp-silent", "c"))
     assert report.status == 2
     assert told[0] == "x: *** longer, ***"
     assert "canary5ecret" not in json.dumps(report.as_json()) + "".join(report.lines_of_settings())
+    assert "canary5ecret" not in str(report.findings)
     assert report.as_json()["settings"][1]["value"] == 15.0  # type: ignore[index]
 
 
@@ -170,7 +173,7 @@ def test_a_part_that_fails_itself_is_a_finding_and_the_others_go_on(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], collector: FaultyCollector
 ) -> None:
     def fail(*_: object) -> Steps[None]:
-        yield ok("before", "before")
+        yield ok("timeouts", "before")
         failing()
 
     at(monkeypatch, collector)
@@ -182,7 +185,7 @@ def test_a_part_that_fails_itself_is_a_finding_and_the_others_go_on(
     (first, second) = [each for each in found.report["findings"] if each["check"] == "doctor-failed"]
     assert "failed at Gunicorn's configuration: RuntimeError in " in first["text"]
     assert "failed at the time for stopping: RuntimeError in " in second["text"]
-    assert "ok: before\n" in found.text
+    assert "ok: timeouts\n" in found.text
     assert "ok: otlp\n" in found.text
     assert "canary5ecret" not in found.text
 
@@ -191,12 +194,34 @@ def test_without_settings_nobody_is_asked(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def fail(*_: object) -> Steps[None]:
-        yield ok("before", "before")
+        yield ok("timeouts", "before")
         failing()
 
     monkeypatch.setattr(effective, "examine", fail)
 
-    assert main(["doctor"]) == 1
+    assert main(["doctor", "--verbose"]) == 1
     said = capsys.readouterr()
     assert "the doctor itself failed at the settings: RuntimeError in " in said.out
+    assert "Settings in force:" not in said.out
     assert "canary5ecret" not in said.out + said.err
+
+
+class Terminal(io.StringIO):
+    """Standard error that somebody watches."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_somebody_who_watches_sees_what_is_looked_at_and_nobody_else_does(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("OTEL_TRACES_EXPORTER", "none")
+    monkeypatch.setattr(sys, "stderr", terminal := Terminal())
+
+    assert main(["doctor"]) == 1
+    shown = terminal.getvalue().split(command._CLEAR_LINE)
+    assert shown[1] == "looking at what is installed ..."
+    assert "looking at the way to the collector ..." in shown
+    assert shown[-1] == ""
+    assert "looking at" not in capsys.readouterr().out

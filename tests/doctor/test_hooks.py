@@ -83,3 +83,31 @@ def test_a_lazy_object_is_nothing_of_ours() -> None:
     exec(LAZY + "lazy = Lazy()", namespace)
 
     assert reading.telemetries(namespace) == []
+
+
+def next_lines(source: str) -> tuple[str, ...]:
+    """What is to be done about missing hooks."""
+    namespace: dict[str, object] = {}
+    exec(compile(source, "gunicorn.conf.py", "exec"), namespace)
+    steps = reading.check("gunicorn.conf.py", namespace, source, needed=True, sets_exporter=False)
+    (finding,) = taken(steps)
+    return finding.todo
+
+
+def test_the_lines_to_add_are_told_and_they_are_enough() -> None:
+    sentence, line = next_lines("")
+    assert sentence == "add this line to gunicorn.conf.py:"
+    assert list(checks(line)) == ["hooks"]
+
+    source = MADE + "telemetry = Telemetry()\n"
+    sentence, *lines = next_lines(source)
+    assert sentence == "add these lines to gunicorn.conf.py:"
+    assert list(checks(source + "\n".join(lines))) == ["hooks"]
+
+    sentence, line = next_lines(OTHERS)
+    assert sentence == "import all three hooks in gunicorn.conf.py:"
+    assert list(checks(line)) == ["hooks"]
+
+
+def test_a_telemetry_without_a_name_has_no_lines_that_are_sure() -> None:
+    assert next_lines(MADE + "made = hooks(Telemetry())") == ()

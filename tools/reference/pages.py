@@ -9,13 +9,14 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from . import answers, settings
+from . import answers, doctor, settings
 
 _DOCS = Path(__file__).parents[2] / "docs"
 _TABLE = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 
 PAGES: dict[Path, dict[str, Callable[[], str]]] = {
     _DOCS / "reference" / "answers.md": answers.TABLES,
+    _DOCS / "reference" / "doctor.md": doctor.TABLES,
     _DOCS / "reference" / "settings.md": settings.TABLES,
 }
 

@@ -6,12 +6,12 @@ import argparse
 import json
 import math
 import sys
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, TypeVar
 
 from .._base.environment import adopted
 from .._base.redaction import origin
+from .check import WARNING, Check
 from .report import Finding, Report, Steps, lines_of, warning
 
 if TYPE_CHECKING:
@@ -22,16 +22,26 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+CHECKS = (
+    Check(
+        "doctor-failed",
+        (WARNING,),
+        "a part of the doctor itself failed, and was not looked at, or not wholly",
+        "report it as a bug of breaker-exporter",
+    ),
+)
 _STEP = 5.0
 """Seconds for each step over the network."""
 _INTERRUPTED = 130
 """The exit status that a shell expects after Ctrl-C."""
+_CLEAR_LINE = "\r\x1b[K"
+"""Moves to the beginning of a line, and empties it."""
 _ABOUT = (
     "Looks at the telemetry as it is set up here: versions, Gunicorn's configuration and its hooks, the "
     "settings in force and where each comes from, the way to the collector (name, TCP, TLS, an empty OTLP "
-    "request) and to Sentry, the memory and the disk for an outage and the time for stopping. Each finding "
-    "has an advice. No span and no event is sent, and no credentials are shown. Exit status: 0 where all "
-    "is well, 1 with warnings, 2 where something is broken."
+    "request) and to Sentry, the memory and the disk for an outage and the time for stopping. It says what "
+    "is fine, what is not, and in the end what to do next. No span and no event is sent, and no credentials "
+    "are shown. Exit status: 0 where all is well, 1 with warnings, 2 where something is broken."
 )
 _CONF = (
     "Gunicorn's configuration, as its --config takes it: a file, or python:MODULE (default: as Gunicorn "
@@ -42,34 +52,48 @@ _TIMEOUT = (
     "more than the exporter would wait"
 )
 
+_VERBOSE = "show every check, and every setting in force with its source; JSON has them always"
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Make `parser` the one of this command; it leaves what to run in ``run``."""
     parser.description = _ABOUT
     parser.add_argument("--conf", metavar="PATH", help=_CONF)
     parser.add_argument("--timeout", type=_seconds, default=_STEP, metavar="SECONDS", help=_TIMEOUT)
+    parser.add_argument("-v", "--verbose", action="store_true", help=_VERBOSE)
     parser.add_argument("--json", action="store_true", help="the report as JSON; progress goes to stderr")
     parser.set_defaults(run=_run)
 
 
 def _run(options: argparse.Namespace) -> int:
-    def tell(finding: Finding) -> None:
-        if options.json:
-            sys.stderr.write(f"{finding.level.value}: {finding.check}\n")
-        else:
-            _say(lines_of(finding))
+    from .summary import lines_of_report
 
-    report = Report(tell)
+    report = Report(_tell_check) if options.json else Report(begin=_show_part)
     try:
         examine(report, options.conf, options.timeout)
     except KeyboardInterrupt:
+        _show_part("")
+        if not options.json:
+            _say([line for finding in report.findings for line in lines_of(finding)])
         sys.stderr.write("interrupted by SIGINT\n")
         return _INTERRUPTED
     if options.json:
         _say([json.dumps(report.as_json(), indent=2)])
     else:
-        _say(["", "settings in force:", *report.lines_of_settings(), "", *_conclusion(report)])
+        _show_part("")
+        _say(lines_of_report(report, verbose=options.verbose))
     return report.status
+
+
+def _tell_check(finding: Finding) -> None:
+    sys.stderr.write(f"{finding.level.value}: {finding.check}\n")
+
+
+def _show_part(part: str) -> None:
+    """Show what is being looked at, in place of what was shown before; nothing where nobody watches."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"{_CLEAR_LINE}{part and f'looking at {part} ...'}")
+        sys.stderr.flush()
 
 
 def examine(report: Report, conf_path: str | None, step: float) -> None:
@@ -95,6 +119,7 @@ def examine(report: Report, conf_path: str | None, step: float) -> None:
 
 def _try(report: Report, part: str, steps: Steps[T]) -> T | None:
     """Take the findings of a part; one that fails itself is a finding, and the others have their turn."""
+    report.begin(part)
     try:
         return report.take(steps)
     except Exception as error:
@@ -137,15 +162,7 @@ def _sentry(report: Report, effective: EffectiveSettings, step: float) -> Steps[
         yield from sentry.examine(settings, step)
 
 
-def _conclusion(report: Report) -> Iterator[str]:
-    counts = Counter(finding.level.value for finding in report.findings)
-    if report.status:
-        yield f"{counts['broken']} broken, {counts['warning']} to look at, {counts['ok']} ok"
-    else:
-        yield f"all {counts['ok']} checks are ok"
-
-
-def _say(lines: list[str]) -> None:
+def _say(lines: Iterable[str]) -> None:
     sys.stdout.write("".join(f"{line}\n" for line in lines))
     sys.stdout.flush()
 

@@ -32,12 +32,17 @@ class Finding:
         check: Its name, for machines: the same in every version.
         text: One line for people.
         advice: What to do about it; empty where there is nothing to do.
+        brief: Of one that is ok, a few words for the summary; empty where that leaves it out.
+        todo: What to do about it now, where `advice` alone is not enough to do it: a sentence, and the lines
+            to type or to write.
     """
 
     level: Level
     check: str
     text: str
     advice: str = ""
+    brief: str = ""
+    todo: tuple[str, ...] = ()
 
 
 Steps = Generator[Finding, None, T]
@@ -52,13 +57,14 @@ broken = functools.partial(Finding, Level.BROKEN)
 """A finding of something that does not work."""
 
 
-def warning_or_fatal(check: str, text: str, advice: str, *, is_fatal: bool) -> Finding:
+def warning_or_fatal(
+    check: str, text: str, advice: str, *, is_fatal: bool, todo: tuple[str, ...] = ()
+) -> Finding:
     """Return a warning; of something that Gunicorn does not start with, a finding that says so."""
     if is_fatal:
-        return broken(
-            check, f"{text}; fatal, since BREAKER_EXPORTER_STRICT=1: Gunicorn will not start", advice
-        )
-    return warning(check, text, advice)
+        text = f"{text}; fatal, since BREAKER_EXPORTER_STRICT=1: Gunicorn will not start"
+        return broken(check, text, advice, todo=todo)
+    return warning(check, text, advice, todo=todo)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +83,13 @@ class Report:
 
     Attributes:
         tell: Called with each finding as it is made.
+        begin: Called with the name of each part before it is looked at.
         settings: Those in force.
         versions: By the name of the distribution; ``None`` where it is not installed.
     """
 
-    tell: Callable[[Finding], object]
+    tell: Callable[[Finding], object] = lambda finding: None
+    begin: Callable[[str], object] = lambda part: None
     findings: list[Finding] = field(default_factory=list)
     settings: list[Setting] = field(default_factory=list)
     versions: dict[str, str | None] = field(default_factory=dict)
@@ -93,7 +101,10 @@ class Report:
 
     def add(self, finding: Finding) -> None:
         """Add a finding, and tell it."""
-        shown = Finding(finding.level, finding.check, self._clean(finding.text), self._clean(finding.advice))
+        clean = self._clean
+        text, advice, brief = map(clean, (finding.text, finding.advice, finding.brief))
+        todo = tuple(map(clean, finding.todo))
+        shown = Finding(finding.level, finding.check, text, advice, brief, todo)
         self.findings.append(shown)
         self.tell(shown)
 
@@ -113,10 +124,13 @@ class Report:
         return max((levels.index(finding.level) for finding in self.findings), default=0)
 
     def as_json(self) -> dict[str, object]:
-        """Return the report for machines; docs/how-to/doctor.md shows its shape."""
+        """Return the report for machines; docs/reference/doctor.md shows its shape."""
         return {
             "status": self.status,
-            "findings": [{**asdict(finding), "level": finding.level.value} for finding in self.findings],
+            "findings": [
+                {"level": each.level.value, "check": each.check, "text": each.text, "advice": each.advice}
+                for each in self.findings
+            ],
             "settings": [{**asdict(each), "value": self._clean_value(each.value)} for each in self.settings],
             "versions": self.versions,
         }

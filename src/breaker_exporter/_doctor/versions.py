@@ -9,14 +9,45 @@ from collections.abc import Iterable
 from importlib import metadata
 
 from ..otlp._packages import cause_of
+from .check import BROKEN, OK, WARNING, Check
 from .report import Report, Steps, broken, ok, warning
 
+CHECKS = (
+    Check("versions", (OK,), "the versions of Python and of all packages that matter here"),
+    Check("python-untested", (OK,), "this Python is newer than the newest that the package was tested with"),
+    Check(
+        "package-missing",
+        (BROKEN,),
+        "a package is missing without which nothing can be sent as it is configured",
+        "install the extra that is named, such as `breaker-exporter[otlp]`",
+    ),
+    Check("package-too-old", (BROKEN,), "a package is older than this one needs", "upgrade it"),
+    Check(
+        "package-unusable",
+        (BROKEN,),
+        "a package is installed, and cannot be imported",
+        "install it anew, with what it needs",
+    ),
+    Check(
+        "packages-mixed",
+        (WARNING,),
+        "OpenTelemetry's packages are of several releases",
+        "install them in one go",
+    ),
+)
 _OURS = "breaker-exporter"
 _HTTP = "opentelemetry-exporter-otlp-proto-http"
 _LOOKED_AT = (
     *("opentelemetry-api", "opentelemetry-sdk", "pybreaker", _HTTP, "requests", "urllib3"),
     *("grpcio", "gevent", "greenlet", "gunicorn", "sentry-sdk"),
 )
+_IN_BRIEF = {
+    _OURS: _OURS,
+    "opentelemetry-sdk": "OpenTelemetry",
+    "python": "Python",
+    "gunicorn": "Gunicorn",
+    "gevent": "gevent",
+}
 _EXTRAS = {_HTTP: "otlp", "requests": "otlp", "urllib3": "otlp", "grpcio": "grpc", "sentry-sdk": "sentry"}
 _MODULES = {
     _HTTP: "opentelemetry.exporter.otlp.proto.http.trace_exporter",
@@ -36,7 +67,8 @@ def look(report: Report) -> Steps[None]:
     for name in (_OURS, *_LOOKED_AT):
         report.versions[name] = _version(name)
     names = [f"{name} {version}" for name, version in report.versions.items() if version]
-    yield ok("versions", ", ".join(names))
+    short = [f"{said} {report.versions[name]}" for name, said in _IN_BRIEF.items() if report.versions[name]]
+    yield ok("versions", ", ".join(names), brief=", ".join(short))
     newest = newest_python()
     if newest and number(python)[:2] > number(newest):
         yield ok("python-untested", f"Python {python} is newer than the newest tested, {newest}")
@@ -57,14 +89,16 @@ def check(names: Iterable[str]) -> Steps[bool]:
         extra = f'"{_OURS}[{_EXTRAS[name]}]"' if name in _EXTRAS else _OURS
         finding = None
         if version is None:
-            finding = broken("package-missing", f"{name} is not installed", f"pip install {extra}")
+            todo = ("install it:", f"pip install {extra}")
+            finding = broken("package-missing", f"{name} is not installed", f"pip install {extra}", todo=todo)
         elif number(version) < number(minimum):
             text = f"{name} {version} is installed, and {minimum} or newer is needed"
-            finding = broken("package-too-old", text, f"pip install --upgrade {extra}")
+            todo = ("upgrade it:", f"pip install --upgrade {extra}")
+            finding = broken("package-too-old", text, f"pip install --upgrade {extra}", todo=todo)
         elif why := _unusable(_MODULES.get(name, "")):
             text = f"{name} {version} is installed, and cannot be imported: {why}"
-            advice = f"install it anew, with what it needs: pip install --force-reinstall {extra}"
-            finding = broken("package-unusable", text, advice)
+            todo = ("install it anew, with what it needs:", f"pip install --force-reinstall {extra}")
+            finding = broken("package-unusable", text, " ".join(todo), todo=todo)
         if finding:
             is_fine = False
             yield finding

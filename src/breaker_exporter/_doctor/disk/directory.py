@@ -42,7 +42,7 @@ def examine(
             yield warning_or_fatal("retain-directory", text, advice, is_fatal=is_fatal)
             return
         text = f"{directory!r} is not there yet: the first worker that keeps something makes it"
-        yield ok("retain-directory", text)
+        yield ok("retain-directory", text, brief=f"{directory!r} can be made")
         yield from volume.examine(above, retention.disk, root)
         yield from room.examine(above, 0, workers, retention)
         return
@@ -54,7 +54,7 @@ def examine(
         yield warning_or_fatal("retain-directory", *problem, is_fatal=is_fatal)
         return
     text = f"{directory!r} can be used by user id {os.geteuid()}, which the workers must be too"
-    yield ok("retain-directory", text)
+    yield ok("retain-directory", text, brief=f"{directory!r} can be used")
     yield from volume.examine(directory, retention.disk, root)
     rows, ours = list(services(directory, _leave_out)), f"{folder}{os.sep}"
     used = sum(row.bytes for row in rows if row.path.startswith(ours))

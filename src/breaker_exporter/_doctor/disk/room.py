@@ -38,7 +38,7 @@ def examine(directory: str, used: int, workers: int, retention: Retention) -> St
         lower = max(_MIB, usable + used)
         yield warning("retain-room", text, f"make room, or lower {RETAIN_DISK.variable} to {lower}")
     else:
-        yield ok("retain-room", text)
+        yield ok("retain-room", text, brief=f"room for {_mib(usable)}")
 
 
 def _mib(count: int) -> str:

@@ -44,7 +44,9 @@ def main(ends_at: float, conf: str | None) -> None:
     except BaseException as error:
         seen, findings = {"path": seen["path"]}, [failed(seen["path"], reason(error))]
     faulthandler.cancel_dump_traceback_later()
-    seen["findings"] = [(each.level.value, each.check, each.text, each.advice) for each in findings]
+    seen["findings"] = [
+        (each.level.value, each.check, each.text, each.advice, each.brief, each.todo) for each in findings
+    ]
     with os.fdopen(descriptor, "w") as file:
         json.dump(seen, file, default=lambda each: dict(each) if isinstance(each, Mapping) else str(each))
     os._exit(0)  # without the threads that the configuration started, and what it does at exit
@@ -77,8 +79,9 @@ def _evaluate(conf: str | None, seen: dict[str, Any]) -> Steps[None]:
             yield failed(conf, reason(error, str(module.__file__), namespace))
             return
         if cfg is None:
-            advice = 'pip install "breaker-exporter[gunicorn]"'
-            yield broken("gunicorn-missing", f"Gunicorn cannot be imported: {unimportable}", advice)
+            command = 'pip install "breaker-exporter[gunicorn]"'
+            text, todo = f"Gunicorn cannot be imported: {unimportable}", ("install Gunicorn:", command)
+            yield broken("gunicorn-missing", text, command, todo=todo)
     named = False
     if cfg is not None:
         named = yield from _set(cfg, namespace, options, seen)
@@ -182,7 +185,8 @@ def _misspelt(namespace: Mapping[str, object], known: Mapping[str, object]) -> I
         is_setting = name in known or not issubclass(type(value), _SETTABLE)
         if not is_setting and (near := difflib.get_close_matches(name, known, 1, 0.88)):
             text = f"{name} is no setting of Gunicorn, and has no effect"
-            yield warning("conf-name", text, f"did you mean {near[0]}?")
+            todo = (f"rename {name} to {near[0]} in Gunicorn's configuration",)
+            yield warning("conf-name", text, f"did you mean {near[0]}?", todo=todo)
 
 
 def _bad_setting(text: str) -> Finding:

@@ -62,8 +62,8 @@ def examine(path: str | None, deadline: float = _DEADLINE) -> Steps[Conf]:
         else:
             yield failed(path, f"it ends the process, with status {status}")
         return Conf(path)
-    for level, check, text, advice in seen.pop("findings"):
-        yield Finding(Level(level), check, text, advice)
+    for level, check, text, advice, brief, todo in seen.pop("findings"):
+        yield Finding(Level(level), check, text, advice, brief, tuple(todo))
     return Conf(**{**seen, "given": Given.of_json(seen.get("given"))})
 
 

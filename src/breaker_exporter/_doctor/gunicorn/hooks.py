@@ -9,8 +9,8 @@ from types import FunctionType
 from ...gunicorn import Hooks, _origin_of
 from ...telemetry import Telemetry
 from ..report import Finding, Steps, broken, ok, warning
+from .checks import LINE
 
-_LINE = "from breaker_exporter.gunicorn import post_fork, post_worker_init, worker_exit"
 _MISSING = {
     "post_fork": "the provider is made after the application is loaded, whose spans of loading are lost",
     "post_worker_init": "no exporter is started, and no spans leave the worker",
@@ -38,29 +38,33 @@ def check(
     }
     if missing and not needed:
         why = "the environment names an exporter that opentelemetry-instrument makes"
-        yield ok("hooks-not-needed", f"{', '.join(missing)} not in {path}, and not needed: {why}")
+        text = f"{', '.join(missing)} not in {path}, and not needed: {why}"
+        yield ok("hooks-not-needed", text, brief="no hooks needed by opentelemetry-instrument")
     elif len(missing) == len(_MISSING):
         names = ", ".join(f"{name} ({slot})" for name, slot in strays.items())
         stray = f"; it has ours under names that Gunicorn does not look at: {names}" if names else ""
-        advice = _how_to_hook(path, bool(telemetries(namespace)), sets_exporter)
-        yield broken("hooks-missing", f"{path} has none of the three hooks{stray}", advice)
+        made = telemetries(namespace)
+        advice = _how_to_hook(path, bool(made), sets_exporter)
+        text, todo = f"{path} has none of the three hooks{stray}", _lines_to_add(path, namespace, made)
+        yield broken("hooks-missing", text, advice, todo=todo)
         return
     for slot, loss in _MISSING.items():
         if slot in missing:
             near = next((name for name, of in strays.items() if of == slot), None)
             rename = f"rename {near} to {slot}: Gunicorn does not look at {near}"
-            advice = rename if near else f"add {slot} to the import: {_LINE}"
+            advice = rename if near else f"add {slot} to the import: {LINE}"
             if needed:
                 level = warning if slot == "post_fork" else broken
-                yield level("hook-missing", f"the hook {slot} is missing: {loss}", advice)
+                todo = () if near else (f"import all three hooks in {path}:", LINE)
+                yield level("hook-missing", f"the hook {slot} is missing: {loss}", advice, todo=todo)
         elif slot not in ours:
             alias = next((name for name, of in strays.items() if slot in of.split(", ")), None)
             yield _foreign(slot, namespace[slot], imported.get(slot), alias)
         elif (belongs := ours[slot][0][0]) != slot:
-            advice = f"import each under its own name: {_LINE}"
+            advice = f"import each under its own name: {LINE}"
             yield broken("hook-wrong-slot", f"{slot} is our hook for {belongs}", advice)
     if all(slot in ours and ours[slot][0][0] == slot for slot in _MISSING):
-        yield ok("hooks", f"{path} has all three hooks")
+        yield ok("hooks", f"{path} has all three hooks", brief="all three hooks")
     if len(telemetries(namespace)) > 1:
         text = "the hooks belong to different Telemetry objects: one is prepared and started, another stopped"
         advice = "make one: post_fork, post_worker_init, worker_exit = hooks(Telemetry())"
@@ -114,7 +118,7 @@ def _foreign(slot: str, hook: object, imported: int | None, alias: str | None) -
 def _how_to_hook(path: str, has_telemetry: bool, sets_exporter: bool) -> str:
     if sets_exporter:
         return (
-            f"add the line: {_LINE}; or set OTEL_TRACES_EXPORTER where opentelemetry-instrument is started, "
+            f"add the line: {LINE}; or set OTEL_TRACES_EXPORTER where opentelemetry-instrument is started, "
             f"which needs no hooks: it does not see what {path} sets"
         )
     if has_telemetry:
@@ -122,4 +126,15 @@ def _how_to_hook(path: str, has_telemetry: bool, sets_exporter: bool) -> str:
             "nothing starts your Telemetry, add: from breaker_exporter.gunicorn import hooks; "
             "post_fork, post_worker_init, worker_exit = hooks(...), with your Telemetry in it"
         )
-    return f"add the line: {_LINE}; a Telemetry that the application starts itself is not seen here"
+    return f"add the line: {LINE}; a Telemetry that the application starts itself is not seen here"
+
+
+def _lines_to_add(path: str, namespace: Mapping[str, object], made: list[Telemetry]) -> tuple[str, ...]:
+    """Return what to add to a configuration without hooks; nothing for a ``Telemetry`` without a name."""
+    if not made:
+        return (f"add this line to {path}:", LINE)
+    for name, value in namespace.items():
+        if any(value is each for each in made):
+            start = f"post_fork, post_worker_init, worker_exit = hooks({name})"
+            return (f"add these lines to {path}:", "from breaker_exporter.gunicorn import hooks", start)
+    return ()

@@ -30,7 +30,8 @@ def check(early: Mapping[str, list[str]], *, gevent: bool, named: bool, preload:
         advice = (
             "import them in the application instead: with urllib3 it ends in RecursionError at the first "
         )
-        yield broken("ssl-before-patch", text, f"{advice}HTTPS request. Or put {_PATCH}")
+        todo = (f"move out of the configuration, into the application: {'; '.join(early)}",)
+        yield broken("ssl-before-patch", text, f"{advice}HTTPS request. Or put {_PATCH}", todo=todo)
     elif modules:
         text = f"modules take SSLContext from ssl in the configuration: {modules}"
         advice = "import them in the application instead, if -k gevent is on the command line, not seen here"

@@ -3,9 +3,30 @@
 from __future__ import annotations
 
 from ..._base import environment
+from ..check import BROKEN, OK, WARNING, Check
 from ..report import Steps, broken, ok, warning
 from .configuration import Conf
 
+CHECKS = (
+    Check(
+        "stopping",
+        (OK, WARNING, BROKEN),
+        "the time that the last requests of a worker have; a warning below 5 s, broken where there is none",
+        "raise `graceful_timeout`, or lower `BREAKER_EXPORTER_SHUTDOWN_TIMEOUT`",
+    ),
+    Check(
+        "stopping-worker-timeout",
+        (WARNING,),
+        "Gunicorn's `timeout` is no longer than the time that `worker_exit` may take, and ends it",
+        "raise `timeout`",
+    ),
+    Check(
+        "stopping-kubernetes",
+        (WARNING,),
+        "`graceful_timeout` is at least the 30 s that Kubernetes gives to a pod by default",
+        "keep preStop hook and `graceful_timeout` below `terminationGracePeriodSeconds`",
+    ),
+)
 _NOTICE = 1.0
 """Seconds within which a gevent worker notices a signal."""
 _GRACE_PERIOD = 30
@@ -26,7 +47,8 @@ def examine(conf: Conf, shutdown: float) -> Steps[None]:
     if room < _LITTLE:
         yield (warning if room > 0 else broken)("stopping", text, advice)
     else:
-        yield ok("stopping", text)
+        brief = f"a worker that ends has {room:g} s for its longest request"
+        yield ok("stopping", text, brief="" if conf.path is None else brief)
     if 0 < conf.timeout <= shutdown:
         text = (
             f"Gunicorn kills a worker silent for timeout = {conf.timeout:g} s, worker_exit has {shutdown:g} s"

@@ -15,6 +15,10 @@ _KINDS = {
     "gunicorn.workers.gthread": "gthread",
     "gunicorn.workers.sync": "sync",
 }
+_TO_INSTALL = (
+    "install gevent, and all that it needs:",
+    'pip install --upgrade "breaker-exporter[gunicorn]"',
+)
 _TESTED = ("gevent", "sync", "gthread")
 
 
@@ -40,13 +44,15 @@ def check(cfg: Any, kind: str, error: BaseException | None, *, named: bool) -> S
     elif error is not None:
         reason, missing = _reason(error)
         advice = _how_to_load(str(cfg.worker_class_str), kind, missing)
-        yield broken("worker-class", f"the worker class {name} cannot be loaded: {reason}", advice)
+        text = f"the worker class {name} cannot be loaded: {reason}"
+        yield broken("worker-class", text, advice, todo=_TO_INSTALL if kind == "gevent" else ())
     elif kind not in _TESTED:
         advice = f"use {', '.join(_TESTED)}, or a class derived from theirs"
         yield warning("worker-class", f"this package was not tested with the worker class {name}", advice)
     else:
         advice = "" if named else "give -k on Gunicorn's command line in GUNICORN_CMD_ARGS here, too"
-        yield ok("worker-class", f"worker class {name}", advice)
+        text = f"worker class {name}"
+        yield ok("worker-class", text, advice, brief=text)
 
 
 def _reason(error: BaseException) -> tuple[str, str]:
@@ -69,7 +75,7 @@ def _reason(error: BaseException) -> tuple[str, str]:
 
 def _how_to_load(name: str, kind: str, missing: str) -> str:
     if kind == "gevent":
-        return 'pip install --upgrade "breaker-exporter[gunicorn]", which brings gevent and all that it needs'
+        return f"{_TO_INSTALL[1]}, which brings gevent and all that it needs"
     if missing:
         return f"correct worker_class, or install what has the module {missing}"
     known = getattr(importlib.import_module("gunicorn.workers"), "SUPPORTED_WORKERS", ())

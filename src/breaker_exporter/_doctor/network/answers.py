@@ -116,7 +116,8 @@ def _meanings(body: bytes, success: str, took: float, route: Route, content_type
     if took > _SLOW:
         text = f"the empty request for {unit} is answered well, but only after {took:.1f} s"
         yield warning("otlp-slow", text, "look at the collector's load: each batch of a worker waits as long")
-    yield ok("otlp", f"an empty request for {unit} is answered: {success}, {took * 1000:.0f} ms")
+    text = f"an empty request for {unit} is answered: {success}, {took * 1000:.0f} ms"
+    yield ok("otlp", text, brief=f"takes {route.signal.word.lower()}")
 
 
 def of_grpc_failure(code: str, said: str, place: Place | str, signal: Signal) -> Finding:

@@ -15,6 +15,7 @@ from ..report import Finding, Steps, broken, ok, warning
 _MOST_ADDRESSES = 4
 _SLOW = 1.0
 """Seconds."""
+_HERE = ("localhost", "127.0.0.1", "::1")
 _USUAL_PORTS = {"gRPC": GRPC_PORT, "HTTP": HTTP_PORT}
 
 _Address = tuple[int, tuple[Any, ...]]
@@ -125,7 +126,8 @@ def _connect(place: Place, addresses: list[_Address], seconds: float) -> Steps[C
             else:
                 advice = "take the address out of DNS: each new connection may wait for it"
                 yield warning(f"{check}-one-address-fails", text, advice)
-        yield ok(check, f"{place} takes connections ({address[0]})")
+        brief = "" if place.protocol == "" else f"reachable at {place}"
+        yield ok(check, f"{place} takes connections ({address[0]})", brief=brief)
         return Connected(connected, family, address)
     yield _unreached(place, [why for _, why in failures], seconds)
     return None
@@ -151,7 +153,8 @@ def _unreached(place: Place, errors: list[OSError], seconds: float) -> Finding:
     check = f"{place.prefix}tcp"
     if any(isinstance(error, ConnectionRefusedError) for error in errors):
         advice = f"start {place.who}, or correct host and port where it is named{_hint(place)}"
-        return broken(f"{check}-refused", f"nothing listens on {place}: connection refused", advice)
+        text, todo = f"nothing listens on {place}: connection refused", _collector_to_try(place)
+        return broken(f"{check}-refused", text, advice, todo=todo)
     if any(isinstance(error, TimeoutError) for error in errors):
         text = f"{place} does not answer: no connection within {seconds:g} s"
         advice = (
@@ -175,5 +178,14 @@ def _hint(place: Place) -> str:
         return f"; {place.port} is usually the port for {other}, and {place.protocol} has {usual}"
     if usual and place.port in (80, 443):
         return f"; collectors usually take {place.protocol} on {usual}"
-    is_here = place.host in ("localhost", "127.0.0.1", "::1")
-    return "; in a container, localhost is the container itself" if is_here else ""
+    return "; in a container, localhost is the container itself" if place.host in _HERE else ""
+
+
+def _collector_to_try(place: Place) -> tuple[str, ...]:
+    """Return how to start one where the collector of this machine is missing: ours, which speaks no TLS."""
+    if place.prefix or place.tls or place.host not in _HERE:
+        return ()
+    usual = _USUAL_PORTS[place.protocol]
+    port = "" if place.port == usual else f" --{place.protocol.lower()}-port {place.port}"
+    text = "start the collector. Without one of your own, in another terminal:"
+    return (text, f"python -m breaker_exporter.testing{port}")

@@ -71,7 +71,8 @@ def check_http(url: SplitResult, proxy: str, step: float) -> Steps[bool]:
     text += f" (not {', '.join(unused)})" if unused else ""
     advice = f"where that is not meant, put {host} into {_exempting() or 'NO_PROXY'}"
     advice += ", which does not exempt it" if _exempting() else ""
-    yield (warning if is_inside(host) else ok)("proxy", text, advice)
+    brief = f"through the proxy {shown(proxy)}"
+    yield (warning if is_inside(host) else ok)("proxy", text, advice, brief=brief)
     return (yield from is_there(proxy, step))
 
 
@@ -104,7 +105,8 @@ def check_grpc(target: str, host: str | None, variables: Environment, step: floa
         return None
     proxy = variables.value(name) or ""
     advice = "where that is not meant, put the host into no_proxy, in lower case"
-    yield ok("proxy", f"gRPC goes through the proxy {shown(proxy)}, which {name} has", advice)
+    brief = f"through the proxy {shown(proxy)}"
+    yield ok("proxy", f"gRPC goes {brief}, which {name} has", advice, brief=brief)
     return (yield from is_there(proxy, step))
 
 

@@ -59,7 +59,8 @@ def examine(settings: SentrySettings, step: float) -> Steps[None]:
     """Find what is wrong with package, DSN and the way to its host; `step` seconds for each step."""
     yield from versions.check(["sentry-sdk"])
     if settings.dsn is None:
-        yield ok("sentry", "no DSN: an application's own Sentry client is attached to, if there is one")
+        text = "no DSN: an application's own Sentry client is attached to, if there is one"
+        yield ok("sentry", text, brief="the application's own client is attached to")
         return
     place = _place_of(settings.dsn)
     if place is None:
@@ -69,7 +70,7 @@ def examine(settings: SentrySettings, step: float) -> Steps[None]:
             "write one like https://key@o0.ingest.sentry.io/0, with a key and a number at its end",
         )
         return
-    yield ok("sentry", f"the DSN of Sentry is well-formed, for {place}")
+    yield ok("sentry", f"the DSN of Sentry is well-formed, for {place}", brief="the DSN is well-formed")
     used = list(_proxies(place))
     for proxy, items in used:
         yield ok(

@@ -90,7 +90,8 @@ def _secure(place: Place, trust: Trust, connected: Connected, seconds: float) ->
     except (OSError, ValueError) as error:
         yield _no_handshake(place, connected, error, seconds)
     else:
-        yield ok(check, f"TLS with {place}: {secured.version()}, certificate verified")
+        text = f"TLS with {place}: {secured.version()}, certificate verified"
+        yield ok(check, text, brief="TLS verified")
         return secured
     return None
 

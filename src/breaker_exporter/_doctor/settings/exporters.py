@@ -96,7 +96,8 @@ def check_zero_code(environment: RecordingEnvironment) -> Steps[None]:
             "pip install opentelemetry-distro, without which no telemetry is made; or, with the Gunicorn "
             "hooks or Telemetry in code, write otlp in place of that name"
         )
-        yield warning("zero-code-missing", text, advice)
+        todo = ("install it:", "pip install opentelemetry-distro")
+        yield warning("zero-code-missing", text, advice, todo=todo)
 
 
 def protocol_of(made_by: object) -> Protocol | None:
@@ -126,5 +127,5 @@ def _protocol_of_other(
         return None
     if (protocol := protocol_of(made_by)) is None:
         text = f"{signal.unit} go to the exporter {shown(name)}, which is not looked at here"
-        yield ok("exporter-other", text)
+        yield ok("exporter-other", text, brief=f"{signal.unit} to the exporter {shown(name)}")
     return protocol

@@ -52,7 +52,8 @@ def check(variables: Mapping[str, str], *, strict: bool = False) -> Steps[None]:
             is_fatal = strict and name in ours and bool(variables[name].strip())
             text = f"{name} is no variable that anything here reads"
             advice = f"did you mean {near}?" if near else "remove it"
-            yield warning_or_fatal("variable-unknown", text, advice, is_fatal=is_fatal)
+            todo = (f"rename {name} to {near} where it is set" if near else f"remove {name}",)
+            yield warning_or_fatal("variable-unknown", text, advice, is_fatal=is_fatal, todo=todo)
 
 
 def _near(name: str) -> str | None:

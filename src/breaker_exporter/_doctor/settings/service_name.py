@@ -55,7 +55,9 @@ def check(service: tuple[str, str], *, sees_code: bool) -> Steps[None]:
     if source != _DETECTORS and (name.startswith(_UNKNOWN) or not name.strip()):
         text = f"the service has no name: its telemetry arrives as {_UNKNOWN}, as that of others without one"
         unseen = "" if sees_code else "; one that the application sets in its own code is not seen here"
-        yield warning("service-name-missing", text, f"set {_NAME}, or service_name= of Telemetry{unseen}")
+        advice = f"set {_NAME}, or service_name= of Telemetry{unseen}"
+        todo = ("name the service, where it is started:", f"export {_NAME}=my-service")
+        yield warning("service-name-missing", text, advice, todo=todo)
     elif source == "code" and is_quoted(name):
         text = f"the service's name, given in code, has quotation marks as a part of it: {name}"
         yield warning("value-quoted", text, "remove them where it comes from")

@@ -65,7 +65,9 @@ def check_times(signals: Sequence[Settings], environment: RecordingEnvironment) 
     both = dict.fromkeys((settings.timeout, settings.export_timeout) for settings in signals)
     times = ", ".join(f"OTLP timeout {short:g} s < export_timeout {long:g} s" for short, long in both)
     of_circuit = f"cooldown {signals[0].cooldown:g} s, doubling up to {signals[0].max_cooldown:g} s"
-    yield ok("timeouts", f"{times}; {of_circuit}")
+    waits = " or ".join(f"{seconds:g}" for seconds in dict.fromkeys(short for short, _ in both))
+    brief = f"a request ends after {waits} s, a dead collector is retried after {signals[0].cooldown:g} s"
+    yield ok("timeouts", f"{times}; {of_circuit}", brief=brief)
 
 
 def _of_batches(settings: Settings, environment: RecordingEnvironment) -> Iterator[Finding]:
