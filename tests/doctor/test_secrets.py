@@ -64,7 +64,7 @@ def test_nor_is_one_that_the_collector_throws_back(collector: FaultyCollector, p
     }
     collector.set_fault(Fault.STATUS, status=401)
     done = subprocess.run(
-        [sys.executable, "-m", "breaker_exporter", "doctor", "--timeout", str(STEP)],
+        [sys.executable, "-m", "breaker_exporter", "doctor", "--verbose", "--timeout", str(STEP)],
         env=environ,
         capture_output=True,
         text=True,
@@ -73,6 +73,6 @@ def test_nor_is_one_that_the_collector_throws_back(collector: FaultyCollector, p
     )
 
     assert done.returncode == 2
-    assert "settings in force" in done.stdout
+    assert "Settings in force" in done.stdout
     assert CANARY not in done.stdout + done.stderr
     assert "grpc-unauthenticated" in done.stdout if is_grpc else "proxy-tcp-refused" in done.stdout
