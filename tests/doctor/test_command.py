@@ -162,6 +162,7 @@ def test_a_report_hides_what_it_was_told_to_hide() -> None:
     assert told[0] == "x: *** longer, ***"
     assert "canary5ecret" not in json.dumps(report.as_json()) + "".join(report.lines_of_settings())
     assert "canary5ecret" not in str(report.findings)
+    assert report.shown_value("endpoint") == "http://***/x"
     assert report.as_json()["settings"][1]["value"] == 15.0  # type: ignore[index]
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from urllib.parse import urlsplit
 
 from .check import Area
 from .declared import area_of
 from .gunicorn.checks import LINE
 from .report import Finding, Report
 
-_LOCAL = ("localhost", "127.0.0.1", "::1")
+_LOCAL = ("//localhost", "//127.0.0.1", "//[::1]")
+"""Parts of an endpoint on this machine."""
 _MAY_BE_WHY = ("variable", "variable-unknown", "value-quoted", "value-unexpanded")
 """Checks of settings for which the collector may be looked for in the wrong place."""
 _VARIABLE = re.compile(r"[A-Z]+_[A-Z_]+(?= )")
@@ -46,8 +46,8 @@ def next_step(report: Report, urgent: Sequence[Finding]) -> tuple[str, ...]:
     settings = {row.name: row.value for row in report.settings}
     if any(each.check == "conf-none" for each in report.findings) and not _is_zero_code(settings):
         return _WIRE
-    host = urlsplit(str(settings.get("endpoint", ""))).hostname
-    return _TRY_IT if host in _LOCAL else _WATCH_ONE
+    is_here = any(here in str(settings.get("endpoint")) for here in _LOCAL)
+    return _TRY_IT if is_here else _WATCH_ONE
 
 
 def _causes(urgent: Sequence[Finding]) -> Iterator[Finding]:

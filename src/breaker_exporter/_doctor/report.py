@@ -135,6 +135,12 @@ class Report:
             "versions": self.versions,
         }
 
+    def shown_value(self, name: str) -> str | None:
+        """Return the value of a setting in force as it may be shown; ``None`` where there is none."""
+        values = (each.value for each in self.settings if each.name == name)
+        found = self._clean_value(next(values, None))
+        return None if found is None else str(found)
+
     def lines_of_settings(self) -> list[str]:
         """Return the settings as a table."""
         rows = []

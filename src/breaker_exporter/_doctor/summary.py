@@ -54,8 +54,8 @@ def by_urgency(findings: Iterable[Finding], *levels: Level) -> list[Finding]:
 
 
 def _head(report: Report) -> str:
-    names = [str(row.value) for row in report.settings if row.name == "service_name"]
-    service = f"The telemetry of {names[0]}" if names else "The telemetry"
+    named = report.shown_value("service_name")
+    service = "The telemetry" if named is None else f"The telemetry of {named}"
     counts = Counter(finding.level for finding in report.findings)
     if report.status:
         broken, warnings, fine = (counts[level] for level in (Level.BROKEN, Level.WARNING, Level.OK))

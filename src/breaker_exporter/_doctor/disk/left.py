@@ -34,9 +34,9 @@ def examine(directory: str, rows: Iterable[Found], ours: str) -> Steps[None]:
                 f"{counted(row.items, row.signal)} of {row.service!r} lie in {directory!r}, the oldest for "
                 f"{days:.0f} days: no worker of that service delivers them"
             )
-            yield warning(
-                "retain-orphans", text, f"deliver them: {only} --send; or delete them: {only} --delete"
-            )
+            advice = f"deliver them: {only} --send; or delete them: {only} --delete"
+            todo = ("deliver what is left:", f"{only} --send")
+            yield warning("retain-orphans", text, advice, todo=todo)
         if row.newer:
             files = f"{counted(row.newer, 'files')} in {row.path!r}"
             text = f"a newer version of breaker-exporter has written {files}, which this one leaves alone"

@@ -190,7 +190,8 @@ def _misspelt(namespace: Mapping[str, object], known: Mapping[str, object]) -> I
 
 
 def _bad_setting(text: str) -> Finding:
-    return broken("conf-setting", text, "correct the value: Gunicorn does not start with it")
+    advice = "correct the value: Gunicorn does not start with it"
+    return broken("conf-setting", text, advice, todo=(f"correct the value: {text}",))
 
 
 if __name__ == "__main__":

@@ -17,8 +17,9 @@ _DOCTOR = str(Path(__file__).parents[1])
 
 def failed(path: str | None, why: str) -> Finding:
     """Return the finding for a configuration that cannot be executed."""
-    advice = "correct it: Gunicorn does not start with it. What it sets is not seen in what follows"
-    return broken("conf-raises", f"{path or 'the configuration'} fails: {why}", advice)
+    name = path or "the configuration"
+    advice = "correct it: Gunicorn does not start with it. What it sets is not seen here"
+    return broken("conf-raises", f"{name} fails: {why}", advice, todo=(f"correct {name}: {why}",))
 
 
 def reason(error: BaseException, path: str = "", namespace: Mapping[str, object] | None = None) -> str:

@@ -29,7 +29,8 @@ def check(variables: Mapping[str, str], complaints: list[str], strict: bool) -> 
         is_fatal = strict and any(text.startswith(name) for text in complaints)
         text = f"there are quotation marks {place} {name}, and they are a part of its value"
         advice = "remove them: a shell does that, Docker's --env-file and Kubernetes' manifests keep them"
-        yield warning_or_fatal("value-quoted", text, advice, is_fatal=is_fatal)
+        todo = (f"remove the quotation marks {place} {name}",)
+        yield warning_or_fatal("value-quoted", text, advice, is_fatal=is_fatal, todo=todo)
     for name in sorted(filter(_is_read, variables)):
         if found := _UNEXPANDED.search(variables[name]):
             text = f"{name} holds {found[0]}, which nothing has replaced by a value"
