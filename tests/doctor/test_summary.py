@@ -135,6 +135,21 @@ def test_a_variable_that_is_to_be_changed_is_named() -> None:
     assert next_step(report_of(bad)) == "OTEL_BSP_SCHEDULE_DELAY: write one [variable]"
 
 
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        ({"OTEL_SERVICE_NAME": '"shop"'}, "remove the quotation marks around OTEL_SERVICE_NAME"),
+        ({}, "name the service, where it is started: export OTEL_SERVICE_NAME=my-service"),
+        (
+            {"OTEL_SERVICE_NAME": "shop", "OTEL_SDK_DISABLED": "true"},
+            "OTEL_SDK_DISABLED: remove the variable where that is not meant [sdk-disabled]",
+        ),
+    ],
+)
+def test_a_mistake_in_the_settings_is_mended_next(environ: dict[str, str], expected: str) -> None:
+    assert next_step(report_of(*in_force(environ)[0])) == expected
+
+
 def test_where_nothing_starts_the_exporters_they_are_wired_next() -> None:
     nothing = ok("conf-none", "no gunicorn.conf.py here")
     lines = report_of(nothing, settings={"endpoint": "http://localhost:4318", "traces_exporter": "otlp"})
