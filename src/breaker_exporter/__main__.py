@@ -18,6 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m breaker_exporter",
         description="A circuit breaker around any OpenTelemetry span exporter.",
+        epilog="A collector that shows what arrives, and fails by a key: python -m breaker_exporter.testing",
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     demo.configure(commands.add_parser("demo", help="run two services through one outage, side by side"))

@@ -109,6 +109,18 @@ def collector(*, speaks_grpc: bool) -> Check:
     return Check("the collector by hand", run)
 
 
+def live_table() -> Check:
+    """Return a check that the collector by hand draws its table on a terminal, and takes keys."""
+
+    def run(environment: Environment) -> None:
+        files = {"on_a_terminal.py": boot("on_a_terminal.py")}
+        said = environment.run("python", "on_a_terminal.py", variables={}, files=files)
+        if "Received nothing in" not in said:
+            raise Failed("it did not end as it should", said)
+
+    return Check("the live table", run)
+
+
 def pytest_plugin() -> Check:
     """Return a check that fixture and fakes work in a user's test run."""
 

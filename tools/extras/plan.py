@@ -99,6 +99,8 @@ CASES = (
             checks.doctor(),
         ),
     ),
+    Case("live", (checks.live_table(),)),
+    Case("live,grpc", (checks.live_table(),)),
     Case("grpc", (checks.script("started", protocol=_GRPC), checks.doctor(protocol=_GRPC))),
     Case("grpc,otlp", (checks.collector(speaks_grpc=True),)),
     Case(

@@ -16,10 +16,13 @@ from typing import TYPE_CHECKING
 
 from .._base.command_line import until_nobody_reads
 from ..otlp._endpoints import GRPC_PORT, HTTP_PORT
+from ._by_hand import closing, greeting
 from ._fault_settings import FaultSetting, connections_mode
 from ._faults import Fault
 
 if TYPE_CHECKING:
+    from ._arrivals import Arrivals
+    from ._live.view import LiveView
     from ._server import CollectorServer
 
 _CHECK_EVERY = 0.5
@@ -28,16 +31,28 @@ _CHECK_EVERY = 0.5
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a collector until it is interrupted; return the exit status."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     try:
+        from ._arrivals import Arrivals
         from ._server import CollectorServer
     except Exception as error:  # protobuf raises a TypeError if the generated code is of another version
         return _give_up(options, _what_to_install(error))
 
     async def run() -> int:
-        server = CollectorServer(options.http_port, options.grpc_port, options.control_port)
+        arrivals = None if options.child_of is not None else Arrivals()
+        server = CollectorServer(options.http_port, options.grpc_port, options.control_port, arrivals)
+        stop = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
         try:
-            await _run(server, options)
+            await server.start()
+            if options.fault is not Fault.NONE:
+                mode = connections_mode(None, options.fault)
+                await server.set_fault(FaultSetting.of(options.fault, {}), mode)
+            if arrivals is None:
+                await _as_child(server, options.child_of, stop)
+            else:
+                await _by_hand(server, arrivals, options, stop)
         finally:
             await server.stop()
         return 0
@@ -50,36 +65,61 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _give_up(options, error.strerror or str(error))
 
 
-async def _run(server: CollectorServer, options: argparse.Namespace) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    await server.start()
-    if options.fault is not Fault.NONE:
-        await server.set_fault(FaultSetting.of(options.fault, {}), connections_mode(None, options.fault))
-    _announce(server.state(), options)
-    if options.until_eof or options.child_of is not None:
-        # A thread, because the event loop cannot watch a plain file; a daemon, because it may never end.
-        threading.Thread(target=_watch_input, args=(loop, stop), daemon=True).start()
-    orphaned = (
-        None if options.child_of is None else asyncio.create_task(_watch_parent(options.child_of, stop))
-    )
+async def _as_child(server: CollectorServer, parent: int, stop: asyncio.Event) -> None:
+    print(json.dumps(server.state()), flush=True)
+    _end_with_input(stop)
+    orphaned = asyncio.create_task(_watch_parent(parent, stop))
     await stop.wait()
-    if orphaned is not None:
-        orphaned.cancel()
+    orphaned.cancel()
 
 
-def _announce(state: dict[str, object], options: argparse.Namespace) -> None:
-    if options.child_of is not None:
-        print(json.dumps(state), flush=True)
-        return
-    print(f"OTLP/HTTP  {state['http_endpoint']}")
-    print(f"OTLP/gRPC  {state['grpc_endpoint'] or 'none: pip install breaker-exporter[grpc]'}")
-    print(f"Sentry     {state['sentry_dsn']}")
-    print(f"control    {state['control_url']}")
-    print(f"fault      {state['fault']}; to switch it:")
-    print(f"""  curl -d '{{"fault": "blackhole"}}' {state["control_url"]}/fault""", flush=True)
+async def _by_hand(
+    server: CollectorServer, arrivals: Arrivals, options: argparse.Namespace, stop: asyncio.Event
+) -> None:
+    print(*greeting(server.state()), sep="\n", flush=True)
+    view = None if options.plain else _live_view(server, arrivals, stop)
+    if options.until_eof and (view is None or not sys.stdin.isatty()):  # keys of a terminal have one reader
+        _end_with_input(stop)
+    if view is None:
+        await stop.wait()
+    else:
+        await _shown(view, stop)
+    if view is None or sys.stdout.isatty():  # else the terminal is gone
+        requests = int(str(server.state()["requests"]))
+        print(*closing(arrivals, requests), sep="\n", flush=True)
+
+
+def _live_view(server: CollectorServer, arrivals: Arrivals, stop: asyncio.Event) -> LiveView | None:
+    """Return the live table, or ``None`` where standard output is no terminal, or rich is missing."""
+    if not sys.stdout.isatty() or os.environ.get("TERM", "dumb") == "dumb":
+        return None
+    if importlib.util.find_spec("rich") is None:
+        print("For a live table of what arrives: pip install 'breaker-exporter[live]'", flush=True)
+        return None
+    from ._live.terminal import Terminal
+    from ._live.view import LiveView
+
+    terminal = Terminal.of_standard_output()
+    return None if terminal is None else LiveView(server, arrivals, terminal, stop.set)
+
+
+async def _shown(view: LiveView, stop: asyncio.Event) -> None:
+    """Show it until the end, whatever brings it; it gives the terminal back in the state that it was in."""
+    for number in (signal.SIGHUP, signal.SIGQUIT):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    showing = asyncio.create_task(view.run())
+    showing.add_done_callback(lambda _: stop.set())  # it has failed
+    await stop.wait()
+    showing.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await showing
+
+
+def _end_with_input(stop: asyncio.Event) -> None:
+    # A thread, because the event loop cannot watch a plain file; a daemon, because it may never end.
+    loop = asyncio.get_running_loop()
+    threading.Thread(target=_watch_input, args=(loop, stop), daemon=True).start()
 
 
 def _what_to_install(error: Exception) -> str:
@@ -124,25 +164,28 @@ def _fault(text: str) -> Fault:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command's arguments."""
+    made = argparse.ArgumentParser(
         prog="python -m breaker_exporter.testing",
-        description="An OTLP receiver of all signals on loopback ports, whose fault is switched at run time.",
+        description="An OTLP receiver of all signals on loopback ports, whose fault is switched at run time. On a "
+        "terminal it shows what arrives, and keys switch the fault.",
     )
-    parser.add_argument(
+    made.add_argument(
         "--http-port", type=_port, default=HTTP_PORT, help="OTLP/HTTP port (default: %(default)s)"
     )
-    parser.add_argument(
+    made.add_argument(
         "--grpc-port", type=_port, default=GRPC_PORT, help="OTLP/gRPC port (default: %(default)s)"
     )
-    parser.add_argument("--control-port", type=_port, default=0, help="control port (default: any free one)")
+    made.add_argument("--control-port", type=_port, default=0, help="control port (default: any free one)")
     faults = ", ".join(fault.value for fault in Fault)
-    parser.add_argument(
+    made.add_argument(
         "--fault", type=_fault, default=Fault.NONE, help=f"first fault (default: none): {faults}"
     )
-    parser.add_argument("--until-eof", action="store_true", help="end when standard input does")
-    parser.add_argument("--child-of", type=int, help=argparse.SUPPRESS)
-    return parser
+    made.add_argument("--plain", action="store_true", help="plain lines on a terminal, too: no live table")
+    made.add_argument("--until-eof", action="store_true", help="end when standard input does")
+    made.add_argument("--child-of", type=int, help=argparse.SUPPRESS)
+    return made
 
 
 if __name__ == "__main__":

@@ -15,12 +15,9 @@ from ._inbox import Inbox
 from ._tcp import Connection
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
-_ROUTES = (
-    "GET /state, /span_ids, /log_bodies, /latest_spans, /latest_log_records, /latest_data_points, "
-    "/latest_sentry_items, /wait?for=spans&count=N&timeout=S; "
-    "POST /fault, /clear, /renew"
-)
-_COUNTED = ("spans", "log_records", "data_points", "requests", "connections", "sentry_items")
+_WAIT = "GET /wait"
+COUNTED = ("spans", "log_records", "data_points", "requests", "connections", "sentry_items")
+"""What a request can wait for."""
 _BESIDE_THE_SETTING = ("connections", "signal")
 _MAX_WAIT = 3600.0
 """Longest wait of a request, in seconds."""
@@ -44,17 +41,22 @@ class Control:
         renew: Callable[[], Awaitable[None]],
     ) -> None:
         self._inbox = inbox
-        self._received: dict[str, Callable[[], object]] = {
-            "/span_ids": inbox.span_ids,
-            "/log_bodies": inbox.log_bodies,
-            "/latest_spans": partial(inbox.latest, Signal.TRACES),
-            "/latest_log_records": partial(inbox.latest, Signal.LOGS),
-            "/latest_data_points": partial(inbox.latest, Signal.METRICS),
-            "/latest_sentry_items": inbox.latest_sentry_items,
-        }
         self._state = state
         self._set_fault = set_fault
-        self._renew = renew
+        self._shown: dict[str, Callable[[], object]] = {
+            "GET /state": state,
+            "GET /span_ids": inbox.span_ids,
+            "GET /log_bodies": inbox.log_bodies,
+            "GET /latest_spans": partial(inbox.latest, Signal.TRACES),
+            "GET /latest_log_records": partial(inbox.latest, Signal.LOGS),
+            "GET /latest_data_points": partial(inbox.latest, Signal.METRICS),
+            "GET /latest_sentry_items": inbox.latest_sentry_items,
+        }
+        self._done: dict[str, Callable[[bytes], Awaitable[None]]] = {
+            "POST /fault": self._switch,
+            "POST /clear": self._clear,
+            "POST /renew": lambda _: renew(),
+        }
 
     async def serve(self, connection: Connection) -> None:
         """Answer one request."""
@@ -72,24 +74,21 @@ class Control:
 
     async def _answer(self, head: Head, body: bytes) -> object:
         url = urlsplit(head.target)
-        match head.method, url.path:
-            case "GET", "/" | "/state":
-                return self._state()
-            case "GET", path if path in self._received:
-                return self._received[path]()
-            case "GET", "/wait":
-                return await self._wait(dict(parse_qsl(url.query)))
-            case "POST", "/fault":
-                await self._switch(_json_object(body))
-            case "POST", "/clear":
-                self._inbox.clear()
-            case "POST", "/renew":
-                await self._renew()
-            case _:
-                raise BadRequest(404, _ROUTES)
+        route = f"{head.method} {'/state' if url.path == '/' else url.path}"
+        if route in self._shown:
+            return self._shown[route]()
+        if route == _WAIT:
+            return await self._wait(dict(parse_qsl(url.query)))
+        if route not in self._done:
+            raise BadRequest(404, f"known are {', '.join([*self._shown, _WAIT, *self._done])}")
+        await self._done[route](body)
         return self._state()
 
-    async def _switch(self, fields: Mapping[str, object]) -> None:
+    async def _clear(self, _: bytes) -> None:
+        self._inbox.clear()
+
+    async def _switch(self, body: bytes) -> None:
+        fields = _json_object(body)
         known = {*_BESIDE_THE_SETTING, *(field.name for field in fields_of(FaultSetting))}
         if unknown := sorted(fields.keys() - known):
             raise BadRequest(
@@ -110,12 +109,12 @@ class Control:
         what, kind = query.get("for", "spans"), query.get("kind")
         try:
             count, timeout = int(query.get("count", "1")), float(query.get("timeout", "10"))
-            allowed = what in _COUNTED and 0 <= timeout <= _MAX_WAIT
+            allowed = what in COUNTED and 0 <= timeout <= _MAX_WAIT
             allowed = allowed and (kind is None or what == "sentry_items")
         except ValueError:
             allowed = False
         if not allowed:
-            known = f"for={'|'.join(_COUNTED)}, count=N, timeout=0 to {_MAX_WAIT:g}"
+            known = f"for={'|'.join(COUNTED)}, count=N, timeout=0 to {_MAX_WAIT:g}"
             raise BadRequest(400, f"{known}, kind=K with sentry_items alone: not {query}")
         return {"reached": await self._inbox.wait_for(what, count, timeout, kind)}
 

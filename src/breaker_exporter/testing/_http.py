@@ -7,6 +7,7 @@ import json
 
 from google.rpc.status_pb2 import Status
 
+from ._arrivals import Source
 from ._fault_settings import FaultSetting
 from ._faults import Fault, Signal
 from ._http1 import BadRequest, Head, body_length, read_body, read_head, response
@@ -54,7 +55,8 @@ class HTTPReceiver:
                 if not await self._exchange(connection, head, _signal_of(target)):
                     return
         except BadRequest as refusal:
-            await connection.send(_refusal(target, refusal.status, refusal.text, {"Connection": "close"}))
+            headers = {"Connection": "close"}
+            await connection.send(self._refused(target, refusal.status, refusal.text, headers))
 
     async def _exchange(self, connection: Connection, head: Head, signal: Signal | None) -> bool:
         """Answer one request; return whether the connection goes on."""
@@ -102,24 +104,29 @@ class HTTPReceiver:
         path = target.partition("?")[0]
         if sentry is None and signal is None:
             known = ", ".join(_SIGNALS)
-            return _refusal(target, 404, f"OTLP goes to {known}, or where the Sentry DSN says", {})
+            return self._refused(target, 404, f"OTLP goes to {known}, or where the Sentry DSN says", {})
         if head.method != "POST":
-            return _refusal(target, 405, f"{path} takes POST", {"Allow": "POST"})
+            return self._refused(target, 405, f"{path} takes POST", {"Allow": "POST"})
         if sentry is not None and not is_admitted(target, head.headers.get("x-sentry-auth", "")):
-            return _refusal(target, 403, "project or X-Sentry-Auth is not what the Sentry DSN says", {})
+            return self._refused(target, 403, "project or X-Sentry-Auth is not what the Sentry DSN says", {})
         given = head.headers.get("content-type", "").partition(";")[0].strip().lower()
         # Sentry asks for no media type of an envelope, and clients have sent several.
         if signal is not None and given != _PROTOBUF:
-            return _refusal(target, 415, f"Content-Type is {given!r}, not {_PROTOBUF!r}", {})
+            return self._refused(target, 415, f"Content-Type is {given!r}, not {_PROTOBUF!r}", {})
         try:
             if signal is None:
                 media_type, message = _JSON, _json({"id": self._inbox.take_envelope(body)})
             else:
-                media_type, message = _PROTOBUF, self._inbox.take(signal, body, setting)
+                source = Source.COLLECTOR if sentry is None else Source.SENTRY_OTLP
+                media_type, message = _PROTOBUF, self._inbox.take(signal, body, setting, source)
         except Malformed as error:
-            return _refusal(target, 400, str(error), {})
+            return self._refused(target, 400, str(error), {})
         missing = _MISSING if setting.fault is Fault.TRUNCATED else 0
         return response(status, {"Content-Type": media_type}, message, missing=missing)
+
+    def _refused(self, target: str, status: int, text: str, headers: dict[str, str]) -> bytes:
+        self._inbox.note_refusal(status, text)
+        return _refusal(target, status, text, headers)
 
 
 def _signal_of(target: str) -> Signal | None:

@@ -56,7 +56,7 @@ async def read_head(reader: asyncio.StreamReader) -> Head | None:
     except ValueError:
         raise BadRequest(400, "no HTTP request") from None
     if version not in ("HTTP/1.0", "HTTP/1.1"):
-        raise BadRequest(505, f"{version!r} is not spoken here")
+        raise BadRequest(505, f"{version!r} is not spoken here; gRPC has another port")
     keep_alive = version == "HTTP/1.1" and "close" not in headers.get("connection", "").lower()
     return Head(method, target, headers, keep_alive)
 

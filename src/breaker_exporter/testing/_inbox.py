@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
 
+from ._arrivals import Arrivals, Source
 from ._envelope import opened
 from ._fault_settings import FaultSetting
 from ._faults import Signal
@@ -19,9 +20,14 @@ from ._values import ReceivedSentryItem
 
 
 class Inbox:
-    """Items and counts; a change wakes all that wait for one. One event loop uses it, so no lock."""
+    """Items and counts; a change wakes all that wait for one. One event loop uses it, so no lock.
 
-    def __init__(self) -> None:
+    Args:
+        arrivals: Counts by source and service, too; tests do without, and taking items is cheaper.
+    """
+
+    def __init__(self, arrivals: Arrivals | None = None) -> None:
+        self._arrivals = arrivals
         self._changed = asyncio.Event()
         self.clear()
 
@@ -33,6 +39,8 @@ class Inbox:
         self._items: Counter[str] = Counter()
         self._requests = 0
         self._connections = 0
+        if self._arrivals is not None:
+            self._arrivals.clear()
 
     def note_connection(self) -> None:
         """Count an accepted connection."""
@@ -44,18 +52,28 @@ class Inbox:
         self._requests += count
         self._wake()
 
-    def take(self, signal: Signal, body: bytes, setting: FaultSetting) -> bytes:
+    def note_refusal(self, status: int, reason: str) -> None:
+        """Count a request that its sender got wrong."""
+        if self._arrivals is not None:
+            self._arrivals.note_refusal(status, reason)
+
+    def take(
+        self, signal: Signal, body: bytes, setting: FaultSetting, source: Source = Source.COLLECTOR
+    ) -> bytes:
         """Take the items of a request of `signal`, and return the response's message.
 
         Args:
             signal: The signal whose request it is.
             body: The request.
             setting: The fault in force; a partial success rejects some of the items.
+            source: The address that it was sent to.
 
         Raises:
             Malformed: `body` is no such request; nothing was taken.
         """
         records, message = self._taken[signal].take(body, setting)
+        if self._arrivals is not None:
+            self._arrivals.note(source, signal, records)
         if signal is Signal.LOGS:
             self._bodies.update(_as_text(plain(record.body)) for *_, record in records)
         self._wake()
@@ -73,6 +91,8 @@ class Inbox:
             raise Malformed(str(error)) from None
         self._items.update(item.kind for item in envelope.items)
         self._latest_items.extend(envelope.items)
+        if self._arrivals is not None:
+            self._arrivals.note_envelope(envelope.items)
         self._wake()
         return envelope.event_id
 

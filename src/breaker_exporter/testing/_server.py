@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 
+from ._arrivals import Arrivals
 from ._control import Control
 from ._fault_settings import FaultSetting
 from ._faults import Connections, Fault, Signal
@@ -28,10 +30,14 @@ class CollectorServer:
         http_port: Its port for OTLP/HTTP and Sentry, 0 for any free one.
         grpc_port: Its OTLP/gRPC port, likewise; it has none where grpcio is not installed.
         control_port: Its control port, likewise.
+        arrivals: Counts what arrives by source and service, where somebody looks at that.
     """
 
-    def __init__(self, http_port: int, grpc_port: int, control_port: int) -> None:
-        self._inbox = Inbox()
+    def __init__(
+        self, http_port: int, grpc_port: int, control_port: int, arrivals: Arrivals | None = None
+    ) -> None:
+        self._inbox = Inbox(arrivals)
+        self._switching = asyncio.Lock()
         self._switch = Switch()
         noted = self._inbox.note_connection
         self._http = Port(http_port, HTTPReceiver(self._inbox).serve, self._switch, noted)
@@ -82,19 +88,35 @@ class CollectorServer:
         self, setting: FaultSetting, connections: Connections, signal: Signal | None = None
     ) -> None:
         """Switch the fault, of one signal or of all; in force for all new connections when this returns."""
-        self._switch.set(setting, signal)
-        is_refused = self._switch.of(None).fault is Fault.REFUSE
-        for port in self._ports:
-            if is_refused:
-                port.refuse()
-            if connections is Connections.DROP:
-                await port.drop()
-            if not is_refused:
-                port.listen()
+        async with self._switching:  # of two at a time, one would leave a port as the other does not want it
+            self._switch.set(setting, signal)
+            is_refused = self._switch.of(None).fault is Fault.REFUSE
+            for port in self._ports:
+                if is_refused:
+                    port.refuse()
+                if connections is Connections.DROP:
+                    await port.drop()
+                if not is_refused:
+                    port.listen()
+
+    @property
+    def fault(self) -> FaultSetting:
+        """The fault that was set last for all signals."""
+        return self._switch.of(None)
+
+    @property
+    def alone(self) -> dict[Signal, FaultSetting]:
+        """The faults of signals that have another one."""
+        return self._switch.alone
+
+    def clear(self) -> None:
+        """Forget what was received."""
+        self._inbox.clear()
 
     async def renew(self) -> None:
         """Start anew: no fault, nothing received, no connections, other ports unless asked for by number."""
-        self._switch.set(FaultSetting())
-        for port in self._ports:
-            await port.renew()
-        self._inbox.clear()
+        async with self._switching:
+            self._switch.set(FaultSetting())
+            for port in self._ports:
+                await port.renew()
+            self._inbox.clear()
