@@ -55,7 +55,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--kill",
         action="store_true",
-        help="kill both workers (SIGKILL) in the middle of the outage; ours keeps spans in a directory",
+        help="kill both workers (SIGKILL) in the middle of the outage; ours keeps what it has in a directory",
     )
     picture = parser.add_mutually_exclusive_group()
     picture.add_argument(

@@ -10,10 +10,10 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanContext, SpanKind, TraceFlags
 
-_BEGAN = 1_767_225_600_000_000_000
+BEGAN = 1_767_225_600_000_000_000
 """Nanoseconds since 1970: 2026-01-01."""
 _QUERIES_EACH = 9
-_RESOURCE = Resource({"service.name": "shop", "service.version": "4.1.0", "host.name": "web-7c9f"})
+RESOURCE = Resource({"service.name": "shop", "service.version": "4.1.0", "host.name": "web-7c9f"})
 _WEB, _DATABASE = InstrumentationScope("web", "1.0"), InstrumentationScope("database", "1.0")
 _AGENTS = (
     "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
@@ -30,7 +30,7 @@ _QUERIES = (
 def web_spans(count: int) -> Sequence[ReadableSpan]:
     """Return `count` spans: of each ten one is a request, the others are its queries."""
     chance, spans = random.Random(1), list[ReadableSpan]()
-    began = _BEGAN
+    began = BEGAN
     while len(spans) < count:
         spans += _request(chance, began)
         began += chance.randrange(1_000_000, 20_000_000)
@@ -48,7 +48,7 @@ def _request(chance: random.Random, began: int) -> Iterator[ReadableSpan]:
             "UPDATE shop" if number % 3 == 2 else "SELECT shop",
             context=_context(chance, context.trace_id),
             parent=context,
-            resource=_RESOURCE,
+            resource=RESOURCE,
             instrumentation_scope=_DATABASE,
             kind=SpanKind.CLIENT,
             start_time=started,
@@ -65,7 +65,7 @@ def _request(chance: random.Random, began: int) -> Iterator[ReadableSpan]:
     yield ReadableSpan(
         "GET /goods/{id}",
         context=context,
-        resource=_RESOURCE,
+        resource=RESOURCE,
         instrumentation_scope=_WEB,
         kind=SpanKind.SERVER,
         start_time=began,

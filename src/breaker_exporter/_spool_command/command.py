@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, NoReturn, TextIO
 
+from ..otlp._signals import SIGNALS
 from .arguments import FASTEST, duration, rate
 from .pace import RATE
 from .table import as_json, lines_of
@@ -27,9 +28,10 @@ _ABOUT = (
     "used."
 )
 _SEND = (
-    "deliver all of it, oldest first, to the backend of the environment (OTEL_EXPORTER_OTLP_ENDPOINT, "
-    "..._HEADERS, ..._PROTOCOL and so on, as the service has them). A batch goes from the disk once the "
-    "backend has answered for it, so the command may be interrupted, and run again"
+    "deliver all of it: spans, then log records, then metrics, each oldest first, to the backend that the "
+    "environment has for the signal (OTEL_EXPORTER_OTLP_ENDPOINT, ..._LOGS_ENDPOINT, ..._HEADERS, "
+    "..._PROTOCOL and so on, as the service has them). A batch goes from the disk once the backend has "
+    "answered for it, so the command may be interrupted, and run again"
 )
 
 
@@ -55,7 +57,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help=f"with --send: items a second, above 0 and at most {FASTEST:,} (default: {RATE:,.0f})",
     )
     parser.add_argument("--service", metavar="NAME", help="only this service: namespace/name, or its name")
-    parser.add_argument("--exporter", metavar="NAME", help="only what this exporter has kept")
+    parser.add_argument("--signal", choices=[each.name for each in SIGNALS], help="only this signal")
+    parser.add_argument(
+        "--exporter",
+        metavar="NAME",
+        help="only what this exporter has kept; collector means that of log records and of metrics too",
+    )
     parser.add_argument(
         "--json", action="store_true", help="what lies there in the end, as JSON; all else goes to stderr"
     )
@@ -70,7 +77,7 @@ def _run(fail: Callable[[str], NoReturn], options: argparse.Namespace) -> int:
     from .._spool.cannot_use import CannotUse
     from .selection import Selection
 
-    selection = Selection(options.directory, options.service, options.exporter)
+    selection = Selection(options.directory, options.service, options.exporter, options.signal)
     began_at = time.time()
     try:
         if options.send or options.delete:
@@ -88,7 +95,7 @@ def _run(fail: Callable[[str], NoReturn], options: argparse.Namespace) -> int:
 
 def _work(options: argparse.Namespace, rows: list[Found]) -> bool:
     """Send or delete; return False where something cannot be used."""
-    from . import work
+    from . import by_signal, work
     from .backend import CannotSend
     from .interruption import Interrupted, Interruption
     from .leasing import GivenUp
@@ -97,7 +104,7 @@ def _work(options: argparse.Namespace, rows: list[Found]) -> bool:
     try:
         with Interruption() as interruption:
             if options.send:
-                work.send(options.directory, rows, options.rate or RATE, interruption, say)
+                by_signal.send(options.directory, rows, options.rate or RATE, interruption, say)
             else:
                 work.delete(options.directory, rows, options.older_than, interruption, say)
     except (Interrupted, KeyboardInterrupt):

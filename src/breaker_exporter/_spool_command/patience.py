@@ -16,7 +16,10 @@ _LONGEST_PAUSE = 60.0
 
 
 class Patience:
-    """Counts what one backend did not accept, since it accepted anything."""
+    """Counts what one backend did not accept, since it accepted anything.
+
+    Signals that go to the same place have one together: a place that is dead to spans is so to log records.
+    """
 
     def __init__(self) -> None:
         self._failures = 0
@@ -48,7 +51,7 @@ class Patience:
         if report.verdict is Verdict.MISCONFIGURED:
             raise GivenUp(f"the backend takes nothing with these settings ({report.reason})")
         if self._failures >= _MOST_FAILURES:
-            raise GivenUp(f"the backend has failed {_MOST_FAILURES} times in a row ({report.reason})")
+            raise GivenUp(f"the backend has failed {self._failures} times in a row ({report.reason})")
         if asked_for > _LONGEST_PAUSE:
             raise GivenUp(f"the backend asks to be left alone for {asked_for:.0f} s ({report.reason})")
         return max(asked_for, _PAUSE * 2.0 ** (self._failures - 1))

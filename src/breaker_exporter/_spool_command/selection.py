@@ -17,13 +17,16 @@ class Selection:
     Attributes:
         directory: The user's directory.
         service: ``namespace/name``, or the name; ``None``: all.
-        exporter: Its name; ``None``: all.
+        exporter: Its name, for log records and metrics also without the signal behind it, which the hooks put
+            there; ``None``: all.
+        signal: Its name, as spools have it; ``None``: all.
         unreadable: One line for each folder that could not be read, since :meth:`found` was called.
     """
 
     directory: str
     service: str | None = None
     exporter: str | None = None
+    signal: str | None = None
     unreadable: list[str] = field(default_factory=list)
 
     def left(self) -> list[Found]:
@@ -54,7 +57,9 @@ class Selection:
         return rows
 
     def _is_meant(self, row: Found) -> bool:
-        return row.bytes > 0 and self.service in (None, row.service) and self.exporter in (None, row.exporter)
+        is_chosen = self.service in (None, row.service) and self.signal in (None, row.signal)
+        names = (row.exporter, row.exporter.removesuffix(f" {row.signal}"))
+        return row.bytes > 0 and is_chosen and (self.exporter is None or self.exporter in names)
 
 
 def _reason(error: OSError) -> str:

@@ -10,9 +10,10 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from .._core.payload import Delivery
+from .._core.report import Cause, ExportReport
 from .._spool.files import no_rest
 from .._spool.spool import Full
 from .interruption import Interruption
@@ -23,23 +24,28 @@ from .patience import Patience
 if TYPE_CHECKING:
     from .._spool.record import Record
     from .._spool.spool import Spool
+    from ..otlp._encoding_exporter import EncodingExporter
     from ..otlp._payload import EncodedPayload
-    from ..otlp._span_exporter import OTLPSpanExporter
+    from ..otlp._signals import Signal
 
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """The backend, and how it is treated.
+    """The backend of a signal, and how it is treated.
 
     Attributes:
+        signal: The signal.
         exporter: Sends what was encoded.
-        pace: Of all spools together.
-        patience: With all spools together.
+        pace: Of all spools and signals together.
+        patience: With all spools together, and with all signals that go to the same place.
+        in_order: True where it refuses what is older than what it has (K3).
     """
 
-    exporter: OTLPSpanExporter
+    signal: Signal
+    exporter: EncodingExporter[Any]
     pace: Pace
     patience: Patience
+    in_order: bool
 
 
 class Sending:
@@ -131,7 +137,7 @@ class Sending:
         left = cast("EncodedPayload | None", delivery.left)
         again = None if left is None else self._name_of_rest(name, record, payload, left)
         if again is not None:
-            self._names.append(again)  # behind the others: it may be this batch's own fault
+            self._put_back(again, delivery.report)
         if again == name:
             return 0, 0
         self._spool.remove(name)
@@ -142,6 +148,13 @@ class Sending:
             self.lost += gone - accepted
             self.reason = delivery.report.reason
         return gone, accepted
+
+    def _put_back(self, name: str, report: ExportReport) -> None:
+        """Have a batch sent again: behind the others, as it may be its own fault, if the order allows it."""
+        if self._backend.in_order and report.cause is not Cause.ANSWERED:
+            self._names.appendleft(name)
+        else:
+            self._names.append(name)
 
     def _name_of_rest(self, name: str, record: Record, payload: EncodedPayload, left: EncodedPayload) -> str:
         if left.items < payload.items:
