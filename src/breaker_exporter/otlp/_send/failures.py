@@ -13,7 +13,7 @@ from urllib3.exceptions import InvalidHeader, NewConnectionError
 
 from ..._base.redaction import cause, message
 from ..._core.report import Cause
-from .connections import AnswerTooLarge, Flight, OwnSession, Step
+from .connections import AnswerTooLarge, Flight, Step
 from .interim import is_over_limit
 
 _ENDED = (ConnectionResetError, BrokenPipeError, ConnectionAbortedError, http.client.RemoteDisconnected)
@@ -73,19 +73,21 @@ def failure_of(error: Exception, flight: Flight) -> Failure:
     return Failure.OTHER
 
 
-def where_of(error: Exception, flight: Flight, session: requests.Session) -> Cause:
+def where_of(error: Exception, flight: Flight, *, is_own: bool) -> Cause:
     """Return ``UNREACHABLE`` if no byte of the request can have been read.
 
     Else ``UNANSWERED`` if no byte of an answer came, as far as can be told, or ``UNKNOWN``.
+
+    Args:
+        error: What requests raised.
+        flight: The call.
+        is_own: True where it went by a session of this package's.
     """
     failure = failure_of(error, flight)
     is_unsent = flight.step in _BEFORE or failure is Failure.UNSENDABLE
     is_silent = failure in (Failure.LATE, Failure.CLOSED) or isinstance(cause(error), _ENDED)
-    if isinstance(session, OwnSession):
-        is_unsent = is_unsent or not flight.peer
-    else:
-        is_unsent = is_unsent or _is_unconnected(error)
-    if is_unsent:
+    is_unconnected = not flight.peer if is_own else _is_unconnected(error)
+    if is_unsent or is_unconnected:
         return Cause.UNREACHABLE
     was_shut_down = flight.is_over and not flight.is_late
     return Cause.UNANSWERED if is_silent and not (flight.received or was_shut_down) else Cause.UNKNOWN
