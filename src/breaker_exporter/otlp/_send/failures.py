@@ -12,7 +12,7 @@ import requests
 from urllib3.exceptions import InvalidHeader, NewConnectionError
 
 from ..._base.redaction import cause, message
-from ..._core.report import Cause
+from ..._core.report import Cause, Verdict
 from .connections import AnswerTooLarge, Flight, Step
 from .interim import is_over_limit
 
@@ -34,12 +34,21 @@ class NoAnswer(Exception):
 
     failure = Failure.OTHER
     where = Cause.UNKNOWN
+    verdict = Verdict.FAILED
 
 
 class NotFollowed(NoAnswer):
     """There was an answer: the address of another place, to which nothing is sent."""
 
     where = Cause.ANSWERED
+    verdict = Verdict.MISCONFIGURED
+
+
+class NoFile(NoAnswer):
+    """A file of certificates is missing: an exporter's own, which says nothing about the backend."""
+
+    where = Cause.LOCAL
+    verdict = Verdict.MISCONFIGURED
 
 
 class RedirectedTooOften(NoAnswer):
@@ -52,6 +61,18 @@ class NoThread(NoAnswer):
     """gevent resolves names on threads, and at interpreter exit none starts any more (Python 3.12)."""
 
     where = Cause.UNREACHABLE
+
+
+def is_about_file(error: Exception) -> bool:
+    """True where a file of certificates is missing, or is none."""
+    bottom = cause(error)
+    is_unusable = isinstance(bottom, ssl.SSLError) and (bottom.library in _OF_FILES or _PEM in str(bottom))
+    return _is_of_requests(error) or is_unusable
+
+
+def _is_of_requests(error: Exception) -> bool:
+    """True where requests misses the file: what connections raise comes in its own types."""
+    return type(error) is OSError
 
 
 def is_late(error: Exception, flight: Flight) -> bool:
@@ -111,6 +132,8 @@ def reason_of(error: Exception, flight: Flight, endpoint: str, secrets: Iterable
         secrets: Values that must not be seen.
     """
     peer = flight.peer or endpoint
+    if _is_of_requests(error):
+        return message(str(error), secrets)
     if flight.is_over and not flight.is_late:
         return "the exporter was shut down meanwhile"
     if is_late(error, flight):
@@ -145,6 +168,10 @@ def _said(bottom: BaseException, flight: Flight, peer: str) -> str:
         text = f"no connection to {peer}: {said}"
     return text
 
+
+_OF_FILES = ("PEM", "X509")
+"""Parts of OpenSSL that read files. Where one is no certificate of the client, only the text says so."""
+_PEM = "PEM lib"
 
 _BEFORE = (Step.RESOLVE, Step.CONNECT, Step.PREPARE)
 """The steps of a call at which nothing of the request was sent."""

@@ -13,7 +13,16 @@ from ..._base.redaction import cause, message
 from ..._concurrency.interpreter_exit import is_exit_error
 from ..._concurrency.memory import let_go
 from .connections import Flight, OwnSession
-from .failures import NoAnswer, NoThread, RedirectedTooOften, failure_of, reason_of, where_of
+from .failures import (
+    NoAnswer,
+    NoFile,
+    NoThread,
+    RedirectedTooOften,
+    failure_of,
+    is_about_file,
+    reason_of,
+    where_of,
+)
 from .redirects import next_url
 from .sessions import GivenSession, OwnSessions
 
@@ -139,7 +148,10 @@ class Poster:
         bottom = cause(error)
         if is_exit_error(bottom):
             return NoThread(f"no thread can be started: {bottom}")
-        reason = NoAnswer(reason_of(error, flight, place(self._endpoint), self._secrets))
+        text = reason_of(error, flight, place(self._endpoint), self._secrets)
+        if is_about_file(error):
+            return NoFile(text)
+        reason = NoAnswer(text)
         reason.failure = failure_of(error, flight)
         reason.where = where_of(error, flight, is_own=self._sessions.is_own)
         return reason
