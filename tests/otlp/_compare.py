@@ -41,6 +41,8 @@ class Encoders(Generic[Item]):
     officially: Callable[[Sequence[Item]], Any]
     directly: Callable[[Sequence[Item], int, Callable[[], None]], Encoded]
     with_resource: Callable[[Item, Any], Item]
+    mended: Callable[[Item], Item] = lambda item: item
+    """Returns an item as ours sends it where the official encoder cannot."""
 
     def read(self, body: bytes) -> bytes:
         """Return ``body`` as protobuf writes what it read: comparable; NaN, -0.0 and unknown fields too."""
@@ -62,12 +64,15 @@ class Encoders(Generic[Item]):
                 item = self.with_resource(item, twins.setdefault(id(resource), _ByIdentity(resource)))  # noqa: PLW2901
             except Exception:
                 continue
-            try:
-                self.officially([item]).SerializeToString()
-            except Exception:
-                continue
-            good.append(item)
+            good += next(([each] for each in (item, self.mended(item)) if self._can(each)), [])
         return good
+
+    def _can(self, item: Item) -> bool:
+        try:
+            self.officially([item]).SerializeToString()
+        except Exception:
+            return False
+        return True
 
     def encoded(self, items: Sequence[Item], limit: int = 0) -> Encoded:
         """Return ``items`` encoded by this package."""
@@ -99,8 +104,21 @@ def _record_with_resource(record: ReadableLogRecord, resource: Any) -> ReadableL
     return dataclasses.replace(record, resource=resource)
 
 
+def _record_with_text(record: ReadableLogRecord) -> ReadableLogRecord:
+    """Return the record with the text of its body."""
+    written = copy.copy(getattr(record, "log_record", None))
+    if written is None:
+        return record
+    body = written.body
+    text = body if isinstance(body, str) else str(body)[:8192]
+    written.body = str.encode(text, "utf-8", "backslashreplace").decode()
+    return dataclasses.replace(record, log_record=written)
+
+
 SPANS = Encoders(ExportTraceServiceRequest, encode_spans, encode_directly, _span_with_resource)
-LOG_RECORDS = Encoders(ExportLogsServiceRequest, encode_logs, encode_log_records, _record_with_resource)
+LOG_RECORDS = Encoders(
+    ExportLogsServiceRequest, encode_logs, encode_log_records, _record_with_resource, _record_with_text
+)
 
 read = SPANS.read
 encodable = SPANS.encodable

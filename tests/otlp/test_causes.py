@@ -139,13 +139,13 @@ def test_a_proxy_that_refuses_is_unreachable(
         assert cause_of(make("https://collector.test/", session=session)) is Cause.UNREACHABLE
 
 
-def test_files_that_are_missing_are_unreachable(make: Make, tmp_path: Path) -> None:
+def test_files_that_are_missing_are_no_fault_of_the_backend(make: Make, tmp_path: Path) -> None:
     """Nothing is connected to."""
     file = tmp_path / "gone.pem"
     file.write_text("-----BEGIN CERTIFICATE-----")
     exporter = make("https://127.0.0.1:9/", certificate_file=str(file))
     file.unlink()
-    assert cause_of(exporter) is Cause.UNREACHABLE
+    assert cause_of(exporter) is Cause.LOCAL
 
 
 def test_what_http_does_not_allow_is_unreachable(make: Make, session: requests.Session | None) -> None:

@@ -272,7 +272,7 @@ def test_a_child_that_shuts_down_leaves_the_call_of_its_parent_alone(make: Make)
 
 def test_a_child_shuts_down_though_the_pools_of_its_parent_are_locked(make: Make) -> None:
     exporter = make("http://127.0.0.1:9/")
-    with exporter._sender._poster._session.get_adapter("http://").poolmanager.pools.lock:  # type: ignore[attr-defined]
+    with exporter._sender._poster._sessions.here.get_adapter("http://").poolmanager.pools.lock:  # type: ignore[attr-defined]
         # A reentrant lock is its holder's: the child has to ask from another thread, as in_child does.
         in_child(exporter.shutdown)
 

@@ -18,7 +18,7 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanContext, TraceFlags
 
-from breaker_exporter.otlp._encode import items
+from breaker_exporter.otlp._encode import items, log_body
 from breaker_exporter.otlp._encode.batch import Encoded
 from breaker_exporter.otlp._joining import joined
 from breaker_exporter.otlp._payload import EncodedPayload
@@ -144,10 +144,6 @@ def test_a_log_record_that_lacks_or_has_something_is_read_as_the_official_one(fi
 @pytest.mark.parametrize(
     "fields",
     [
-        {"body": object()},
-        {"body": "\ud800"},
-        {"body": [1, {2, 3}]},
-        {"body": some.nested(60)},
         {"timestamp": 1.5},
         {"observed_timestamp": -1},
         {"severity_number": some_logs.Level.TOO_HIGH},
@@ -185,21 +181,56 @@ def _lists(levels: int) -> Any:
     return value
 
 
-@pytest.mark.parametrize(
-    ("body", "left_out"), [(_lists(48), 0), ({"a": _lists(47)}, 1), (_lists(49), 1), (some.nested(49), 1)]
-)
-def test_a_body_nested_deeper_than_readers_go_costs_its_record_where_officially_it_costs_the_batch(
-    body: Any, left_out: int
-) -> None:
-    """Readers refuse more than 100 messages inside of each other, and the whole request with them."""
-    batch = [log_record(), log_record(body)]
+class _Mute:
+    def __str__(self) -> str:
+        raise OSError
 
-    assert len(decoded(batch)) == 2 - left_out
-    if left_out:
-        with pytest.raises(DecodeError):
-            LOG_RECORDS.read(LOG_RECORDS.official(batch))
-    else:
-        LOG_RECORDS.assert_alike(batch)
+
+_TOO_DEEP = (_lists(49), {"a": _lists(47)}, some.nested(49))
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        (OSError("no space left"), "no space left"),
+        ([1, {2, 3}], "[1, {2, 3}]"),
+        ({"n": 1 << 63}, "{'n': 9223372036854775808}"),
+        ("caf\udce9", "caf\\udce9"),
+        (["caf\udce9"], "['caf\\udce9']"),
+        ("\udce9" * 9000, "\\udce9" * 9000),
+        (set(range(9000)), str(set(range(9000)))[:8192]),
+        (_Mute(), "<_Mute>"),
+        *((body, str(body)) for body in _TOO_DEEP),
+    ],
+)
+def test_a_body_that_nobody_can_encode_is_sent_as_its_text(body: Any, text: str) -> None:
+    """O3. ``logger.error(exception)`` is such a record: officially it costs its batch."""
+    batch = [log_record("before"), log_record(body, attributes={"a": 1}), log_record("after")]
+
+    assert LOG_RECORDS.encoded(batch).left_out == 0
+    assert [found.body.string_value for found in decoded(batch)] == ["before", text, "after"]
+    assert [pair.key for pair in decoded(batch)[1].attributes] == ["a"]
+
+
+@pytest.mark.parametrize("body", _TOO_DEEP)
+def test_a_body_nested_deeper_than_readers_go_officially_costs_its_batch(body: Any) -> None:
+    """Readers refuse more than 100 messages inside of each other, and the whole request with them."""
+    with pytest.raises(DecodeError):
+        LOG_RECORDS.read(LOG_RECORDS.official([log_record(body)]))
+    LOG_RECORDS.assert_alike([log_record(_lists(48))])
+
+
+def test_a_body_that_is_replaced_is_said_once_and_nothing_of_it_quoted(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(log_body, "_said", [])
+    for _ in range(3):
+        LOG_RECORDS.encoded([log_record({"secret": object()})])
+
+    (line,) = (record for record in caplog.records if record.name == "breaker_exporter")
+    assert line.levelno == logging.WARNING
+    assert "the body of a log record cannot be encoded (object)" in line.getMessage()
+    assert "secret" not in line.getMessage()
 
 
 @pytest.mark.parametrize("odd", [object(), "\ud800", {"a": {1, 2}}, 1 << 63, _lists(48), some.nested(60)])
@@ -217,13 +248,13 @@ def test_one_left_out_is_said_once_for_each_signal_and_nothing_of_it_quoted(
 ) -> None:
     monkeypatch.setattr(items, "_said", {})
     for _ in range(3):
-        LOG_RECORDS.encoded([log_record({"secret": object()})])
+        LOG_RECORDS.encoded([log_record(severity_text={"secret": object()})])
         SPANS.encoded([ReadableSpan("secret \ud800", CONTEXT)])
 
     lines = [record for record in caplog.records if record.name == "breaker_exporter"]
     assert [line.levelno for line in lines] == [logging.WARNING] * 2
     log, span = (line.getMessage() for line in lines)
-    assert "a log record cannot be encoded (object)" in log
+    assert "a log record cannot be encoded (dict)" in log
     assert "a span cannot be encoded (UnicodeEncodeError)" in span
     assert "secret" not in log + span
 

@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from breaker_exporter import CircuitBreakerSpanExporter, SharedCircuit
+from breaker_exporter import Cause, CircuitBreakerSpanExporter, SharedCircuit, Verdict
 from breaker_exporter.otlp import CooperativeOTLPSpanExporter, OTLPGrpcSpanExporter
 from breaker_exporter.testing import Fault
 
+from ..semantics._spans import spans
 from ._sharing import CLOSED, OPEN, succeeds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from breaker_exporter.testing import FaultyCollector, ManualClock
 
@@ -74,3 +76,36 @@ def test_a_status_is_the_exporters_own(
     assert (by_http.state, by_grpc.state, shared.state) == (OPEN, CLOSED, CLOSED)
     assert not succeeds(by_http)
     assert succeeds(by_grpc)
+
+
+@pytest.mark.parametrize("kind", [CooperativeOTLPSpanExporter, OTLPGrpcSpanExporter])
+@pytest.mark.parametrize("variables", [["CERTIFICATE"], ["CLIENT_CERTIFICATE", "CLIENT_KEY"]])
+@pytest.mark.parametrize("content", [None, b""])
+def test_a_missing_certificate_is_the_exporters_own(
+    shared: SharedCircuit,
+    exporters: Exporters,
+    collector: FaultyCollector,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    kind: type[CooperativeOTLPSpanExporter | OTLPGrpcSpanExporter],
+    variables: list[str],
+    content: bytes | None,
+) -> None:
+    """It says nothing about the backend, to which the other signals go on."""
+    file = tmp_path / "one.pem"
+    if content is not None:
+        file.write_bytes(content)
+    for variable in variables:
+        monkeypatch.setenv(f"OTEL_EXPORTER_OTLP_{variable}", str(file))
+    wrapped = kind(collector.http_base.replace("http:", "https:"), timeout=5)
+    one = CircuitBreakerSpanExporter(wrapped, circuit=shared)
+
+    report = wrapped.export_and_report(spans(1))
+    for _ in range(5):
+        assert not succeeds(one)
+
+    assert (report.verdict, report.cause) == (Verdict.MISCONFIGURED, Cause.LOCAL)
+    assert "one.pem" in report.reason or "TLS with 127.0.0.1" in report.reason
+    assert (one.state, shared.state) == (OPEN, CLOSED)
+    assert [succeeds(each) for each in exporters] == [True, True]
+    one.shutdown()

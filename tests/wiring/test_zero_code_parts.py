@@ -24,8 +24,15 @@ from opentelemetry.sdk.metrics.view import ExponentialBucketHistogramAggregation
 from opentelemetry.sdk.trace.export import SpanExporter
 
 from breaker_exporter import CircuitState, _zero_code
-from breaker_exporter._zero_code import HTTPLogRecordExporter, HTTPMetricExporter, HTTPSpanExporter, process
+from breaker_exporter._zero_code import (
+    HTTPLogRecordExporter,
+    HTTPMetricExporter,
+    HTTPSpanExporter,
+    late,
+    process,
+)
 from breaker_exporter._zero_code import metrics_in_child as in_child
+from breaker_exporter._zero_code.copied_thread import end_copied_thread
 from breaker_exporter._zero_code.fork_gate import ForkGate
 from breaker_exporter.testing import Fault, FaultyCollector
 
@@ -317,3 +324,45 @@ def test_where_gunicorn_will_patch_a_thread_exports_after_the_patch_or_at_the_en
         thread.join(20)
     assert (collector.counts().spans, collector.counts().log_records) == (1, 3)
     check_in_child(patched._await_start)  # what was prepared stays so
+
+
+def ends(name: str) -> bool:
+    """True where a thread of that name ends after an export in this process."""
+    ended: list[bool] = []
+
+    def export() -> None:
+        try:
+            for _ in range(2):
+                end_copied_thread()
+        except SystemExit:
+            ended.append(True)
+
+    thread = threading.Thread(target=export, name=name)
+    thread.start()
+    thread.join()
+    return bool(ended)
+
+
+def test_a_thread_of_opentelemetrys_that_a_fork_has_copied_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under gevent; the application's own go on there, and so do those that the child has started."""
+    end_copied_thread()
+    assert not ends("OtelPeriodicExportingMetricReader")
+
+    monkeypatch.setattr(threading, "enumerate", list)
+
+    assert ends("OtelPeriodicExportingMetricReader")
+    assert not ends("sweeper")
+
+
+def test_it_ends_after_its_first_export(monkeypatch: pytest.MonkeyPatch, collector: FaultyCollector) -> None:
+    exporter = HTTPSpanExporter()
+    asked: list[int] = []
+    monkeypatch.setattr(late, "is_patched", lambda: True)
+    monkeypatch.setattr(late, "end_copied_thread", lambda: asked.append(collector.counts().spans))
+
+    exporter.export(SPANS.batch(1))
+    assert asked == []
+    exporter._made_in = 0
+    exporter.export(SPANS.batch(1))
+
+    assert asked == [2]

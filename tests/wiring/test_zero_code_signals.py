@@ -183,3 +183,47 @@ provider.shutdown()
     )
 
     assert sums(collector) == [3, 1000]
+
+
+def test_a_given_instance_id_stays_in_children_and_has_their_process_id_for_metrics_alone(
+    collector: FaultyCollector,
+) -> None:
+    """L6. From 1.44 on, a handler of the SDK's replaces it in each child, be it given."""
+    run(
+        COUNTING
+        + """
+from opentelemetry._logs import LogRecord
+from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk._logs.export import SimpleLogRecordProcessor
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from breaker_exporter._zero_code import HTTPLogRecordExporter, HTTPSpanExporter
+traces, logs = TracerProvider(), LoggerProvider()
+traces.add_span_processor(SimpleSpanProcessor(HTTPSpanExporter()))
+logs.add_log_record_processor(SimpleLogRecordProcessor(HTTPLogRecordExporter()))
+
+def work():
+    with traces.get_tracer("shop").start_as_current_span("sale"):
+        logs.get_logger("shop").emit(LogRecord(body=str(os.getpid())))
+    counter.add(1)
+    provider.force_flush()
+
+if (child := os.fork()) == 0:
+    work()
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+work()
+""",
+        {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": collector.http_base,
+            "OTEL_RESOURCE_ATTRIBUTES": "service.instance.id=till",
+            "BREAKER_EXPORTER_RETAIN_MEMORY": "0",
+        },
+    )
+
+    key = "service.instance.id"
+    assert [span.resource[key] for span in collector.latest_spans] == ["till"] * 2
+    records = collector.latest_log_records
+    assert [record.resource[key] for record in records] == ["till"] * 2
+    points = {point.resource[key] for point in collector.latest_data_points}
+    assert points == {f"till-{record.body}" for record in records}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _thread
 import queue
+import threading
 import time
 from typing import Protocol
 
@@ -37,6 +38,13 @@ def new_queue() -> Queue:
     """A native queue: its ``get`` blocks the thread, its ``put`` may be called from a finalizer."""
     monkey = gevent_module("monkey")
     made: Queue = (monkey.get_original("queue", "SimpleQueue") if monkey else queue.SimpleQueue)()
+    return made
+
+
+def new_local() -> threading.local:
+    """Attributes that each native thread has of its own, the same for all greenlets on it."""
+    monkey = gevent_module("monkey")
+    made: threading.local = (monkey.get_original("threading", "local") if monkey else threading.local)()
     return made
 
 

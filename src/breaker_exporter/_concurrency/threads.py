@@ -6,6 +6,7 @@ import importlib
 import threading
 from collections.abc import Callable
 
+from .one_a_hub import leave_hub
 from .patched import gevent_module, is_patched
 
 _WARM = (
@@ -65,4 +66,5 @@ def end_own_hub() -> None:
     if gevent_module("hub") is not None:
         import gevent
 
+        leave_hub()
         gevent.get_hub().destroy(destroy_loop=True)

@@ -40,6 +40,8 @@ class Cause(enum.StrEnum):
     """Something in between answered for the backend (HTTP 408, 502, 504), which may have the batch."""
     BUSY = "busy"
     """The backend has too much to do (HTTP 429, 503; gRPC RESOURCE_EXHAUSTED)."""
+    LOCAL = "local"
+    """A file that the request needs is missing here: nothing was sent, nothing is known of the backend."""
     ANSWERED = "answered"
     """The backend answered with another error, which may be the batch's own fault."""
 

@@ -14,6 +14,7 @@ from ..otlp import _environment as variables
 from ..otlp._packages import cause_of
 from ..otlp._signals import LOGS, METRICS, TRACES, Signal
 from .exporter_names import OTLP, entry_point
+from .instance_id import keeps_given
 
 if TYPE_CHECKING:
     from .._base.environment import Environment
@@ -59,9 +60,12 @@ def otlp_exporter(protocol: otlp.Protocol, settings: Settings, environment: Envi
     exporters = import_module("..otlp", __package__)
     by_http, by_grpc = _OTLP[settings.signal]
     make = getattr(exporters, by_grpc if protocol == "grpc" else by_http)
-    return make(
+    made = make(
         settings.endpoint, headers=settings.headers, timeout=settings.timeout, _environment=environment
     )
+    if settings.signal is not METRICS:
+        keeps_given(made)
+    return made
 
 
 def foreign(name: str, signal: Signal) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import uuid
+from functools import partial
 
 from opentelemetry.sdk import resources
 from opentelemetry.sdk.resources import OTELResourceDetector, Resource
@@ -39,6 +40,20 @@ def of_one_process(resource: Resource) -> Resource:
         message(own),
     )
     return resource.merge(Resource({_KEY: own}))
+
+
+def keeps_given(exporter: object) -> None:
+    """Have an exporter of spans or log records send the id that the environment gives, in a child too.
+
+    The handler of the SDK's that replaces it there runs after any of ours, and on providers of others too.
+    """
+    if given := OTELResourceDetector().detect().attributes.get(_KEY):
+        exporter.resource_of = partial(_with_id, str(given))  # type: ignore[attr-defined]
+
+
+def _with_id(given: str, resource: Resource) -> Resource:
+    is_replaced = resource.attributes.get(_KEY) == _made_for_process()
+    return resource.merge(Resource({_KEY: given})) if is_replaced else resource
 
 
 # A private method, with a test: it came with the handler that replaces the id (1.44).

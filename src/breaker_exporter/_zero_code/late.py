@@ -23,6 +23,7 @@ from .._base.log import say, set_level
 from .._base.meter_provider import metered
 from .._base.redaction import origin
 from .._concurrency.before_patch import await_patch, is_patch_due
+from .._concurrency.patched import is_patched
 from .._wiring.exporter_makers import check_otlp, otlp_exporter
 from .._wiring.gunicorn_log import ensure_heard
 from .._wiring.native_locks import mend_native_locks
@@ -31,6 +32,7 @@ from .._wiring.settings import Arguments
 from .._wiring.start_line import say_exporters
 from .._wiring.switches import METRICS
 from ..otlp._packages import check_installed
+from .copied_thread import end_copied_thread
 from .fork_gate import export_passing, making
 from .process import add, bound_exit, circuits, environment
 
@@ -100,6 +102,8 @@ class LateExporter:
                 atexit.register(bound_exit)
                 self._say_started(breaker)
             yield breaker
+        if process != self._made_in and is_patched():
+            end_copied_thread()
 
     def force_flush(self, timeout_millis: float = 30_000) -> bool:
         """Flush the wrapped exporter, in so many milliseconds."""

@@ -12,12 +12,12 @@ import grpc
 from .._base.address import place
 from .._base.environment import Environment
 from .._base.log import say
+from .._base.redaction import shown
 from . import _credentials
 from . import _environment as variables
 from ._environment import Files
+from ._send.sender import NotReady
 from ._signals import Signal
-
-_UNREADABLE = b"unreadable"
 
 
 def credentials_of(
@@ -71,11 +71,17 @@ def _of(files: Files) -> grpc.ChannelCredentials:
 
 
 def _content(path: str | None) -> bytes | None:
-    """Read a file. An unreadable one was told of already; each export then fails, as by HTTP.
+    """Read a file.
 
-    So it is with an empty one: gRPC would abort the process where one of key and certificate is empty.
+    Raises:
+        NotReady: It cannot be read, or is empty: with an empty key gRPC would abort the process.
     """
+    if path is None:
+        return None
     try:
-        return None if path is None else Path(path).read_bytes() or _UNREADABLE
-    except OSError:
-        return _UNREADABLE
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise NotReady(f"{shown(path)} cannot be used for TLS: {error.strerror}") from None
+    if not content:
+        raise NotReady(f"{shown(path)} cannot be used for TLS: it is empty")
+    return content

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
+ResourceOf = Callable[["Resource"], "Resource"]
+
 _PIECES_AT_ONCE = 256
 """Pieces of the usual size that take well below a tenth of a millisecond to join."""
 
@@ -27,9 +29,13 @@ class Groups:
     """One group for each resource, in it one for each scope, in the order in which they were first seen.
 
     The numbers of these fields are the same in all signals.
+
+    Args:
+        resource_of: Returns the resource that is written in place of one; ``None``: that itself.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, resource_of: ResourceOf | None = None) -> None:
+        self._resource_of = resource_of
         self._groups: list[_Group] = []
         # The hash of a resource is one of its JSON, so equals are looked for once for each object, and only
         # where there are several. Objects are held on to: otherwise another could come by the same id.
@@ -72,7 +78,7 @@ class Groups:
         """Return where the items of a resource and scope go that were not seen together yet."""
         scope = scope or None
         known = self._by_id.get(id(resource)) or self._equal_of(resource)
-        group = known or _Group(resource, _resource_head(resource))
+        group = known or _Group(resource, self._head_of(resource))
         found = group.scopes.get(scope)
         if found is None:
             found = _scope_head(scope), []
@@ -82,6 +88,9 @@ class Groups:
             self._groups.append(group)
         self._by_id[id(resource)] = group
         return found[1]
+
+    def _head_of(self, resource: Resource) -> bytes:
+        return _resource_head(resource if self._resource_of is None else self._resource_of(resource))
 
     def _equal_of(self, resource: Resource) -> _Group | None:
         if not self._groups:

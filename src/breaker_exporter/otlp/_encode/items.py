@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from ..._base.log import say
 from .batch import AT_ONCE, Encoded
-from .groups import Groups, item_head
+from .groups import Groups, ResourceOf, item_head
 from .wire import reason_of
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ def encode_items(
     word: str,
     limit: int,
     rest: Callable[[], None],
+    resource_of: ResourceOf | None,
 ) -> Encoded:
     """Encode a batch.
 
@@ -50,8 +51,9 @@ def encode_items(
         word: What such an item is called in the log, with its article: ``a span``.
         limit: Bytes of a request at most; 0: any number.
         rest: Called between any few items, and before they are joined: lets others run.
+        resource_of: See :class:`Groups`.
     """
-    groups = Groups()
+    groups = Groups(resource_of)
     latest: tuple[object, object] = (groups, None)
     place: list[bytes] = []
     left_out = 0

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry._logs import SeverityNumber
 
 from .attributes import Attributes
+from .log_body import body_as_text
 from .numeric import enum
 from .values import any_value
 from .wire import Texts, count, sized, text_field, varint
@@ -32,10 +33,10 @@ _attributes = Attributes(b"\x32", 5)
 
 
 def log_record_bytes(item: ReadableLogRecord) -> bytes:
-    """Return a ``LogRecord`` message.
+    """Return a ``LogRecord`` message. A body that OTLP has no place for is replaced by its text.
 
     Raises:
-        Exception: There is something in it that OTLP has no place for.
+        Exception: There is something else in it that OTLP has no place for.
     """
     record: Any = item.log_record  # its types promise what a careless hand does not keep
     time, observed = record.timestamp, record.observed_timestamp
@@ -53,12 +54,15 @@ def log_record_bytes(item: ReadableLogRecord) -> bytes:
     ]
     append = parts.append
     body = record.body
-    if type(body) is str:
-        data = body.encode()
-        head = b"\x0a" + varint(len(data))
-        parts += (b"\x2a", varint(len(head) + len(data)), head, data)
-    else:
-        append(b"\x2a" + sized(any_value(body, 4)))
+    try:
+        if type(body) is str:
+            data = body.encode()
+            head = b"\x0a" + varint(len(data))
+            parts += (b"\x2a", varint(len(head) + len(data)), head, data)
+        else:
+            append(b"\x2a" + sized(any_value(body, 4)))
+    except Exception as error:
+        append(body_as_text(body, error))
     _attributes.write(record.attributes, append)
     if dropped := item.dropped_attributes:
         append(count(b"\x38", dropped))

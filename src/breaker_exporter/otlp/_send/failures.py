@@ -12,8 +12,8 @@ import requests
 from urllib3.exceptions import InvalidHeader, NewConnectionError
 
 from ..._base.redaction import cause, message
-from ..._core.report import Cause
-from .connections import AnswerTooLarge, Flight, OwnSession, Step
+from ..._core.report import Cause, Verdict
+from .connections import AnswerTooLarge, Flight, Step
 from .interim import is_over_limit
 
 _ENDED = (ConnectionResetError, BrokenPipeError, ConnectionAbortedError, http.client.RemoteDisconnected)
@@ -34,12 +34,21 @@ class NoAnswer(Exception):
 
     failure = Failure.OTHER
     where = Cause.UNKNOWN
+    verdict = Verdict.FAILED
 
 
 class NotFollowed(NoAnswer):
     """There was an answer: the address of another place, to which nothing is sent."""
 
     where = Cause.ANSWERED
+    verdict = Verdict.MISCONFIGURED
+
+
+class NoFile(NoAnswer):
+    """A file of certificates is missing: an exporter's own, which says nothing about the backend."""
+
+    where = Cause.LOCAL
+    verdict = Verdict.MISCONFIGURED
 
 
 class RedirectedTooOften(NoAnswer):
@@ -52,6 +61,18 @@ class NoThread(NoAnswer):
     """gevent resolves names on threads, and at interpreter exit none starts any more (Python 3.12)."""
 
     where = Cause.UNREACHABLE
+
+
+def is_about_file(error: Exception) -> bool:
+    """True where a file of certificates is missing, or is none."""
+    bottom = cause(error)
+    is_unusable = isinstance(bottom, ssl.SSLError) and (bottom.library in _OF_FILES or _PEM in str(bottom))
+    return _is_of_requests(error) or is_unusable
+
+
+def _is_of_requests(error: Exception) -> bool:
+    """True where requests misses the file: what connections raise comes in its own types."""
+    return type(error) is OSError
 
 
 def is_late(error: Exception, flight: Flight) -> bool:
@@ -73,19 +94,21 @@ def failure_of(error: Exception, flight: Flight) -> Failure:
     return Failure.OTHER
 
 
-def where_of(error: Exception, flight: Flight, session: requests.Session) -> Cause:
+def where_of(error: Exception, flight: Flight, *, is_own: bool) -> Cause:
     """Return ``UNREACHABLE`` if no byte of the request can have been read.
 
     Else ``UNANSWERED`` if no byte of an answer came, as far as can be told, or ``UNKNOWN``.
+
+    Args:
+        error: What requests raised.
+        flight: The call.
+        is_own: True where it went by a session of this package's.
     """
     failure = failure_of(error, flight)
     is_unsent = flight.step in _BEFORE or failure is Failure.UNSENDABLE
     is_silent = failure in (Failure.LATE, Failure.CLOSED) or isinstance(cause(error), _ENDED)
-    if isinstance(session, OwnSession):
-        is_unsent = is_unsent or not flight.peer
-    else:
-        is_unsent = is_unsent or _is_unconnected(error)
-    if is_unsent:
+    is_unconnected = not flight.peer if is_own else _is_unconnected(error)
+    if is_unsent or is_unconnected:
         return Cause.UNREACHABLE
     was_shut_down = flight.is_over and not flight.is_late
     return Cause.UNANSWERED if is_silent and not (flight.received or was_shut_down) else Cause.UNKNOWN
@@ -109,6 +132,8 @@ def reason_of(error: Exception, flight: Flight, endpoint: str, secrets: Iterable
         secrets: Values that must not be seen.
     """
     peer = flight.peer or endpoint
+    if _is_of_requests(error):
+        return message(str(error), secrets)
     if flight.is_over and not flight.is_late:
         return "the exporter was shut down meanwhile"
     if is_late(error, flight):
@@ -143,6 +168,10 @@ def _said(bottom: BaseException, flight: Flight, peer: str) -> str:
         text = f"no connection to {peer}: {said}"
     return text
 
+
+_OF_FILES = ("PEM", "X509")
+"""Parts of OpenSSL that read files. Where one is no certificate of the client, only the text says so."""
+_PEM = "PEM lib"
 
 _BEFORE = (Step.RESOLVE, Step.CONNECT, Step.PREPARE)
 """The steps of a call at which nothing of the request was sent."""

@@ -13,7 +13,7 @@ from ..._base.redaction import message
 from ..._concurrency.memory import let_go
 from ..._core.report import Cause, Verdict
 from . import grpc_answer
-from .sender import Answer, Deadline
+from .sender import Answer, Deadline, NotReady
 
 Metadata = tuple[tuple[str, str | bytes], ...]
 Options = Sequence[tuple[str, str | int]]
@@ -45,7 +45,8 @@ class GRPCSender:
         destination: The same for log lines: ``grpc://collector:4317``.
         method: The path of the method, ``/package.Service/Method``.
         metadata: Sent along.
-        credentials: Gives the credentials each time that a channel is made; ``None``: no TLS.
+        credentials: Gives the credentials each time that a channel is made, or raises :class:`NotReady`;
+            ``None``: no TLS.
         compression: Of requests.
         options: Of the channel; they come before those that are set here.
     """
@@ -81,11 +82,18 @@ class GRPCSender:
         """Send `body` once; gRPC compresses it on a thread of its own, so `rest` is not called."""
         if self._has_ended():
             return Answer(Verdict.FAILED, "exporter is shut down", cause=Cause.UNREACHABLE)
-        link, began = self._current_link(), time.monotonic()
-        left = deadline.at - began
-        if left <= 0:
+        try:
+            link = self._current_link()
+        except NotReady as missing:
+            return Answer(Verdict.MISCONFIGURED, self._said(str(missing)), cause=Cause.LOCAL)
+        if deadline.at <= time.monotonic():
             reason = f"no time left to send, of {deadline.seconds:.3g} s"
             return Answer(Verdict.FAILED, reason, cause=Cause.UNREACHABLE)
+        return self._call(link, body, deadline)
+
+    def _call(self, link: _Link, body: bytes, deadline: Deadline) -> Answer:
+        began = time.monotonic()
+        left = max(0.001, deadline.at - began)
         try:
             response = link.call(body, left, self._metadata)
         except grpc.RpcError as error:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote_plus, urlsplit
@@ -14,18 +12,25 @@ from ..._base.address import place
 from ..._base.redaction import cause, message
 from ..._concurrency.interpreter_exit import is_exit_error
 from ..._concurrency.memory import let_go
-from .connections import Flight, OwnSession, close_inherited
-from .failures import NoAnswer, NoThread, RedirectedTooOften, failure_of, reason_of, where_of
+from .connections import Flight, OwnSession
+from .failures import (
+    NoAnswer,
+    NoFile,
+    NoThread,
+    RedirectedTooOften,
+    failure_of,
+    is_about_file,
+    reason_of,
+    where_of,
+)
 from .redirects import next_url
+from .sessions import GivenSession, OwnSessions
 
 MOST_READ = 1 << 16
 """Bytes of an answer; there is no use for more."""
 _MOST_REDIRECTS = 5
 _FOR_ANYBODY = ("accept-encoding", "content-encoding", "content-type", "user-agent")
 """Headers that hold no secret."""
-
-_parents: list[requests.Session] = []
-"""Sessions of a parent process: to finalize them here could wait for a lock that nobody holds any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +52,8 @@ class Poster:
         headers: Sent along, to this host alone.
         verify: Whether TLS certificates are verified, or by which file.
         certificate: The client's own, or its file and that of its key.
-        session: The user's; its adapters then decide how far a deadline is kept. An ``OwnSession`` is closed,
-            and renewed after a fork, here.
+        session: The user's; its adapters then decide how far a deadline is kept. An ``OwnSession`` is closed
+            here, and there are others like it for a forked child and for gevent's hubs.
     """
 
     def __init__(
@@ -64,10 +69,13 @@ class Poster:
         self._headers = dict(headers)
         self._verify = verify
         self._certificate = certificate
-        self._session = OwnSession() if session is None else session
+        self._sessions = (
+            OwnSessions(OwnSession() if session is None else session)
+            if session is None or isinstance(session, OwnSession)
+            else GivenSession(session)
+        )
         # A header that was asked for is not replaced by what a netrc file says, but by what a session says.
         self._has_authorization = any(name.lower() == "authorization" for name in self._headers)
-        self._world = _world()
         self._secrets = _secrets_of(endpoint, self._headers)
 
     @property
@@ -81,10 +89,10 @@ class Poster:
         Raises:
             NoAnswer: There was none in time.
         """
-        self._leave_other_world()
+        session = self._sessions.here
         with flight.under_way():
             try:
-                return self._follow(body, flight)
+                return self._follow(session, body, flight)
             except NoAnswer:
                 raise
             except Exception as error:
@@ -101,14 +109,12 @@ class Poster:
 
     def close(self) -> None:
         """Close what is kept alive; a given session is its owner's."""
-        self._leave_other_world()
-        if isinstance(self._session, OwnSession):
-            self._session.close()
+        self._sessions.close()
 
-    def _follow(self, body: bytes, flight: Flight) -> Response:
+    def _follow(self, session: requests.Session, body: bytes, flight: Flight) -> Response:
         url = self._endpoint
         for _ in range(_MOST_REDIRECTS):
-            response = self._send(url, body, flight)
+            response = self._send(session, url, body, flight)
             try:
                 status, headers = response.status_code, response.headers
                 target = headers.get("location")
@@ -125,15 +131,15 @@ class Poster:
             url = flight.redirected_to = next_url(self._endpoint, url, target, status, self.said)
         raise RedirectedTooOften(f"redirected more than {_MOST_REDIRECTS} times")
 
-    def _send(self, url: str, body: bytes, flight: Flight) -> requests.Response:
-        return self._session.post(
+    def _send(self, session: requests.Session, url: str, body: bytes, flight: Flight) -> requests.Response:
+        return session.post(
             url,
             data=body,
             headers=self._headers,
             timeout=flight.remaining,
             allow_redirects=False,
             stream=True,
-            auth=_as_it_is if self._has_authorization and self._session.auth is None else None,
+            auth=_as_it_is if self._has_authorization and session.auth is None else None,
             verify=self._verify,
             cert=self._certificate,
         )
@@ -142,28 +148,13 @@ class Poster:
         bottom = cause(error)
         if is_exit_error(bottom):
             return NoThread(f"no thread can be started: {bottom}")
-        reason = NoAnswer(reason_of(error, flight, place(self._endpoint), self._secrets))
+        text = reason_of(error, flight, place(self._endpoint), self._secrets)
+        if is_about_file(error):
+            return NoFile(text)
+        reason = NoAnswer(text)
         reason.failure = failure_of(error, flight)
-        reason.where = where_of(error, flight, self._session)
+        reason.where = where_of(error, flight, is_own=self._sessions.is_own)
         return reason
-
-    def _leave_other_world(self) -> None:
-        """Leave connections from before a fork, and from before the monkey patch: they would hold the hub."""
-        before, self._world = self._world, _world()
-        if before == self._world:
-            return
-        is_child = before[0] != self._world[0]
-        if is_child:
-            close_inherited()
-        if is_child and isinstance(self._session, OwnSession):
-            _parents.append(self._session)
-            self._session = self._session.renewed()
-        else:
-            self._session.close()
-
-
-def _world() -> tuple[int, type[socket.socket]]:
-    return os.getpid(), socket.socket
 
 
 def _body_of(response: requests.Response) -> bytes:

@@ -9,7 +9,7 @@ from .._settings import Compression
 from .answer import answer_of
 from .compression import compressed
 from .connections import Flight
-from .failures import NoAnswer, NotFollowed, NoThread
+from .failures import NoAnswer, NoThread
 from .http import Poster
 from .sender import Answer, Deadline
 
@@ -46,10 +46,8 @@ class HTTPSender:
                 self._poster.post(compressed(body, self._compression, rest), flight), self._poster.said
             )
         except NoAnswer as failed:
-            is_elsewhere = isinstance(failed, NotFollowed)
-            verdict = Verdict.MISCONFIGURED if is_elsewhere else Verdict.FAILED
             is_last_word = isinstance(failed, NoThread)
-            return Answer(verdict, str(failed), is_last_word=is_last_word, cause=failed.where)
+            return Answer(failed.verdict, str(failed), is_last_word=is_last_word, cause=failed.where)
         finally:
             self._flights.discard(flight)
 

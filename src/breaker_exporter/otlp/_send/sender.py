@@ -55,6 +55,10 @@ class Answer:
     cause: Cause = Cause.UNKNOWN
 
 
+class NotReady(Exception):
+    """What requests need is missing here, such as a file of certificates; the text says what."""
+
+
 class Sender(Protocol):
     """Sends encoded requests to one endpoint. It takes care of compression, connections and forks."""
 
