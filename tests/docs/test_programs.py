@@ -16,8 +16,9 @@ CONFIG = """
 strict = true
 warn_unreachable = true
 warn_unused_configs = false
+untyped_calls_exclude = opentelemetry.instrumentation
 
-[mypy-celery.*,fastapi.*,uwsgi.*,uwsgidecorators.*,opentelemetry.exporter.prometheus.*,prometheus_client.*]
+[mypy-celery.*,django.*,fastapi.*,uwsgi.*,uwsgidecorators.*,opentelemetry.exporter.prometheus.*,prometheus_client.*]
 ignore_missing_imports = true
 """
 UNTYPED = "# mypy: disallow-untyped-decorators=False\n"

@@ -106,6 +106,7 @@ def test_each_verdict_is_explained() -> None:
     [
         ROOT / "docs/reference/log-lines.md",
         ROOT / "docs/tutorial/first-outage.md",
+        ROOT / "docs/how-to/gunicorn-and-gevent.md",
         ROOT / "docs/how-to/logs-and-metrics.md",
     ],
     ids=lambda path: path.stem,

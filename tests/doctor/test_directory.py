@@ -144,6 +144,14 @@ def test_anybody_may_write_there(directory: Path) -> None:
     assert bad(found_in(directory)) == []
 
 
+def test_a_folder_in_an_empty_dir_can_be_made(directory: Path) -> None:
+    """The kubelet makes an emptyDir with mode 0777, and with an fsGroup 2777."""
+    directory.chmod(0o2777)
+
+    assert bad(found_in(directory / "kept")) == []
+    assert "name a folder in it" in only(found_in(directory), "retain-directory").advice
+
+
 def test_this_user_may_not_write_there() -> None:
     path = Path(tempfile.mkdtemp())
     path.chmod(0o555)

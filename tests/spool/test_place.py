@@ -178,6 +178,14 @@ def test_what_kubernetes_gives_the_group_is_taken_back(make: Make) -> None:
     assert spool.read(name) is not None
 
 
+def test_a_folder_in_an_empty_dir_of_kubernetes_is_used(tmp_path: Path) -> None:
+    """The emptyDir itself, mode 0777 or with an fsGroup 2777, is not."""
+    tmp_path.chmod(0o2777)
+
+    assert "or name a folder in it" in refusal(tmp_path)
+    assert mode_of(Path(opened(tmp_path / "kept").path)) & 0o777 == 0o700
+
+
 @pytest.mark.parametrize("kind", ["link", "pipe", "folder", "open to others"])
 def test_what_lies_in_the_place_of_the_lease_is_not_used(directory: Path, tmp_path: Path, kind: str) -> None:
     file = Path(opened(directory).path, "lease")

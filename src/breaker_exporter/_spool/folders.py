@@ -61,7 +61,7 @@ def users_directory(path: str, *, make: bool) -> int:
         os.close(directory)
         raise CannotUse(
             f"{path!r} cannot be used: anybody may write to it (mode {stat.S_IMODE(mode):04o}), "
-            "and could put batches there; chmod o-w, or chmod +t"
+            "and could put batches there; chmod o-w, or chmod +t, or name a folder in it"
         )
     return directory
 

@@ -46,7 +46,7 @@ def examine(
         yield from volume.examine(above, retention.disk, root)
         yield from room.examine(above, 0, workers, retention)
         return
-    if problem := _problem(directory):
+    if problem := _problem(directory) or _problem_of_mode(directory):
         yield warning_or_fatal("retain-directory", *problem, is_fatal=is_fatal)
         return
     folder = _folder_of(directory, service, root)
@@ -80,24 +80,29 @@ def _problem(directory: str) -> tuple[str, str] | None:
             f"{directory!r}: {error.strerror}",
             f"make it for user id {user}, or name another in {_VARIABLE}",
         )
-    mode = stat.S_IMODE(found.st_mode)
     if not stat.S_ISDIR(found.st_mode):
         return f"{directory!r} is no directory", f"name a directory in {_VARIABLE}"
-    if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
-        text = f"anybody may write to {directory!r} (mode {mode:04o}), and could put batches there"
-        return text, "chmod o-w, or chmod +t"
     if not os.access(
         directory, os.R_OK | os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids
     ):
         text = (
             f"user id {user} may not write to {directory!r} "
-            f"(of user id {found.st_uid}, group id {found.st_gid}, mode {mode:04o})"
+            f"(of user id {found.st_uid}, group id {found.st_gid}, mode {stat.S_IMODE(found.st_mode):04o})"
         )
         return (
             text,
             "chown it to the user of the workers, and run the doctor as that user; in Kubernetes: fsGroup",
         )
     return None
+
+
+def _problem_of_mode(directory: str) -> tuple[str, str] | None:
+    """The reason why a directory itself will not do, where a folder in it would, and what to do."""
+    mode = stat.S_IMODE(os.stat(directory).st_mode)
+    if not mode & stat.S_IWOTH or mode & stat.S_ISVTX:
+        return None
+    text = f"anybody may write to {directory!r} (mode {mode:04o}), and could put batches there"
+    return text, "chmod o-w, or chmod +t, or name a folder in it: a Kubernetes emptyDir is always like that"
 
 
 def _problem_of_service(folder: str) -> tuple[str, str] | None:
