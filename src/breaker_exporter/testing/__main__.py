@@ -168,8 +168,8 @@ def parser() -> argparse.ArgumentParser:
     """Return the parser of the command's arguments."""
     made = argparse.ArgumentParser(
         prog="python -m breaker_exporter.testing",
-        description="An OTLP receiver of all signals on loopback ports, whose fault is switched at run time. On a "
-        "terminal it shows what arrives, and keys switch the fault.",
+        description="An OTLP receiver of all signals on loopback ports, whose fault is switched at run time. "
+        "On a terminal it shows what arrives, and keys switch the fault.",
     )
     made.add_argument(
         "--http-port", type=_port, default=HTTP_PORT, help="OTLP/HTTP port (default: %(default)s)"
