@@ -41,10 +41,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     run.add_argument("--only", type=_listed(ALL), default=(), help="contenders, with commas between")
     run.add_argument("--no-micro", action="store_true", help="leave the single steps out")
     run.add_argument("--resume", action="store_true", help="keep what was measured before")
+    run.add_argument("--into", type=Path, default=_HERE, metavar="FOLDER", help="benchmarks by default")
     run.add_argument(
         "--dry-run", action="store_true", help="say what would be measured, and how long it takes"
     )
-    commands.add_parser("report", help="render results.json again")
+    again = commands.add_parser("report", help="render results.json again")
+    again.add_argument("--into", type=Path, default=_HERE, metavar="FOLDER", help="where it is")
     both = commands.add_parser("compare", help="two contenders, or one at two commits: NAME or NAME@COMMIT")
     both.add_argument("sides", nargs=2, type=_side, metavar="NAME[@COMMIT]")
     both.add_argument("--rounds", type=_positive, default=6, help="6 by default, two and a half minutes each")
@@ -52,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     counted.add_argument("--steps", type=_listed(STEPS), default=tuple(STEPS), help=f"of {','.join(STEPS)}")
     options = parser.parse_args(arguments)
     if options.command == "report":
-        return _report(load(_HERE / "results.json"), _HERE)
+        return _report(load(options.into / "results.json"), options.into)
     if options.command == "instructions":
         return _interruptible(lambda check: print(counts(options.steps, check)))
     if options.command == "compare":
@@ -67,7 +69,7 @@ def _run_suites(options: argparse.Namespace) -> int:
     if options.dry_run:
         print(*(cell.key for cell in planned), sep="\n")
         return 0
-    folder = _HERE / "out" if options.quick else _HERE
+    folder = _HERE / "out" if options.quick else options.into
     command = "make bench-quick" if options.quick else _said(options)
     store = Store(folder / "results.json", command, resume=options.resume)
 
@@ -105,7 +107,7 @@ def _said(options: argparse.Namespace) -> str:
     parts = ["python -m benchmarks run"]
     if options.rounds != 5:
         parts.append(f"--rounds {options.rounds}")
-    if tuple(options.suites) != SUITES:
+    if tuple(options.suites) != USUAL:
         parts.append(f"--suites {','.join(options.suites)}")
     if options.only:
         parts.append(f"--only {','.join(options.only)}")
