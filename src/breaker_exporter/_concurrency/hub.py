@@ -65,12 +65,16 @@ def caller() -> object:
     return _thread.get_ident() if gevent_module("hub") is None else _current()
 
 
-def yield_to_hub() -> None:
-    """Let the hub run timers, sockets and other greenlets, where the caller is a greenlet and may wait."""
+def yield_to_hub(seconds: float = 1e-6) -> None:
+    """Let the hub run timers, sockets and other greenlets, where the caller is a greenlet and may wait.
+
+    Args:
+        seconds: The time that they have; 0 would run callbacks alone, and no timer nor socket.
+    """
     if is_cooperative() and not must_not_wait():
         import gevent
 
-        gevent.sleep(1e-6)  # 0 would run callbacks alone, and no timer nor socket
+        gevent.sleep(seconds)
 
 
 def run_soon(task: Callable[[], object]) -> None:
