@@ -20,7 +20,7 @@ from breaker_exporter.testing import FaultyCollector
 from .backends import Backend, backend_for
 from .contenders import ALL_SIGNALS
 from .installed import Installed
-from .plan import OF_ALL_SIGNALS, SIDE_BY_SIDE, WARM_UP, Cell
+from .plan import COUNTING_LOSSES, OF_ALL_SIGNALS, SIDE_BY_SIDE, WARM_UP, Cell
 
 _READ_EVERY = 0.1
 """Seconds between two readings of the backend's counts."""
@@ -30,6 +30,8 @@ _GRACE = 2
 """Seconds that Gunicorn gives a worker to stop; with a bare exporter it would take any number of them."""
 _LAST_ANSWERS = 5.0
 """Seconds that the load waits for answers after its last request."""
+_LAST_SPANS = 15.0
+"""Seconds that spans of the last requests have to arrive, where losses are counted."""
 _LOAD = "load"
 _SWITCHING = ("fault", "recovering")
 """Names of the phases at whose begin the fault is switched."""
@@ -77,6 +79,12 @@ class Observations:
     late: float = 0.0
     """Largest number of seconds by which the load sent a request late."""
     ended: float = 0.0
+
+    @property
+    def is_delivered(self) -> bool:
+        """True where all spans that were started have arrived, or where nobody exports."""
+        arrived = self.delivered[-1][1] if self.delivered else 0
+        return arrived >= self.started or not arrived
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +193,9 @@ class _Observer:
         while not self._load.ended and time.monotonic() < deadline:
             self._pump()
         self._pump()
+        deadline = time.monotonic() + (_LAST_SPANS if self._cell.suite in COUNTING_LOSSES else 0)
+        while time.monotonic() < deadline and not all(run.raw.is_delivered for run in self._runs.values()):
+            self._pump()
 
     def _until(self, moment: float) -> None:
         while time.monotonic() < self._start + moment:

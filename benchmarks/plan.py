@@ -22,6 +22,8 @@ SIDE_BY_SIDE = ("cost", "cost-signals")
 """Suites whose contenders run in the same seconds: a machine's speed changes by more than exporting takes."""
 OF_ALL_SIGNALS = ("signals", "cost-signals")
 """Suites whose services write log records and metrics too."""
+COUNTING_LOSSES = ("retention", "retention-long", "signals")
+"""Suites after which the last spans are waited for: what is missing then is lost."""
 PHASES = ("healthy", "fault", "open", "recovering")
 WARM_UP = 1.5
 """Seconds of load before the first phase: imports, first connections."""
