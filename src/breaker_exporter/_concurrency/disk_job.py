@@ -32,7 +32,7 @@ class Disk(Protocol):
 
     taken_at: float
     is_parents: bool
-    _lock: threading.RLock
+    lock: threading.RLock
 
     def forget(self, job: DiskJob[Any]) -> None:
         """Do not begin `job`."""
