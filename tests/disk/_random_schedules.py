@@ -87,7 +87,7 @@ class StoringIds(EncodingExporter):
 class DiskMachine(RuleBasedStateMachine):
     """One backend, one directory, and one process after the other."""
 
-    few_schedules = 25
+    few_schedules = 15
 
     def __init__(self) -> None:
         super().__init__()

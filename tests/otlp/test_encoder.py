@@ -31,7 +31,7 @@ RESOURCE = Resource({"service.name": "shop"})
 SCOPE = InstrumentationScope("tests", "1.0")
 
 # The same examples each time: coverage is asked to be whole, and a rare shape must not decide that.
-many = settings(max_examples=150, deadline=None, derandomize=True)
+many = settings(max_examples=75, deadline=None, derandomize=True)
 some_examples = settings(max_examples=50, deadline=None, derandomize=True)
 
 
@@ -324,7 +324,7 @@ def _new_to_everyone(start: int, count: int) -> Iterator[ReadableSpan]:
 
 @pytest.mark.long
 def test_memory_does_not_grow_with_ever_new_names_keys_values_and_resources() -> None:
-    """Peaks of the traced memory, the second of twice as much input: 1 MB more where a cache has no bound."""
+    """Peaks of the traced memory, the second of twice as much: half a MB more where a cache has no bound."""
     run_code(
         "import tracemalloc\n"
         "from breaker_exporter.otlp._encode.spans import encode_spans\n"
@@ -335,8 +335,8 @@ def test_memory_does_not_grow_with_ever_new_names_keys_values_and_resources() ->
         "        assert batch.items == 100\n"
         "    return tracemalloc.get_traced_memory()[1]\n"
         "tracemalloc.start()\n"
-        "first = peak(0, 1500)\n"
-        "second = peak(1500, 3000)\n"
+        "first = peak(0, 800)\n"
+        "second = peak(800, 1600)\n"
         "assert second - first < 200_000, (first, second)\n"
         "assert first < 20_000_000, first\n",
         patience=100,

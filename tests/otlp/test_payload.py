@@ -26,8 +26,8 @@ def no_rest() -> None:
 
 def texts(size: int) -> bytes:
     """Bytes that are about as easy to pack as spans are."""
-    words = [b"%06d" % random.Random(size + number).randrange(10**6) for number in range(size // 50)]
-    return b"".join(word + b"x" * 44 for word in words)
+    numbers = random.Random(size)
+    return b"".join(b"%06d" % numbers.randrange(10**6) + b"x" * 44 for _ in range(size // 50))
 
 
 @given(

@@ -39,7 +39,7 @@ def script(data: st.DataObject, side: Side) -> Any:
 class SteppingMachine(RuleBasedStateMachine):
     """One exporter that encodes and one that does not, two backends, and one budget."""
 
-    few_schedules = 20
+    few_schedules = 12
 
     def __init__(self) -> None:
         super().__init__()

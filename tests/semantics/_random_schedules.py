@@ -208,7 +208,7 @@ class HangingMachine(_Machine):
     """One caller; the wrapped exporter succeeds, fails, lies, raises, hangs, and ends its hung calls late."""
 
     export_timeout = TIMEOUT
-    few_schedules = 20
+    few_schedules = 12
 
     @initialize(threshold=st.integers(1, 3), patience=st.sampled_from([1, 2, 4, 4]))
     def begin(self, threshold: int, patience: int) -> None:
@@ -328,7 +328,7 @@ class QueueingMachine(_Machine):
     """Many callers; the wrapped exporter keeps each call until the schedule lets it out."""
 
     export_timeout = 120.0
-    few_schedules = 60
+    few_schedules = 30
 
     @initialize(threshold=st.integers(1, 3))
     def begin(self, threshold: int) -> None:

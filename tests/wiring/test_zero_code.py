@@ -589,6 +589,7 @@ def test_every_span_is_accounted_for_while_a_collector_is_killed_and_restored(
             nonlocal counted
             while not done(counted := outcomes(service)):
                 assert time.monotonic() < deadline, f"{counted} of {asked}\n{service.output}"
+                time.sleep(0.02)
 
         def all_are_counted(now: Counter[str]) -> bool:
             return now.total() == asked

@@ -91,6 +91,7 @@ def test_each_sale_is_a_span_a_log_record_and_one_more_in_the_sum_of_its_worker(
             while not done():
                 assert time.monotonic() < deadline, f"{collector.counts()}\n{service.output}"
                 sales.append(service.get())
+                time.sleep(0.02)
 
         def has_all() -> bool:
             return len(collector.span_ids) == len(sales) and len(records(collector)) == len(sales)
