@@ -8,8 +8,8 @@ PIP := -m pip --disable-pip-version-check install --quiet
 PIP_AS_IS := $(PIP) --no-compile
 # Containers switch Python's cache off; each test process would compile what it imports, and pytest rewrite all tests.
 unexport PYTHONDONTWRITEBYTECODE
-# Half of the time is waiting, so four workers keep two cores busy.
-BESIDE := -n 4 --dist worksteal
+# A third of the time is waiting, so three workers keep a core busy.
+BESIDE := -n 6 --dist worksteal
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -17,14 +17,18 @@ help: ## this list
 demo: .venv/installed ## the main job on real traffic: bare exporter and ours through an outage (80 s)
 	$(BIN)/python -m breaker_exporter demo $(DEMO)
 
-quick: .venv-quick/ready ## the fast tests on an editable install, no coverage (under 30 s on two idle cores)
-	.venv-quick/bin/python -m pytest --quiet -n 2 -m "not slow and not long and not alone" $(PYTEST)
+quick: .venv-quick/ready ## fast tests on an editable install, three cases of each, no coverage (under 30 s on two idle cores)
+	.venv-quick/bin/python $(if $(PYTEST),-m pytest --quiet -n 2 --quick $(PYTEST),tools/shares 4 --quick --three-cases=all)
 
-test: .venv/installed ## all tests on the built wheel (under 5 minutes on two idle cores)
-	$(BIN)/python -m pytest --quiet $(BESIDE) -m "not alone" $(PYTEST)
-	$(BIN)/python -m pytest --quiet -m alone $(or $(PYTEST),tests/demo) || [ $$? -eq 5 ]
+slow: .venv-quick/ready ## write the list of slow tests, which make quick leaves out (7 minutes)
+	.venv-quick/bin/python -m pytest --quiet -n 2 -m "not alone" --list-slow
 
-coverage: .venv/installed ## the same with branch coverage: 100 %, with the child processes of tests/measured.txt (6 minutes)
+# What takes long and fails seldom is left to coverage, which runs all.
+test: .venv/installed ## all tests on the built wheel, the slow ones with three cases (under 5 minutes on two idle cores)
+	$(BIN)/python -m pytest --quiet $(BESIDE) $(if $(PYTEST),-m "not alone" $(PYTEST),-m "not alone and not long" --three-cases=slow)
+	$(if $(PYTEST),$(BIN)/python -m pytest --quiet -m alone $(PYTEST) || [ $$? -eq 5 ])
+
+coverage: .venv/installed ## all cases, with random input and the demo; branch coverage must be 100 %, with child processes (7 minutes)
 	@rm -f .coverage .coverage.*
 	$(BIN)/coverage run --concurrency thread -m pytest $(BESIDE) -m "not alone" $(PYTEST)
 	$(BIN)/coverage run --concurrency thread -m pytest -m alone $(or $(PYTEST),tests/demo) || [ $$? -eq 5 ]
@@ -52,7 +56,7 @@ bench-quick: .venv-bench/ready ## the same with few contenders, once (4 minutes)
 faults: .venv-bench/ready ## every fault by every way of running, into benchmarks/faults/RESULTS.md (110 minutes)
 	.venv-bench/bin/python -m benchmarks.faults $(FAULTS)
 
-faults-quick: .venv-bench/ready ## a few of them (4 minutes)
+faults-quick: .venv-bench/ready ## a few of them (2 minutes)
 	.venv-bench/bin/python -m benchmarks.faults --quick
 
 soak: .venv-bench/ready ## random faults, restarts and SIGKILLs under load for 10 minutes; SOAK="--minutes 2" for another
@@ -144,4 +148,4 @@ clean: ## remove all that was made here
 	$(BIN)/python $(PIP_AS_IS) '.[all,demo]' --group test --group services --group third-party --group lint --group pyright
 	@touch $@
 
-.PHONY: help demo quick test coverage measured test-busy extras bench bench-quick faults faults-quick soak audit docs docs-look docs-serve reference lint lint-workflows changelog check matrix clean
+.PHONY: help demo quick slow test coverage measured test-busy extras bench bench-quick faults faults-quick soak audit docs docs-look docs-serve reference lint lint-workflows changelog check matrix clean

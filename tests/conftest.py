@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ._lists import Listed
 from ._measuring import ChildProcesses
+from ._quick import Durations, Quick, Share, Slow, ThreeCases
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,11 +19,29 @@ if TYPE_CHECKING:
     from breaker_exporter.testing import FaultyCollector
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("quick", "make quick, make slow")
+    group.addoption("--quick", action="store_true", help="leave out tests marked as slow, long or alone")
+    group.addoption("--three-cases", choices=["all", "slow"], help="leave out the other cases of these tests")
+    group.addoption("--share", metavar="1/3", help="leave all but every third file to other processes")
+    group.addoption("--list-slow", action="store_true", help="write the list of slow tests")
+
+
 def pytest_configure(config: pytest.Config) -> None:
+    if tests := config.getoption("three_cases"):
+        config.pluginmanager.register(ThreeCases(tests))
+    if config.getoption("quick"):
+        config.pluginmanager.register(Quick())
+    if share := config.getoption("share"):
+        config.pluginmanager.register(Share(share))
+    if config.getoption("list_slow") and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Durations())
+    config.pluginmanager.register(Slow())  # last, so that its hook comes first: what is slow is left out
     # A shell starts what it runs in the background with Ctrl-C ignored, and children inherit that.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if config.getoption("dist", "no") == "no":  # this process runs tests, and does not only hand them out
+        gc.disable()  # until they are collected, as nearly all that this makes stays
         _prepend_to_pythonpath(Path(__file__).parent / "children")
         if "COVERAGE_PROCESS_CONFIG" in os.environ:
             config.pluginmanager.register(ChildProcesses())
@@ -34,17 +52,11 @@ def _prepend_to_pythonpath(folder: Path) -> None:
     os.environ["PYTHONPATH"] = f"{folder}{os.pathsep}{paths}" if paths else str(folder)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    slow = Listed("slow.txt")
-    for item in items:
-        if item.nodeid in slow:
-            item.add_marker(pytest.mark.slow)
-
-
 def pytest_collection_finish() -> None:
     # Thousands of collected tests, which each later collection of garbage would look through.
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture
