@@ -1,4 +1,4 @@
-"""Loaded first by each Python that a test starts: it makes imports cheaper, most of what such a process costs.
+"""Loaded first by each Python that a test starts: makes imports cheaper, most of what such a process costs.
 
 * While gevent patches, it asks 25 times for its plug-ins, and each time reads a file of every package in the
   environment: that was half of what a patched process cost. Here it looks once.

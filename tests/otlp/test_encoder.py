@@ -324,7 +324,7 @@ def _new_to_everyone(start: int, count: int) -> Iterator[ReadableSpan]:
 
 @pytest.mark.long
 def test_memory_does_not_grow_with_ever_new_names_keys_values_and_resources() -> None:
-    """Peaks of traced memory, the second of twice as much input: half a MB more where a cache has no bound."""
+    """Peaks of the traced memory, the second of twice as much: half a MB more where a cache has no bound."""
     run_code(
         "import tracemalloc\n"
         "from breaker_exporter.otlp._encode.spans import encode_spans\n"

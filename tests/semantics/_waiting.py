@@ -26,7 +26,7 @@ def until(condition: Callable[[], object], *, within: float = PATIENCE) -> None:
     while not condition():
         waited = time.monotonic() - began
         assert waited < within, f"still not so after {within} s: {condition}"
-        time.sleep(min(0.02, 0.001 + waited / 20))  # a condition that asks the collector costs a core else
+        time.sleep(min(0.02, 0.001 + waited / 20))  # asking the collector all the time would cost a core
 
 
 def start(call: Callable[[], T]) -> Future[T]:
