@@ -6,9 +6,9 @@ import sys
 import time
 from collections.abc import Callable
 
-from breaker_exporter.testing import Connections, Fault, FaultyCollector
+from breaker_exporter.testing import FaultyCollector
 
-from .._gunicorn import IN_TIME, GunicornService
+from .._gunicorn import GunicornService
 from .test_zero_code import INSTRUMENT, PATCH_ALL, WITHOUT_SSL, needs_distro
 
 APP = """
@@ -36,22 +36,12 @@ def tickers():
 def flush():
     return str(trace.get_tracer_provider().force_flush())
 """
-HEALS_AT_ITS_EXIT = """
-import atexit
-import urllib.request
-
-
-@atexit.register
-def heal():
-    body = b'{"fault": "none", "connections": "keep"}'
-    urllib.request.urlopen(os.environ["CONTROL_URL"] + "/fault", body).read()
-"""
 CONF = "def post_worker_init(worker):\n    worker.log.info('worker %s is ready', worker.age)\n"
 
 
-def gevent_service(collector: FaultyCollector, app: str = APP, **env: str) -> GunicornService:
+def gevent_service(collector: FaultyCollector, **env: str) -> GunicornService:
     return GunicornService(
-        app,
+        APP,
         conf=CONF,
         command=[str(INSTRUMENT), sys.executable, "-m", "gunicorn"],
         args=["-k", "gevent"],
@@ -76,34 +66,10 @@ def wait_for(done: Callable[[], bool], service: GunicornService) -> None:
 
 
 @needs_distro
-def test_what_is_kept_at_the_stop_is_delivered_where_others_have_sent_before(
-    collector: FaultyCollector,
-) -> None:
-    """The last sends are the main thread's; the connection that is kept alive is another thread's."""
-    more = {
-        "BREAKER_EXPORTER_FAILURE_THRESHOLD": "1000",
-        "OTEL_BSP_SCHEDULE_DELAY": "50",
-        "CONTROL_URL": collector.control_url,
-    }
-    with gevent_service(collector, APP + HEALS_AT_ITS_EXIT, **more) as service:
-        service.wait_for_line("worker 1 is ready")
-        service.get()
-        wait_for(lambda: len(collector.span_ids) == 1, service)
-        collector.set_fault(Fault.STATUS, status=503, connections=Connections.KEEP)
-        before = collector.counts()
-        service.get()
-        wait_for(lambda: collector.counts() != before, service)
-        ended = service.terminate()
-
-    assert len(collector.span_ids) == 2
-    assert ": stopped: 2 spans exported, none lost" in service.output
-    assert ended.seconds < IN_TIME
-
-
-@needs_distro
 def test_a_flush_by_a_greenlet_delivers_where_another_thread_has_sent_before(
     collector: FaultyCollector,
 ) -> None:
+    """The connection that is kept alive is that thread's: its answers cannot be waited for on another hub."""
     more = {
         "BREAKER_EXPORTER_RETAIN_MEMORY": "0",
         "OTEL_BSP_SCHEDULE_DELAY": "60000",
