@@ -65,16 +65,12 @@ def caller() -> object:
     return _thread.get_ident() if gevent_module("hub") is None else _current()
 
 
-def yield_to_hub(seconds: float = 1e-6) -> None:
-    """Let the hub run timers, sockets and other greenlets, where the caller is a greenlet and may wait.
-
-    Args:
-        seconds: The time that they have; 0 would run callbacks alone, and no timer nor socket.
-    """
+def yield_to_hub() -> None:
+    """Let the hub run timers, sockets and other greenlets, where the caller is a greenlet and may wait."""
     if is_cooperative() and not must_not_wait():
         import gevent
 
-        gevent.sleep(seconds)
+        gevent.sleep(1e-6)  # 0 would run callbacks alone, and no timer nor socket
 
 
 def run_soon(task: Callable[[], object]) -> None:
