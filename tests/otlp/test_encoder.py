@@ -18,6 +18,7 @@ from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode,
 from breaker_exporter.otlp._encode import attributes, items
 from breaker_exporter.otlp._encode.batch import Encoded
 from breaker_exporter.otlp._encode.spans import encode_spans
+from breaker_exporter.otlp._encode.wire import Texts, sized
 
 from ..semantics._processes import run_code
 from . import _strategies as some
@@ -341,6 +342,14 @@ def test_memory_does_not_grow_with_ever_new_names_keys_values_and_resources() ->
         "assert first < 20_000_000, first\n",
         patience=100,
     )
+
+
+def test_names_are_forgotten_when_there_are_too_many() -> None:
+    names = Texts()
+    ever_new = [f"{number}" for number in range(2000)]
+
+    assert [names[name] for name in ever_new] == [sized(name.encode()) for name in ever_new]
+    assert 0 < len(names) < len(ever_new)
 
 
 def test_a_lone_thread_and_many_make_the_same_bodies() -> None:
