@@ -37,9 +37,10 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("list_slow") and not hasattr(config, "workerinput"):
         config.pluginmanager.register(Durations())
     config.pluginmanager.register(Slow())  # last, so that its hook comes first: what is slow is left out
-    # A shell starts what it runs in the background with Ctrl-C ignored, and children inherit that.
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    # A shell starts what it runs in the background with signals of keys ignored, and children inherit that.
+    for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGQUIT, signal.SIG_DFL)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, handler)
     if config.getoption("dist", "no") == "no":  # this process runs tests, and does not only hand them out
         gc.disable()  # until they are collected, as nearly all that this makes stays
         _prepend_to_pythonpath(Path(__file__).parent / "children")

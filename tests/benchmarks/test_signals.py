@@ -16,9 +16,11 @@ from benchmarks.table_of_signals import signals
 from benchmarks.targets import verdicts
 
 
-def cell(contender: str, cpu: float, megabytes: float, fault: str = "refuse") -> dict[str, Any]:
+def cell(
+    contender: str, cpu: float, megabytes: float, fault: str = "refuse", suite: str = "signals"
+) -> dict[str, Any]:
     """A cell whose requests take 2 ms, and 1 ms more in the outage for who exports all."""
-    it = Cell("signals", contender, "gevent", fault, 10, 0, seconds=(4.0, 4.0, 0.0, 4.0))
+    it = Cell(suite, contender, "gevent", fault, 10, 0, seconds=(4.0, 4.0, 0.0, 4.0))
     raw = Observations(it, ended=it.total, memory=[(0.5, int(megabytes * 1e6))])
     for index in range(round(10 * (WARM_UP + it.total))):
         is_faulty = 4.0 <= index / 10 - WARM_UP < 8.0
@@ -34,6 +36,9 @@ def data() -> dict[str, Any]:
         cell("hooks-signals", 0.3, 47),
         cell("bare-http-signals", 0.45, 46),
         cell("hooks", 0.25, 42, fault="none"),
+        cell("none", 0.2, 40, "none", "cost-signals"),
+        cell("hooks-signals", 0.3, 47, "none", "cost-signals"),
+        cell("bare-http-signals", 0.45, 46, "none", "cost-signals"),
     ]
     micro = {"refused_export_of[log records]": 8e-6, "refused_export_of[data points]": 12e-6}
     return {"cells": {each["key"]: each for each in found}, "micro": micro, "skipped": {}}
@@ -58,13 +63,13 @@ def test_the_targets_are_judged_within_a_round() -> None:
         "all signals, outage: hub p99.9 / none": True,
         "all signals, replay: request p99 / none": True,
         "all signals, replay: hub p99.9 / none": True,
-        "all signals: CPU of exporting, hooks / the three official exporters": True,
+        "CPU of exporting all signals, hooks / the three official exporters": True,
         "all signals: memory over traces alone, MB": True,
         "refused export of log records, µs": True,
         "refused export of data points, µs": False,
     }
     assert judged["all signals, outage: request p99 / none"].values == pytest.approx((1.5,))
-    cpu = judged["all signals: CPU of exporting, hooks / the three official exporters"]
+    cpu = judged["CPU of exporting all signals, hooks / the three official exporters"]
     assert cpu.values == pytest.approx((0.4,))
     assert judged["all signals: memory over traces alone, MB"].values == pytest.approx((5.0,))
 
@@ -72,8 +77,8 @@ def test_the_targets_are_judged_within_a_round() -> None:
 def test_the_table_has_a_line_for_each_that_exports_all() -> None:
     text = "\n".join(signals(Results(data())))
 
-    assert "| `hooks-signals` | 1 | 1 | 1.5 | 1 | 1 | 1 | 10 | 47 |" in text
-    assert "| `bare-http-signals` | 1 | 1 | 1.5 | 1 | 1 | 1 | 25 | 46 |" in text
+    assert "| `hooks-signals` | 1 | 1 | 1.5 | 1 | 1 | 1 | 47 |" in text
+    assert "| `bare-http-signals` | 1 | 1 | 1.5 | 1 | 1 | 1 | 46 |" in text
     assert list(signals(Results({**data(), "cells": {}}))) == []
 
 

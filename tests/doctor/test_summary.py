@@ -10,7 +10,7 @@ from breaker_exporter.__main__ import main
 from breaker_exporter._doctor.report import Finding, Report, Setting, broken, ok, warning
 from breaker_exporter._doctor.summary import by_urgency, lines_of_report
 from breaker_exporter.testing import FaultyCollector
-from breaker_exporter.testing.__main__ import _parser
+from breaker_exporter.testing.__main__ import parser
 
 from ._findings import asked, in_force
 from .test_command import at
@@ -104,7 +104,7 @@ def test_without_a_collector_here_ours_is_started_on_its_port(
     command, _, arguments = step.partition("python -m breaker_exporter.testing ")
     assert command == "start the collector. Without one of your own, in another terminal: "
     assert arguments == expected
-    _parser().parse_args(arguments.split())
+    parser().parse_args(arguments.split())
 
 
 def test_a_collector_elsewhere_or_with_tls_is_for_others_to_start() -> None:

@@ -269,7 +269,8 @@ def test_damaged_files_are_set_aside_and_newer_ones_left_alone(
 ) -> None:
     spool = keep(directory, 2)
     broken = Path(spool.path, found(spool)[0])
-    broken.write_bytes(broken.read_bytes()[:-1] + b"x")
+    *head, last = broken.read_bytes()
+    broken.write_bytes(bytes([*head, last ^ 1]))
     put(spool, b"BRKSPOOL\0\2of a newer version")
 
     ran = run(capsys, directory, "--send")
