@@ -40,7 +40,7 @@ def collector(faulty_collector: FaultyCollector) -> Iterator[FaultyCollector]:
     before = set(threading.enumerate())
     yield faulty_collector
     faulty_collector.renew()
-    deadline = time.monotonic() + 40  # a call may take 13 s, and its thread a while to be told on a busy machine
+    deadline = time.monotonic() + 40  # seconds: a call may take 13, on an idle machine
     while any(thread.name == "breaker-exporter" for thread in set(threading.enumerate()) - before):
         assert time.monotonic() < deadline, "a call of this test does not end"
         time.sleep(0.001)
