@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import signal
@@ -51,6 +52,7 @@ def test_each_extra_is_tried_alone() -> None:
     assert project["optional-dependencies"].keys() <= {case.extras for case in CASES if not case.more}
 
 
+@pytest.mark.skipif(importlib.util.find_spec("pip") is None, reason="pip builds the wheel")
 def test_an_interrupted_run_leaves_neither_process_nor_directory(tmp_path: Path) -> None:
     with subprocess.Popen(
         [sys.executable, "-m", "tools.extras", "--only", "gevent"],

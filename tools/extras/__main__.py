@@ -98,6 +98,7 @@ def _watched(futures: list[Future[T]], check: Callable[[], None]) -> list[T]:
     while left:
         check()
         left = wait(left, _LOOK, FIRST_EXCEPTION).not_done
+    check()  # what a signal has ended has not failed
     return [future.result() for future in futures]
 
 
