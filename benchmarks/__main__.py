@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     again.add_argument("--into", type=Path, default=_HERE, metavar="FOLDER", help="where it is")
     both = commands.add_parser("compare", help="two contenders, or one at two commits: NAME or NAME@COMMIT")
     both.add_argument("sides", nargs=2, type=_side, metavar="NAME[@COMMIT]")
-    both.add_argument("--rounds", type=_positive, default=6, help="6 by default, two and a half minutes each")
+    both.add_argument("--rounds", type=_positive, default=6, help="6 by default, two minutes each")
     counted = commands.add_parser("instructions", help="count what a batch executes, by valgrind or perf")
     counted.add_argument("--steps", type=_listed(STEPS), default=tuple(STEPS), help=f"of {','.join(STEPS)}")
     options = parser.parse_args(arguments)
