@@ -324,3 +324,15 @@ def test_ctrl_c_in_a_flush_goes_on_as_it_is(make: Make) -> None:
         exporter.force_flush(20_000)
     interrupting.result(20)
     assert exporter.health().retained == 1
+
+
+def test_a_shutdown_that_comes_after_the_end_waits_for_nothing(make: Make) -> None:
+    """A stop whose time is over gives up what is left, while the thread that shuts down comes to it."""
+    inner = Gated(20)
+    exporter = make(inner)
+    exporter._guarded.say_stopped()
+
+    ended = start(lambda: exporter.shutdown(timeout_millis=3_600_000))
+
+    ended.result(20)
+    assert inner.shutdown_calls == 1

@@ -85,13 +85,15 @@ class CustodyEnd:
         return is_first
 
     def drop_rest(self) -> None:
-        """Give up what is still here: the process ends."""
+        """Give up what is still here: the process ends, and who closes later waits for nothing."""
         self._intake.is_closed = True
         self._sender.stop()
         with passing_on():
             self._store.disk.finish(time.monotonic() + _WRITTEN_WITHIN)
         self._store.disk.stop()
         waiting, in_call = self._store.backlog.take_all()
+        self.is_drained = True
+        self._change.happened()
         for parcel in waiting:
             self._discards.stopped(parcel)
         for parcel in in_call:
