@@ -60,7 +60,7 @@ class Choice:
         return self._queue.is_empty and not self._backlog.has_left and not self.must_wait_for_disk
 
     def put_in_order(self) -> None:
-        """Where order matters, let what is new wait behind what was kept."""
+        """Where order matters, send kept batches before new ones."""
         if self._in_order:
             self._queue.keep_new(math.inf)
 

@@ -1,4 +1,4 @@
-"""What an exporter's custody is made of in every process."""
+"""The settings of an exporter's custody, the same in every process."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .retention import Retention
 
 @dataclass(frozen=True, slots=True)
 class CustodySettings:
-    """What a forked child's custody has in common with its parent's.
+    """The settings that a forked child's custody shares with its parent's.
 
     Attributes:
         name: The exporter's name.

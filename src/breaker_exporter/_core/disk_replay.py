@@ -91,7 +91,7 @@ class DiskReplay:
             )
 
     def take_up(self, read: Read | None, now: float, *, has_files: bool) -> None:
-        """What was wanted has been read; ``None`` where the lease was not to be had, or no such file."""
+        """Take the file that was read; ``None`` if there is none, or another process holds the lease."""
         self._wanted = None
         if read is None:
             self._ask_at = now + _ASK_AGAIN if has_files else now
@@ -121,7 +121,7 @@ class DiskReplay:
         self._ask_at = 0.0  # there is one to be read
 
     def put_down(self, parcel: Parcel) -> None:
-        """The file of a parcel may be read again, by whoever has the lease."""
+        """Let the process that holds the lease read the parcel's file again."""
         with self._lock:
             if self._lent is parcel:
                 self._lent = None

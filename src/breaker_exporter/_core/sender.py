@@ -84,7 +84,7 @@ class Sender:
         return True
 
     def use_context(self, context: contextvars.Context) -> None:
-        """Make steps in a copy of this context, from the next start on, whoever starts it."""
+        """Run the steps in a copy of this context, from the sender's next start on."""
         with self.lock:
             self._context = context
 

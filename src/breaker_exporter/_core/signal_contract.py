@@ -1,4 +1,4 @@
-"""What the engine has to be told of a signal, of which it knows nothing."""
+"""The facts about a signal that the engine is given; it knows no signal itself."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ def _head(report: Report) -> str:
 
 
 def _fine(report: Report) -> Iterator[str]:
-    """What is fine, in a few words for each area."""
+    """List the areas that are fine, each with a few words."""
     briefs: dict[Area, list[str]] = {}
     for finding in report.findings:
         if finding.level is Level.OK and finding.brief:

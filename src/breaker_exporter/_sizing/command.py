@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .traffic import ItemSize, Traffic
 
     Measured = list[tuple[Traffic, ItemSize]]
-    """What was asked for, signal by signal, and what an item takes."""
+    """The request for each signal, with the bytes that one item takes."""
 
 _MOST_ITEMS = 100_000
 """A second."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..check import BROKEN, OK, WARNING, Check
 
 SENTRY, _PROXY = "sentry-", "proxy-"
-"""What names of checks begin with for the way to Sentry and to a proxy."""
+"""Prefixes of the names of checks: for the connection to Sentry, and for that to a proxy."""
 _TO_ALL = (_PROXY, SENTRY)
 _TO_SENTRY = (SENTRY,)
 CHECKS = (
