@@ -94,13 +94,6 @@ class _Run:
     service: Child
 
 
-def measure(
-    cell: Cell, collector: FaultyCollector, check: Callable[[], None], side: Installed | None = None
-) -> Observations:
-    """Measure a cell; :func:`measure_together` says the rest."""
-    return measure_together([(cell, side)], collector, check)[0]
-
-
 def measure_together(
     cells: Sequence[tuple[Cell, Installed | None]], collector: FaultyCollector, check: Callable[[], None]
 ) -> list[Observations]:
