@@ -108,13 +108,13 @@ def past_four_abandoned_threads_exports_are_refused_until_one_ends() -> None:
             exporter.export(spans(1))
             assert exporter.health().hung_calls == hung
             clock.advance(10)
-    assert exporter.export(spans(1)) is FAILURE
-    assert len(inner.calls) == 4
-    assert exporter.health().blocked_reason
-    inner.let_out(1)
-    until(lambda: exporter.health().hung_calls == 3)
-    assert exporter.export(spans(1)) is SUCCESS
-    assert exporter.health().blocked_reason is None
+        assert exporter.export(spans(1)) is FAILURE
+        assert len(inner.calls) == 4
+        assert exporter.health().blocked_reason
+        inner.let_out(1)
+        until(lambda: exporter.health().hung_calls == 3)
+        assert exporter.export(spans(1)) is SUCCESS
+        assert exporter.health().blocked_reason is None
     inner.let_all_out()
 
 
