@@ -133,3 +133,19 @@ def test_an_owner_that_is_gone_leaves_nothing_behind() -> None:
 
     assert not made.is_closed  # its owner's to close, or whoever else holds it
     assert len(one_a_hub._all) == before - 1
+
+
+@pytest.mark.usefixtures("_patched")
+def test_an_owner_that_goes_while_a_hub_is_left_is_passed_over() -> None:
+    others: list[OneAHub[Made]] = []
+    first = OneAHub(Made(), Made, lambda _: others.clear())
+    others.append(one_a_hub_of_made())
+    last = one_a_hub_of_made()
+
+    def leave() -> bool:
+        _, made = first.here, last.here
+        leave_hub()
+        return made.is_closed
+
+    assert elsewhere(leave)
+    assert others == []
