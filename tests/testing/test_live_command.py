@@ -221,7 +221,7 @@ def test_a_window_that_is_closed_ends_it(start: Start) -> None:
 
     terminal.hang_up()
 
-    assert terminal.process.wait(20) is not None
+    assert terminal.process.wait(20) == 0
 
 
 def test_a_terminal_that_is_stopped_does_not_stop_the_collector(start: Start, make_spans: MakeSpans) -> None:

@@ -8,6 +8,7 @@ import errno
 import fcntl
 import os
 import struct
+import sys
 import termios
 import time
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from breaker_exporter.testing.__main__ import _by_hand, parser
 from breaker_exporter.testing._arrivals import Arrivals
 from breaker_exporter.testing._live.terminal import Terminal
 from breaker_exporter.testing._live.view import LiveView
@@ -34,6 +36,23 @@ class Shared(Terminal):
         return self.foreground
 
 
+def written_to(end: int) -> bytes:
+    """What has been written by now to the other end of a pseudo-terminal."""
+    found = b""
+    with contextlib.suppress(BlockingIOError):
+        while data := os.read(end, 65_536):
+            found += data
+    return found
+
+
+async def until_shown(end: int, text: bytes) -> None:
+    found = b""
+    async with asyncio.timeout(_WAIT):
+        while text not in found:
+            await asyncio.sleep(0.01)
+            found += written_to(end)
+
+
 @dataclass
 class Line:
     """Both ends of a pseudo-terminal."""
@@ -43,11 +62,7 @@ class Line:
 
     def read(self) -> bytes:
         """What has been written by now."""
-        found = b""
-        with contextlib.suppress(BlockingIOError):
-            while data := os.read(self.other, 65_536):
-                found += data
-        return found
+        return written_to(self.other)
 
     @property
     def collects_lines(self) -> bool:
@@ -168,13 +183,6 @@ def test_its_size_is_known_or_assumed(line: Line, given: tuple[int, int], size: 
 def test_the_table_rests_in_the_background(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("breaker_exporter.testing._live.view._EVERY", 0.01)
 
-    async def until_shown(text: bytes) -> None:
-        found = b""
-        async with asyncio.timeout(_WAIT):
-            while text not in found:
-                await asyncio.sleep(0.01)
-                found += line.read()
-
     async def until_quiet() -> None:
         async with asyncio.timeout(_WAIT):
             while line.read():
@@ -187,16 +195,45 @@ def test_the_table_rests_in_the_background(line: Line, monkeypatch: pytest.Monke
         view = LiveView(server, arrivals, line.terminal, lambda: None)
         showing = asyncio.create_task(view.run())
         try:
-            await until_shown(b"What arrives")
+            await until_shown(line.other, b"What arrives")
             line.terminal.foreground = False
             await until_quiet()
             line.terminal.foreground = True
-            await until_shown(b"What arrives")
+            await until_shown(line.other, b"What arrives")
             line.terminal.write(b"x" * 1_000_000)
-            await until_shown(b"What arrives")
+            await until_shown(line.other, b"What arrives")
         finally:
             showing.cancel()
             await asyncio.wait([showing])
             await server.stop()
 
     asyncio.run(show())
+
+
+@pytest.mark.parametrize("found_by", ["its keys", "the next picture"])
+def test_a_window_that_is_closed_ends_the_command_without_a_word(
+    found_by: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, theirs = os.openpty()
+    os.set_blocking(ours, False)
+    monkeypatch.setattr("breaker_exporter.testing._live.view._EVERY", 3_600.0)
+    if found_by == "the next picture":
+        monkeypatch.setattr(Terminal, "keys", lambda _: "")
+    monkeypatch.setenv("TERM", "xterm")
+
+    async def run() -> None:
+        arrivals, stop = Arrivals(), asyncio.Event()
+        server = CollectorServer(0, 0, 0, arrivals)
+        await server.start()
+        try:
+            async with asyncio.timeout(_WAIT):
+                command = asyncio.create_task(_by_hand(server, arrivals, parser().parse_args([]), stop))
+                await until_shown(ours, b"What arrives")
+                os.close(ours)
+                await command
+        finally:
+            await server.stop()
+
+    with open(theirs, "w") as stdout:
+        monkeypatch.setattr(sys, "stdout", stdout)
+        asyncio.run(run())

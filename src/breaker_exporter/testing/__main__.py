@@ -112,7 +112,7 @@ async def _shown(view: LiveView, stop: asyncio.Event) -> None:
     showing.add_done_callback(lambda _: stop.set())  # it has failed
     await stop.wait()
     showing.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
+    with contextlib.suppress(asyncio.CancelledError, OSError):  # the terminal is gone
         await showing
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import select
 import sys
 import termios
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from .keys import pressed
@@ -78,27 +80,34 @@ class Terminal(io.RawIOBase):
         return bool(self._pending)
 
     def enter(self) -> None:
-        """Have keys come one by one and without an echo; Ctrl-C and Ctrl-Z stay signals."""
-        self._before = termios.tcgetattr(self._fd)
-        mode = termios.tcgetattr(self._fd)
-        mode[_LFLAG] &= ~(termios.ICANON | termios.ECHO)
-        mode[_CC][termios.VMIN], mode[_CC][termios.VTIME] = 1, 0
-        termios.tcsetattr(self._fd, termios.TCSANOW, mode)
+        """Have keys come one by one and without an echo; Ctrl-C and Ctrl-Z stay signals.
+
+        Raises:
+            OSError: The terminal is gone.
+        """
+        with _termios_errors():
+            self._before = termios.tcgetattr(self._fd)
+            mode = termios.tcgetattr(self._fd)
+            mode[_LFLAG] &= ~(termios.ICANON | termios.ECHO)
+            mode[_CC][termios.VMIN], mode[_CC][termios.VTIME] = 1, 0
+            termios.tcsetattr(self._fd, termios.TCSANOW, mode)
 
     def leave(self) -> None:
-        """Undo `enter`, and write what is still to be written; does nothing in the background."""
+        """Undo `enter`, and write what is still to be written; does nothing in the background.
+
+        Raises:
+            OSError: The terminal is gone.
+        """
         before, self._before = self._before, None
         if before is None or not self.is_ours:
             self._pending.clear()
             return
-        for action in (
-            termios.TCOOFF,
-            termios.TCOON,
-        ):  # together they undo Ctrl-S
-            termios.tcflow(self._fd, action)
-        self.push(_LAST_WORDS)
-        self._pending.clear()
-        termios.tcsetattr(self._fd, termios.TCSANOW, before)
+        with _termios_errors():
+            for action in (termios.TCOOFF, termios.TCOON):  # together they undo Ctrl-S
+                termios.tcflow(self._fd, action)
+            self.push(_LAST_WORDS)
+            self._pending.clear()
+            termios.tcsetattr(self._fd, termios.TCSANOW, before)
 
     def keys(self) -> str | None:
         """Return the keys pressed since the last call; ``None`` once the terminal is gone."""
@@ -140,3 +149,12 @@ class Terminal(io.RawIOBase):
                 del self._pending[: os.write(self._fd, self._pending)]
             except BlockingIOError:
                 return
+
+
+@contextlib.contextmanager
+def _termios_errors() -> Iterator[None]:
+    """Raise an error of ``termios`` as the `OSError` that it is not."""
+    try:
+        yield
+    except termios.error as error:
+        raise OSError(*error.args) from None
