@@ -92,13 +92,13 @@ class Sender:
         """Keep nothing of the application alive, where there is nothing to make a step for.
 
         Args:
-            has_nothing: Says so; called under the lock. What comes in later sets a context of its own.
+            has_nothing: Says so. What comes in after it was asked has set a context of its own, which stays.
         """
-        with self.lock:
-            before = self._context
-            # In a signal handler, something may come in right after it was asked.
-            if has_nothing() and self._context is before:
-                self._context = _NOTHING
+        before = self._context
+        if has_nothing():
+            with self.lock:
+                if self._context is before:
+                    self._context = _NOTHING
 
     def run(self, call: Callable[[], Answer]) -> Answer:
         """Make a call in a copy of the context that steps are made in."""
