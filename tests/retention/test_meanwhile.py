@@ -79,7 +79,7 @@ def test_what_is_gone_when_its_turn_comes_is_left_out(
     assert not custody._backlog.take(gone)
     assert custody._last_sends._send_one(gone, 0.0)
     with monkeypatch.context() as chosen:
-        chosen.setattr(custody._choice, "next", lambda probe_in, now: (gone, 0.0))
+        chosen.setattr(custody._steps._choice, "next", lambda probe_in, now: (gone, 0.0))
         assert custody._step() == 0.0
     assert inner.sent == []
     custody._kept_accounts.drop(1, 0, Loss.EVICTED, "for the sums")

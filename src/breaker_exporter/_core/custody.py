@@ -11,22 +11,17 @@ import os
 from .._concurrency.thrown import passing_on
 from . import deadline_clock as time
 from .accounts import Accounts
-from .backlog import Backlog
-from .change import LOOKS_AGAIN, Change
-from .choice import Choice
+from .change import LOOKS_AGAIN
 from .custody_end import CustodyEnd
+from .custody_parts import CustodyParts
 from .custody_settings import CustodySettings
-from .discards import Discards
 from .disk_order import Census
 from .intake import Intake
-from .kept_accounts import KeptAccounts
 from .last_sends import LastSends
 from .parcel_calls import ParcelCalls
-from .replay_pace import ReplayPace
 from .runner import Runner
 from .sender import Sender
 from .sender_steps import SenderSteps
-from .store import Store
 
 
 class Custody:
@@ -43,65 +38,20 @@ class Custody:
     """
 
     def __init__(self, settings: CustodySettings, accounts: Accounts, runner: Runner) -> None:
-        retention = settings.retention
+        parts = CustodyParts.of(settings, accounts, runner)
         self._settings = settings
         self._accounts = accounts
+        self._kept_accounts = parts.kept_accounts
         self._runner = runner
-        self._change = Change()
-        self._kept_accounts = KeptAccounts(accounts)
-        self._discards = Discards(self._kept_accounts, settings.destination, retention)
-        self._backlog = Backlog(retention.budget, self._discards.evicted)
-        self._store = Store(self._backlog)
-        self._pace = ReplayPace(retention.replay_rate, carries_live=settings.in_order)
-        self._choice = Choice(self._store, self._pace, in_order=settings.in_order)
-        self._calls = ParcelCalls(
-            settings.name,
-            accounts,
-            self._kept_accounts,
-            runner,
-            settings.destination,
-            self._store,
-            self._pace,
-            self._choice,
-            settings.attempt_timeout,
-            self._change,
-        )
-        self._steps = SenderSteps(
-            accounts,
-            runner,
-            self._store,
-            self._pace,
-            self._choice,
-            self._calls,
-            self._discards,
-            retention.max_age,
-            settings.attempt_timeout,
-        )
+        self._store = parts.store
+        self._backlog = parts.store.backlog
+        self._change = parts.change
+        self._calls = ParcelCalls(parts)
+        self._steps = SenderSteps(parts, self._calls)
         self._sender = Sender(settings.name, self._step)
-        self._last_sends = LastSends(
-            accounts, runner, self._store, self._choice, self._calls, self._sender, self._change
-        )
-        self.intake = Intake(
-            settings,
-            accounts,
-            runner,
-            self._store,
-            self._pace,
-            self._choice,
-            self._calls,
-            self._sender,
-            self._last_sends,
-        )
-        self._end = CustodyEnd(
-            settings,
-            runner,
-            self._store,
-            self.intake,
-            self._sender,
-            self._last_sends,
-            self._discards,
-            self._change,
-        )
+        self._last_sends = LastSends(parts, self._calls, self._sender)
+        self.intake = Intake(parts, self._calls, self._sender, self._last_sends)
+        self._end = CustodyEnd(parts, self.intake, self._sender, self._last_sends)
         self._service: str | None = None
         self.has_looked = settings.place is None
         self._pid = os.getpid()

@@ -7,15 +7,12 @@ import logging
 from .._base.log import counted, say
 from .._concurrency.thrown import passing_on
 from . import deadline_clock as time
-from .change import LOOKS_AGAIN, Change
-from .custody_settings import CustodySettings
-from .discards import Discards
+from .change import LOOKS_AGAIN
+from .custody_parts import CustodyParts
 from .intake import Intake
 from .last_sends import LastSends
 from .retention_settings import RETAIN_DIRECTORY
-from .runner import Runner
 from .sender import Sender
-from .store import Store
 
 _SHARE_OF_DISK = 0.2
 """Part of the time of a shutdown that is kept for writing."""
@@ -27,38 +24,24 @@ class CustodyEnd:
     """Ends the custody of one exporter in one process.
 
     Args:
-        settings: Of the exporter.
-        runner: Makes the calls.
-        store: Holds what waits.
+        parts: Of the custody.
         intake: Is closed.
         sender: Is stopped.
         last_sends: Makes the last calls.
-        discards: Gets what is left.
-        change: Happens when a parcel is settled.
 
     Attributes:
         is_drained: True once the shutdown has sent what it had the time for.
     """
 
-    def __init__(
-        self,
-        settings: CustodySettings,
-        runner: Runner,
-        store: Store,
-        intake: Intake,
-        sender: Sender,
-        last_sends: LastSends,
-        discards: Discards,
-        change: Change,
-    ) -> None:
-        self._settings = settings
-        self._runner = runner
-        self._store = store
+    def __init__(self, parts: CustodyParts, intake: Intake, sender: Sender, last_sends: LastSends) -> None:
+        self._settings = parts.settings
+        self._runner = parts.runner
+        self._store = parts.store
         self._intake = intake
         self._sender = sender
         self._last_sends = last_sends
-        self._discards = discards
-        self._change = change
+        self._discards = parts.discards
+        self._change = parts.change
         self.is_drained = False
 
     def close(self, deadline: float) -> bool:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .destination import Destination
 from .disk_place import DiskPlace
-from .parcel_calls import Destination
 from .retention import Retention
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from .destination import Destination
 from .kept_accounts import KeptAccounts
 from .loss import Loss
 from .parcel import Parcel
-from .parcel_calls import Destination
 from .retention import Retention
 
 

@@ -17,21 +17,16 @@ from .._concurrency import hub
 from .._concurrency.log_feedback import without_feedback
 from .._concurrency.thrown import passing_on
 from . import deadline_clock as time
-from .accounts import Accounts
 from .batch import Batch
-from .choice import Choice
-from .custody_settings import CustodySettings
+from .custody_parts import CustodyParts
 from .last_sends import LastSends
 from .loss import Loss
 from .parcel import Parcel
 from .parcel_calls import ParcelCalls
 from .payload import Payload
-from .replay_pace import ReplayPace
 from .report import Verdict, raised
 from .rest import rest
-from .runner import Runner
 from .sender import Sender
-from .store import Store
 
 _ANSWER_WITHIN = 1.0
 """Seconds that ``export`` waits for the answer to its batch."""
@@ -42,12 +37,7 @@ class Intake:
     """Takes batches of one exporter in one process into custody.
 
     Args:
-        settings: Of the exporter.
-        accounts: Of the exporter, with its circuit.
-        runner: Makes the calls.
-        store: Holds what waits.
-        pace: Of the replay, which goes by the live rate.
-        choice: Knows what is to be sent first.
+        parts: Of the custody.
         calls: Makes the call for a batch that may be sent at once.
         sender: Makes the calls for the others.
         last_sends: Makes them where no sender can be started any more.
@@ -57,25 +47,16 @@ class Intake:
     """
 
     def __init__(
-        self,
-        settings: CustodySettings,
-        accounts: Accounts,
-        runner: Runner,
-        store: Store,
-        pace: ReplayPace,
-        choice: Choice,
-        calls: ParcelCalls,
-        sender: Sender,
-        last_sends: LastSends,
+        self, parts: CustodyParts, calls: ParcelCalls, sender: Sender, last_sends: LastSends
     ) -> None:
-        self._name = settings.name
-        self._unit = settings.unit
-        self._accounts = accounts
-        self._runner = runner
-        self._store = store
-        self._backlog = store.backlog
-        self._pace = pace
-        self._choice = choice
+        self._name = parts.settings.name
+        self._unit = parts.settings.unit
+        self._accounts = parts.accounts
+        self._runner = parts.runner
+        self._store = parts.store
+        self._backlog = parts.store.backlog
+        self._pace = parts.pace
+        self._choice = parts.choice
         self._calls = calls
         self._sender = sender
         self._last_sends = last_sends

@@ -7,46 +7,30 @@ from collections import deque
 from functools import partial
 
 from . import deadline_clock as time
-from .accounts import Accounts
-from .change import LOOKS_AGAIN, Change
-from .choice import Choice
+from .change import LOOKS_AGAIN
+from .custody_parts import CustodyParts
 from .parcel import Parcel
 from .parcel_calls import ParcelCalls
-from .runner import Runner
 from .sender import Sender
-from .store import Store
 
 
 class LastSends:
     """Makes the calls for what waits, while the circuit is closed.
 
     Args:
-        accounts: Of the exporter, with its circuit.
-        runner: Knows when all calls are to be over.
-        store: Holds what waits.
-        choice: Knows whether the order matters.
-        calls: Makes them.
+        parts: Of the custody.
+        calls: Makes the calls.
         sender: Knows the context to make them in.
-        change: Happens when a parcel is settled.
     """
 
-    def __init__(
-        self,
-        accounts: Accounts,
-        runner: Runner,
-        store: Store,
-        choice: Choice,
-        calls: ParcelCalls,
-        sender: Sender,
-        change: Change,
-    ) -> None:
-        self._accounts = accounts
-        self._runner = runner
-        self._backlog = store.backlog
-        self._choice = choice
+    def __init__(self, parts: CustodyParts, calls: ParcelCalls, sender: Sender) -> None:
+        self._accounts = parts.accounts
+        self._runner = parts.runner
+        self._backlog = parts.store.backlog
+        self._choice = parts.choice
         self._calls = calls
         self._sender = sender
-        self._change = change
+        self._change = parts.change
         self._pid = os.getpid()
 
     def send(self, until: float, *, is_last: bool = False) -> bool:

@@ -3,78 +3,36 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from typing import Protocol
 
 from .._base.log import say
 from . import deadline_clock as time
-from .accounts import Accounts
-from .change import Change
-from .choice import Choice
-from .kept_accounts import KeptAccounts
+from .custody_parts import CustodyParts
 from .parcel import Parcel
 from .parcel_attempt import ParcelAttempt
-from .payload import Delivery, Payload
-from .replay_pace import ReplayPace
 from .report import Cause, Verdict
-from .runner import Runner
 from .settlement import COMES_BACK, Settlement, settlement_of
-from .store import Store
 from .turn import CannotStart, Outcome, Refused, Returned
-
-
-class Destination(Protocol):
-    """The exporter that payloads go to."""
-
-    def send_of(self, payload: Payload) -> Callable[[], Delivery]:
-        """The call that sends `payload` once."""
-        ...
-
-    def drop(self, payload: Payload) -> None:
-        """`payload` will not be sent any more."""
-        ...
 
 
 class ParcelCalls:
     """Makes the calls of one exporter, and says what becomes of their parcels.
 
     Args:
-        name: The exporter's name.
-        accounts: Of the exporter, with its circuit.
-        kept_accounts: Of what it keeps.
-        runner: Makes the calls.
-        destination: Where payloads go.
-        store: Holds the parcels, and the files of those that lie on disk.
-        pace: Of the replay.
-        choice: Of the next parcel.
-        timeout: Seconds that one call may take.
-        change: Happens when a parcel is settled.
+        parts: Of the custody.
     """
 
-    def __init__(
-        self,
-        name: str,
-        accounts: Accounts,
-        kept_accounts: KeptAccounts,
-        runner: Runner,
-        destination: Destination,
-        store: Store,
-        pace: ReplayPace,
-        choice: Choice,
-        timeout: float,
-        change: Change,
-    ) -> None:
-        self._name = name
-        self._accounts = accounts
-        self._kept_accounts = kept_accounts
-        self._runner = runner
-        self._destination = destination
-        self._store = store
-        self._backlog = store.backlog
-        self._pace = pace
-        self._choice = choice
-        self._timeout = timeout
-        self._change = change
+    def __init__(self, parts: CustodyParts) -> None:
+        self._name = parts.settings.name
+        self._accounts = parts.accounts
+        self._kept_accounts = parts.kept_accounts
+        self._runner = parts.runner
+        self._destination = parts.settings.destination
+        self._store = parts.store
+        self._backlog = parts.store.backlog
+        self._pace = parts.pace
+        self._choice = parts.choice
+        self._timeout = parts.settings.attempt_timeout
+        self._change = parts.change
         self._accepted = 0
         self._said_no_thread = False
 

@@ -5,14 +5,9 @@ from __future__ import annotations
 import os
 
 from . import deadline_clock as time
-from .accounts import Accounts
-from .choice import Choice
-from .discards import Discards
+from .custody_parts import CustodyParts
 from .parcel_calls import ParcelCalls
-from .replay_pace import ReplayPace
 from .rest import rest
-from .runner import Runner
-from .store import Store
 
 _LOOK_AGAIN = 1.0
 """Seconds at most until the sender looks again, whatever it waits for: a clock may jump."""
@@ -22,39 +17,21 @@ class SenderSteps:
     """Sends what waits, one parcel a step.
 
     Args:
-        accounts: Of the exporter, with its circuit.
-        runner: Knows the call that is out.
-        store: Holds what waits.
-        pace: Of the replay.
-        choice: Of the next parcel.
+        parts: Of the custody.
         calls: Makes the calls.
-        discards: Gets what has grown too old.
-        max_age: Seconds.
-        attempt_timeout: Seconds that one call may take.
     """
 
-    def __init__(
-        self,
-        accounts: Accounts,
-        runner: Runner,
-        store: Store,
-        pace: ReplayPace,
-        choice: Choice,
-        calls: ParcelCalls,
-        discards: Discards,
-        max_age: float,
-        attempt_timeout: float,
-    ) -> None:
-        self._accounts = accounts
-        self._runner = runner
-        self._store = store
-        self._backlog = store.backlog
-        self._pace = pace
-        self._choice = choice
+    def __init__(self, parts: CustodyParts, calls: ParcelCalls) -> None:
+        self._accounts = parts.accounts
+        self._runner = parts.runner
+        self._store = parts.store
+        self._backlog = parts.store.backlog
+        self._pace = parts.pace
+        self._choice = parts.choice
         self._calls = calls
-        self._discards = discards
-        self._max_age = max_age
-        self._attempt_timeout = attempt_timeout
+        self._discards = parts.discards
+        self._max_age = parts.settings.retention.max_age
+        self._attempt_timeout = parts.settings.attempt_timeout
         self._pid = os.getpid()
 
     def make(self) -> float | None:
