@@ -14,7 +14,7 @@ from ..otlp import _environment as variables
 from ..otlp._packages import cause_of
 from ..otlp._signals import LOGS, METRICS, TRACES, Signal
 from .exporter_names import OTLP, entry_point
-from .instance_id import keeps_given
+from .instance_id import with_given
 
 if TYPE_CHECKING:
     from .._base.environment import Environment
@@ -60,12 +60,14 @@ def otlp_exporter(protocol: otlp.Protocol, settings: Settings, environment: Envi
     exporters = import_module("..otlp", __package__)
     by_http, by_grpc = _OTLP[settings.signal]
     make = getattr(exporters, by_grpc if protocol == "grpc" else by_http)
-    made = make(
-        settings.endpoint, headers=settings.headers, timeout=settings.timeout, _environment=environment
+    resource_of = {} if settings.signal is METRICS else {"_resource_of": with_given()}
+    return make(
+        settings.endpoint,
+        headers=settings.headers,
+        timeout=settings.timeout,
+        _environment=environment,
+        **resource_of,
     )
-    if settings.signal is not METRICS:
-        keeps_given(made)
-    return made
 
 
 def foreign(name: str, signal: Signal) -> Any:

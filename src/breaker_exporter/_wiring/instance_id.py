@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import uuid
+from collections.abc import Callable
 from functools import partial
 
 from opentelemetry.sdk import resources
@@ -42,13 +43,14 @@ def of_one_process(resource: Resource) -> Resource:
     return resource.merge(Resource({_KEY: own}))
 
 
-def keeps_given(exporter: object) -> None:
-    """Have an exporter of spans or log records send the id that the environment gives, in a child too.
+def with_given() -> Callable[[Resource], Resource] | None:
+    """Return how a resource gets the id of the environment back, in a child too; ``None``: that gives none.
 
-    The handler of the SDK's that replaces it there runs after any of ours, and on providers of others too.
+    For exporters of spans and log records: the SDK's handler that replaces the id in a child runs after any
+    of ours, and on providers of others too.
     """
-    if given := OTELResourceDetector().detect().attributes.get(_KEY):
-        exporter.resource_of = partial(_with_id, str(given))  # type: ignore[attr-defined]
+    given = OTELResourceDetector().detect().attributes.get(_KEY)
+    return partial(_with_id, str(given)) if given else None
 
 
 def _with_id(given: str, resource: Resource) -> Resource:

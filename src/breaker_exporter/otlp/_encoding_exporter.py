@@ -11,7 +11,6 @@ from .._concurrency.thrown import waiting
 from .._core.payload import Delivery
 from .._core.report import Verdict, raised
 from ._delivery import deliver
-from ._encode.groups import ResourceOf
 from ._encode.request import Request
 from ._exporter import SHUT_DOWN, Batch, OTLPExporter
 from ._joining import joined
@@ -39,11 +38,9 @@ class EncodingExporter(OTLPExporter[Batch]):
 
     Attributes:
         signal: The name of the signal that all its payloads are of, such as ``spans``.
-        resource_of: Returns the resource that is sent in place of one; ``None``: that itself.
     """
 
     signal: str
-    resource_of: ResourceOf | None = None
 
     @without_feedback
     def encode_batch(self, batch: Batch) -> EncodedPayload:

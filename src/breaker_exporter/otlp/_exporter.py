@@ -13,6 +13,7 @@ from .._concurrency.log_feedback import watch_loggers, without_feedback
 from .._core.report import Cause, ExportReport, Verdict, raised
 from ._delivery import deliver
 from ._encode.batch import Encoded
+from ._encode.groups import ResourceOf
 from ._encode.request import Request
 from ._pacing import Pace
 from ._payload import EncodedPayload
@@ -34,6 +35,7 @@ class OTLPExporter(abc.ABC, Generic[Batch]):
         timeout: Seconds for one batch, encoding included.
         max_request_size: Bytes of a request before compression; 0: any number.
         metrics: What the exporter counts of itself; ``None``: nothing.
+        resource_of: Returns the resource that is sent in place of one; ``None``: that itself.
     """
 
     _signal: ClassVar[Signal]
@@ -50,12 +52,14 @@ class OTLPExporter(abc.ABC, Generic[Batch]):
         timeout: float,
         max_request_size: int,
         metrics: SelfMetrics | None,
+        resource_of: ResourceOf | None = None,
     ) -> None:
         watch_loggers()
         self._sender = sender
         self._timeout = timeout
         self._max_request_size = max_request_size
         self._metrics = metrics
+        self._resource_of = resource_of
         self._pace = Pace()
         self._remarks = Remarks(sender.destination)
         self._is_shut_down = False

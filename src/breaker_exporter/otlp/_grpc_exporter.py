@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import grpc
     from opentelemetry.metrics import MeterProvider
 
+    from ._encode.groups import ResourceOf
     from ._grpc_sender import ChannelOptions, Headers
 
 
@@ -38,6 +39,7 @@ class GRPCExporter(OTLPExporter[Batch]):
         max_request_size: int | None = None,
         meter_provider: MeterProvider | None = None,
         _environment: Environment | None = None,
+        _resource_of: ResourceOf | None = None,
     ) -> None:
         """Make an exporter. A bad variable is one WARNING and counts as unset.
 
@@ -73,7 +75,7 @@ class GRPCExporter(OTLPExporter[Batch]):
             ValueError: An argument is out of range.
             TelemetryError: A variable is bad, where strict.
         """
-        # Ours alone: variables that were checked already, or none at all.
+        # For this package alone, as _resource_of: variables that were checked already, or none at all.
         environment = Environment() if _environment is None else _environment
         sender = grpc_sender(
             self._signal,
@@ -91,4 +93,5 @@ class GRPCExporter(OTLPExporter[Batch]):
             timeout=variables.timeout(environment, self._signal, timeout),
             max_request_size=otlp.GRPC_MAX_REQUEST_SIZE.accept(max_request_size),
             metrics=self_metrics("grpc", self._signal, sender.destination, meter_provider, environment),
+            resource_of=_resource_of,
         )

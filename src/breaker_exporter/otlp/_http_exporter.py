@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import requests
     from opentelemetry.metrics import MeterProvider
 
+    from ._encode.groups import ResourceOf
     from ._settings import Compression
 
 
@@ -44,6 +45,7 @@ class HTTPExporter(OTLPExporter[Batch]):
         max_request_size: int | None = None,
         meter_provider: MeterProvider | None = None,
         _environment: Environment | None = None,
+        _resource_of: ResourceOf | None = None,
     ) -> None:
         """Make an exporter. A bad variable is one WARNING and counts as unset.
 
@@ -79,7 +81,7 @@ class HTTPExporter(OTLPExporter[Batch]):
             ValueError: An argument is out of range.
             TelemetryError: A variable is bad, where strict.
         """
-        # Ours alone: variables that were checked already, or none at all.
+        # For this package alone, as _resource_of: variables that were checked already, or none at all.
         environment = Environment() if _environment is None else _environment
         given = Files(certificate_file, client_key_file, client_certificate_file)
         variables.check_given_files(given, "http/protobuf")
@@ -105,4 +107,5 @@ class HTTPExporter(OTLPExporter[Batch]):
             timeout=variables.timeout(environment, self._signal, timeout),
             max_request_size=otlp.MAX_REQUEST_SIZE.accept(max_request_size),
             metrics=self_metrics("http/protobuf", self._signal, url, meter_provider, environment),
+            resource_of=_resource_of,
         )

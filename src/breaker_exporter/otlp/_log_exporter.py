@@ -37,7 +37,7 @@ class OTLPLogRecordExporter(EncodingExporter[Sequence[ReadableLogRecord]], LogRe
         return self._export(batch)
 
     def _encode(self, batch: Sequence[ReadableLogRecord], limit: int, rest: Callable[[], None]) -> Encoded:
-        return encode_log_records(batch, limit, rest, self.resource_of)
+        return encode_log_records(batch, limit, rest, self._resource_of)
 
     def _count(self, batch: Sequence[ReadableLogRecord]) -> int:
         return len(batch)

@@ -39,7 +39,7 @@ class OTLPSpanExporter(EncodingExporter[Sequence[ReadableSpan]], SpanExporter):
         return self._export(spans)
 
     def _encode(self, batch: Sequence[ReadableSpan], limit: int, rest: Callable[[], None]) -> Encoded:
-        return encode_spans(batch, limit, rest, self.resource_of)
+        return encode_spans(batch, limit, rest, self._resource_of)
 
     def _count(self, batch: Sequence[ReadableSpan]) -> int:
         return len(batch)
