@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from breaker_exporter import Cause, CircuitState, ExportReport, Retention, SharedCircuit, Verdict
-from breaker_exporter._core import replay_pace, sender_steps
+from breaker_exporter._core import replay_pace, sender, sender_steps
 from breaker_exporter.testing import ScriptedExporter, fail, hang, succeed
 
 from .._signals import EACH_SIGNAL, LOGS, METRICS, SIGNALS, SPANS, Signal
@@ -66,6 +67,46 @@ def test_items_are_counted_and_each_ends_in_one_outcome(signal: Signal, make: Ma
     health = exporter.health()
     assert (health.received, health.exported, health.failed, health.refused) == (10, 2, 3, 5)
     assert adds_up(health)
+
+
+REFUSED = ExportReport(Verdict.FAILED, reason="connection refused", cause=Cause.UNREACHABLE)
+ENDED_BY_SHUTDOWN = "the exporter was shut down meanwhile", "exporter is shut down"
+
+
+@pytest.mark.parametrize("reason", ENDED_BY_SHUTDOWN)
+def test_a_call_that_the_shutdown_ends_hides_no_cause(signal: Signal, make: Make, reason: str) -> None:
+    """G2: the last error is why calls have failed since the last success, as far as that is known."""
+    refused, ended = (partial(_say, report) for report in (REFUSED, replace(REFUSED, reason=reason)))
+    exporter = make(ScriptedExporter([refused, ended, succeed, ended]), failure_threshold=9)
+    errors = []
+
+    for _ in range(4):
+        exporter.export(signal.batch(1))
+        errors.append(exporter.health().last_error)
+
+    assert errors == [*["connection refused"] * 3, reason]
+
+
+@pytest.mark.parametrize("reason", ENDED_BY_SHUTDOWN)
+def test_nor_does_one_with_what_was_kept(
+    signal: Signal,
+    make: Make,
+    reason: str,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    refused, ended = (partial(_say, report) for report in (REFUSED, replace(REFUSED, reason=reason)))
+    script = ScriptedExporter([refused, ended])
+    exporter = make(script, failure_threshold=9, retention=Retention())
+    monkeypatch.setattr(sender, "start_in_background", lambda *args: args[-1]())  # the shutdown sends it
+
+    exporter.export(signal.batch(2))
+    exporter.shutdown(1000)
+
+    assert len(script.calls) == 2
+    assert caplog.messages[-1].endswith(
+        "2 dropped since the process ended; the last error: connection refused"
+    )
 
 
 def test_an_empty_batch_succeeds_and_touches_nothing(signal: Signal, make: Make) -> None:

@@ -93,7 +93,8 @@ class ExporterHealth:
         hung_calls: Number of calls given up and still stuck.
         opened: Number of times the circuit opened, failed probes included.
         blocked_reason: The reason why no probe may run although one is due, else ``None``.
-        last_error: Short text without secrets, or ``None``.
+        last_error: Short text without secrets, or ``None``. That the shutdown has ended a call takes no place
+            of a cause that is known since the last success.
         last_success_at: Unix seconds, or ``None``.
         last_failure_at: Unix seconds, or ``None``.
     """

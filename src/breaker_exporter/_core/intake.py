@@ -24,13 +24,12 @@ from .loss import Loss
 from .parcel import Parcel
 from .parcel_calls import ParcelCalls
 from .payload import Payload
-from .report import Verdict, raised
+from .report import AFTER_SHUTDOWN, Verdict, raised
 from .rest import rest
 from .sender import Sender
 
 _ANSWER_WITHIN = 1.0
 """Seconds that ``export`` waits for the answer to its batch."""
-_SHUT_DOWN = "exporter is shut down"
 
 
 class Intake:
@@ -113,7 +112,7 @@ class Intake:
         if not (reason := self._refusal()):  # its time may have come meanwhile
             parcel = self._backlog.take_in(payload, now, wall.time(), self._accounts.outages)
         if parcel is None:
-            self._accounts.refuse(batch, reason or _SHUT_DOWN)
+            self._accounts.refuse(batch, reason or AFTER_SHUTDOWN)
             return False
         self._pace.live(payload.items, now)
         return self._send_or_keep(batch, parcel, min(until, now + _ANSWER_WITHIN), is_live=is_live)
@@ -149,7 +148,7 @@ class Intake:
 
     def _refusal(self) -> str | None:
         if self.is_closed:
-            return _SHUT_DOWN
+            return AFTER_SHUTDOWN
         if self._runner.is_over:
             return "no time left"
         if self._runner.is_inside():

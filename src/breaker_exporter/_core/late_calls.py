@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable
 
 from . import deadline_clock as time
+from .report import ENDED_BY_SHUTDOWN
 from .turn import CutShort, Outcome, Overran, Raised, Task, Turn
 from .turns import Turns
 
@@ -88,7 +89,7 @@ class LateCalls:
             False where the call was given up meanwhile: what it ran on is not wanted any more.
         """
         if turn.is_cut and isinstance(outcome, Raised) and not isinstance(outcome.error, Exception):
-            outcome = Raised(CutShort("the exporter was shut down meanwhile"))
+            outcome = Raised(CutShort(ENDED_BY_SHUTDOWN))
         with self._turns.lock:
             turn.outcome = outcome
             wanted = turn not in self._abandoned

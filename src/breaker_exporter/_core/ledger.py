@@ -15,6 +15,7 @@ from .drops import Drops
 from .loss import DROPS, Loss
 from .loss_summary import SUMMARY_EVERY, Pending, Summary
 from .replay import Replay
+from .report import AFTER_SHUTDOWN, ENDED_BY_SHUTDOWN
 
 if TYPE_CHECKING:
     from .settlement import Settlement
@@ -49,6 +50,7 @@ class Ledger:
         self.resent = 0
         self.lost_in_outage = 0
         self.last_error: str | None = None
+        self._has_cause = False
         self.last_success_at: float | None = None
         self.last_failure_at: float | None = None
         self.outages = 0
@@ -94,14 +96,14 @@ class Ledger:
             self.lost_in_outage = 0
         if exported or (lived and not lost):
             self.last_success_at = time.time()
+            self._has_cause = False
         if lost or not lived:
             self.fail(lost, reason, kind, now)
 
     def fail(self, items: int, reason: str, kind: Loss, now: float) -> None:
         self.failed += items
         self._losses[kind] += items
-        self.last_error = reason
-        self.last_failure_at = time.time()
+        self._note_failure(reason)
         if kind is not Loss.FAILED:
             self._summary.add(items, reason, now)
             return
@@ -114,7 +116,7 @@ class Ledger:
         self.resent += resent
         if found.left is not None:
             self.retained += found.left.items
-            self.last_error, self.last_failure_at = found.report.reason, time.time()
+            self._note_failure(found.report.reason)
         if found.accepted or found.lost:
             self.settle(found.accepted, found.lost, found.report.reason, found.kind, now)
         if outage < self.outages:
@@ -137,7 +139,7 @@ class Ledger:
     def fail_file(self, found: Settlement, resent: int) -> None:
         """Account for a call with a file that stays as it is: its items are counted when it goes."""
         self.resent += resent
-        self.last_error, self.last_failure_at = found.report.reason, time.time()
+        self._note_failure(found.report.reason)
 
     def recover(self, items: int, found: Settlement, resent: int, now: float) -> None:
         """Account for the items of a file that is removed, since a call with it was made."""
@@ -201,6 +203,13 @@ class Ledger:
             "stopped: %s exported, %d lost since this process began: %s%s%s",
             (exported, lost, kinds, waiting, f"; the last error: {self.last_error}" if has_failed else ""),
         )
+
+    def _note_failure(self, reason: str) -> None:
+        self.last_failure_at = time.time()
+        # Why calls have failed since the last success tells more than that we have ended one.
+        is_cause = reason not in (ENDED_BY_SHUTDOWN, AFTER_SHUTDOWN)
+        if is_cause or not self._has_cause:
+            self.last_error, self._has_cause = reason, is_cause
 
     def _lose_kept(self, items: int, reason: str, kind: Loss, now: float) -> None:
         self._losses[kind] += items

@@ -10,6 +10,10 @@ from .._base.redaction import origin
 
 LONGEST_PAUSE = 86_400.0
 """Seconds that a backend may ask to be left alone for: what is longer is clipped by the circuit anyway."""
+ENDED_BY_SHUTDOWN = "the exporter was shut down meanwhile"
+"""The reason of a call that our shutdown has ended."""
+AFTER_SHUTDOWN = "exporter is shut down"
+"""The reason of a call that came after it."""
 
 
 class Verdict(enum.StrEnum):

@@ -13,6 +13,7 @@ from .._concurrency.fork import renew_lock_in_child
 from .._concurrency.parker import Parker, new_parker
 from .._concurrency.state_lock import holds_state_lock, new_state_lock
 from . import deadline_clock as time
+from .report import AFTER_SHUTDOWN
 from .turn import Refused, Turn
 
 
@@ -61,7 +62,7 @@ class Turns:
                 with self.lock:
                     limit = min(deadline, self.cut_at)
                     if self.is_closed:
-                        raise Refused("exporter is shut down")
+                        raise Refused(AFTER_SHUTDOWN)
                     if now >= limit:
                         raise Refused("no time left" if parker is None else "its time ended in the queue")
                     holder = self.holder

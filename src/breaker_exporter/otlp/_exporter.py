@@ -10,7 +10,7 @@ from typing import ClassVar, Generic, TypeVar
 
 from .._base.log import say
 from .._concurrency.log_feedback import watch_loggers, without_feedback
-from .._core.report import Cause, ExportReport, Verdict, raised
+from .._core.report import AFTER_SHUTDOWN, Cause, ExportReport, Verdict, raised
 from ._delivery import deliver
 from ._encode.batch import Encoded
 from ._encode.groups import ResourceOf
@@ -24,7 +24,7 @@ from ._signals import Signal
 
 Batch = TypeVar("Batch")
 
-SHUT_DOWN = ExportReport(Verdict.FAILED, reason="exporter is shut down", cause=Cause.UNREACHABLE)
+SHUT_DOWN = ExportReport(Verdict.FAILED, reason=AFTER_SHUTDOWN, cause=Cause.UNREACHABLE)
 
 
 class OTLPExporter(abc.ABC, Generic[Batch]):

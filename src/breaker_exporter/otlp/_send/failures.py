@@ -12,7 +12,7 @@ import requests
 from urllib3.exceptions import InvalidHeader, NewConnectionError
 
 from ..._base.redaction import cause, message
-from ..._core.report import Cause, Verdict
+from ..._core.report import ENDED_BY_SHUTDOWN, Cause, Verdict
 from .connections import AnswerTooLarge, Flight, Step
 from .interim import is_over_limit
 
@@ -135,7 +135,7 @@ def reason_of(error: Exception, flight: Flight, endpoint: str, secrets: Iterable
     if _is_of_requests(error):
         return message(str(error), secrets)
     if flight.is_over and not flight.is_late:
-        return "the exporter was shut down meanwhile"
+        return ENDED_BY_SHUTDOWN
     if is_late(error, flight):
         step = Step.CONNECT if isinstance(error, requests.ConnectTimeout) and not flight.peer else flight.step
         return step.value.format(peer=peer, seconds=flight.seconds)

@@ -11,7 +11,7 @@ import grpc
 
 from ..._base.redaction import message
 from ..._concurrency.memory import let_go
-from ..._core.report import Cause, Verdict
+from ..._core.report import AFTER_SHUTDOWN, ENDED_BY_SHUTDOWN, Cause, Verdict
 from . import grpc_answer
 from .sender import Answer, Deadline, NotReady
 
@@ -81,7 +81,7 @@ class GRPCSender:
     def send(self, body: bytes, deadline: Deadline, rest: Callable[[], None]) -> Answer:
         """Send `body` once; gRPC compresses it on a thread of its own, so `rest` is not called."""
         if self._has_ended():
-            return Answer(Verdict.FAILED, "exporter is shut down", cause=Cause.UNREACHABLE)
+            return Answer(Verdict.FAILED, AFTER_SHUTDOWN, cause=Cause.UNREACHABLE)
         try:
             link = self._current_link()
         except NotReady as missing:
@@ -106,7 +106,7 @@ class GRPCSender:
             # gRPC would not connect again for up to two minutes, and waits on a connection that went silent.
             self._leave(link)
         if self._has_ended() and code is grpc.StatusCode.CANCELLED:
-            return Answer(Verdict.FAILED, reason="the exporter was shut down meanwhile")
+            return Answer(Verdict.FAILED, reason=ENDED_BY_SHUTDOWN)
         if code is grpc.StatusCode.DEADLINE_EXCEEDED and time.monotonic() - began >= left * _ANSWERED_IN_TIME:
             reason = f"{code.name}: no answer in {deadline.seconds:.3g} s"
             return Answer(Verdict.FAILED, reason, cause=Cause.UNANSWERED)

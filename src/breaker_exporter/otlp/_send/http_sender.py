@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..._core.report import Cause, Verdict
+from ..._core.report import ENDED_BY_SHUTDOWN, Cause, Verdict
 from .._settings import Compression
 from .answer import answer_of
 from .compression import compressed
@@ -40,8 +40,7 @@ class HTTPSender:
         try:
             # Looked at after it can be cut off: a call that begins while another one closes ends at once.
             if self._is_closed:
-                reason = "the exporter was shut down meanwhile"
-                return Answer(Verdict.FAILED, reason, cause=Cause.UNREACHABLE)
+                return Answer(Verdict.FAILED, ENDED_BY_SHUTDOWN, cause=Cause.UNREACHABLE)
             return answer_of(
                 self._poster.post(compressed(body, self._compression, rest), flight), self._poster.said
             )
