@@ -7,17 +7,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from breaker_exporter import CircuitState
+from breaker_exporter import CircuitBreakerSpanExporter, CircuitState
+from breaker_exporter._core import custody
+from breaker_exporter._core.answer_times import AnswerTimes
 from breaker_exporter._core.replay_pace import ReplayPace
 
 from ..semantics._waiting import until
-from ._retaining import BUSY, DELIVERED, UNREACHABLE, Encoding, batch
+from ._retaining import BUSY, DELIVERED, UNREACHABLE, Encoding, InOrder, batch
+from ._side import SteppedSender
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from breaker_exporter import CircuitBreakerSpanExporter
     from breaker_exporter.testing import ManualClock
+
+    from ._retaining import Encoded
 
     Make = Callable[..., CircuitBreakerSpanExporter]
 
@@ -26,25 +30,37 @@ def _live(pace: ReplayPace, seconds: int, *, rate: int = 1000, begin: float = 0.
     """So many seconds of live batches of 100 items, whose answers take 10 ms; return the time then."""
     for tick in range(seconds * rate // 100):
         pace.live(100, begin + tick * 100 / rate)
-        pace.live_answered(0.01)
+        pace.live_answered(100, 0.01)
     return begin + seconds
 
 
 def _replayed_in(
-    pace: ReplayPace, begin: float, seconds: float, *, took: float = 0.01, rate: int = 1000
+    pace: ReplayPace,
+    begin: float,
+    seconds: float,
+    *,
+    took: float = 0.01,
+    live_took: float | None = 0.01,
+    rate: int = 1000,
+    count: int = 100,
 ) -> tuple[float, int]:
-    """Replay batches of 100 items at the pace, beside live ones; return the time then, and the items."""
+    """Replay batches of `count` items at the pace, beside live ones; return the time then, and the items.
+
+    Without `live_took`, no live batch is answered: each waits behind those that are replayed.
+    """
     now, items, live_at = begin, 0, begin
     while True:
         wait = pace.wait(now)
         while live_at <= now + wait:
             pace.live(100, live_at)
+            if live_took is not None:
+                pace.live_answered(100, live_took)
             live_at += 100 / rate
         now += wait
         if now >= begin + seconds:
             return begin + seconds, items
-        pace.replayed(100, took, now + took)
-        items += 100
+        pace.replayed(count, took, now + took)
+        items += count
 
 
 def test_replay_begins_at_three_tenths_of_the_live_rate() -> None:
@@ -100,6 +116,109 @@ def test_it_halves_when_answers_take_twice_as_long_as_to_live_batches() -> None:
     _, slow = _replayed_in(pace, now, 5.0)
 
     assert slow < fast / 2
+
+
+def test_answers_that_are_slow_to_live_batches_too_do_not_slow_it_down() -> None:
+    """After an outage a backend may be slower than before, whatever is replayed."""
+    pace = ReplayPace(4.0)
+    now = _live(pace, 120)
+
+    now, _ = _replayed_in(pace, now, 10.0, took=0.05, live_took=0.05)
+    _, items = _replayed_in(pace, now, 10.0, took=0.05, live_took=0.05)
+
+    assert items / 10.0 == pytest.approx(600, rel=0.15)
+
+
+def test_where_no_batch_is_live_answers_as_slow_as_the_first_do_not_slow_it_down() -> None:
+    """K3: metrics wait behind what is kept until all of that is gone."""
+    pace = ReplayPace(4.0, carries_live=True)
+    now = _live(pace, 120, rate=500)
+
+    rates = []
+    for _ in range(6):
+        now, items = _replayed_in(pace, now, 10.0, took=0.03, live_took=None, rate=500)
+        rates.append(items / 10.0)
+
+    assert rates[:4] == pytest.approx([650, 800, 1100, 1700], rel=0.1)
+    assert rates[-1] == pytest.approx(2500, rel=0.1)
+
+
+def test_where_no_batch_is_live_it_halves_when_answers_take_twice_as_long_as_at_first() -> None:
+    pace = ReplayPace(4.0, carries_live=True)
+    now = _live(pace, 120)
+    for _ in range(5):
+        now, _ = _replayed_in(pace, now, 10.0, live_took=None)
+
+    now, _ = _replayed_in(pace, now, 1.0, took=0.05, live_took=None)
+    _, slow = _replayed_in(pace, now, 8.0, took=0.05, live_took=None)
+
+    assert slow / 8.0 == pytest.approx(1300, rel=0.1)
+
+
+def test_at_its_first_pace_again_it_learns_anew_how_long_answers_take() -> None:
+    """A backend that has grown slow for another reason is no reason to stay slow."""
+    pace = ReplayPace(4.0, carries_live=True)
+    now = _live(pace, 120, rate=500)
+    for _ in range(5):
+        now, _ = _replayed_in(pace, now, 10.0, live_took=None, rate=500)
+
+    for _ in range(6):
+        now, items = _replayed_in(pace, now, 10.0, took=0.03, live_took=None, rate=500)
+
+    assert items / 10.0 == pytest.approx(2500, rel=0.1)
+
+
+def test_few_live_answers_are_no_measure() -> None:
+    """Those from before the outage are none either."""
+    pace = ReplayPace(4.0)
+    now = _live(pace, 120)
+    pace.wait(now)
+    for _ in range(4):
+        pace.live_answered(100, 0.001)
+
+    now, _ = _replayed_in(pace, now, 10.0, live_took=None)
+    _, items = _replayed_in(pace, now, 10.0, live_took=None)
+
+    assert items / 10.0 == pytest.approx(600, rel=0.15)
+
+
+@pytest.mark.parametrize(
+    ("count", "took"),
+    [
+        pytest.param(500, 0.05, id="larger"),
+        pytest.param(10, 0.01, id="smaller"),
+    ],
+)
+def test_batches_of_another_size_than_the_live_ones_do_not_slow_it_down(count: int, took: float) -> None:
+    """On disk, neighbours are joined; the answer to more items may take longer."""
+    pace = ReplayPace(4.0)
+    now = _live(pace, 120)
+
+    now, _ = _replayed_in(pace, now, 12.0, count=count, took=took, rate=10_000)
+    _, items = _replayed_in(pace, now, 5.0, count=count, took=took, rate=10_000)
+
+    assert items / 5.0 > 900
+
+
+def test_answers_that_are_noted_while_others_are_compared_break_nothing() -> None:
+    """Callers of export are on threads of their own."""
+    times = AnswerTimes()
+
+    class InTheMiddle(float):
+        def __truediv__(self, other: float) -> float:
+            note(0.01)
+            return float(self) / other
+
+    def note(seconds: float) -> None:
+        times.live(100, seconds)
+        times.replayed(100, seconds, at_first_pace=False)
+
+    for _ in range(5):
+        times.live(100, 0.01)
+    for _ in range(5):
+        times.replayed(100, InTheMiddle(0.05), at_first_pace=False)
+
+    assert times.are_slow()
 
 
 def test_single_slow_answers_do_not_slow_it_down() -> None:
@@ -201,6 +320,64 @@ def _outage(
     for number in range(kept):
         exporter.export(batch(f"kept-{number}"))
     return inner, exporter
+
+
+class _Service:
+    """An exporter that gets two batches a second, and whose sender makes its steps by hand.
+
+    Attributes:
+        takes: Seconds of an answer; ``None``: there is no backend.
+    """
+
+    def __init__(self, make: Make, clock: ManualClock, kind: type) -> None:
+        self.takes: float | None = 0.01
+        self._clock = clock
+        self.exporter = make(
+            Encoding(default=self._answer),
+            kind=kind,
+            clock=clock,
+            failure_threshold=1,
+            cooldown=5,
+            max_cooldown=5,
+        )
+        self._step = SteppedSender.made[-1].step
+        self._batch = batch("x", 50)
+        self._due = clock.now
+
+    def _answer(self, payload: Encoded) -> object:
+        if self.takes is None:
+            return UNREACHABLE
+        self._clock.advance(self.takes)
+        return DELIVERED
+
+    def run(self, seconds: float, until_over: Callable[[], bool] = lambda: False) -> float:
+        """Let so much time pass, or less, until it is over; return the seconds that passed."""
+        began = self._clock.now
+        while (now := self._clock.now) < began + seconds and not until_over():
+            if now >= self._due:
+                self.exporter.export(self._batch)
+                self._due += 0.5
+            elif (wait := self._step()) != 0.0:
+                self._clock.advance(max(1e-6, min(wait or 1.0, self._due - now)))
+        return self._clock.now - began
+
+
+@pytest.mark.parametrize("kind", [CircuitBreakerSpanExporter, InOrder])
+def test_the_backlog_of_a_minute_is_gone_in_time_though_answers_take_longer_than_before(
+    make: Make, moved: ManualClock, monkeypatch: pytest.MonkeyPatch, kind: type
+) -> None:
+    """K4: 10 s each at 0.3, 0.6, 1.2 and 2.4 times the live rate, then at 4 times."""
+    monkeypatch.setattr(custody, "Sender", SteppedSender)
+    service = _Service(make, moved, kind)
+    service.run(60)
+    service.takes = None
+    service.run(60)
+
+    service.takes = 0.03
+    service.run(10, lambda: service.exporter.state is CircuitState.CLOSED)
+    took = service.run(200, lambda: service.exporter.health().retained <= 100)
+
+    assert 40 < took < 50
 
 
 def test_a_busy_backend_pauses_the_replay_and_the_circuit_hears_nothing_of_it(

@@ -150,7 +150,7 @@ class ParcelCalls:
             if attempt.is_replay:
                 self._pace.replayed(items, took, now)
             else:
-                self._pace.live_answered(took)
+                self._pace.live_answered(items, took)
         elif attempt.is_replay and found.left is not None:
             self._pace.failed(now)
         attempt.pauses_replay = found.pauses_replay

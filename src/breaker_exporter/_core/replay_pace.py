@@ -1,27 +1,21 @@
 """The pace at which kept items are replayed: slow at first, then faster, never so fast that anybody notices.
 
 The measure is what the service sends by itself. Replay begins at a part of that, doubles after some time of
-success, and halves when most answers take longer than those to live batches. A service that sends less than
-it did is replayed faster by what it does not send: the backend has seen that load.
+success, and halves when most answers take longer than those to live batches do now. A service that sends less
+than it did is replayed faster by what it does not send: the backend has seen that load.
 """
 
 from __future__ import annotations
 
 import math
-from collections import deque
-from statistics import median
+
+from .answer_times import AnswerTimes
 
 _FIRST_SHARE = 0.3
 """Of the live rate."""
 _LEAST_SHARE = 0.05
 _DOUBLE_AFTER = 10.0
 """Seconds of success."""
-_SLOW = 2.0
-"""Times the live median, from which the median of the latest answers is slow."""
-_LATEST = 5
-"""Answers to replayed batches: on a busy machine one in thirty takes twice as long whatever is replayed."""
-_LIVE_ANSWERS = 5
-"""Answers to live batches at least, for a median that means something."""
 _LONGEST_GAP = 1.0
 """Seconds between two replayed batches at most."""
 
@@ -37,39 +31,38 @@ class ReplayPace:
     def __init__(self, most: float, *, carries_live: bool = False) -> None:
         self._most = most
         self._carries_live = carries_live
-        self._share = min(_FIRST_SHARE, most)
+        self._first_share = self._share = min(_FIRST_SHARE, most)
         self._free_at = 0.0
         self._grows_at = math.inf
         self._is_replaying = False
         self._now = _Rate(over=10.0)
         self._usual = _Rate(over=60.0)
-        self._answers: deque[float] = deque(maxlen=31)
-        self._latest: deque[float] = deque(maxlen=_LATEST)
+        self._times = AnswerTimes()
 
     def live(self, items: int, now: float) -> None:
         """Note that the service sends so many items by itself."""
         self._now.add(items, now)
         self._usual.add(items, now)
 
-    def live_answered(self, seconds: float) -> None:
-        """Note the time that an answer to a live batch took."""
-        self._answers.append(seconds)
+    def live_answered(self, items: int, seconds: float) -> None:
+        """Note the time that the answer to a live batch of so many items took."""
+        self._times.live(items, seconds)
 
     def wait(self, now: float) -> float:
         """Seconds until a batch may be replayed."""
         if not self._is_replaying:
             self._is_replaying = True
-            self._latest.clear()
-            self._share = min(_FIRST_SHARE, self._most)
+            self._times.begin()
+            self._share = self._first_share
             self._grows_at = max(now, self._free_at) + _DOUBLE_AFTER
         return max(0.0, self._free_at - now)
 
     def replayed(self, items: int, seconds: float, now: float) -> None:
         """Note that a batch was replayed, whose answer took so many seconds."""
-        self._latest.append(seconds)
-        if self._is_slow():
-            self._latest.clear()
+        self._times.replayed(items, seconds, at_first_pace=self._share <= self._first_share)
+        if self._times.are_slow():
             self._share = max(self._share / 2, min(_LEAST_SHARE, self._most))
+            self._times.measure_anew()
             self._grows_at = now + _DOUBLE_AFTER
         elif now >= self._grows_at:
             self._share = min(self._share * 2, self._most)
@@ -90,10 +83,6 @@ class ReplayPace:
     def end(self) -> None:
         """Nothing is left to be replayed, or the circuit has opened: the next replay begins anew."""
         self._is_replaying = False
-
-    def _is_slow(self) -> bool:
-        is_known = len(self._answers) >= _LIVE_ANSWERS and len(self._latest) == _LATEST
-        return is_known and median(self._latest) > _SLOW * median(self._answers)
 
     def _rate(self, now: float) -> float:
         """Items a second."""
