@@ -59,7 +59,7 @@ faults: .venv-bench/ready ## every fault by every way of running, into benchmark
 faults-quick: .venv-bench/ready ## a few of them (2 minutes)
 	.venv-bench/bin/python -m benchmarks.faults --quick
 
-soak: .venv-bench/ready ## random faults, restarts and SIGKILLs under load for 10 minutes; SOAK="--minutes 2" for another
+soak: .venv-bench/ready ## random faults, restarts and SIGKILLs under load for 10 minutes; SOAK="--kills 100" for a hundred of these
 	.venv-bench/bin/python -m benchmarks.faults.soak $(SOAK)
 
 audit: .venv/installed ## known vulnerabilities of what this package depends on

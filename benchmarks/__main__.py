@@ -1,7 +1,7 @@
 """``python -m benchmarks``: ``run`` measures, ``report`` renders again what was measured.
 
 ``compare A B`` is for a developer before and after a change, ``instructions`` counts what encoding and
-sending a batch executes.
+sending a batch executes, ``start`` measures alone what ``run`` measures too: a start with files on disk.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from .plots import draw
 from .report import markdown
 from .session import session
 from .single_steps import ESTIMATE, single_steps
+from .starts import ROUNDS, estimate, said, starts
 from .store import Store, load
 from .suites import measure_cells, measure_until_decided
 
@@ -39,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     run.add_argument("--rounds", type=_positive, default=5, help="5 by default")
     run.add_argument("--suites", type=_listed(SUITES), default=USUAL, help=f"of {','.join(SUITES)}")
     run.add_argument("--only", type=_listed(ALL), default=(), help="contenders, with commas between")
-    run.add_argument("--no-micro", action="store_true", help="leave the single steps out")
+    run.add_argument("--no-micro", action="store_true", help="leave single steps and starts out")
     run.add_argument("--resume", action="store_true", help="keep what was measured before")
     run.add_argument("--into", type=Path, default=_HERE, metavar="FOLDER", help="benchmarks by default")
     run.add_argument(
@@ -52,7 +53,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     both.add_argument("--rounds", type=_positive, default=6, help="6 by default, two minutes each")
     counted = commands.add_parser("instructions", help="count what a batch executes, by valgrind or perf")
     counted.add_argument("--steps", type=_listed(STEPS), default=tuple(STEPS), help=f"of {','.join(STEPS)}")
+    started = commands.add_parser(
+        "start", help="the first answer with ten thousand files on disk, and without"
+    )
+    started.add_argument("--rounds", type=_positive, default=ROUNDS, help=f"{ROUNDS} by default")
     options = parser.parse_args(arguments)
+    if options.command == "start":
+        return _interruptible(lambda check: print(_started(options.rounds, check)))
     if options.command == "report":
         return _report(load(options.into / "results.json"), options.into)
     if options.command == "instructions":
@@ -64,7 +71,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run_suites(options: argparse.Namespace) -> int:
     planned = quick_cells() if options.quick else cells(options.rounds, options.suites, options.only)
-    total = sum(group.estimate for group in together(planned)) + (0 if options.no_micro else ESTIMATE)
+    total = sum(group.estimate for group in together(planned))
+    rounds = 0 if options.no_micro or options.quick else ROUNDS
+    total += estimate(rounds) + (0 if options.no_micro else ESTIMATE)
     print(f"{len(planned)} cells, about {total / 60:.0f} minutes", flush=True)
     if options.dry_run:
         print(*(cell.key for cell in planned), sep="\n")
@@ -78,6 +87,9 @@ def _run_suites(options: argparse.Namespace) -> int:
             measure_cells(store, planned, collector, check)
             if not (options.quick or options.only):
                 measure_until_decided(store, options.suites, collector, check)
+            if rounds:
+                store.data["starts"] = starts(rounds, collector, check)
+                store.save()
         if not options.no_micro:
             store.data["micro"] = single_steps(check)
             store.save()
@@ -87,6 +99,11 @@ def _run_suites(options: argparse.Namespace) -> int:
         print("what was measured is kept, --resume goes on", file=sys.stderr)
         return status
     return _report(store.data, folder)
+
+
+def _started(rounds: int, check: Callable[[], None]) -> str:
+    with session() as collector:
+        return said(starts(rounds, collector, check))
 
 
 def _interruptible(work: Callable[[Callable[[], None]], object]) -> int:

@@ -147,6 +147,10 @@ class Results:
         value = self.data["micro"].get(name)
         return None if value is None else float(value)
 
+    def starts(self) -> tuple[float, ...]:
+        """Return the time to a first answer with files on disk by that without, for each round."""
+        return tuple(full / empty for empty, full in self.data.get("starts", ()))
+
     def lateness(self) -> str | None:
         """Return a sentence on cells in which the load was late; ``None`` where there is none."""
         late = sum(cell["load_late_ms"] > _LATE for cell in self.cells.values())

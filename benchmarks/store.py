@@ -31,7 +31,7 @@ class Store:
 
     Attributes:
         data: Its content: ``command``, ``date``, ``versions``, ``cores``, ``cells`` by key, ``skipped``,
-            ``micro``.
+            ``micro``, ``starts``.
     """
 
     def __init__(self, path: Path, command: str, *, resume: bool) -> None:

@@ -103,6 +103,7 @@ def verdicts(results: Results) -> list[Verdict]:
         Verdict(
             "import over `opentelemetry.sdk.trace`, ms", "<= 15", 15, _in_us(results.micro("import"), 1e3)
         ),
+        Verdict("a start with 10,000 files on disk: first answer / without", "<= 1.2", 1.2, results.starts()),
         Verdict("spans/s at which request p99 doubles, hooks / bare", ">= 2", 2, doubling, at_least=True),
         Verdict("most spans/s delivered, hooks / bare", ">= 1", 1, delivered, at_least=True),
     ]

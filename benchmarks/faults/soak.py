@@ -27,7 +27,9 @@ from .soak_observations import Soak
 from .soak_run import Blow, SoakRun
 
 
-def soak(minutes: float, seed: int, check: Callable[[], None], say: Callable[[str], None]) -> Soak:
+def soak(
+    minutes: float, seed: int, check: Callable[[], None], say: Callable[[str], None], kills: int = 0
+) -> Soak:
     """Run services through random faults and restarts, with batches kept on disk.
 
     Args:
@@ -35,6 +37,7 @@ def soak(minutes: float, seed: int, check: Callable[[], None], say: Callable[[st
         seed: The same seed gives the same faults and restarts.
         check: Called many times a second; an exception of it ends the run.
         say: Called with a line for each fault.
+        kills: Number of SIGKILLs that come first, one in each fault.
 
     Raises:
         CellFailed: Service or load did not run.
@@ -61,7 +64,8 @@ def soak(minutes: float, seed: int, check: Callable[[], None], say: Callable[[st
         run = stack.enter_context(SoakRun(folder, environment, seconds, chance, check))
         end = time.monotonic() + seconds
         while (left := end - min(_QUIET, seconds / 4) - time.monotonic()) > 0:
-            _one_fault(run, collector, chance, left, say)
+            is_killing = kills_of(run.seen) < kills
+            _one_fault(run, collector, chance, left, say, KILLS if is_killing else (None, *Blow))
         run.pump(end + 12.0 - time.monotonic(), until=lambda: not run.has_load)
         run.pump(_PATIENCE, until=lambda: not disk.files())
         run.stop()
@@ -71,25 +75,42 @@ def soak(minutes: float, seed: int, check: Callable[[], None], say: Callable[[st
         return run.seen
 
 
+def kills_of(seen: Soak) -> int:
+    """Return the number of SIGKILLs: one to all of Gunicorn is one."""
+    return sum(seen.blows[blow.value] for blow in KILLS)
+
+
 def _one_fault(
-    run: SoakRun, collector: FaultyCollector, chance: random.Random, left: float, say: Callable[[str], None]
+    run: SoakRun,
+    collector: FaultyCollector,
+    chance: random.Random,
+    left: float,
+    say: Callable[[str], None],
+    blows: Sequence[Blow | None],
 ) -> None:
     """Go through a fault in which something happens to the processes, and the seconds after."""
-    step, blow = chance.choice(STEPS), chance.choice([None, *Blow])
+    step, blow = chance.choice(STEPS), chance.choice(blows)
     before, after, healthy = chance.uniform(0.5, 3), chance.uniform(0.5, 3), chance.uniform(2, 6)
+    if blows is KILLS:
+        healthy /= 2  # some are to fall while what lies on disk is replayed
     fault = f"{step.fault.value} {dict(step.settings) or ''}".rstrip()
     say(f"{left / 60:.1f} minutes left; {fault}{f'; {blow.value}' if blow else ''}")
     step.put_on(collector)
     run.seen.faults += 1
     run.pump(min(left, before))
     if blow:
-        run.strike(blow)
-        run.seen.blows[blow.value] += 1
+        run.pump(_BOOTED_WITHIN, until=lambda: bool(run.seen.alive))
+        run.seen.blows[blow.value] += run.strike(blow)
     run.pump(after)
     collector.set_fault(Fault.NONE)
     run.pump(healthy)
 
 
+KILLS = (Blow.KILL, Blow.KILL_ALL)
+_PER_KILL = 6.5
+"""Seconds of a fault with a SIGKILL, and of the time after it, about."""
+_BOOTED_WITHIN = 10.0
+"""Seconds after which the workers of a new Gunicorn have reported."""
 _METRICS_EVERY = "5000"
 """Milliseconds; the collector remembers 10,000 data points, which is an hour."""
 _QUIET = 30.0
@@ -111,20 +132,32 @@ STEPS: tuple[Step, ...] = tuple(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; status 1 where a promise was broken."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.faults.soak", description=__doc__)
-    parser.add_argument("--minutes", type=_positive, default=10.0, help="10 by default")
+    parser.add_argument("--minutes", type=_positive, help="10 by default, or as --kills needs")
+    parser.add_argument(
+        "--kills",
+        type=_count,
+        default=0,
+        help="so many SIGKILLs first, one in each fault; 100 take 11 minutes",
+    )
     parser.add_argument("--seed", type=int, default=random.randrange(1_000_000), help="to have it once more")
     options = parser.parse_args(arguments)
-    print(f"{options.minutes:g} minutes, --seed {options.seed}", flush=True)
+    minutes = options.minutes or minutes_for(options.kills)
+    print(f"{minutes:.3g} minutes, --seed {options.seed}", flush=True)
     allow_many_sockets()
     try:
         with Interruption() as interruption:
             seen = soak(
-                options.minutes, options.seed, interruption.check, lambda text: print(text, flush=True)
+                *(minutes, options.seed, interruption.check, lambda text: print(text, flush=True)),
+                kills=options.kills,
             )
     except Interrupted as interrupted:
         print(interrupted, file=sys.stderr)
         return interrupted.status
     broken, others = seen.broken(), seen.others_of_living
+    if kills_of(seen) < options.kills:
+        broken.append(
+            f"there was time for {kills_of(seen)} SIGKILLs, not for {options.kills}: give more --minutes"
+        )
     lived = [worker for worker in seen.workers.values() if worker.warm]
     for worker in lived:
         begin, end = worker.warm, worker.latest
@@ -150,6 +183,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"{seen.counted('resent'):,} resent")
     print(*(broken or ["every promise held"]), sep="\n")
     return int(bool(broken))
+
+
+def minutes_for(kills: int) -> float:
+    """Return the minutes that a run with so many SIGKILLs takes; 0: that of any length."""
+    return (kills * _PER_KILL + _QUIET) / 60 if kills else 10.0
+
+
+def _count(text: str) -> int:
+    if not text.isdigit():
+        raise argparse.ArgumentTypeError(f"must be a whole number, not {text!r}")
+    return int(text)
 
 
 def _positive(text: str) -> float:

@@ -15,6 +15,7 @@ from breaker_exporter._harness.line_reader import LineReader
 from breaker_exporter._harness.processes import Child, listen, start_load, start_service_on
 
 from ..measure import CellFailed
+from .disk.journal import VARIABLE
 from .measure import gunicorn_for
 from .soak_observations import Soak
 
@@ -85,21 +86,29 @@ class SoakRun:
         """True until the load has ended."""
         return not self._load.ended
 
-    def strike(self, blow: Blow) -> None:
-        """Let an event happen to the processes."""
+    def strike(self, blow: Blow) -> bool:
+        """Let an event happen to the processes; return whether there was one for it."""
         service = self._services[-1]
         if blow is Blow.KILL_ALL:
-            self.seen.note_killed(self.seen.alive)
+            # Those of which no report was read yet, too.
+            journals = {int(path.name) for path in Path(self._environment[VARIABLE]).iterdir()}
+            self.seen.note_killed({*self.seen.alive, *journals - self.seen.workers.keys()})
             service.kill()
             self._start_service()
         elif blow is Blow.RELOAD:
             service.send(signal.SIGHUP)
-        elif alive := self.seen.alive:
+        else:
+            alive = self.seen.alive
+            if not alive:
+                return False
             pid = self._chance.choice(alive)
-            with contextlib.suppress(ProcessLookupError):  # replaced this moment
+            try:
                 os.kill(pid, signal.SIGTERM if blow is Blow.STOP else signal.SIGKILL)
+            except ProcessLookupError:  # replaced this moment
+                return False
             if blow is Blow.KILL:
                 self.seen.note_killed([pid])
+        return True
 
     def pump(self, seconds: float, until: Callable[[], bool] = lambda: False) -> None:
         """Record what the processes report for so many seconds, or until `until` is true."""

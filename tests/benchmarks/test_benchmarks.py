@@ -17,6 +17,7 @@ from benchmarks.plan import SUITES, WARM_UP, Cell, cells, quick_cells, together
 from benchmarks.report import markdown
 from benchmarks.results import Results
 from benchmarks.spreads import interval, spread
+from benchmarks.starts import said
 from benchmarks.store import Store
 from benchmarks.suites import measure_cells
 from benchmarks.targets import cost_verdicts, verdicts
@@ -88,6 +89,7 @@ def results() -> dict[str, Any]:
             "encode_official[repeating]": 0.012,
             "refused_export": 3e-6,
         },
+        "starts": [[1.0, 1.02], [2.0, 2.06], [1.0, 1.04]],
     }
 
 
@@ -174,11 +176,19 @@ def test_the_report_has_targets_and_tables_and_names_missing_figures() -> None:
 
     assert "| healthy, hooks: request p99 / none | <= 1.2 | 1.1 (1.1-1.1) | met |" in text
     assert "| CPU with the circuit open, hooks / none | <= 1.1 | 1.5 (1.5-1.5) | **not met** |" in text
+    assert "10,000 files on disk: first answer / without | <= 1.2 | 1.03 (1.02-1.04) | met |" in text
     assert "Not measured: `logfire`: logfire is not installed" in text
     assert "## Growth" in text
     assert "| `encode_direct[repeating]` | 3e+03 |" in text
     assert "p99.9 of a request is the greatest of its phase" in text
-    assert markdown({**results(), "cells": {}, "micro": {}}).count("not measured") > 10
+    assert markdown({**results(), "cells": {}, "micro": {}, "starts": []}).count("not measured") > 10
+
+
+def test_starts_with_files_are_compared_within_their_round() -> None:
+    text = said([(1.0, 1.02), (2.0, 2.06), (1.0, 1.04)])
+
+    assert text.startswith("first answer with 10,000 files on disk / without: 1.03 (1.02-1.04)\n")
+    assert text.endswith(" s without: 40 (20-60) ms later")
 
 
 def test_a_resumed_run_keeps_earlier_results(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from benchmarks.faults.disk.contents import Contents
 from benchmarks.faults.disk.journal import Ended
 from benchmarks.faults.other_signals import Received
 from benchmarks.faults.soak_observations import Soak
+from benchmarks.faults.soak_run import Blow
 from breaker_exporter._harness.received import written_by
 from breaker_exporter.testing import Fault
 
@@ -140,3 +141,23 @@ def test_a_line_without_an_exporter_says_nothing() -> None:
 def test_only_faults_are_drawn_after_which_all_can_be_delivered() -> None:
     assert Fault.PARTIAL_SUCCESS not in {step.fault for step in soak.STEPS}
     assert not {400, 413} & {step.settings.get("status") for step in soak.STEPS}
+
+
+def test_a_kill_of_a_gunicorn_is_one() -> None:
+    seen = Soak()
+    seen.blows.update({Blow.KILL.value: 3, Blow.KILL_ALL.value: 2, Blow.STOP.value: 7})
+
+    assert soak.kills_of(seen) == 5
+
+
+def test_a_run_with_a_hundred_kills_takes_eleven_minutes() -> None:
+    assert soak.minutes_for(0) == 10
+    assert round(soak.minutes_for(100)) == 11
+
+
+@pytest.mark.parametrize("arguments", [["--kills", "some"], ["--kills", "-1"], ["--minutes", "0"]])
+def test_what_makes_no_run_is_refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        soak.main(arguments)
+
+    assert "not '" in capsys.readouterr().err
