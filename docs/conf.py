@@ -52,14 +52,17 @@ html_show_sourcelink = False
 html_theme_options = {"top_of_page_buttons": []}
 pygments_style = "default"
 pygments_dark_style = "monokai"
-copybutton_selector = "div:not(.highlight-text) > div.highlight > pre"  # nobody copies what a program printed
+# Nobody copies what a program printed.
+copybutton_selector = "div:not(.highlight-text, .highlight-log) > div.highlight > pre"
 
 
 def setup(app: Sphinx) -> None:
+    app.add_lexer("log", TextLexer)
     app.add_lexer("promql", TextLexer)
     app.connect("source-read", elsewhere.rewrite)
     app.connect("include-read", elsewhere.rewrite_included)
     app.connect("builder-inited", public_names.forget_overloads)
     app.connect("autodoc-process-signature", docstrings.readable_signature)
     app.connect("autodoc-process-docstring", docstrings.google_style)
+    app.connect("doctree-read", docstrings.with_dashes)
     app.connect("missing-reference", public_names.resolve)
