@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import re
 
+from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.ext.napoleon import Config, GoogleDocstring
 
@@ -37,3 +38,10 @@ def readable_signature(
         signature = _PRIVATE_ARGUMENT.sub("", signature)
         signature = signature.replace("<built-in function monotonic>", "time.monotonic")
     return signature, returns
+
+
+def with_dashes(app: Sphinx, page: nodes.document) -> None:
+    """Put a dash between an argument and its text, where autodoc puts two hyphens."""
+    for text in list(page.findall(nodes.Text)):
+        if text == " -- ":
+            text.parent.replace(text, nodes.Text(" \N{EN DASH} "))

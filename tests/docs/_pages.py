@@ -15,7 +15,7 @@ PAGES = [
     ROOT / "README.md",
     *sorted({*ROOT.glob("docs/**/*.md")}.difference(*(ROOT.glob(each) for each in _OF_THE_SITE))),
 ]
-LANGUAGES = {"ini", "json", "promql", "python", "sh", "text", "yaml", "{eval-rst}"}
+LANGUAGES = {"ini", "json", "log", "promql", "python", "sh", "text", "yaml", "{eval-rst}"}
 CONTINUES = "<!-- continues -->"
 """Stands above a block that needs the blocks before it on its page."""
 

@@ -21,7 +21,7 @@ def listed() -> list[str]:
     trees = re.findall(
         r"^```\{toctree\}\n(?::[^\n]*\n)*\n(.*?)^```$", (DOCS / "index.md").read_text(), re.M | re.S
     )
-    return [page for tree in trees for page in re.findall(r"([\w/-]+)>?$", tree, re.MULTILINE)]
+    return [page for tree in trees for page in re.findall(r"(?:^|<)([\w/-]+)>?$", tree, re.MULTILINE)]
 
 
 def documented() -> Counter[str]:

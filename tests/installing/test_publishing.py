@@ -40,6 +40,7 @@ def test_links_and_pictures_of_the_readme_lead_to_the_release_of_the_same_versio
 
 def test_every_address_of_the_repository_is_the_same() -> None:
     assert [url for url in PROJECT["urls"].values() if not url.startswith(HOME)] == []
+    assert f" <{HOME}>\n" in (ROOT / "docs" / "index.md").read_text()
 
 
 def test_every_action_is_pinned_by_its_hash_and_says_its_version() -> None:

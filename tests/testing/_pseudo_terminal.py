@@ -18,7 +18,8 @@ from types import TracebackType
 _WAIT = 30.0
 """Seconds that a program has for what the test waits for."""
 _CONTROLLING = """
-import fcntl, os, sys, termios
+import fcntl, os, signal, sys, termios
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup has it ignored, which children inherit
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 os.execvp(sys.argv[1], sys.argv[1:])
 """
