@@ -47,6 +47,9 @@ test-busy: .venv/installed ## the same RUNS times in a row (3) while two busy lo
 extras: .venv/installed ## the wheel with each extra alone: what the extra is for boots, and a span arrives (2 minutes)
 	$(BIN)/python -m tools.extras $(EXTRAS)
 
+upstream: .venv-upstream/ready ## OpenTelemetry's own tests of exporters and processors, with ours in place (2 minutes)
+	.venv-upstream/bin/python -m tools.upstream $(UPSTREAM)
+
 bench: .venv-bench/ready ## what exporting costs, all contenders side by side, into benchmarks/RESULTS.md (140 minutes)
 	.venv-bench/bin/python -m benchmarks run $(BENCH)
 
@@ -122,6 +125,16 @@ clean: ## remove all that was made here
 	.venv-bench/bin/python $(PIP) --force-reinstall --no-deps .
 	@touch $@
 
+# Apart from the others: what OpenTelemetry's tests need, and the newest of its packages, whose sdists are run.
+.venv-upstream/ready: pyproject.toml $(SOURCES)
+	@test -n "$(PYTHON)" || { echo "none of the Pythons that pyproject.toml names was found" >&2; exit 1; }
+	@.venv-upstream/bin/python -c '' 2>/dev/null || $(PYTHON) -m venv --clear .venv-upstream
+	@echo "setting up .venv-upstream ($$(.venv-upstream/bin/python --version))"
+	.venv-upstream/bin/python $(PIP) --upgrade 'pip>=25.1'
+	.venv-upstream/bin/python $(PIP_AS_IS) --upgrade '.[grpc,otlp]' --group upstream
+	.venv-upstream/bin/python $(PIP) --force-reinstall --no-deps .
+	@touch $@
+
 # Apart from the others: nothing of Sphinx's is to be installed where the package is tested.
 .venv-docs/ready: pyproject.toml
 	@test -n "$(PYTHON)" || { echo "none of the Pythons that pyproject.toml names was found" >&2; exit 1; }
@@ -148,4 +161,4 @@ clean: ## remove all that was made here
 	$(BIN)/python $(PIP_AS_IS) '.[all,demo]' --group test --group services --group third-party --group lint --group pyright
 	@touch $@
 
-.PHONY: help demo quick slow test coverage measured test-busy extras bench bench-quick faults faults-quick soak audit docs docs-look docs-serve reference lint lint-workflows changelog check matrix clean
+.PHONY: help demo quick slow test coverage measured test-busy extras upstream bench bench-quick faults faults-quick soak audit docs docs-look docs-serve reference lint lint-workflows changelog check matrix clean

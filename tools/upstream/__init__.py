@@ -1,0 +1,1 @@
+"""Runs OpenTelemetry's own tests of exporters and processors with ours in place: ``make upstream``."""
