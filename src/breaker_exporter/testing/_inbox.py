@@ -71,7 +71,7 @@ class Inbox:
         Raises:
             Malformed: `body` is no such request; nothing was taken.
         """
-        records, message = self._taken[signal].take(body, setting)
+        records, message = self._taken[signal].take(body, setting, source)
         if self._arrivals is not None:
             self._arrivals.note(source, signal, records)
         if signal is Signal.LOGS:
@@ -107,7 +107,7 @@ class Inbox:
             "sentry_items": lambda: self._items.total() if kind is None else self._items[kind],
         }
         for signal, messages in MESSAGES.items():
-            counts[messages.items] = partial(len, self._taken[signal].identities)
+            counts[messages.items] = partial(_different, self._taken[signal])
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout
         while counts[what]() < count:
@@ -144,6 +144,10 @@ class Inbox:
     def _wake(self) -> None:
         self._changed.set()
         self._changed = asyncio.Event()
+
+
+def _different(taken: Taken) -> int:
+    return len(taken.identities)
 
 
 def _as_text(body: object) -> str:

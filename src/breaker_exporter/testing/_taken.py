@@ -7,6 +7,7 @@ from typing import Any
 
 from google.protobuf.message import DecodeError
 
+from ._arrivals import Source
 from ._fault_settings import FaultSetting
 from ._faults import Fault, Signal
 from ._messages import MESSAGES, Record
@@ -24,16 +25,17 @@ class Taken:
 
     def __init__(self, signal: Signal) -> None:
         self._messages = MESSAGES[signal]
-        self._identities: set[Any] = set()
+        self._identities: dict[Source, set[Any]] = {}
         self._latest: deque[Record] = deque(maxlen=LATEST)
         self._count = 0
 
-    def take(self, body: bytes, setting: FaultSetting) -> tuple[list[Record], bytes]:
+    def take(self, body: bytes, setting: FaultSetting, source: Source) -> tuple[list[Record], bytes]:
         """Take the items of a request; return them and the response's message.
 
         Args:
             body: The request.
             setting: The fault in force; a partial success rejects some of the items.
+            source: The address that it was sent to.
 
         Raises:
             Malformed: `body` is no such request; nothing was taken.
@@ -53,19 +55,20 @@ class Taken:
             partial.error_message = f"{rejected} {words} rejected by the fault of this collector"
             records = records[: len(records) - rejected]
         self._count += len(records)
-        self._identities.update(map(messages.identity, records))
+        self._identities.setdefault(source, set()).update(map(messages.identity, records))
         self._latest.extend(records)
         return records, response.SerializeToString()
 
     @property
     def identities(self) -> set[Any]:
-        """What tells items from each other: one for each different item."""
-        return self._identities
+        """What tells items from each other: one for each different item, wherever it was sent to."""
+        of_sources = list(self._identities.values())
+        return of_sources[0] if len(of_sources) == 1 else set().union(*of_sources)
 
     @property
     def duplicates(self) -> int:
-        """Number of items that had been taken before."""
-        return self._count - len(self._identities)
+        """Number of items that had been taken before at the same address."""
+        return self._count - sum(map(len, self._identities.values()))
 
     @property
     def count(self) -> int:

@@ -12,7 +12,8 @@ class ReceivedCounts:
 
     Attributes:
         spans: Span records taken, those of the same span counted each time.
-        duplicates: Records of a span (trace id and span id) that had been taken before.
+        duplicates: Records of a span (trace id and span id) that had been taken before at the same address:
+            what goes to the collector and to Sentry is no duplicate.
         log_records: Log records taken, each as often as it came.
         duplicate_log_records: Those that had been taken before with the same bytes, times included.
         data_points: Data points taken, likewise.
