@@ -93,6 +93,18 @@ sell(3)
     assert {point.resource["service.name"] for point in collector.latest_data_points} == {"shop"}
 
 
+def test_the_line_that_retention_is_off_names_what_is_lost(run: Run, collector: FaultyCollector) -> None:
+    output = run(
+        SHOP + "telemetry.start()\ntelemetry.stop()\n",
+        **ALL,
+        OTEL_EXPORTER_OTLP_ENDPOINT=collector.http_base,
+        BREAKER_EXPORTER_RETAIN_MEMORY="0",
+    )
+
+    lost = "spans, log records, data points" if TAKES_READERS else "spans, log records"
+    assert f"its memory is 0 bytes: {lost} that a backend cannot take now are lost" in output
+
+
 def test_without_their_variables_there_are_spans_alone_and_nothing_more_is_loaded(
     run: Run, collector: FaultyCollector
 ) -> None:

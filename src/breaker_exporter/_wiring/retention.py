@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from .._base.log import say
@@ -49,10 +50,8 @@ def in_force(given: Retention | None, environment: Environment) -> Retention:
     return _of_variables.setdefault((memory, directory, disk, max_age, replay_rate), made)
 
 
-def say_where_off(retention: Retention) -> None:
-    """Log one INFO line where nothing is kept."""
+def say_where_off(retention: Retention, units: Iterable[str]) -> None:
+    """Log one INFO line where nothing is kept of the items with these names."""
     if not retention.is_on:
-        say(
-            logging.INFO,
-            "retention is off, its memory is 0 bytes: spans that a backend cannot take now are lost",
-        )
+        text = "retention is off, its memory is 0 bytes: %s that a backend cannot take now are lost"
+        say(logging.INFO, text, ", ".join(units))

@@ -59,7 +59,7 @@ def say_exporters(
         places,
         f"not the defaults: {changed}" if changed else "all circuit and retention settings are the defaults",
     )
-    say_where_off(signals[0][0].retention)
+    say_where_off(signals[0][0].retention, (settings.signal.unit for settings, _ in signals))
 
 
 def _places(exporters: Iterable[Exporter], settings: Settings) -> Iterator[str]:

@@ -129,7 +129,7 @@ def connect_provider(provider: TracerProvider, given: Sentry | None) -> CircuitB
     if connection is None:
         return None
     if connection.pipeline:
-        say_where_off(settings.retention)
+        say_where_off(settings.retention, [settings.signal.unit])
         provider.add_span_processor(connection.pipeline.processor)
     _connected[provider] = _Connected(sentry, connection.exporter, None)
     return connection.exporter
