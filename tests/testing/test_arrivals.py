@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 import pytest
@@ -88,6 +89,8 @@ def test_what_goes_to_the_collector_and_to_sentry_is_no_duplicate(inbox: Inbox, 
         (Source.SENTRY_OTLP, 2, 0),
     ]
     assert inbox.counts()["duplicate_spans"] == 1
+    assert asyncio.run(inbox.wait_for("spans", 2, 5.0))
+    assert not asyncio.run(inbox.wait_for("spans", 3, 0.0))
     assert sorted(inbox.span_ids()) == sorted(
         f"{span.context.span_id:016x}" for span in spans if span.context
     )
