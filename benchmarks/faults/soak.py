@@ -33,7 +33,7 @@ def soak(
     """Run services through random faults and restarts, with batches kept on disk.
 
     Args:
-        minutes: The time it takes, and a minute at most for what is on disk then.
+        minutes: The time it takes, and as long as what is on disk then takes to arrive.
         seed: The same seed gives the same faults and restarts.
         check: Called many times a second; an exception of it ends the run.
         say: Called with a line for each fault.
@@ -63,16 +63,35 @@ def soak(
         }
         run = stack.enter_context(SoakRun(folder, environment, seconds, chance, check))
         end = time.monotonic() + seconds
-        while (left := end - min(_QUIET, seconds / 4) - time.monotonic()) > 0:
+        while (left := end - min(_quiet(kills), seconds / 4) - time.monotonic()) > 0:
             is_killing = kills_of(run.seen) < kills
             _one_fault(run, collector, chance, left, say, KILLS if is_killing else (None, *Blow))
         run.pump(end + 12.0 - time.monotonic(), until=lambda: not run.has_load)
-        run.pump(_PATIENCE, until=lambda: not disk.files())
+        _wait_until_empty(run, disk)
         run.stop()
         run.seen.taken, run.seen.duplicates = collector.span_ids, collector.counts().duplicates
         run.seen.others = received_by(collector)
         run.seen.ended, run.seen.left = ended_spans(journal), disk.contents()
         return run.seen
+
+
+def _wait_until_empty(run: SoakRun, disk: Directory) -> None:
+    """Return once nothing lies on disk, or less and less does not any more."""
+    left = len(disk.files())
+    while left:
+        before = left
+        run.pump(_PATIENCE, until=lambda: not disk.files())
+        left = len(disk.files())
+        if left >= before:
+            return
+
+
+def _quiet(kills: int) -> float:
+    """Return the seconds without a fault at the end.
+
+    Each kill leaves some: a process replays slowly at first, and is killed before it is faster.
+    """
+    return _QUIET + kills * _QUIET_PER_KILL
 
 
 def kills_of(seen: Soak) -> int:
@@ -115,8 +134,10 @@ _METRICS_EVERY = "5000"
 """Milliseconds; the collector remembers 10,000 data points, which is an hour."""
 _QUIET = 30.0
 """Seconds of load at the end without a fault: what is on disk is replayed beside it."""
+_QUIET_PER_KILL = 1.0
+"""Seconds of that for each SIGKILL that was asked for."""
 _PATIENCE = 60.0
-"""Seconds in which the rest of it has to arrive."""
+"""Seconds in which some of the rest has to arrive, until all of it has."""
 STEPS: tuple[Step, ...] = tuple(
     step
     for row in ROWS
@@ -137,7 +158,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--kills",
         type=_count,
         default=0,
-        help="so many SIGKILLs first, one in each fault; 100 take 11 minutes",
+        help="so many SIGKILLs first, one in each fault; 100 take 13 minutes",
     )
     parser.add_argument("--seed", type=int, default=random.randrange(1_000_000), help="to have it once more")
     options = parser.parse_args(arguments)
@@ -187,7 +208,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def minutes_for(kills: int) -> float:
     """Return the minutes that a run with so many SIGKILLs takes; 0: that of any length."""
-    return (kills * _PER_KILL + _QUIET) / 60 if kills else 10.0
+    return (kills * _PER_KILL + _quiet(kills)) / 60 if kills else 10.0
 
 
 def _count(text: str) -> int:

@@ -94,8 +94,8 @@ class Soak:
 
     @property
     def lost(self) -> set[str]:
-        """Those of them that a killed worker may not lose."""
-        return lost_of(self.missing, self.ended, self.killed)
+        """Those of them that do not lie on disk either, and that a killed worker may not lose."""
+        return lost_of(self.missing - {*self.left.ids}, self.ended, self.killed)
 
     @property
     def others_of_living(self) -> OtherSignals:

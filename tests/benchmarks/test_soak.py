@@ -143,6 +143,15 @@ def test_only_faults_are_drawn_after_which_all_can_be_delivered() -> None:
     assert not {400, 413} & {step.settings.get("status") for step in soak.STEPS}
 
 
+def test_what_still_lies_on_disk_is_not_lost() -> None:
+    seen = held()
+    seen.taken = frozenset({"a", "d"})
+    seen.left = Contents(1, ("b",), 0)
+
+    assert (seen.missing, seen.lost) == ({"b", "c"}, set())
+    assert "1 spans still lie on disk" in seen.broken()
+
+
 def test_a_kill_of_a_gunicorn_is_one() -> None:
     seen = Soak()
     seen.blows.update({Blow.KILL.value: 3, Blow.KILL_ALL.value: 2, Blow.STOP.value: 7})
@@ -150,9 +159,9 @@ def test_a_kill_of_a_gunicorn_is_one() -> None:
     assert soak.kills_of(seen) == 5
 
 
-def test_a_run_with_a_hundred_kills_takes_eleven_minutes() -> None:
+def test_a_run_with_a_hundred_kills_takes_thirteen_minutes() -> None:
     assert soak.minutes_for(0) == 10
-    assert round(soak.minutes_for(100)) == 11
+    assert round(soak.minutes_for(100)) == 13
 
 
 @pytest.mark.parametrize("arguments", [["--kills", "some"], ["--kills", "-1"], ["--minutes", "0"]])
