@@ -321,4 +321,4 @@ def test_a_session_of_ones_own_is_no_worse(make: Make) -> None:
     """Its connections read answers by http.client's rules."""
     with serving(answer(200, partial(1, "quota"))) as server, requests.Session() as session:
         report = make(server.url, session=session).export_and_report(spans(2))
-    assert report == ExportReport(Verdict.DELIVERED, 1, "the collector rejected 1 spans: quota")
+    assert report == ExportReport(Verdict.DELIVERED, 1, "the collector rejected 1 span: quota")

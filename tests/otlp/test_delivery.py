@@ -166,7 +166,7 @@ def test_a_peer_cannot_reject_more_than_was_sent(rejected: int, held: int) -> No
         (
             Answer(Verdict.DELIVERED, "quota", 1),
             ExportReport(
-                Verdict.DELIVERED, 1, "the collector rejected 1 spans: quota; 3 spans cannot be encoded"
+                Verdict.DELIVERED, 1, "the collector rejected 1 span: quota; 3 spans cannot be encoded"
             ),
         ),
         (Answer(Verdict.FAILED, "down"), ExportReport(Verdict.FAILED, reason="down")),

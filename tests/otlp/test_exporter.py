@@ -627,6 +627,14 @@ def test_alone_it_says_what_the_collector_rejects(make: Make, caplog: pytest.Log
     assert line == f"{server.base}: 2 spans not exported: the collector rejected 2 spans: quota used up"
 
 
+def test_one_item_that_is_lost_is_told_in_the_singular(make: Make, caplog: pytest.LogCaptureFixture) -> None:
+    with serving(answer(200, partial_success(1))) as server:
+        make(server.url).export(spans(1))
+
+    (line,) = [record.getMessage() for record in caplog.records if record.name == "breaker_exporter"]
+    assert line == f"{server.base}: 1 span not exported: the collector rejected 1 span: quota used up"
+
+
 def test_where_no_thread_can_start_to_resolve_a_name_the_loss_is_said(
     make: Make, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -638,11 +646,12 @@ def test_where_no_thread_can_start_to_resolve_a_name_the_loss_is_said(
     exporter = make("http://collector.test:4318")
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
 
-    report = exporter.export_and_report(spans(3))
+    reports = [exporter.export_and_report(spans(count)) for count in (3, 1)]
 
-    assert report.verdict is Verdict.FAILED
+    assert [report.verdict for report in reports] == [Verdict.FAILED] * 2
     assert caplog.messages == [
-        "3 spans not exported: no thread can be started: can't create new thread at interpreter shutdown"
+        f"{lost} not exported: no thread can be started: can't create new thread at interpreter shutdown"
+        for lost in ("3 spans", "1 span")
     ]
 
 

@@ -228,7 +228,7 @@ def test_a_part_that_is_rejected_is_counted(
 
     assert ran.status == 0
     assert "36 spans delivered" in ran.out
-    assert "12 spans lost, which the backend does not take: the collector rejected 1 spans" in ran.out
+    assert "12 spans lost, which the backend does not take: the collector rejected 1 span" in ran.out
 
 
 def fail_in_the_middle(backend: FaultyCollector, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from .._base.log import counted
 from .._core.payload import Delivery
 from .._core.report import ExportReport, Verdict
 from ._encode.request import Request
@@ -95,8 +96,8 @@ def _report(
     reasons = [reason]
     if rejected:
         words = next((answer.reason for answer in answers if answer.rejected > 0 and answer.reason), "")
-        reasons = [f"the collector rejected {rejected} {unit}{words and f': {words}'}"]
+        reasons = [f"the collector rejected {counted(rejected, unit)}{words and f': {words}'}"]
     if left_out:
-        reasons.append(f"{left_out} {unit} cannot be encoded")
+        reasons.append(f"{counted(left_out, unit)} cannot be encoded")
     is_whole = accepted == items + left_out
     return ExportReport(Verdict.DELIVERED, None if is_whole else accepted, "; ".join(filter(None, reasons)))

@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable
 from typing import ClassVar, Generic, TypeVar
 
-from .._base.log import say
+from .._base.log import counted, say
 from .._concurrency.log_feedback import watch_loggers, without_feedback
 from .._core.report import AFTER_SHUTDOWN, Cause, ExportReport, Verdict, raised
 from ._delivery import deliver
@@ -150,10 +150,9 @@ class OTLPExporter(abc.ABC, Generic[Batch]):
         if is_failing and not self._said_failing:
             say(
                 logging.WARNING,
-                "%s: %d %s not exported: %s",
+                "%s: %s not exported: %s",
                 self.destination,
-                lost,
-                self._signal.unit,
+                counted(lost, self._signal.unit),
                 report.reason,
             )
         self._said_failing = is_failing
@@ -168,5 +167,6 @@ class OTLPExporter(abc.ABC, Generic[Batch]):
         """Send what is lost where this fails."""
         answer = self._send(request, deadline, rest)
         if answer.is_last_word:
-            say(logging.WARNING, "%d %s not exported: %s", request.items, self._signal.unit, answer.reason)
+            items = counted(request.items, self._signal.unit)
+            say(logging.WARNING, "%s not exported: %s", items, answer.reason)
         return answer

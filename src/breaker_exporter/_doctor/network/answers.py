@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from ..._base.log import counted
 from ..._base.redaction import message
 from ..._wiring.exporter_names import SETTINGS
 from ...otlp._send.grpc_answer import UNCONNECTED
@@ -102,7 +103,7 @@ def _meanings(body: bytes, success: str, took: float, route: Route, content_type
         text = f"{success}, but the answer is {kind.value}: none of the {unit} are delivered there"
         yield broken("http-wrong-content", text, _NO_RECEIVER)
     if rejected or words:
-        does = f"rejects {rejected} {unit}" if rejected else "takes the request with a warning"
+        does = f"rejects {counted(rejected, unit)}" if rejected else "takes the request with a warning"
         text = f"the collector {does} (partial_success){_quoted(words)}"
         advice = f"look at its log: rejected {unit} are counted as failed, and the circuit stays closed"
         yield warning("otlp-partial", text, advice)
