@@ -112,6 +112,22 @@ def test_a_batch_is_cut_to_what_the_peer_takes(
     assert kind.taken(collector) == 20
 
 
+@pytest.mark.parametrize("limit", [0, -1])
+def test_with_no_limit_of_its_own_a_batch_is_one_request(
+    collector: FaultyCollector, make: MakeKind, kind: Kind, limit: int
+) -> None:
+    """O3. One below 0 is none, as with OpenTelemetry's exporters; that holds for kept batches too."""
+    exporter, batch = make(max_request_size=limit), kind.batch(20)
+
+    assert exporter.export_and_report(batch) == DELIVERED
+    parts = [exporter.encode_batch(batch) for _ in range(2)]
+    joined = exporter.join_payloads(parts, no_rest)
+    loaded = exporter.load_payload(exporter.dump_payload(joined), no_rest)
+
+    assert (kind.taken(collector), collector.counts().requests) == (20, 1)
+    assert [len(payload.requests) for payload in (*parts, joined, loaded)] == [1] * 4
+
+
 def test_what_it_encodes_is_kept_joined_and_sent_by_another_process(
     collector: FaultyCollector, make: MakeKind, kind: Kind
 ) -> None:

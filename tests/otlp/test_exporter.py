@@ -147,7 +147,7 @@ def test_a_bad_variable_is_one_warning_and_the_default(
         ({"compression": "zstd"}, ValueError, "compression must be one of none, gzip, deflate"),
         ({"headers": {"a": "b\n"}}, ValueError, "line break"),
         ({"headers": ["a"]}, TypeError, "headers must be a mapping"),
-        ({"max_request_size": -1}, ValueError, "max_request_size must be"),
+        ({"max_request_size": True}, TypeError, "max_request_size must be a whole number, not True"),
         ({"max_request_size": 1.5}, TypeError, "max_request_size must be"),
         ({"endpoint": "htp://collector:4318"}, ValueError, "such as http://collector:4318, not 'htp://"),
         ({"certificate_file": "/no/file"}, ValueError, "certificate_file must be .* not '/no/file'"),

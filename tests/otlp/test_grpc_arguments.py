@@ -213,7 +213,7 @@ def test_the_environment_says_how(collector: FaultyCollector, monkeypatch: pytes
         ({"certificate_file": "/nothing/there"}, ValueError, f"certificate_file {FILE}"),
         ({"client_key_file": "/nothing/there"}, ValueError, f"client_key_file {FILE}"),
         ({"client_certificate_file": "/nothing/there"}, ValueError, f"client_certificate_file {FILE}"),
-        ({"max_request_size": -1}, ValueError, "max_request_size must be"),
+        ({"max_request_size": "1"}, TypeError, "max_request_size must be a whole number, not '1'"),
         (
             {"endpoint": "htp://collector:4317"},
             *(ValueError, "endpoint must have one of the schemes http, https, .* not 'htp://collector:4317'"),

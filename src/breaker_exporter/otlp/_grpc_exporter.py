@@ -67,7 +67,8 @@ class GRPCExporter(OTLPExporter[Batch]):
             client_key_file: ``OTEL_EXPORTER_OTLP_CLIENT_KEY``.
             client_certificate_file: ``OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE``.
             max_request_size: Bytes before compression; a larger batch is split as often as needed, and so is
-                one that the collector finds too large. Default 4 MiB, as gRPC servers have it; 0: any.
+                one that the collector finds too large. Default 4 MiB, as gRPC servers have it; 0 or less:
+                any.
             meter_provider: As for the exporters by HTTP.
 
         Raises:

@@ -70,7 +70,7 @@ class HTTPExporter(OTLPExporter[Batch]):
                 body of a redirect, whatever its size, and take an answer before the final one (``103 Early
                 Hints``) for the final one.
             max_request_size: Bytes before compression; a larger batch is split as often as needed, and so is
-                one that the collector finds too large (413). Default 64 MiB; 0: any.
+                one that the collector finds too large (413). Default 64 MiB; 0 or less: any.
             meter_provider: Where ``OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED`` is ``true``, its instruments
                 count as those of OpenTelemetry's exporter do: ``otel.sdk.exporter.span.inflight``,
                 ``otel.sdk.exporter.span.exported`` (in place of ``span``: ``log``, ``metric_data_point``) and

@@ -11,7 +11,7 @@ from typing import Literal, cast
 
 from .._base import checks as check
 from .._base.checks import one_of
-from .._base.setting import COUNT_OR_ZERO, Kind, Setting, switch
+from .._base.setting import Kind, Setting, switch
 from . import _headers as rules
 from ._endpoints import GRPC_ENDPOINT, GRPC_PORT, HTTP_ENDPOINT, grpc_endpoint, http_endpoint
 from ._signals import TRACES
@@ -48,6 +48,17 @@ def protocol(name: str, value: object) -> Protocol:
         ValueError: Another word.
     """
     return cast(Protocol, one_of("http/protobuf", "grpc")(name, value))
+
+
+def size_limit(name: str, value: object) -> int:
+    """A number of bytes; 0, which means any, for what is below it too, as OpenTelemetry's exporters have it.
+
+    Raises:
+        TypeError: Not an ``int`` (``bool`` is none).
+    """
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} must be a whole number, not {value!r}")
+    return max(0, value)
 
 
 def compression(name: str, value: object) -> Compression:
@@ -158,15 +169,15 @@ GRPC_COMPRESSION = replace(
 )
 MAX_REQUEST_SIZE = Setting(
     argument="max_request_size",
-    kind=COUNT_OR_ZERO,
+    kind=Kind("a whole number", size_limit, int),
     default=64 << 20,
     unit="bytes",
-    about="largest request before compression, by HTTP; 0: any",
+    about="largest request before compression, by HTTP; 0 or less: any",
 )
 GRPC_MAX_REQUEST_SIZE = replace(
     MAX_REQUEST_SIZE,
     default=4 << 20,  # what gRPC servers take unless told otherwise
-    about="largest request before compression, by gRPC; 0: any",
+    about="largest request before compression, by gRPC; 0 or less: any",
 )
 INTERNAL_METRICS = Setting(
     variables=("OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED",),
