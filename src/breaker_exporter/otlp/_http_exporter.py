@@ -72,7 +72,7 @@ class HTTPExporter(OTLPExporter[Batch]):
             max_request_size: Bytes before compression; a larger batch is split as often as needed, and so is
                 one that the collector finds too large (413). Default 64 MiB; 0 or less: any.
             meter_provider: Where ``OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED`` is ``true``, its instruments
-                count as those of OpenTelemetry's exporter do: ``otel.sdk.exporter.span.inflight``,
+                count, under the names of OpenTelemetry's: ``otel.sdk.exporter.span.inflight``,
                 ``otel.sdk.exporter.span.exported`` (in place of ``span``: ``log``, ``metric_data_point``) and
                 ``otel.sdk.exporter.operation.duration``. Default: OpenTelemetry's global one.
 

@@ -184,7 +184,8 @@ INTERNAL_METRICS = Setting(
     kind=switch(("true",), ("false",)),
     default=False,
     fallback="false",
-    about="`true`: the exporters count as OpenTelemetry's own do (`otel.sdk.exporter.*`); all else is false",
+    about="`true`: the exporters count under the names of OpenTelemetry's own (`otel.sdk.exporter.*`), with "
+    "other attributes of failures; all else is false",
 )
 _FILE = Kind("a readable file in PEM format", check.text)
 CERTIFICATE = Setting[str | None](
