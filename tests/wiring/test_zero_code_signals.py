@@ -58,6 +58,15 @@ def sums(collector: FaultyCollector) -> list[int]:
     return sorted({point.resource["service.instance.id"]: int(point.value or 0) for point in points}.values())
 
 
+def sold_points(collector: FaultyCollector) -> str:
+    """Each point as it arrived, for the message of a failure: its process, time and value."""
+    return "\n".join(
+        f"{point.resource} {point.time_unix_nano} {point.value}"
+        for point in collector.latest_data_points
+        if point.metric == "sold"
+    )
+
+
 @needs_distro
 @pytest.mark.parametrize(
     ("worker", "protocol", "args", "env"),
@@ -111,7 +120,7 @@ def test_each_sale_is_a_span_a_log_record_and_one_more_in_the_sum_of_its_worker(
     # to have exported it.
     assert [s for s in sums(collector) if s != 1000] == (
         of_workers if args else [1000 + sale for sale in of_workers]
-    )
+    ), f"{sold_points(collector)}\n{Counter(records(collector))}\n{sales}\n{service.output}"
     assert sums(collector).count(1000) <= 1
     assert (1000 in sums(collector)) or not args
     assert sorted(records(collector)) == sorted(f"sale {sale}" for sale in sales)
