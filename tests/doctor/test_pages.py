@@ -56,7 +56,7 @@ def _service(monkeypatch: pytest.MonkeyPatch, collector: FaultyCollector) -> Non
 
 @pytest.mark.usefixtures("_service")
 def test_the_screens_of_the_guide_are_those_that_it_prints(capsys: pytest.CaptureFixture[str]) -> None:
-    well, without_hooks, _ = [block.text for block in blocks(_HOW_TO) if block.language == "text"]
+    well, without_hooks = [block.text for block in blocks(_HOW_TO) if block.language == "text"]
 
     Path("gunicorn.conf.py").write_text(GEVENT + LINE)
     assert main(["doctor"]) == 0
