@@ -63,6 +63,22 @@ def test_a_fake_redis_is_what_pybreaker_would_load(tmp_path: Path) -> None:
     )
 
 
+def test_who_retains_nothing_loads_nothing_of_retention() -> None:
+    """K1: a bare exporter costs no import that it does not need."""
+    run_code(
+        "import sys\n"
+        "from breaker_exporter import CircuitBreakerSpanExporter, Retention\n"
+        "from breaker_exporter.testing import ScriptedExporter\n"
+        "parts = ('custody', 'backlog', 'disk_backlog')\n"
+        "def loaded():\n"
+        "    return [name for name in parts if f'breaker_exporter._core.{name}' in sys.modules]\n"
+        "CircuitBreakerSpanExporter(ScriptedExporter()).export([object()])\n"
+        "assert not loaded(), loaded()\n"
+        "CircuitBreakerSpanExporter(ScriptedExporter(), retention=Retention())\n"
+        "assert len(loaded()) == 3, loaded()"
+    )
+
+
 def test_the_exporter_itself_loads_no_gevent() -> None:
     """R1: it is looked for per call, and only where somebody else has imported it."""
     run_code(

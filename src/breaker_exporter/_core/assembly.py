@@ -11,9 +11,6 @@ from .announcer import Announcer
 from .breaker_arguments import BreakerArguments
 from .chosen_circuit import circuit_of
 from .circuit_settings import SWITCH_INTERVAL
-from .custody import Custody
-from .custody_settings import CustodySettings
-from .disk_place import DiskPlace
 from .guard import Guard
 from .joint_accounts import JointAccounts
 from .joint_circuit import JointCircuit
@@ -51,11 +48,12 @@ def guard_of(
         cooperative=wrapped.is_cooperative,
         switch_interval=None if interval is None else SWITCH_INTERVAL.accept(interval),
     )
-    settings = _custody_settings(name, wrapped, storing_encoder, signal, arguments)
     custody = None
-    if settings is not None:
+    if arguments.retention is not None and arguments.retention.is_on:
+        from .custody_assembly import custody_of  # without it, half of this package need not be imported
+
         accounts.retains = True
-        custody = Custody(settings, accounts, runner)
+        custody = custody_of(name, arguments.retention, wrapped, storing_encoder, signal, accounts, runner)
     return Guard(name, wrapped.export_timeout, accounts, runner, signal.unit, custody)
 
 
@@ -85,32 +83,6 @@ def _accounts_of(
         return Accounts(name, own, announcer, signal.unit)
     return JointAccounts(
         name, JointCircuit(own, shared), announcer, signal.unit, partial(_destination, wrapped)
-    )
-
-
-def _custody_settings(
-    name: str,
-    wrapped: Wrapped[Any],
-    storing_encoder: StoringEncoder | None,
-    signal: SignalContract,
-    arguments: BreakerArguments,
-) -> CustodySettings | None:
-    """The settings of the custody; ``None`` where nothing is kept."""
-    retention = arguments.retention
-    if retention is None or not retention.is_on:
-        return None
-    place = None
-    if retention.directory is not None and storing_encoder is not None:
-        place = DiskPlace(retention, name, storing_encoder, signal.in_order)
-    return CustodySettings(
-        name,
-        signal.unit,
-        wrapped,
-        wrapped.export_timeout,
-        retention,
-        signal.in_order,
-        place,
-        can_use_disk=storing_encoder is not None,
     )
 
 

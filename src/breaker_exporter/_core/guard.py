@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
 from .._base.log import counted, say
 from .._base.values import CircuitState, ExporterHealth
@@ -17,11 +18,13 @@ from . import deadline_clock as time
 from .accounts import Accounts
 from .attempt import Attempt
 from .batch import Batch
-from .custody import Custody
 from .flush import Flush
 from .report import ExportReport, raised
 from .runner import Runner
 from .turn import CannotStart, Raised, Refused, Unfinished
+
+if TYPE_CHECKING:
+    from .custody import Custody
 
 _MANY_ITEMS = 32
 """Items; a batch this large comes from a batch processor. A caller that exports one by one wants to go on."""
