@@ -296,13 +296,12 @@ def test_connections_from_before_the_monkey_patch_are_left_behind(
 
 def test_the_reason_is_of_the_export_and_not_of_the_application(make: Make) -> None:
     """An export while the application handles an error of its own."""
-    with serving(answer(200), reset) as server:
+    with serving(answer(200), reset) as server, socket.socket() as held:
         exporter = make(server.url)
         exporter.export(spans(1))
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            place = f"127.0.0.1:{free.getsockname()[1]}"
-            refusing = make(f"http://{place}/")
+        held.bind(("127.0.0.1", 0))
+        place = f"127.0.0.1:{held.getsockname()[1]}"
+        refusing = make(f"http://{place}/")
         try:
             raise KeyError("the application's")
         except KeyError:

@@ -117,11 +117,12 @@ def test_no_secret_gets_into_a_reason_by_what_was_logged(monkeypatch: pytest.Mon
 
 
 def official_exporters_log_the_real_reason() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    # Time for one retry and no second: a last one could be left with no time to connect.
-    http = reason_of(HTTPExporter(f"http://127.0.0.1:{port}/v1/traces", timeout=2))
-    grpc = reason_of(GRPCExporter(f"http://127.0.0.1:{port}", timeout=1), exports=2)
+    with socket.socket() as held:  # else another test's collector could get the port
+        held.bind(("127.0.0.1", 0))
+        port = held.getsockname()[1]
+        # Time for one retry and no second: a last one could be left with no time to connect.
+        http = reason_of(HTTPExporter(f"http://127.0.0.1:{port}/v1/traces", timeout=2))
+        grpc = reason_of(GRPCExporter(f"http://127.0.0.1:{port}", timeout=1), exports=2)
 
     assert http is not None
     assert grpc is not None
