@@ -26,3 +26,13 @@ def test_cells_side_by_side_have_the_same_load_and_each_its_own_figures() -> Non
         assert observed.started > 0
         figures: Any = figures_of(observed)
         assert figures["phases"]["healthy"]["cpu"] > 0
+
+
+def test_each_contender_comes_first_once() -> None:
+    """A place in the load's turn favours who has it."""
+    names = ("none", "A", "B")
+
+    rounds = [[cell.contender for cell in cost_cells(number, names)] for number in range(4)]
+
+    assert [each[0] for each in rounds] == ["none", "A", "B", "none"]
+    assert all(sorted(each) == sorted(names) for each in rounds)
