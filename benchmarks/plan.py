@@ -149,7 +149,7 @@ def cells_of(suite: str, number: int) -> list[Cell]:
 def cost_cells(number: int, contenders: Sequence[str] = _PAYING, suite: str = "cost") -> list[Cell]:
     """Return a round of a suite of ``SIDE_BY_SIDE``, with another contender in the first place in each.
 
-    Who comes first is favoured: of two contenders, either had 0.45 times the CPU of the other when it was first.
+    Who comes first is favoured: either of two contenders had 0.45 times the CPU of the other when first.
     """
     first = number % len(contenders)
     turned = [*contenders[first:], *contenders[:first]]
