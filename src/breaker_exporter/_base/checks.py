@@ -89,6 +89,17 @@ def ratio(argument: str, value: object) -> float:
     return _within(argument, value, "must be a number from 0 to 1", lambda number: 0 <= number <= 1)
 
 
+def whole(argument: str, value: object, allowed: str = "must be a whole number") -> int:
+    """Return a whole number of any size.
+
+    Raises:
+        TypeError: Not an ``int`` (``bool`` is none).
+    """
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{argument} {allowed}, not {value!r}")
+    return value
+
+
 def count(argument: str, value: object, *, zero: bool = False) -> int:
     """Return a whole number, at least 1 (or 0).
 
@@ -98,11 +109,10 @@ def count(argument: str, value: object, *, zero: bool = False) -> int:
     """
     least = 0 if zero else 1
     allowed = f"must be a whole number, {least} or more"
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{argument} {allowed}, not {value!r}")
-    if value < least:
+    number = whole(argument, value, allowed)
+    if number < least:
         raise ValueError(f"{argument} {allowed}, not {value!r}")
-    return value
+    return number
 
 
 def text(argument: str, value: object) -> str:

@@ -56,9 +56,7 @@ def size_limit(name: str, value: object) -> int:
     Raises:
         TypeError: Not an ``int`` (``bool`` is none).
     """
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name} must be a whole number, not {value!r}")
-    return max(0, value)
+    return max(0, check.whole(name, value))
 
 
 def compression(name: str, value: object) -> Compression:
