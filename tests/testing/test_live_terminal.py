@@ -37,7 +37,7 @@ class Shared(Terminal):
 
 
 def written_to(end: int) -> bytes:
-    """What has been written by now to the other end of a pseudo-terminal."""
+    """Return the bytes written so far to the other end of a pseudo-terminal."""
     found = b""
     with contextlib.suppress(BlockingIOError):
         while data := os.read(end, 65_536):

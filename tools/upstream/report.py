@@ -1,4 +1,4 @@
-"""What is printed at the end."""
+"""Prints failures, reasons and a table at the end of a run."""
 
 from __future__ import annotations
 

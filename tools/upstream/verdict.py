@@ -1,4 +1,4 @@
-"""What the results of tests mean, beside the list of those that cannot pass."""
+"""Judges test results by the list of tests that cannot pass."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LIST = Path(__file__).with_name("cannot_pass.toml")
 
 @dataclass(frozen=True)
 class Result:
-    """What became of a test.
+    """The result of a test.
 
     Attributes:
         test: Its name, which begins with the key of its package.

@@ -35,7 +35,7 @@ TAKERS: Mapping[type, type[Breaker]] = {
     logs.BatchLogRecordProcessor: CircuitBreakerLogRecordExporter,
     metrics.PeriodicExportingMetricReader: CircuitBreakerMetricExporter,
 }
-"""What takes an exporter as its first argument, and the circuit breaker for that."""
+"""The classes that take an exporter as their first argument, and the circuit breaker for each."""
 
 _BREAKERS: Mapping[type, type[Breaker]] = {
     traces.SpanExporter: CircuitBreakerSpanExporter,

@@ -1,4 +1,4 @@
-"""The parts of one custody that everything else in it works with."""
+"""The parts of a custody that its other parts share."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .store import Store
 
 @dataclass(frozen=True, slots=True)
 class CustodyParts:
-    """What the custody of one exporter in one process has once.
+    """The shared parts of one exporter's custody, in one process.
 
     Attributes:
         settings: Of the exporter.

@@ -1,4 +1,4 @@
-"""Where payloads go: the exporter that is wrapped, as the custody sees it."""
+"""The wrapped exporter as the custody sees it: it sends payloads."""
 
 from __future__ import annotations
 

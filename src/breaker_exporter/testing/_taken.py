@@ -61,7 +61,7 @@ class Taken:
 
     @property
     def identities(self) -> set[Any]:
-        """What tells items from each other: one for each different item, wherever it was sent to."""
+        """One key for each different item, whatever address it was sent to."""
         of_sources = list(self._identities.values())
         return of_sources[0] if len(of_sources) == 1 else set().union(*of_sources)
 
